@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Measure weightkit beside its peers and the machine's limit, all in one run, interleaved; medians and ratios.
+
+Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jobs:
+
+  slope    scale from 256 MiB to 2 GiB against ``cp --reflink=never`` and ``sync``: cost of each further byte
+  plain    scale at 2 GiB against a plain h5py loop: copy, then multiply in place
+  fixed    scale of a 16 MiB file against ``python -c "import h5py, typer"``
+  keras    scale at 512 MiB against Keras' file editor and against load, scale, save (needs Keras)
+  start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
+  memory   peak resident memory of parent and child above a bare interpreter's
+
+Every copy is synced to the disk within its time. Machines are noisy: compare ratios of one run, not runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MIB = 1 << 20
+WEIGHTKIT = [sys.executable, "-m", "weightkit"]
+BARE_TYPER = """
+import typer
+app = typer.Typer()
+@app.command()
+def one(name: str) -> None: "Do one thing."
+@app.command()
+def two(name: str, count: int = 1) -> None: "Do another."
+app()
+"""
+PLAIN_LOOP = """
+import os, shutil, sys, h5py, numpy as np
+shutil.copyfile(sys.argv[1], sys.argv[2])
+with h5py.File(sys.argv[2], "r+") as file:
+    def scale(name, found):
+        if isinstance(found, h5py.Dataset):
+            found[...] = found[...] * np.float32(0.5)
+    file.visititems(scale)
+with open(sys.argv[2], "rb+") as file:
+    os.fsync(file.fileno())
+"""
+FILE_EDITOR = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import io, contextlib, numpy as np
+from keras.saving import KerasFileEditor
+with contextlib.redirect_stdout(io.StringIO()):
+    editor = KerasFileEditor(sys.argv[1])
+    for layer in editor.weights_dict["layers"].values():
+        variables = layer["vars"]
+        for key in variables:
+            variables[key] = np.asarray(variables[key]) * np.float32(0.5)
+    editor.save(sys.argv[2])
+os.sync()
+"""
+LOAD_SCALE_SAVE = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np
+model = keras.Sequential([keras.Input((4096,))] + [keras.layers.Dense(4096) for _ in range(int(sys.argv[3]))])
+model.load_weights(sys.argv[1])
+for layer in model.layers:
+    layer.set_weights([weight * np.float32(0.5) for weight in layer.get_weights()])
+model.save_weights(sys.argv[2])
+os.sync()
+"""
+PEAK = """
+import os, resource, runpy, sys
+sys.argv = ["weightkit", *sys.argv[1:]]
+try:
+    runpy.run_module("weightkit", run_name="__main__")
+except SystemExit as end:
+    code = end.code
+own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(code or 0, own, child, file=sys.stderr)
+"""
+
+
+def dense_file(path: Path, layers: int, rows: int = 4096, columns: int = 4096) -> Path:
+    """A version-3 file of equal Dense layers: 64 MiB each at the usual size."""
+    kernel = np.random.default_rng(0).standard_normal((rows, columns), dtype=np.float32)
+    with h5py.File(path, "w") as file:
+        for number in range(layers):
+            key = f"dense_{number}" if number else "dense"
+            group = file.create_group(f"layers/{key}/vars")
+            group.attrs["name"] = key
+            group["0"] = kernel
+            group["1"] = np.zeros(columns, np.float32)
+    return path
+
+
+def timed(command: list[str], *, quiet: bool = True) -> float:
+    """Seconds that a command took; it must succeed."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if quiet else None)
+    return time.perf_counter() - start
+
+
+def copied(source: Path, target: Path) -> float:
+    """Seconds for ``cp`` and ``sync``."""
+    start = time.perf_counter()
+    subprocess.run(["cp", "--reflink=never", str(source), str(target)], check=True)
+    subprocess.run(["sync"], check=True)
+    return time.perf_counter() - start
+
+
+def side_by_side(runs: int, **jobs: Callable[[], float]) -> dict[str, float]:
+    """Medians of several jobs, run in turns so that the machine's moods meet all of them."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(runs):
+        for name, job in jobs.items():
+            subprocess.run(["sync"], check=True)
+            times[name].append(job())
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+class Bench:
+    """The jobs, in one folder that is removed afterwards."""
+
+    def __init__(self, folder: Path, runs: int) -> None:
+        self.folder, self.runs, self.out = folder, runs, folder / "out.h5"
+
+    def scale(self, source: Path) -> float:
+        """Seconds for our ``scale``, which syncs by itself."""
+        self.out.unlink(missing_ok=True)
+        return timed([*WEIGHTKIT, "scale", str(source), "--factor", "0.5", "-o", str(self.out)])
+
+    def copy(self, source: Path) -> float:
+        """Seconds for a copy to the same place."""
+        self.out.unlink(missing_ok=True)
+        return copied(source, self.out)
+
+    def script(self, text: str, *arguments: str) -> float:
+        """Seconds for a Python program that writes to the same place."""
+        self.out.unlink(missing_ok=True)
+        return timed([sys.executable, "-c", text, *arguments])
+
+    def slope(self) -> None:
+        """Seconds for each further GiB."""
+        small, large = dense_file(self.folder / "small.h5", 4), dense_file(self.folder / "large.h5", 32)
+        seconds = side_by_side(
+            self.runs,
+            ours_small=lambda: self.scale(small),
+            cp_small=lambda: self.copy(small),
+            ours_large=lambda: self.scale(large),
+            cp_large=lambda: self.copy(large),
+            plain_large=lambda: self.script(PLAIN_LOOP, str(large), str(self.out)),
+        )
+        gib = (large.stat().st_size - small.stat().st_size) / (1 << 30)
+        ours = (seconds["ours_large"] - seconds["ours_small"]) / gib
+        cp = (seconds["cp_large"] - seconds["cp_small"]) / gib
+        report("slope: seconds for each GiB from 256 MiB to 2 GiB", ours, cp, "cp", 1.0)
+        report("whole: 2 GiB", seconds["ours_large"], seconds["cp_large"], "cp", None)
+        report("plain: 2 GiB", seconds["ours_large"], seconds["plain_large"], "h5py loop", 1.0)
+        small.unlink()
+        large.unlink()
+
+    def fixed(self) -> None:
+        """What a small file costs."""
+        source = dense_file(self.folder / "fixed.h5", 1, 1024)
+        seconds = side_by_side(
+            self.runs + 4,
+            ours=lambda: self.scale(source),
+            imports=lambda: self.script("import h5py, typer"),
+        )
+        report("fixed: scale of 16 MiB", seconds["ours"], seconds["imports"], "import h5py, typer", 3.0)
+
+    def keras(self) -> None:
+        """What Keras' own ways cost."""
+        source, layers = dense_file(self.folder / "half.weights.h5", 8), "8"
+        out = self.folder / "keras.weights.h5"
+        seconds = side_by_side(
+            max(1, self.runs // 2),
+            ours=lambda: self.scale(source),
+            cp=lambda: self.copy(source),
+            editor=lambda: self.script(FILE_EDITOR, str(source), str(out)),
+            load=lambda: self.script(LOAD_SCALE_SAVE, str(source), str(out), layers),
+        )
+        report("512 MiB", seconds["ours"], seconds["cp"], "cp", None)
+        report("keras: 512 MiB", seconds["ours"], seconds["editor"], "KerasFileEditor", 1 / 8)
+        report("keras: 512 MiB", seconds["ours"], seconds["load"], "load, scale, save", 1 / 8)
+        source.unlink()
+        out.unlink()
+
+    def start(self) -> None:
+        """What it costs to begin."""
+        small = dense_file(self.folder / "mb.h5", 1, 256, 1024)
+        bare = self.folder / "bare.py"
+        bare.write_text(BARE_TYPER)
+        seconds = side_by_side(
+            self.runs * 2 + 5,
+            help=lambda: timed([*WEIGHTKIT, "--help"]),
+            bare=lambda: timed([sys.executable, str(bare), "--help"]),
+            show=lambda: timed([*WEIGHTKIT, "show", str(small)]),
+            h5py=lambda: timed([sys.executable, "-c", "import h5py"]),
+        )
+        report("start: weightkit --help", seconds["help"], seconds["bare"], "bare typer", 1.2)
+        report("start: show of 1 MB", seconds["show"], seconds["h5py"], "import h5py", 3.0)
+
+    def memory(self) -> None:
+        """Peak resident memory, parent and child each."""
+        shapes = {
+            "2 GiB": lambda path: dense_file(path, 32),
+            "one row of 268 MB": lambda path: _one(path, (1, 16384, 4096)),
+            "10,000 weights": lambda path: dense_file(path, 5000, 8, 8),
+        }
+        bare = _peak_of_interpreter()
+        for what, make in shapes.items():
+            source = make(self.folder / "memory.h5")
+            self.out.unlink(missing_ok=True)
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    PEAK,
+                    "scale",
+                    str(source),
+                    "--factor",
+                    "0.5",
+                    "-o",
+                    str(self.out),
+                    "--where",
+                    "layers/**/[01]",
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            own, child = (int(part) / 1024 for part in done.stderr.split()[-2:])
+            print(
+                f"memory: {what:<20} parent {own - bare:6.1f} MB, child {child - bare:6.1f} MB above a bare "
+                f"interpreter ({bare:.1f} MB); wanted at most 80"
+            )
+            source.unlink()
+
+
+def _one(path: Path, shape: tuple[int, ...]) -> Path:
+    with h5py.File(path, "w") as file:
+        file["layers/einsum_dense/vars/0"] = np.zeros(shape, np.float32)
+    return path
+
+
+def _peak_of_interpreter() -> float:
+    code = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) / 1024
+
+
+def report(what: str, ours: float, theirs: float, peer: str, wanted: float | None) -> None:
+    """One line: both times, their ratio, and what was wanted."""
+    verdict = (
+        "" if wanted is None else f"; wanted at most {wanted:.3g}: {'ok' if ours <= theirs * wanted else 'MISSED'}"
+    )
+    print(
+        f"{what:<52} ours {ours:7.3f} s   {peer} {theirs:7.3f} s   ratio {ours / theirs:5.2f}{verdict}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Run the jobs that were asked for."""
+    jobs = ["slope", "fixed", "keras", "start", "memory"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="fewer runs")
+    parser.add_argument("--folder", type=Path, help="where to work; the system's temporary folder by default")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="weightkit-bench-", dir=given.folder))
+    try:
+        bench = Bench(folder, 3 if given.quick else 7)
+        for job in given.jobs:
+            getattr(bench, job)()
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPROFILEIMPORTTIME", None)
+    main()

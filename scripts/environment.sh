@@ -1,0 +1,32 @@
+# Sourced by the other scripts: make a virtual environment and install the project into it.
+# shellcheck shell=bash
+
+# find_python: print the first interpreter that is new enough.
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-python3}" python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "weightkit needs Python 3.11 or newer; set PYTHON to one" >&2
+  return 1
+}
+
+# environment FOLDER PACKAGE...: a virtual environment in FOLDER with these packages installed.
+# An environment that broke half-way is made anew; one that is up to date costs a second.
+environment() {
+  local folder=$1 wanted
+  shift
+  wanted="$* $(cat pyproject.toml)"
+  if [[ ! -f "$folder/.weightkit" || "$(cat "$folder/.weightkit")" != "$wanted" ]]; then
+    local python
+    python=$(find_python)
+    echo "making the environment $folder (a few minutes the first time)"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    printf '%s\n' "$wanted" > "$folder/.weightkit"
+  fi
+}

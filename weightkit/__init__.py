@@ -1,0 +1,45 @@
+"""weightkit: inspect and edit the weights of Keras models, in files and in memory, without surprises.
+
+Importing this loads neither Keras nor a backend, nor NumPy nor h5py: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.access.open import open_weights
+    from weightkit.access.plan import Plan, Report
+    from weightkit.access.ref import Kind, WeightRef
+    from weightkit.editing import edit, plan
+    from weightkit.errors import WeightkitError
+    from weightkit.transforms.scale import scale
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Kind": "weightkit.access.ref",
+    "Plan": "weightkit.access.plan",
+    "Report": "weightkit.access.plan",
+    "WeightRef": "weightkit.access.ref",
+    "WeightkitError": "weightkit.errors",
+    "edit": "weightkit.editing",
+    "open_weights": "weightkit.access.open",
+    "plan": "weightkit.editing",
+    "scale": "weightkit.transforms.scale",
+}
+
+__all__ = [
+    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "edit", "open_weights", "plan", "scale",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

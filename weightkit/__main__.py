@@ -1,0 +1,5 @@
+"""``python -m weightkit`` is the command line."""
+
+from weightkit.cli import main
+
+main()

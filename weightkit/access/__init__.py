@@ -1,0 +1,1 @@
+"""The weight-access layer: every store of weights, addressed, selected and edited in one way."""

@@ -1,0 +1,122 @@
+"""Do a planned edit: read, transform and write, tile by tile, in two threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from weightkit.access.arithmetic import NonFinite, new_nonfinite, transformed
+from weightkit.access.store import ALL
+from weightkit.errors import NonFiniteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.plan import Plan
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import Destination, Outcome, Sink, WeightStore
+
+TILE = 65_536
+"""Elements that are transformed at a time: 256 KiB of float32, which a core's cache holds."""
+
+_THREADS = 2
+_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
+
+Progress = Callable[[int], None]
+_Found = dict["WeightRef", NonFinite]
+
+
+def run(
+    plan: Plan,
+    store: WeightStore,
+    destination: Destination,
+    *,
+    allow_nonfinite: bool,
+    progress: Progress | None,
+) -> tuple[Outcome | None, _Found]:
+    """Apply a plan to a store; returns what was left on the disk and the new non-finite numbers."""
+    with store.editing(plan.chosen, destination) as sink:
+        work = _Work(plan, store, sink, progress)
+        work.do()
+        found = work.found()
+        if found and not allow_nonfinite:
+            raise NonFiniteError(
+                _nonfinite_problem(found),
+                file=store.label,
+                mend="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
+            )
+    return sink.outcome, found
+
+
+class _Work:
+    """The tiles of a plan, handed out one at a time, and what came of them."""
+
+    def __init__(self, plan: Plan, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
+        self._plan, self._store, self._sink, self._progress = plan, store, sink, progress
+        self._tiles = self._spans()
+        self._lock = threading.Lock()
+        self._found: _Found = {}
+
+    def do(self) -> None:
+        """Transform every tile; the first error of any thread ends the work of all."""
+        if self._plan.nbytes < _WORTH_THREADS:
+            self._drain()
+            return
+        with ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                for future in [pool.submit(self._drain) for _ in range(_THREADS)]:
+                    future.result()
+            finally:
+                self._stop()
+
+    def found(self) -> _Found:
+        """New non-finite numbers by weight, in the order of the plan."""
+        return {ref: self._found[ref] for ref in self._plan.chosen if ref in self._found}
+
+    def _spans(self) -> Iterator[tuple[WeightRef, slice]]:
+        for ref in self._plan.chosen:
+            if not self._plan.transform.elementwise:
+                yield ref, ALL
+                continue
+            for first in range(0, ref.size, TILE):
+                yield ref, slice(first, min(first + TILE, ref.size))
+
+    def _next(self) -> tuple[WeightRef, slice] | None:
+        with self._lock:
+            return next(self._tiles, None)
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._tiles = iter(())
+
+    def _drain(self) -> None:
+        try:
+            while tile := self._next():
+                self._transform(*tile)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _transform(self, ref: WeightRef, span: slice) -> None:
+        before = self._store.read(ref, span)
+        after = transformed(self._plan.transform, ref, before, span)
+        self._sink.write(ref, after, span)
+        lost = new_nonfinite(before, after)
+        if lost or self._progress:
+            with self._lock:
+                if lost:
+                    self._found[ref] = self._found.get(ref, NonFinite()) + lost
+                if self._progress:
+                    self._progress(after.nbytes)
+
+
+def _nonfinite_problem(found: _Found) -> str:
+    total = sum(found.values(), start=NonFinite())
+    worst = ", ".join(ref.path for ref in list(found)[:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004  # as many as are shown
+    return (
+        f"the edit would make {total.infinities} infinities and {total.nans} NaNs out of finite numbers, "
+        f"in {worst}{more}"
+    )

@@ -1,0 +1,180 @@
+"""From a selection to a plan: what an edit touches, what it leaves, and what it will not leave undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from weightkit.access.arithmetic import is_floating
+from weightkit.access.plan import Plan, Skipped
+from weightkit.access.ref import Kind
+from weightkit.access.select import Choice, Selector, combine, nearest
+from weightkit.errors import SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weightkit.access.plan import Transform
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+Where = Choice | Iterable[Choice] | None
+"""What ``where=`` and ``exclude=`` take: one selection, several, or none."""
+
+_REASONS = {
+    Kind.STATISTIC: "statistic, measured from data",
+    Kind.STATE: "state, such as a seed or a counter",
+    Kind.QUANTIZATION: "quantised",
+    Kind.OPTIMIZER: "optimizer state",
+    Kind.UNKNOWN: "of unknown kind",
+}
+_NOT_SELECTED = "not selected"
+_EXCLUDED = "excluded"
+_SHOWN = 3
+
+
+def plan_edit(store: WeightStore, transform: Transform, where: Where = None, exclude: Where = None) -> Plan:
+    """Decide which weights of a store an edit changes.
+
+    With no ``where``, these are the parameters. A selection that names a layer, or uses wildcards, changes the
+    parameters under it too; statistics join when they are asked for themselves (``kind:statistic``,
+    ``bn/moving_mean``). What a transform objects to is left where a wildcard found it and refused where it was
+    asked for itself.
+
+    Raises:
+        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+    """
+    choice = _Sorting(store, transform, where, exclude)
+    return choice.plan()
+
+
+class _Sorting:
+    """One pass over a store's weights; each goes to the chosen, the skipped or the undecided."""
+
+    def __init__(self, store: WeightStore, transform: Transform, where: Where, exclude: Where) -> None:
+        self._refs: Sequence[WeightRef] = tuple(store)
+        self._store, self._transform, self._where_text = store, transform, where
+        chosen, excluded = combine(where, exclude)
+        self._where = self._bound(chosen)
+        self._exclude = self._bound(excluded)
+        self._chosen: list[WeightRef] = []
+        self._skipped: list[Skipped] = []
+        self._undecided: list[WeightRef] = []
+        self._matched = 0
+
+    def plan(self) -> Plan:
+        for ref in self._refs:
+            self._sort(ref)
+        self._require_decided()
+        self._require_no_quantised_layer()
+        self._require_any()
+        notes = self._transform.notes()
+        return Plan(self._store.label, self._transform, tuple(self._chosen), tuple(self._skipped), notes)
+
+    def _bound(self, selector: Selector | None) -> Selector | None:
+        return None if selector is None else selector.bind(self._refs, ordered=self._store.ordered)
+
+    def _sort(self, ref: WeightRef) -> None:
+        if self._exclude is not None and self._exclude(ref):
+            self._skip(ref, _EXCLUDED)
+        elif self._where is None:
+            self._sort_by_default(ref)
+        elif not self._where(ref):
+            self._skip(ref, _NOT_SELECTED)
+        else:
+            self._matched += 1
+            self._sort_selected(ref, asked_for=self._where.explicit(ref))
+
+    def _sort_by_default(self, ref: WeightRef) -> None:
+        if ref.kind is Kind.UNKNOWN and is_floating(ref.dtype):
+            self._undecided.append(ref)
+        else:
+            self._sort_selected(ref, asked_for=False)
+
+    def _sort_selected(self, ref: WeightRef, *, asked_for: bool) -> None:
+        objection = self._transform.objection(ref)
+        if asked_for and objection:
+            raise SelectionError(
+                f"{ref.path} is selected by itself and cannot be changed: {objection}",
+                mend="leave it out of the selection",
+                file=self._store.label,
+            )
+        if not asked_for and ref.kind not in {Kind.PARAMETER, Kind.UNKNOWN}:
+            self._skip(ref, _REASONS[ref.kind])
+        elif objection:
+            self._skip(ref, objection)
+        else:
+            self._chosen.append(ref)
+
+    def _skip(self, ref: WeightRef, reason: str) -> None:
+        self._skipped.append(Skipped(ref, reason))
+
+    def _require_decided(self) -> None:
+        if not self._undecided:
+            return
+        raise SelectionError(
+            f"nothing in the file tells what {_listed(self._undecided)} {_be(self._undecided)}, and leaving "
+            f"{_them(self._undecided)} could leave a half-edited model",
+            mend="choose with --where (where=) or --exclude (exclude=), or borrow names with --like OTHER (like=)",
+            file=self._store.label,
+        )
+
+    def _require_no_quantised_layer(self) -> None:
+        """A layer's integers, scales and bias only mean something together."""
+        quantised = {ref.layer for ref in self._refs if ref.kind is Kind.QUANTIZATION}
+        excluded = {skipped.ref for skipped in self._skipped if skipped.reason == _EXCLUDED}
+        touched = [ref for ref in self._chosen if ref.layer in quantised]
+        if self._where is None:
+            touched = [ref for ref in self._refs if ref.layer in quantised and ref not in excluded]
+        if touched:
+            layers = sorted({ref.layer or ref.structure for ref in touched})
+            raise SelectionError(
+                f"the layer {layers[0]} is quantised{_and_more(len(layers) - 1)}, and there is no rule yet for "
+                "changing a quantised layer as a whole",
+                mend=f"leave it as it is with --exclude '{layers[0]}'",
+                file=self._store.label,
+            )
+
+    def _require_any(self) -> None:
+        if self._chosen:
+            return
+        raise SelectionError(self._nothing(), mend=self._hint(), file=self._store.label)
+
+    def _nothing(self) -> str:
+        if self._where is None:
+            return "the file holds no parameters that this edit could change"
+        if not self._matched:
+            return f"the selection {_said(self._where_text)} chooses nothing"
+        reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED, _EXCLUDED})
+        return f"the selection {_said(self._where_text)} chooses only what an edit leaves: {'; '.join(reasons)}"
+
+    def _hint(self) -> str:
+        if self._where is None or self._matched:
+            return "`weightkit show` lists what is there; kind:statistic and the like ask for it by kind"
+        near = nearest(self._where, self._refs)
+        return f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
+
+
+def _said(where: Where) -> str:
+    parts = [where] if isinstance(where, str) or not _iterable(where) else list(where)  # type: ignore[arg-type]
+    return ", ".join(str(part) for part in parts)
+
+
+def _iterable(where: object) -> bool:
+    return hasattr(where, "__iter__") and not isinstance(where, Selector)
+
+
+def _listed(refs: Sequence[WeightRef]) -> str:
+    return ", ".join(ref.path for ref in refs[:_SHOWN]) + _and_more(len(refs) - _SHOWN)
+
+
+def _and_more(count: int) -> str:
+    return f" (and {count} more)" if count > 0 else ""
+
+
+def _be(things: Iterable[object]) -> str:
+    return "is" if len(list(things)) == 1 else "are"
+
+
+def _them(things: Sequence[object]) -> str:
+    return "it" if len(things) == 1 else "them"

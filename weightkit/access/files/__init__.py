@@ -1,0 +1,1 @@
+"""How a file is read and written: the reading process, its index, patching and replacing."""

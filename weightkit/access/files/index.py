@@ -1,0 +1,178 @@
+"""What the reading process said of a file, checked with our own arithmetic before anything relies on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ml_dtypes
+import numpy as np
+
+from weightkit.errors import DamagedFileError, UnsafeFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_LARGEST_AXIS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute: a digest of its type, shape and value, and the value where it is text."""
+
+    name: str
+    digest: str
+    text: str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group and its attributes."""
+
+    path: str
+    address: int
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset: what it holds and where its bytes lie, counted from the start of the HDF5 file."""
+
+    path: str
+    address: int
+    attributes: tuple[Attribute, ...]
+    shape: tuple[int, ...] | None
+    """Axes in elements; None for a dataset that can hold nothing."""
+    dtype: str
+    """NumPy's code, or a name in angle brackets for what is no plain number."""
+    layout: str
+    filters: tuple[str, ...]
+    offset: int | None
+    """Bytes; None where no space was ever given to it."""
+    size: int
+    """Bytes that it takes up in the file."""
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any] | None:
+        """The type of its values; None for what is no plain number."""
+        if self.dtype == "|V2":
+            return np.dtype(ml_dtypes.bfloat16) if _says_bfloat16(self.attributes) else None
+        return None if self.dtype.startswith(("<text", "|V")) or self.dtype.endswith(">") else np.dtype(self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All objects of one HDF5 file, parents before children, and the extra names of some of them."""
+
+    length: int
+    groups: dict[str, Group] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[dict[str, Any]], length: int) -> Index:
+        """Build and check the index of an HDF5 file of ``length`` bytes.
+
+        Raises:
+            DamagedFileError: A dataset lies outside the file, over another object, or has the wrong size.
+            UnsafeFileError: What was said of the file does not fit together.
+        """
+        index = cls(length)
+        try:
+            for record in records:
+                index._add(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+        index._check()
+        return index
+
+    def attributes(self, path: str) -> dict[str, str | tuple[str, ...] | None]:
+        """Text attributes of a group by name; empty where there is no such group."""
+        group = self.groups.get(path)
+        return {attribute.name: attribute.text for attribute in group.attributes} if group else {}
+
+    def _add(self, record: dict[str, Any]) -> None:
+        path = record["path"]
+        match record["type"]:
+            case "group":
+                self.groups[path] = Group(path, int(record["address"]), _attributes(record))
+            case "alias":
+                self.aliases[path] = record["of"]
+            case "dataset":
+                shape, offset = record["shape"], record["offset"]
+                self.datasets[path] = Dataset(
+                    path,
+                    int(record["address"]),
+                    _attributes(record),
+                    None if shape is None else tuple(int(axis) for axis in shape),
+                    record["dtype"],
+                    record["layout"],
+                    tuple(record["filters"]),
+                    None if offset is None else int(offset),
+                    int(record["size"]),
+                )
+
+    def _check(self) -> None:
+        spans = []
+        for dataset in self.datasets.values():
+            _check_shape(dataset)
+            if dataset.layout == "contiguous" and dataset.offset is not None:
+                _check_size(dataset, self.length)
+                spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
+        _check_overlaps(spans, self._headers())
+
+    def _headers(self) -> Iterator[tuple[int, int, str]]:
+        """The first byte of each object's header: no dataset's values may lie over it."""
+        yield 0, 8, "the file's signature"
+        entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
+        for entry in entries:
+            yield entry.address, entry.address + 1, f"the header of {entry.path or '/'}"
+
+
+def _attributes(record: dict[str, Any]) -> tuple[Attribute, ...]:
+    return tuple(
+        Attribute(name, digest, tuple(text) if isinstance(text, list) else text)
+        for name, digest, text in record["attributes"]
+    )
+
+
+def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
+    """Two opaque bytes are bfloat16; Keras says so in an attribute, except in legacy files."""
+    said = [attribute.text for attribute in attributes if attribute.name == "dtype"]
+    return not said or said == ["bfloat16"]
+
+
+def _check_shape(dataset: Dataset) -> None:
+    axes = dataset.shape or ()
+    if any(axis < 0 or axis > _LARGEST_AXIS for axis in axes) or math.prod(axes) > _LARGEST_AXIS:
+        raise DamagedFileError(f"{dataset.path}: its shape {axes} cannot be", mend="use another copy of the file")
+
+
+def _check_size(dataset: Dataset, length: int) -> None:
+    dtype = dataset.numpy_dtype
+    wanted = math.prod(dataset.shape or (0,) if dataset.shape is None else dataset.shape)
+    if dtype is not None and wanted * dtype.itemsize != dataset.size:
+        raise DamagedFileError(
+            f"{dataset.path}: {wanted} elements of {dtype} take {wanted * dtype.itemsize} bytes, "
+            f"and the file gives it {dataset.size}",
+            mend="use another copy of the file",
+        )
+    assert dataset.offset is not None  # noqa: S101  # the caller asked
+    if dataset.offset < 0 or dataset.size < 0 or dataset.offset + dataset.size > length:
+        raise DamagedFileError(
+            f"{dataset.path}: its values would lie at bytes {dataset.offset} to {dataset.offset + dataset.size}, "
+            f"and the file ends at {length}",
+            mend="it is truncated: use another copy of the file",
+        )
+
+
+def _check_overlaps(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
+    reach, holder = 0, ""
+    for start, stop, path in sorted((*spans, *headers)):
+        if start < reach and stop > start:
+            raise DamagedFileError(
+                f"{path} and {holder} lie over each other in the file", mend="use another copy of the file"
+            )
+        if stop > reach:
+            reach, holder = stop, path

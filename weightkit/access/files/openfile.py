@@ -1,0 +1,189 @@
+"""One descriptor for a file, opened once, read by exact offsets, and watched for change."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightkit.errors import BusyError, DamagedFileError, MachineError, RequestError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from _typeshed import WriteableBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What must stay the same while a file is in our hands."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """The identity that a ``stat`` result tells."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class OpenFile:
+    """A regular file held by one read-only descriptor.
+
+    A symbolic link is followed once, here: ``path`` is where the file really lies.
+
+    Raises:
+        RequestError: Nothing lies at the path.
+        UnsupportedFileError: It is a folder, a pipe, a device or a socket.
+        MachineError: It may not be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        self.path = _resolved(self.name)
+        self.fd = _open(self.path, self.name)
+        self.status = os.fstat(self.fd)
+        self.identity = Identity.of(self.status)
+        try:
+            _require_regular(self.status, self.name)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Size in bytes when it was opened."""
+        return self.identity.size
+
+    def close(self) -> None:
+        """Give the descriptor back, and with it every lock."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def lock(self, *, exclusive: bool) -> None:
+        """Take the lock that libhdf5 takes too; on a file system without locks, go on without.
+
+        Raises:
+            BusyError: Another process holds it, or changed the file before we had it.
+        """
+        operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+        try:
+            fcntl.flock(self.fd, operation)
+        except BlockingIOError:
+            raise BusyError(
+                "another process has the file open for writing"
+                if not exclusive
+                else "another process has the file open",
+                mend="wait until it has finished, then try again",
+                file=self.name,
+            ) from None
+        except OSError as error:
+            if error.errno not in {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EBADF}:
+                raise
+        self.require_unchanged()
+
+    def require_unchanged(self) -> None:
+        """Check that the path still leads to the very bytes that were opened.
+
+        Raises:
+            BusyError: The file was changed, replaced or removed since.
+        """
+        try:
+            now: Identity | None = Identity.of(self.path.stat())
+        except OSError:
+            now = None
+        if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:
+            raise BusyError(
+                "the file was changed by somebody else since it was opened; nothing was written",
+                mend="try again",
+                file=self.name,
+            )
+
+    def read_into(self, buffer: WriteableBuffer, offset: int) -> None:
+        """Fill ``buffer`` with the bytes from ``offset`` on.
+
+        Raises:
+            DamagedFileError: The file ends before the buffer is full.
+            MachineError: The disk failed.
+        """
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view):
+            try:
+                count = os.preadv(self.fd, [view[done:]], offset + done)
+            except OSError as error:
+                raise MachineError(
+                    f"reading failed at byte {offset + done}: {error.strerror}", file=self.name
+                ) from error
+            if count == 0:
+                raise DamagedFileError(
+                    f"the file ends at byte {offset + done}, where {len(view) - done} more were expected",
+                    mend="it is truncated: use another copy",
+                    file=self.name,
+                )
+            done += count
+
+    def read(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset`` on; fewer only where the file ends."""
+        return os.pread(self.fd, length, offset)
+
+
+def _resolved(name: str) -> Path:
+    try:
+        return Path(name).resolve(strict=True)
+    except FileNotFoundError:
+        raise RequestError("there is no such file", mend="check the path", file=name) from None
+    except (OSError, RuntimeError) as error:
+        raise MachineError(f"the path cannot be followed: {_reason(error)}", file=name) from error
+    except ValueError:
+        raise RequestError("the path holds a null character", mend="check the path", file=name) from None
+
+
+def _open(path: Path, name: str) -> int:
+    # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in {errno.ENXIO, errno.ENODEV}:
+            raise UnsupportedFileError("it is a socket or a device", mend="give a file", file=name) from None
+        raise MachineError(f"it cannot be opened: {_reason(error)}", mend="check its permissions", file=name) from error
+
+
+def _require_regular(status: os.stat_result, name: str) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise UnsupportedFileError(
+            "it is a folder, not a weight file",
+            mend="give an .h5, .weights.h5 or .keras file (a SavedModel folder holds none)",
+            file=name,
+        )
+    raise UnsupportedFileError("it is a pipe or a device, not a file", mend="give a regular file", file=name)
+
+
+def _reason(error: BaseException) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+@contextlib.contextmanager
+def machine_errors(action: str, file: str) -> Iterator[None]:
+    """Turn the system's own errors into ours, saying what was being done."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(f"{action} failed: {_reason(error)}", file=file) from error

@@ -1,0 +1,181 @@
+"""Our end of the reading process: start it, ask it for indices, and survive whatever becomes of it.
+
+Nothing here imports NumPy or h5py: the child is started first and loads h5py while the parent loads NumPy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
+from weightkit.errors import (
+    DamagedFileError,
+    MachineError,
+    RefusedError,
+    UnsafeFileError,
+    UnsupportedFileError,
+    WeightkitError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+_REFUSALS: dict[str, type[RefusedError]] = {
+    "damaged": DamagedFileError,
+    "unsafe": UnsafeFileError,
+    "unsupported": UnsupportedFileError,
+}
+_MENDS = {
+    "damaged": "use another copy of the file",
+    "unsafe": "weightkit edits plain data only: do not trust this file, or rewrite it with h5py",
+    "unsupported": "rewrite it with h5py as plain numbers",
+}
+
+# The child finds its modules where this process finds them, and nothing is read from the user's site or startup files.
+_START = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(2))
+from weightkit.access.files.child import main
+main()
+"""
+
+
+class Scanner:
+    """A process that reads HDF5 structure for us. Closing it ends the process."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-B",
+                    "-c",
+                    _START,
+                    json.dumps(dataclasses.asdict(limits)),
+                    json.dumps([entry for entry in sys.path if entry]),
+                ],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        ours.settimeout(limits.silence)
+        self._channel = ours
+        self._replies = ours.makefile("rb", buffering=1 << 16)
+        self._ready = False
+        self._finalizer = weakref.finalize(self, _end, self._process, ours, self._replies)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; safe to call twice."""
+        self._finalizer()
+
+    def records(self, descriptor: int, start: int, length: int) -> Iterator[dict[str, Any]]:
+        """Records of all objects in the HDF5 file at ``length`` bytes from ``start`` of an open file.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+            MachineError: The process could not be started.
+        """
+        self._require_ready()
+        request = json.dumps({"start": start, "length": length}).encode()
+        try:
+            socket.send_fds(self._channel, [request], [descriptor])
+            yield from self._reply()
+        except (TimeoutError, OSError, ValueError) as error:
+            raise self._obituary(error) from error
+
+    def _require_ready(self) -> None:
+        if self._ready:
+            return
+        try:
+            hello = json.loads(self._replies.readline(1 << 16))
+        except (OSError, ValueError) as error:
+            self._process.kill()
+            raise MachineError(
+                f"the process that reads HDF5 did not start ({_end_of(self._process)})",
+                mend="check that `python -c 'import h5py'` works here",
+            ) from error
+        self._ready = "ready" in hello
+
+    def _reply(self) -> Iterator[dict[str, Any]]:
+        budget, count = self.limits.reply, 0
+        while line := self._replies.readline(self.limits.attribute * 4):
+            budget -= len(line)
+            if budget < 0:
+                raise UnsafeFileError(
+                    f"its description takes more than {self.limits.reply} bytes", mend=_MENDS["unsafe"]
+                )
+            record = json.loads(line)
+            if "end" in record:
+                if record["end"] != count:
+                    raise ValueError(record)
+                return
+            if "refuse" in record:
+                raise _refusal(record)
+            count += 1
+            yield record
+        raise ValueError("the stream ended early")
+
+    def _obituary(self, error: Exception) -> WeightkitError:
+        """What to say of a process that died, hung or spoke nonsense over this file."""
+        if isinstance(error, TimeoutError):
+            self._process.kill()
+            return DamagedFileError(
+                f"the HDF5 library hung for {self.limits.silence:g} seconds over this file",
+                mend=_MENDS["damaged"],
+            )
+        return DamagedFileError(
+            f"the HDF5 library crashed over this file ({_end_of(self._process)})", mend=_MENDS["damaged"]
+        )
+
+
+def _refusal(record: dict[str, Any]) -> RefusedError:
+    category = record["refuse"]
+    where = f"{record['path']}: " if record["path"] != "/" else ""
+    return _REFUSALS[category](f"{where}{record['why']}", mend=_MENDS[category])
+
+
+def _environment() -> dict[str, str]:
+    """Our environment without anything that steers libhdf5; plugins are switched off."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HDF5_")}
+    return kept | {
+        "HDF5_PLUGIN_PRELOAD": "::",
+        "HDF5_USE_FILE_LOCKING": "FALSE",  # the parent holds the lock
+        "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space, and nothing is multiplied here
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    try:
+        status = process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    return signal.strsignal(-status) or f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _end(process: subprocess.Popen[bytes], *channels: Any) -> None:
+    for channel in channels:
+        channel.close()
+    process.kill()
+    process.wait()

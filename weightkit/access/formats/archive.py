@@ -1,0 +1,192 @@
+"""A ``.keras`` archive: a zip with the configuration and, stored uncompressed, a version-3 HDF5 member."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.files.checksum import crc32_of
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.formats.legacy import parse_config
+from weightkit.errors import DamagedFileError, UnsafeFileError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weightkit.access.files.limits import Limits
+    from weightkit.access.files.openfile import OpenFile
+
+_WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
+_LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
+_CENTRAL = struct.Struct("<4s6H3I5H2I")  # signature … crc at 16, sizes, lengths of name, extra and comment
+_LOCAL_CRC, _CENTRAL_CRC = 14, 16
+_HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
+_DESCRIPTOR = b"PK\x07\x08"
+_MEND = "use another copy of the file"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The HDF5 member: where its bytes lie, and every place that holds their checksum."""
+
+    start: int
+    length: int
+    crc: int
+    crc_places: tuple[int, ...]
+    """Offsets in bytes of the little-endian CRC-32 of the member."""
+    name: str
+
+    def require_intact(self, source: OpenFile) -> None:
+        """Check the member's checksum before its bytes are edited, so that damage is never blessed.
+
+        Raises:
+            DamagedFileError: The bytes are not those that were stored.
+        """
+        found = crc32_of(source.fd, self.start, self.length)
+        if found != self.crc:
+            raise DamagedFileError(
+                f"{self.name}: its checksum is {found:08x} where the archive says {self.crc:08x}", mend=_MEND
+            )
+
+    def seal(self, fd: int) -> None:
+        """Write the checksum of the edited bytes wherever the archive keeps it."""
+        checksum = struct.pack("<I", crc32_of(fd, self.start, self.length))
+        with machine_errors("writing the archive's checksum", self.name):
+            for place in self.crc_places:
+                os.pwrite(fd, checksum, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What a ``.keras`` archive says of its model, and where the weights are."""
+
+    member: Member
+    config: Mapping[str, Any] | None
+    keras_version: str | None
+
+
+def recognises(source: OpenFile) -> bool:
+    """Whether the file begins as a zip archive does."""
+    return source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
+
+
+def open_archive(source: OpenFile, limits: Limits) -> Archive:
+    """Find the weights and read the configuration.
+
+    Raises:
+        DamagedFileError: It is no sound zip archive.
+        UnsafeFileError: A member's name or size is one that no ``.keras`` has.
+        UnsupportedFileError: It holds no weights that are read here.
+    """
+    try:
+        with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
+            _require_safe(archive, limits)
+            member = _member(source, archive)
+            config = parse_config(_small(archive, _CONFIG, limits))
+            metadata = parse_config(_small(archive, _METADATA, limits)) or {}
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError) as error:
+        raise DamagedFileError(f"it is not a sound zip archive: {error}", mend=_MEND) from error
+    version = metadata.get("keras_version")
+    return Archive(member, config, version if isinstance(version, str) else None)
+
+
+def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
+    members = archive.infolist()
+    if len(members) > limits.members:
+        raise UnsafeFileError(f"it has {len(members)} members, more than {limits.members}")
+    names = set()
+    for member in members:
+        fault = _fault(member)
+        if not fault and member.filename in names:
+            fault = "occurs twice"
+        if fault:
+            raise UnsafeFileError(
+                f"the member {member.filename} {fault}", mend="do not trust this file, or pack it anew"
+            )
+        names.add(member.filename)
+
+
+def _fault(member: zipfile.ZipInfo) -> str:
+    name = member.orig_filename
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or ":" in name.split("/")[0]:
+        return "has a name that leads out of the archive"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a symbolic link"
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    return ""
+
+
+def _member(source: OpenFile, archive: zipfile.ZipFile) -> Member:
+    names = archive.namelist()
+    if _WEIGHTS not in names:
+        others = [name for name in names if name.startswith("model.weights")]
+        raise UnsupportedFileError(
+            f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
+            mend="give a .keras file with HDF5 weights in one member",
+        )
+    info = archive.getinfo(_WEIGHTS)
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise UnsupportedFileError(
+            f"the member {_WEIGHTS} is compressed, and only stored members are read",
+            mend="pack the archive anew without compression (`zip -0`)",
+        )
+    if info.file_size != info.compress_size:
+        raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", mend=_MEND)
+    start, local_crc = _data_start(source, info)
+    if start + info.file_size > archive.start_dir:
+        raise DamagedFileError(f"the member {_WEIGHTS} runs over the archive's directory", mend=_MEND)
+    places = [*local_crc, _central_crc(source, archive, info), *_descriptor_crc(source, info, start)]
+    return Member(start, info.file_size, info.CRC, tuple(places), _WEIGHTS)
+
+
+def _data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]:
+    """Where the member's bytes begin, and the place of the checksum before them, if there is one."""
+    header = _LOCAL.unpack(source.read(info.header_offset, _LOCAL.size))
+    signature, flags, crc, name, extra = header[0], header[2], header[6], header[9], header[10]
+    if signature != b"PK\x03\x04":
+        raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
+    place = info.header_offset + _LOCAL_CRC
+    if not flags & _HAS_DESCRIPTOR and crc != info.CRC:
+        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
+    return info.header_offset + _LOCAL.size + name + extra, [] if flags & _HAS_DESCRIPTOR else [place]
+
+
+def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:
+    """The place of the checksum behind the member's bytes, where the archive was written as a stream."""
+    if not info.flag_bits & _HAS_DESCRIPTOR:
+        return
+    place = start + info.file_size
+    place += 4 if source.read(place, 4) == _DESCRIPTOR else 0
+    if struct.unpack("<I", source.read(place, 4)) != (info.CRC,):
+        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
+    yield place
+
+
+def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.ZipInfo) -> int:
+    """The place of the checksum in the archive's directory, found by walking it in the order of the members."""
+    place = archive.start_dir
+    for info in archive.infolist():
+        entry = _CENTRAL.unpack(source.read(place, _CENTRAL.size))
+        if entry[0] != b"PK\x01\x02" or entry[7] != info.CRC:
+            raise DamagedFileError("the archive's directory cannot be followed", mend=_MEND)
+        if info is wanted:
+            return place + _CENTRAL_CRC
+        place += _CENTRAL.size + entry[10] + entry[11] + entry[12]
+    raise DamagedFileError("the archive's directory is incomplete", mend=_MEND)
+
+
+def _small(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
+    """A member that is read into memory, inflated under a limit; nothing where it is missing."""
+    if name not in archive.namelist():
+        return b""
+    with archive.open(name) as member:
+        content = member.read(limits.text_member + 1)
+    if len(content) > limits.text_member:
+        raise UnsafeFileError(f"the member {name} has more than {limits.text_member} bytes")
+    return content

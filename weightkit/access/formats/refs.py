@@ -1,0 +1,57 @@
+"""From what is known of each dataset to the weights of a store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightkit.access.files.filestore import elements
+from weightkit.access.names.naming import Stored
+from weightkit.access.ref import WeightRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from weightkit.access.files.index import Dataset
+    from weightkit.access.names.naming import Naming
+
+
+def stored(datasets: Mapping[str, Dataset]) -> list[Stored]:
+    """What naming needs to know of datasets, by structural address."""
+    return [Stored(structure, dataset.shape or (), dtype_of(dataset).name) for structure, dataset in datasets.items()]
+
+
+def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[WeightRef, Dataset]:
+    """A reference to each weight, in the order of the namings, with its dataset; duplicates are counted."""
+    seen: Counter[tuple[str | None, str | None]] = Counter()
+    refs = {}
+    for naming in namings:
+        dataset = datasets[naming.structure]
+        address = (naming.layer, naming.name)
+        seen[address] += 1
+        ref = WeightRef(
+            structure=naming.structure,
+            layer=naming.layer,
+            index=naming.index,
+            name=naming.name,
+            shape=(0,) if dataset.shape is None else dataset.shape,
+            dtype=dtype_of(dataset),
+            kind=naming.kind,
+            layer_class=naming.layer_class,
+            trainable=naming.trainable,
+            known_from=naming.known_from,
+            duplicate=seen[address] if naming.name is not None else 1,
+        )
+        refs[ref] = dataset
+    return refs
+
+
+def dtype_of(dataset: Dataset) -> np.dtype:
+    """The type of a dataset's values; raw bytes for what is no plain number, such as text."""
+    plain = dataset.numpy_dtype
+    if plain is not None:
+        return plain
+    count = elements(dataset)
+    return np.dtype(f"V{max(1, dataset.size // count) if count else 1}")

@@ -1,0 +1,1 @@
+"""From what a file stores to the names and kinds of its weights."""

@@ -1,0 +1,213 @@
+"""Names from ``config.json``: the configuration and the tree of the file, walked together.
+
+A list of layers in the configuration and the group that holds those layers are matched by the layers' own names
+where the file has them, else by class and number. The arrays have the last word: where they disagree with what
+the table says of the class, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from weightkit.access.names import by_key, reading, table
+from weightkit.access.names.reading import Weights
+from weightkit.access.names.table import Serialized
+from weightkit.access.names.tree import MAX_DEPTH, Node
+
+KERAS_2_LIST = "_layer_checkpoint_dependencies"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the configuration tells of one object."""
+
+    node: Node
+    layer_class: str
+    name: str | None
+    """The layer's own name."""
+    weights: Weights | None
+    """None where the class is not Keras' own."""
+    trainable: bool | None
+    """The layer's flag."""
+    frozen: frozenset[str] = frozenset()
+    """Weights that LoRA has taken out of training."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """One walk over a configuration and a file."""
+
+    names: Mapping[str, str]
+    """An object's path to the name that the file has for it."""
+    claims: dict[str, Claim] = field(default_factory=dict)
+    """By path, in the model's order."""
+    containers: set[str] = field(default_factory=set)
+    """Paths of groups that are lists of layers and no objects."""
+    ordered: bool = True
+    """False once an object was found in a place that the configuration does not order."""
+
+    def claim(self, node: Node, layer: Serialized, name: str | None, trainable: bool | None = None) -> None:
+        """Take an object for a layer of the configuration, and go on below it."""
+        if node.path in self.claims:
+            return
+        flag = layer.config.get("trainable")
+        trainable = flag if isinstance(flag, bool) else trainable
+        known = table.find(layer.class_name) if layer.builtin else None
+        weights = reading.weights_by_config(node, layer.class_name, layer.config) if known else None
+        if known and weights is None and self.names.get(node.path, "") != name:
+            return
+        frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
+        self.claims[node.path] = Claim(node, layer.class_name, name, weights, trainable, frozen)
+        if known:
+            self._fixed(node, layer, trainable)
+        else:
+            self._listed(node, layer)
+            self._attributes(node, layer)
+
+    def _fixed(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
+        """The sublayers of a layer of Keras' own."""
+        for child in table.children(layer.class_name, layer.config) or ():
+            below = node.at(child.path)
+            if below is not None:
+                above = below.path.split("/")[: -1 - child.path.count("/")]
+                inner = below.path.split("/")[len(above) : -1]
+                self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
+                self.claim(below, Serialized(child.class_name, child.config, child.builtin), child.name, trainable)
+        for seed in by_key.seeds(node):
+            self.claims[seed.node.path] = Claim(seed.node, seed.class_name, by_key.SEED, seed.weights, trainable)
+
+    def _listed(self, node: Node, layer: Serialized) -> None:
+        """The layers of a Functional or Sequential model."""
+        layers = table.serialized_list(layer.config.get("layers"))
+        for key in by_key.LISTS:
+            group = node.children.get(key)
+            if group is not None and not group.variables and group.path not in self.names:
+                self.containers.add(group.path)
+                for below, one in self._paired(group, layers):
+                    self.claim(below, one, one.name)
+
+    def _paired(self, group: Node, layers: list[Serialized]) -> list[tuple[Node, Serialized]]:
+        """The objects of a group with their layers, in the layers' order."""
+        by_name = _named(layers)
+        numbered = _counted(group, layers) if group.key == KERAS_2_LIST else table.keyed(layers)
+        found = {}
+        for key, node in group.children.items():
+            name = self.names.get(node.path)
+            one = numbered.get(key) if name is None else by_name.get(name)
+            if one is not None and _is_key_of(key, one):
+                found[id(one)] = node
+        return [(found[id(one)], one) for one in layers if id(one) in found]
+
+    def _attributes(self, scope: Node, layer: Serialized) -> None:
+        """Layers in attributes of a class that is not Keras' own, by the names that the file has for them.
+
+        Such a class may keep its sublayers' configurations anywhere in its own; a name that occurs twice below
+        the object, or stands for two different layers there, tells nothing.
+        """
+        left = [node for node in self._unclaimed(scope) if node.path in self.names]
+        if not left:
+            return
+        by_name = _named(list(_anywhere(layer.config)))
+        seen: dict[str, int] = defaultdict(int)
+        for node in scope.below():
+            seen[self.names.get(node.path, "")] += 1
+        for node in left:
+            name = self.names[node.path]
+            one = by_name.get(name)
+            if one is not None and seen[name] == 1 and self._may_be(node, one):
+                self.ordered = False
+                self.claim(node, one, name)
+
+    def _unclaimed(self, scope: Node) -> Iterator[Node]:
+        """What lies below an object, less the objects that are claimed and all below those."""
+        stack = list(scope.children.values())
+        while stack:
+            node = stack.pop()
+            if node.path not in self.claims:
+                yield node
+                stack.extend(node.children.values())
+
+    def _may_be(self, node: Node, one: Serialized) -> bool:
+        """In a list or dict, the key is the class; an attribute's name tells nothing."""
+        parent = node.path.rpartition("/")[0]
+        return not parent or parent in self.names or _is_key_of(node.key, one)
+
+
+def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Walk:
+    """Claim what the configuration tells of a file's objects."""
+    walked = Walk(names)
+    model = table.serialized(config)
+    if model is not None:
+        walked.claim(root, model, names.get("", model.name))
+    return walked
+
+
+def _is_key_of(key: str, layer: Serialized) -> bool:
+    keys = table.keys_of_class(layer.class_name)
+    return key in keys or table.key_base(key) in keys
+
+
+def _named(layers: list[Serialized]) -> dict[str, Serialized]:
+    """Layers by name; a name of two layers that differ is left out."""
+    found: dict[str, Serialized] = {}
+    clashing = set()
+    for one in layers:
+        if one.name is not None:
+            first = found.setdefault(one.name, one)
+            if first is not one and _says(first) != _says(one):
+                clashing.add(one.name)
+    return {name: one for name, one in found.items() if name not in clashing}
+
+
+def _says(layer: Serialized) -> tuple[Any, ...]:
+    """All that a configuration is asked for; a shared layer's is written once for each place."""
+    cases = table.cases_of(layer.class_name, layer.config, quantization=table.quantization_mode(layer.config))
+    flag = layer.config.get("trainable")
+    return (layer.class_name, layer.builtin, flag if isinstance(flag, bool) else None, *map(id, cases))
+
+
+def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
+    """Keras 2.13 counts a layer with weights twice (``dense, dense_2, dense_4``): the k-th key is the k-th layer.
+
+    Only where a class has as many keys in the file as layers in the configuration; those that save nothing
+    have no key here.
+    """
+    keys: dict[str, list[str]] = defaultdict(list)
+    for key in group.children:
+        keys[table.key_base(key)].append(key)
+    found = {}
+    for base, of_class in _by_key_base(layers).items():
+        present = sorted(keys[base], key=lambda key: (len(key), key))
+        if len(present) == len(of_class):
+            found.update(zip(present, of_class, strict=True))
+    return found
+
+
+def _by_key_base(layers: list[Serialized]) -> dict[str, list[Serialized]]:
+    found: dict[str, list[Serialized]] = defaultdict(list)
+    for one in layers:
+        if not _saves_nothing(one):
+            for key in table.keys_of_class(one.class_name):
+                found[key].append(one)
+    return found
+
+
+def _saves_nothing(layer: Serialized) -> bool:
+    """Whether a layer of Keras' own surely has no weights."""
+    own = table.own_weights(layer.class_name, layer.config) if layer.builtin else None
+    return own == () and not table.children(layer.class_name, layer.config)
+
+
+def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:
+    """Every layer anywhere in a configuration, without recursion."""
+    stack: list[tuple[Any, int]] = [(config, 0)]
+    while stack:
+        value, depth = stack.pop()
+        one = table.serialized(value)
+        if one is not None and one.name is not None:
+            yield one
+        if depth < MAX_DEPTH * 8 and isinstance(value, (Mapping, list)):
+            stack.extend((item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value))

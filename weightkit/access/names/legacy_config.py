@@ -1,0 +1,164 @@
+"""The layers that a ``model_config`` describes, as a tree that can be asked for names.
+
+Understands the configurations of Keras 1, 2 and 3. Any JSON is taken; what is no layer is passed over.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_DEEPEST = 64  # levels; deeper configurations are cut off, so that every walk up is short
+_LONGEST = 8  # segments of one layer's name, which may contain "/"
+_HOLDERS = frozenset({"layers", "layer", "cell", "cells"})  # keys whose values are layers, named or not
+
+
+@dataclass(slots=True, eq=False)
+class ConfiguredLayer:
+    """One layer of a configuration, with its place in the tree."""
+
+    name: str | None = None
+    """None for a Sequential inside another in Keras 1 and 2.0, and for a layer whose ``get_config`` leaves it out."""
+    class_name: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    lists_layers: bool = False
+    """True for a model: every layer in it is one of ``children``."""
+    parent: ConfiguredLayer | None = None
+    depth: int = 0
+    order: int = 0
+    last: int = 0
+    """Orders of the layers inside it run from ``order + 1`` to ``last``."""
+    children: list[ConfiguredLayer] = field(default_factory=list)
+    by_name: dict[str, ConfiguredLayer | None] = field(default_factory=dict)
+    """Children by name; None for a name that two of them bear."""
+
+    @property
+    def trainable(self) -> bool | None:
+        """The layer's own flag, where it is stored."""
+        flag = self.config.get("trainable")
+        return flag if isinstance(flag, bool) else None
+
+    def up(self) -> Iterator[ConfiguredLayer]:
+        """Yields the layer, the one around it, and so on to the root."""
+        layer: ConfiguredLayer | None = self
+        while layer is not None:
+            yield layer
+            layer = layer.parent
+
+
+class LayerTree:
+    """The layers of one model's configuration; its root is the model itself."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._layers: list[ConfiguredLayer] = []
+        self.root = _read(config, None, nameless=True) or ConfiguredLayer()
+        self._grow()
+        self._by_name: dict[str, list[ConfiguredLayer]] = {}
+        for layer in self._layers:
+            if layer.name is not None and layer.parent is not None:
+                self._by_name.setdefault(layer.name, []).append(layer)
+        self._longest = min(_LONGEST, max((name.count("/") + 1 for name in self._by_name), default=1))
+
+    def find(self, around: ConfiguredLayer, name: str) -> ConfiguredLayer | None:
+        """Finds the layer of that name inside another: a direct child, else the only one at any depth."""
+        if (child := around.by_name.get(name)) is not None:
+            return child
+        named = self._by_name.get(name, [])
+        first = bisect_right(named, around.order, key=_order)
+        return named[first] if bisect_right(named, around.last, key=_order) - first == 1 else None
+
+    def step(self, around: ConfiguredLayer, scopes: list[str], start: int) -> tuple[ConfiguredLayer, int] | None:
+        """Finds the layer that the scopes from ``start`` on begin with, and where the rest begins."""
+        for stop in range(min(len(scopes), start + self._longest), start, -1):
+            name = "/".join(scopes[start:stop])
+            found = self.find(around, name) or self.find(around, without_number(name))
+            if found is not None:
+                return found, stop
+        return None
+
+    def tops(self, names: list[str]) -> dict[str, ConfiguredLayer]:
+        """Finds the layer of each group by name; an unnamed one by its place, where all the others agree."""
+        found = {name: layer for name in names if (layer := self.find(self.root, name)) is not None}
+        # A Sequential's input is in its configuration, yet not in `layer_names`.
+        inner = [child for child in self.root.children if child.class_name != "InputLayer"]
+        for children in (self.root.children, inner):
+            pairs = list(zip(names, children, strict=False))
+            if len(children) == len(names) and all(child.name in (None, name) for name, child in pairs):
+                return found | dict(pairs)
+        return found
+
+    def _grow(self) -> None:
+        """Reads all layers in pre-order, without recursion: a configuration may be as deep as it likes."""
+        todo = [self.root]
+        while todo:
+            layer = todo.pop()
+            layer.order = layer.last = len(self._layers)
+            self._layers.append(layer)
+            if layer.depth < _DEEPEST:
+                layer.children = list(_children(layer))
+            for child in layer.children:
+                if child.name is not None:
+                    layer.by_name[child.name] = None if child.name in layer.by_name else child
+            todo.extend(reversed(layer.children))
+        for layer in reversed(self._layers):
+            if layer.parent is not None:
+                layer.parent.last = max(layer.parent.last, layer.last)
+
+
+def without_number(name: str) -> str:
+    """Takes ``_1`` off ``dense_3_1``: TensorFlow's mark of a second scope of one name."""
+    stem, _, number = name.rpartition("_")
+    return stem if stem and number.isdecimal() else name
+
+
+def _order(layer: ConfiguredLayer) -> int:
+    return layer.order
+
+
+def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> ConfiguredLayer | None:
+    """Reads ``{"class_name", "config", "name"?}``; None for anything else, initializers among it."""
+    if not isinstance(entry, Mapping):
+        return None
+    class_name, config = entry.get("class_name"), entry.get("config")
+    if not isinstance(class_name, str) or not isinstance(config, Mapping | list):
+        return None
+    fields: Mapping[str, Any] = config if isinstance(config, Mapping) else {"layers": config}
+    name = fields.get("name", entry.get("name"))
+    if not isinstance(name, str) and not nameless:
+        return None
+    return ConfiguredLayer(
+        name if isinstance(name, str) else None,
+        class_name.rpartition(">")[2],  # registered classes: "package>Name"
+        fields,
+        lists_layers=isinstance(fields.get("layers"), list),
+        parent=parent,
+        depth=0 if parent is None else parent.depth + 1,
+    )
+
+
+def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
+    """Yields the layers that a layer's configuration holds: a model's, a wrapper's, an RNN's cells."""
+    if layer.class_name == "Bidirectional":
+        yield from _both_sides(layer)
+        return
+    for key, value in layer.config.items():
+        if key == "dtype":  # a policy has a class and a name as well
+            continue
+        for entry in value if isinstance(value, list) else (value,):
+            if (child := _read(entry, layer, nameless=key in _HOLDERS)) is not None:
+                yield child
+
+
+def _both_sides(wrapper: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
+    """Yields a Bidirectional's two layers, under every name that a Keras may give them."""
+    forward, backward = wrapper.config.get("layer"), wrapper.config.get("backward_layer")
+    for side, entry in (("forward_", forward), ("backward_", backward or forward)):
+        name = getattr(_read(entry, wrapper, nameless=False), "name", None) or ""
+        stem = name.removeprefix("forward_").removeprefix("backward_")
+        # Keras 2 puts the side before any name, Keras 3 takes an old one off; it keeps that of a given backward layer.
+        for one in dict.fromkeys([side + stem, side + name, *([name] if entry is backward else [])]):
+            if (child := _read(entry, wrapper, nameless=False)) is not None:
+                child.name = one
+                yield child

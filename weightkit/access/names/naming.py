@@ -1,0 +1,34 @@
+"""What goes into naming a file's weights, and what comes out, whatever the format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weightkit.access.ref import Kind, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One dataset of a file, as far as naming needs to know it."""
+
+    structure: str
+    """The format's own path: ``layers/dense/vars/0``, ``d1/d1/kernel:0``."""
+    shape: tuple[int, ...]
+    dtype: str
+    """NumPy's name of the stored type: ``float32``, ``int8``, ``bfloat16``; any text for odd types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What is known of one dataset; everything but ``structure``, ``index`` and ``kind`` may be None."""
+
+    structure: str
+    index: int
+    """Place in its layer's save order, from 0."""
+    layer: str | None = None
+    """Names of the layers around it, outermost first, joined with ``/``."""
+    name: str | None = None
+    kind: Kind = Kind.UNKNOWN
+    layer_class: str | None = None
+    trainable: bool | None = None
+    known_from: Source | None = None

@@ -1,0 +1,127 @@
+"""Names of the weights of a version-3 file: a ``.weights.h5``, or the weights in a ``.keras`` archive.
+
+Such a file stores weights by position: ``layers/dense_1/vars/0``. The layers' own names are attributes (Keras 3.7
+and later) or lie in ``config.json``; ``kernel`` and ``bias`` are stored nowhere. They follow from the layer's class
+and configuration, or, without a configuration, from a key that is a class, where the arrays fit one reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from weightkit.access.names import by_config, by_key, optimizer
+from weightkit.access.names.by_config import Walk
+from weightkit.access.names.by_key import Read
+from weightkit.access.names.naming import Naming, Stored
+from weightkit.access.names.table import NamedWeight
+from weightkit.access.names.tree import Node, grow, index_of
+from weightkit.access.ref import Kind, Source
+
+
+def name_objects(
+    variables: Sequence[Stored], object_names: Mapping[str, str], config: Mapping[str, Any] | None
+) -> tuple[list[Naming], bool]:
+    """Say what is known of each dataset of a version-3 file.
+
+    Args:
+        variables: The datasets, in any order; ``structure`` has no leading slash.
+        object_names: An object's path (``layers/dense_1``, empty for the model) to the ``name`` that the file has
+            for it; empty for files before Keras 3.7.
+        config: The parsed ``config.json`` of a ``.keras`` archive; None for a bare ``.weights.h5``.
+
+    Returns:
+        A Naming for every dataset, in the model's order where it is known; and whether it is known.
+    """
+    root = grow(variables)
+    walked = by_config.walk(root, config, object_names) if isinstance(config, Mapping) else Walk(object_names)
+    reads = _reads(root, walked)
+    layers = _layers(root, walked)
+    training = optimizer.of(root, config)
+    nodes = [claim.node for claim in walked.claims.values() if claim.node.path not in training]
+    ordered = walked.ordered and isinstance(config, Mapping) and _covers(root, walked, training)
+    rest = (node for node in root.below() if node.path not in walked.claims)
+    late = (node for node in root.below() if node.path in training and node.path in walked.claims)
+    namings = []
+    for node in chain(nodes, sorted(rest, key=lambda node: node.path in training), late):
+        namings += training.get(node.path) or _of(node, layers[node.path], walked, reads)
+    return namings + list(_outside(variables, namings)), ordered
+
+
+def _reads(root: Node, walked: Walk) -> dict[str, Read]:
+    """What keys tell of objects that the configuration does not."""
+    found: dict[str, Read] = {}
+    for node in by_key.candidates(root, walked.names):
+        if node.path not in walked.claims:
+            found |= {read.node.path: read for read in by_key.read(node) if read.node.path not in walked.claims}
+    return found
+
+
+def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
+    """Whether the configuration places every object that has weights."""
+    return all(
+        node.path in walked.claims or node.path in training or not node.variables for node in root.below()
+    )
+
+
+def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
+    """Each object's layer path: the names of the objects around it and its own, less the model's."""
+    found: dict[str, str | None] = {"": ""}
+    for node in root.below():
+        above = found[node.path]
+        for child in node.children.values():
+            name = _name(child, walked)
+            if name is None or above is None:
+                found[child.path] = None
+            else:
+                found[child.path] = f"{above}/{name}" if above and name else above or name
+    return found
+
+
+def _name(node: Node, walked: Walk) -> str | None:
+    """An object's own name; empty for a list of layers, which adds nothing to a path; None where unknown."""
+    stored = walked.names.get(node.path)
+    if stored:
+        return stored
+    claim = walked.claims.get(node.path)
+    if claim is not None:
+        return claim.name
+    # A file that names its objects names them all: what has no name there is a list, unless it has weights.
+    is_list = node.path in walked.containers or node.key in by_key.LISTS or bool(walked.names)
+    return "" if is_list and not node.variables else None
+
+
+def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) -> Iterator[Naming]:
+    """The namings of one object's weights."""
+    claim, read = walked.claims.get(node.path), reads.get(node.path)
+    if claim is not None:
+        weights, layer_class, source = claim.weights, claim.layer_class, Source.CONFIG
+    elif read is not None:
+        weights, layer_class, source = read.weights, read.class_name, Source.KEY
+    else:
+        weights, layer_class, source = None, None, Source.FILE
+    for position, (index, stored) in enumerate(zip(node.indices, node.variables, strict=True)):
+        if weights is None:
+            yield Naming(stored.structure, index, layer, layer_class=layer_class)
+            continue
+        weight = weights[position]
+        trainable = _trainable(weight, claim)
+        yield Naming(stored.structure, index, layer, weight.name, weight.kind, layer_class, trainable, source)
+
+
+def _trainable(weight: NamedWeight, claim: by_config.Claim | None) -> bool | None:
+    """Whether a weight is trained, by its layer's flag; None where no configuration tells."""
+    if claim is None:
+        return None
+    if weight.kind is not Kind.PARAMETER or weight.name in claim.frozen:
+        return False
+    return claim.trainable
+
+
+def _outside(variables: Sequence[Stored], namings: Sequence[Naming]) -> Iterator[Naming]:
+    """The datasets that are no object's weights."""
+    named = {naming.structure for naming in namings}
+    for stored in variables:
+        if stored.structure not in named:
+            yield Naming(stored.structure, index_of(stored.structure) or 0)

@@ -1,0 +1,68 @@
+"""Whether an object's stored arrays are the weights that a class saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from weightkit.access.names.naming import Stored
+from weightkit.access.names.table import Case, NamedWeight, cases_of, quantization_mode
+from weightkit.access.names.tree import Node
+
+Weights = tuple[NamedWeight, ...]
+
+
+def weights_by_config(node: Node, class_name: str, config: Mapping[str, Any]) -> Weights | None:
+    """The weights of a layer whose class and configuration are known, where the arrays agree with them."""
+    return only_fit(cases_of(class_name, config, quantization=quantization_mode(config)), node)
+
+
+def only_fit(cases: Iterable[Case], node: Node) -> Weights | None:
+    """The weights of the cases that fit the arrays, where all that fit read the same; else None."""
+    readings = {names_and_kinds(w): w for w in (case.weights for case in cases) if fits(w, node)}
+    return next(iter(readings.values())) if len(readings) == 1 else None
+
+
+def names_and_kinds(weights: Weights) -> tuple[tuple[str, str], ...]:
+    """What a reading says; two that differ in sizes only say the same."""
+    return tuple((weight.name, weight.kind) for weight in weights)
+
+
+def fits(weights: Weights, node: Node) -> bool:
+    """Whether number, ranks, types and sizes of an object's arrays are those of a class's weights."""
+    if len(weights) != len(node.variables) or not node.whole:
+        return False
+    sizes: dict[str, Any] = {}
+    return all(_fits(weight, stored, sizes) for weight, stored in zip(weights, node.variables, strict=True))
+
+
+def _fits(weight: NamedWeight, stored: Stored, sizes: dict[str, Any]) -> bool:
+    """Whether one array is this weight; what its letters stand for goes into ``sizes``."""
+    if weight.integer is not _holds_integers(stored.dtype):
+        return False
+    if weight.rank is None:
+        return sizes.setdefault(weight.dimensions[0], stored.shape) == stored.shape
+    return _same_sizes(weight.dimensions, stored.shape, sizes)
+
+
+def _same_sizes(dimensions: Sequence[str], shape: Sequence[int], sizes: dict[str, Any]) -> bool:
+    """Whether a shape reads as ``("a", "2b", "1")``."""
+    if len(dimensions) != len(shape):
+        return False
+    for dimension, size in zip(dimensions, shape, strict=True):
+        letter = dimension.lstrip("0123456789")
+        factor = int(dimension.removesuffix(letter) or 1)
+        if letter and factor == 1:
+            factor = sizes.setdefault(letter, size)
+        elif letter:
+            factor *= sizes.get(letter, 0)
+        if size != factor:
+            return False
+    return True
+
+
+def _holds_integers(dtype: str) -> bool | None:
+    """True for integers, False for real numbers, None for anything else."""
+    if dtype.startswith(("int", "uint")):
+        return True
+    return False if dtype.startswith(("float", "bfloat")) else None

@@ -1,0 +1,90 @@
+"""The objects of a version-3 file as a tree: what lies at ``a/b/vars/0`` is weight 0 of object ``a/b``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from weightkit.access.names.naming import Stored
+
+MAX_DEPTH = 64
+"""Levels of groups; what lies deeper stays unknown."""
+
+MAX_DIGITS = 9
+"""Of a weight's number; Keras counts from 0."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One object or container of a file."""
+
+    path: str
+    """Without the trailing ``vars``; empty for the root."""
+    key: str
+    children: dict[str, Node] = field(default_factory=dict)
+    variables: list[Stored] = field(default_factory=list)
+    """The object's own weights, in its save order."""
+    indices: list[int] = field(default_factory=list)
+
+    def at(self, path: str) -> Node | None:
+        """The node at a path below this one; ``_query_dense`` also answers to ``query_dense``.
+
+        Keras turned private attributes of its layers into public ones over time, and the other way.
+        """
+        node: Node | None = self
+        for key in path.split("/"):
+            if node is None:
+                return None
+            bare = key.lstrip("_")
+            node = node.children.get(key) or node.children.get(bare) or node.children.get("_" + bare)
+        return node
+
+    def below(self) -> Iterator[Node]:
+        """This node and all below it, each before its children, without recursion."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children.values()))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the weights are numbered 0, 1, 2, … without a gap."""
+        return self.indices == list(range(len(self.indices)))
+
+
+def grow(variables: Sequence[Stored]) -> Node:
+    """Build the tree; a dataset whose path is not an object's weight is left out."""
+    root = Node("", "")
+    for stored in variables:
+        index = index_of(stored.structure)
+        keys = stored.structure.split("/")[:-2]
+        if index is None or len(keys) > MAX_DEPTH:
+            continue
+        node = root
+        for key in keys:
+            child = node.children.get(key)
+            if child is None:
+                child = node.children[key] = Node(f"{node.path}/{key}" if node.path else key, key)
+            node = child
+        node.variables.append(stored)
+        node.indices.append(index)
+    for node in root.below():
+        _sort(node)
+    return root
+
+
+def index_of(structure: str) -> int | None:
+    """The 3 of ``layers/dense/vars/3``; None where a path does not end so."""
+    group, _, number = structure.rpartition("/")
+    in_vars = group == "vars" or group.endswith("/vars")
+    if in_vars and len(number) <= MAX_DIGITS and number.isascii() and number.isdecimal():
+        return int(number)
+    return None
+
+
+def _sort(node: Node) -> None:
+    """Order an object's weights by number: as text, 10 comes before 2."""
+    order = sorted(range(len(node.indices)), key=node.indices.__getitem__)
+    node.variables = [node.variables[i] for i in order]
+    node.indices = [node.indices[i] for i in order]

@@ -1,0 +1,126 @@
+"""Open whatever holds weights; what it is, its content tells, never its name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
+from weightkit.access.files.openfile import OpenFile
+from weightkit.access.files.scanner import Scanner
+from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
+
+if TYPE_CHECKING:
+    from weightkit.access.files.filestore import Contents, FileStore
+    from weightkit.access.files.index import Index
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MEND = "give a Keras .h5, .weights.h5 or .keras file"
+
+
+def open_weights(
+    target: str | os.PathLike[str],
+    *,
+    editable: bool = False,
+    like: str | os.PathLike[str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> FileStore:
+    """Open a weight file as a store of weights.
+
+    Legacy HDF5 of Keras 1 to 3 (whole models and weights alone), ``.weights.h5`` and ``.keras`` are told apart by
+    what is in them. No weight is read before it is asked for, and the file is never opened for writing.
+
+    Args:
+        target: Path of the file.
+        editable: Whether the store may be edited; then nobody else may have the file open for writing or editing.
+        like: Another file of the same model, to borrow names and kinds from where this one tells none.
+        limits: What reading the file may cost.
+
+    Raises:
+        RequestError: There is no such file.
+        RefusedError: It is damaged, unsafe, or holds no Keras weights.
+        MachineError: It cannot be opened, or somebody else is writing it.
+
+    Example:
+        >>> with open_weights("model.h5") as store:  # doctest: +SKIP
+        ...     for ref in store:
+        ...         print(ref.path, ref.shape)
+    """
+    if not isinstance(target, str | os.PathLike):
+        raise RequestError(f"the target is a {type(target).__name__}, not a path", mend="give the path of a file")
+    with contextlib.ExitStack() as opened:
+        source = opened.enter_context(OpenFile(target))
+        source.lock(exclusive=editable)
+        _require_content(source)
+        scanner = opened.enter_context(Scanner(limits))  # starts while NumPy is loaded below
+        try:
+            store = _store(source, scanner, limits, editable=editable)
+            if like is not None:
+                store = _named_like(store, like, limits)
+        except WeightkitError as error:
+            raise error.about(source.name) from error.__cause__
+        opened.pop_all()
+        return store
+
+
+def _require_content(source: OpenFile) -> None:
+    if source.size == 0:
+        raise UnsupportedFileError("the file is empty", mend=_MEND, file=source.name)
+    start = source.read(0, 8)
+    if start.startswith(b"PK") or start == _HDF5_SIGNATURE or _has_user_block(source):
+        return
+    if start.lstrip()[:1] == b"{":
+        raise UnsupportedFileError(
+            "it is JSON text, such as the index of sharded weights, not weights", mend=_MEND, file=source.name
+        )
+    raise UnsupportedFileError("it is neither HDF5 nor a .keras archive", mend=_MEND, file=source.name)
+
+
+def _has_user_block(source: OpenFile) -> bool:
+    """HDF5 may begin at byte 512, 1024, 2048 and so on, after a block of the user's own."""
+    place = 512
+    while place < source.size:
+        if source.read(place, 8) == _HDF5_SIGNATURE:
+            return True
+        place *= 2
+    return False
+
+
+def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool) -> FileStore:
+    from weightkit.access.files.container import Plain  # noqa: PLC0415  # after the child has been started
+    from weightkit.access.files.filestore import FileStore  # noqa: PLC0415
+    from weightkit.access.formats import archive, weights_h5  # noqa: PLC0415
+
+    if archive.recognises(source):
+        found = archive.open_archive(source, limits)
+        index = _index(scanner, source, found.member.start, found.member.length)
+        contents = weights_h5.contents(index, found.config, found.keras_version, ".keras archive")
+        return FileStore(source, scanner, found.member, index, contents, editable=editable)
+    index = _index(scanner, source, 0, source.size)
+    return FileStore(source, scanner, Plain(source.size), index, _contents(index), editable=editable)
+
+
+def _index(scanner: Scanner, source: OpenFile, start: int, length: int) -> Index:
+    from weightkit.access.files.index import Index  # noqa: PLC0415
+
+    return Index.of(scanner.records(source.fd, start, length), length)
+
+
+def _contents(index: Index) -> Contents:
+    from weightkit.access.formats import legacy, weights_h5  # noqa: PLC0415
+
+    if legacy.recognises(index):
+        return legacy.contents(index)
+    if weights_h5.recognises(index):
+        return weights_h5.contents(index)
+    top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
+    holds = f"it holds {', '.join(top[:3])}" if top else "it is empty"
+    raise UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", mend=_MEND)
+
+
+def _named_like(store: FileStore, like: str | os.PathLike[str], limits: Limits) -> FileStore:
+    from weightkit.access.like import borrow_names  # noqa: PLC0415
+
+    with open_weights(like, limits=limits) as other:
+        return store.renamed(borrow_names(store, other))

@@ -1,0 +1,143 @@
+"""An edit before it is done: which weights, which not and why, and what happens to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weightkit.access.apply import Progress, run
+from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
+from weightkit.escape import escape
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightkit.access.arithmetic import NonFinite
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+
+class Transform(Protocol):
+    """What is done to values: a frozen dataclass without state, whose ``repr`` is what to type to get it."""
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether any span of a weight may be given alone, in any order, by any thread."""
+
+    def objection(self, ref: WeightRef) -> str:
+        """Why this weight cannot be transformed, as the end of a sentence; empty where it can."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What the owner should know before it is done, a sentence each."""
+
+    def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
+        """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A weight that an edit leaves as it is, and why."""
+
+    ref: WeightRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which weights of a store an edit changes; printing it is the preview, applying it the edit."""
+
+    label: str
+    transform: Transform
+    chosen: tuple[WeightRef, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
+    """What the owner should know before it is done, a sentence each."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all chosen weights."""
+        return sum(ref.nbytes for ref in self.chosen)
+
+    def reasons(self) -> dict[str, int]:
+        """How many weights are left for each reason, most first."""
+        counts: dict[str, int] = {}
+        for skipped in self.skipped:
+            counts[skipped.reason] = counts.get(skipped.reason, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def summary(self) -> str:
+        """What would be done to how much, in one line."""
+        total = len(self.chosen) + len(self.skipped)
+        counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
+        return f"{self.transform!r} changes {counts} of {self.label}"
+
+    def __str__(self) -> str:
+        lines = [self.summary()]
+        lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
+        lines += [f"  left as they are: {count}, {reason}" for reason, count in self.reasons().items()]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(escape(line) for line in lines)
+
+    def apply(
+        self,
+        store: WeightStore,
+        destination: Destination = IN_PLACE,
+        *,
+        allow_nonfinite: bool = False,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Do the edit, whole or not at all.
+
+        Args:
+            store: The store it was planned on, or one with the same weights.
+            destination: For files, where the result goes.
+            allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
+            progress: Called with the number of bytes done, as they are done.
+
+        Raises:
+            NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
+        """
+        outcome, nonfinite = run(self, store, destination, allow_nonfinite=allow_nonfinite, progress=progress)
+        return Report(self, outcome, nonfinite)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an edit did."""
+
+    plan: Plan
+    outcome: Outcome | None
+    """None for a dry run."""
+    nonfinite: dict[WeightRef, NonFinite] = field(default_factory=dict)
+    """New infinities and NaNs, where they were allowed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: what changed, what was left and why, where it went."""
+        outcome = self.outcome or Outcome()
+        return {
+            "schema": "weightkit.report/1",
+            "file": self.plan.label,
+            "transform": repr(self.plan.transform),
+            "dry_run": self.outcome is None,
+            "changed": [_weight(ref) | _nonfinite(self.nonfinite.get(ref)) for ref in self.plan.chosen],
+            "skipped": [_weight(skipped.ref) | {"reason": skipped.reason} for skipped in self.plan.skipped],
+            "bytes": self.plan.nbytes,
+            "notes": list(self.plan.notes),
+            "output": None if outcome.output is None else str(outcome.output),
+            "backup": None if outcome.backup is None else str(outcome.backup),
+        }
+
+
+def _weight(ref: WeightRef) -> dict[str, Any]:
+    return {
+        "structure": ref.structure,
+        "path": ref.path,
+        "shape": list(ref.shape),
+        "dtype": str(ref.dtype),
+        "kind": str(ref.kind),
+        "bytes": ref.nbytes,
+    }
+
+
+def _nonfinite(counts: NonFinite | None) -> dict[str, int]:
+    return {"new_nans": counts.nans, "new_infinities": counts.infinities} if counts else {}

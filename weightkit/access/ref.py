@@ -1,0 +1,90 @@
+"""What a weight is called and how large it is; its values stay in the store."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Kind(enum.StrEnum):
+    """What a weight is to its model. It decides what an edit touches when the user says nothing."""
+
+    PARAMETER = "parameter"
+    """Trained by gradients: kernels, biases, gains, embeddings."""
+    STATISTIC = "statistic"
+    """Measured from data: moving means and variances, Normalization's mean, variance and count."""
+    STATE = "state"
+    """Neither: seeds, counters, states of stateful recurrent layers."""
+    QUANTIZATION = "quantization"
+    """Integers that stand for real weights, with their scales and zero points."""
+    OPTIMIZER = "optimizer"
+    """The optimizer's own: step count, learning rate, slots."""
+    UNKNOWN = "unknown"
+    """Nothing in the file tells."""
+
+
+class Source(enum.StrEnum):
+    """Where a weight's name and kind were learned from."""
+
+    FILE = "file"
+    """The file stores the name."""
+    CONFIG = "config"
+    """The model's configuration in the file, with the table of Keras' own layer classes."""
+    KEY = "key"
+    """The format's own path, where it fits exactly one reading."""
+    MODEL = "model"
+    """A live model."""
+    LIKE = "like"
+    """Another file, given to borrow names from."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRef:
+    """One weight of a store: its addresses, its shape and type, and what is known of it.
+
+    ``structure`` is unique in its store and always there; ``path`` is what people read and select by.
+    """
+
+    structure: str
+    """The format's own path: ``layers/dense_1/vars/0``, ``d1/d1/kernel:0``."""
+    layer: str | None
+    """Names of the layers around it, outermost first: ``encoder/dense_1``; None where unknown."""
+    index: int
+    """Place in its layer's save order, from 0."""
+    name: str | None
+    """The weight's own name: ``kernel``; None where unknown."""
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    """NumPy's type of the stored values; ml_dtypes.bfloat16 for bfloat16."""
+    kind: Kind
+    layer_class: str | None
+    """Class of the innermost layer: ``Dense``; None where unknown."""
+    trainable: bool | None
+    """None where the file does not tell."""
+    known_from: Source | None
+    """Where ``name`` and ``kind`` come from; None where neither is known."""
+    duplicate: int = 1
+    """2 for the second weight of the same name address, and so on; shown as ``#2``."""
+
+    @property
+    def path(self) -> str:
+        """The name address where it is known (``encoder/dense_1/kernel``), else the structural one."""
+        if self.layer is None or self.name is None:
+            return self.structure
+        address = f"{self.layer}/{self.name}" if self.layer else self.name
+        return address if self.duplicate == 1 else f"{address}#{self.duplicate}"
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values in bytes."""
+        return self.size * self.dtype.itemsize

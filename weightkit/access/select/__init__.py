@@ -1,0 +1,28 @@
+"""The selection language: which weights are meant, as text or as objects joined with ``&``, ``|``, ``~``."""
+
+from weightkit.access.select.combine import Choice, combine
+from weightkit.access.select.ends import EndLayers
+from weightkit.access.select.escape import escape_pattern
+from weightkit.access.select.fields import Field
+from weightkit.access.select.near import nearest
+from weightkit.access.select.parse import parse
+from weightkit.access.select.paths import Glob, Regex
+from weightkit.access.select.roles import Role, role_of
+from weightkit.access.select.selectors import Predicate, Reach, Selector
+
+__all__ = [
+    "Choice",
+    "EndLayers",
+    "Field",
+    "Glob",
+    "Predicate",
+    "Reach",
+    "Regex",
+    "Role",
+    "Selector",
+    "combine",
+    "escape_pattern",
+    "nearest",
+    "parse",
+    "role_of",
+]

@@ -1,0 +1,38 @@
+"""Writing an address so that the selection language takes it for nothing but itself."""
+
+from __future__ import annotations
+
+import re
+
+FIELD_WORDS = frozenset(
+    {"class", "dtype", "first", "kind", "last", "name", "rank", "re", "role", "trainable"}
+)
+"""The words that, standing exactly before the first colon, make a selection something else than a glob."""
+
+_SPECIAL = re.compile(r"[\\*?\[\]{}]")
+
+
+def without_field(pattern: str) -> str:
+    r"""The glob, its first colon escaped where a field's word stands before it.
+
+    >>> print(without_field("kind:odd_layer_name"))
+    kind\:odd_layer_name
+    """
+    word, colon, rest = pattern.partition(":")
+    return f"{word}\\:{rest}" if colon and word in FIELD_WORDS else pattern
+
+
+def escape_pattern(path: str) -> str:
+    r"""A glob that matches ``path`` whole, and otherwise only what lies under it.
+
+    Args:
+        path: An address of a weight, layer or model; not empty.
+
+    >>> print(escape_pattern("features[0]/kernel"))
+    features\[0\]/kernel
+    """
+    escaped = _SPECIAL.sub(r"\\\g<0>", path)
+    if "" in path.split("/"):
+        # A bare slash beside an empty name is refused as a slip; an escaped one is taken at its word.
+        escaped = escaped.replace("/", "\\/")
+    return without_field(escaped)

@@ -1,0 +1,78 @@
+"""One segment of a glob: a plain name, any number of names, or a pattern over one name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from weightkit.access.select.tokens import Part, Token
+
+if TYPE_CHECKING:
+    from weightkit.access.select.tokens import Alternative
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one segment of a glob asks of one name of an address."""
+
+    tokens: Alternative
+
+    @property
+    def literal(self) -> str | None:
+        """The only name it matches; None where it is a pattern."""
+        if any(token.part is not Part.TEXT for token in self.tokens):
+            return None
+        return "".join(token.value for token in self.tokens)
+
+    @property
+    def spans_segments(self) -> bool:
+        """Whether it is ``**``."""
+        return [token.part for token in self.tokens] == [Part.STAR, Part.STAR]
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it spells out something: ``*`` and ``?[0-9]`` do not, an empty name does."""
+        return not self.tokens or any(token.part is Part.TEXT for token in self.tokens)
+
+    @property
+    def regex(self) -> str:
+        """A regular expression for the whole of a name, which takes linear time a star.
+
+        What follows a star is found at the first place it fits and held there (an atomic group): a later
+        star reaches whatever a later place would have, so nothing is lost by never trying again.
+        """
+        head, *stretches = _between_stars(self.tokens)
+        if not stretches:
+            return head
+        *middle, tail = stretches
+        return head + "".join(f"(?>.*?{stretch})" for stretch in middle) + f".*{tail}"
+
+
+def _between_stars(tokens: Alternative) -> list[str]:
+    """The regular expressions before, between and after the stars; runs of stars count as one."""
+    stretches = [""]
+    for is_star, run in groupby(tokens, lambda token: token.part is Part.STAR):
+        if is_star:
+            stretches.append("")
+        else:
+            stretches[-1] = "".join(map(_regex_of, run))
+    return stretches
+
+
+def _regex_of(token: Token) -> str:
+    if token.part is Part.ANY:
+        return "."
+    return token.value if token.part is Part.SET else re.escape(token.value)
+
+
+def segments(alternative: Alternative) -> list[Segment]:
+    """Part an alternative at its slashes."""
+    parts: list[list[Token]] = [[]]
+    for token in alternative:
+        if token.part is Part.SLASH:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [Segment(tuple(part)) for part in parts]

@@ -1,0 +1,78 @@
+"""What every store of weights can do, whether it is a file or a model in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import numpy as np
+
+    from weightkit.access.ref import WeightRef
+
+ALL = slice(None)
+"""The span that is the whole weight, in its own shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an edit of a file goes; the default is in place, with the old file kept as a backup."""
+
+    output: Path | None = None
+    """Another file; None edits in place."""
+    overwrite: bool = False
+    """Whether ``output`` may exist already."""
+    backup: bool = True
+    """Whether an edit in place keeps the file as it was."""
+
+
+IN_PLACE = Destination()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an edit left on the disk; both are None for a model in memory."""
+
+    output: Path | None = None
+    backup: Path | None = None
+
+
+class Sink(Protocol):
+    """Takes an edit's new values; they become visible all at once, when the edit is complete."""
+
+    outcome: Outcome | None
+    """Set when the edit has been committed."""
+
+    def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
+        """Set the elements of ``span`` (C order) of a weight. May be called from several threads."""
+
+
+class WeightStore(Protocol):
+    """Weights with addresses: iterate to learn what is there, read values by address, edit as a whole."""
+
+    @property
+    def label(self) -> str:
+        """What messages call it: the file as the user named it."""
+
+    @property
+    def format(self) -> str:
+        """Name of the format, such as ``legacy HDF5 model``."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the store knows the order of its layers."""
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        """All weights, in the order of the layers where it is known; reads no values."""
+
+    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+
+    def editing(
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE
+    ) -> AbstractContextManager[Sink]:
+        """Edit exactly the weights ``changing``: commits on exit, discards everything on an error."""

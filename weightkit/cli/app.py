@@ -1,0 +1,47 @@
+"""The application: its commands, in the order of the help page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from weightkit.cli import scale, show
+
+app = typer.Typer(
+    name="weightkit",
+    # Plain help: the rich one costs 200 ms more at every --help.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from weightkit import __version__  # noqa: PLC0415
+
+        typer.echo(f"weightkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def weightkit(
+    context: typer.Context,
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Inspect and edit the weights of Keras models in .h5, .weights.h5 and .keras files.
+
+    An edit never writes to the file it is given: a new file replaces it when it is complete, and the old one stays
+    beside it as NAME.bak.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("show")(show.show)
+app.command("scale")(scale.scale)

@@ -1,0 +1,91 @@
+"""Run a command: its result is printed, its error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer.exceptions
+
+from weightkit.cli import output
+from weightkit.cli.app import app
+from weightkit.errors import MachineError, RefusedError, RequestError, WeightkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_REQUEST, _REFUSED, _MACHINE, _INTERRUPTED, _TERMINATED, _CLOSED_PIPE = 2, 3, 4, 130, 143, 141
+_CODES: dict[type[WeightkitError], int] = {
+    RequestError: _REQUEST,
+    RefusedError: _REFUSED,
+    MachineError: _MACHINE,
+}
+
+
+class Terminated(BaseException):
+    """Somebody asked this process to end; everything is cleaned up on the way out."""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code.
+
+    0 done, 2 the request is wrong, 3 the file is refused, 4 the system failed, 130 and 143 interrupted.
+    """
+    as_json = "--json" in arguments
+    try:
+        result = app(list(arguments), prog_name="weightkit", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        if isinstance(result, output.Result):
+            output.show(result, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _CLOSED_PIPE
+    except typer.exceptions.TyperException as error:
+        return _fail(RequestError(error.format_message().rstrip("."), mend="see --help"), as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except Terminated:
+        code = _TERMINATED
+    except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line, and the file is untouched
+        return _fail(_as_ours(error), as_json=as_json)
+    if code in {_INTERRUPTED, _TERMINATED}:
+        output.say("interrupted; nothing was changed")
+    return code
+
+
+def _fail(error: WeightkitError, *, as_json: bool) -> int:
+    code = next(number for family, number in _CODES.items() if isinstance(error, family))
+    output.show_error(error, code, as_json=as_json)
+    return code
+
+
+def _as_ours(error: Exception) -> WeightkitError:
+    if isinstance(error, WeightkitError):
+        return error
+    if isinstance(error, OSError):
+        return MachineError(f"the system failed: {error}", mend="nothing was changed; try again")
+    if isinstance(error, MemoryError):
+        return MachineError("there is not enough memory", mend="nothing was changed; free some and try again")
+    return MachineError(
+        f"an error of weightkit's own: {type(error).__name__}: {error}",
+        mend="nothing was changed; please report it",
+    )
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise Terminated
+
+
+def _silence(stream: Any) -> None:
+    """Keep the interpreter from complaining about the closed pipe once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,53 @@
+"""Arguments and options that several commands share, each with one meaning everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+File = Annotated[
+    Path,
+    typer.Argument(help="A weight file: .h5, .weights.h5 or .keras, by content.", show_default=False),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        "-w",
+        metavar="SELECTION",
+        show_default=False,
+        help="Which weights: a layer, a path with *, **, ?, [ab] and {a,b}, re:REGEX, or a field such as "
+        "class:Dense, name:kernel, kind:statistic, role:bias, dtype:float16, rank:2, trainable:false, "
+        "last:2:block*. May be given several times.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        "-x",
+        metavar="SELECTION",
+        show_default=False,
+        help="Which of them not. May be given several times.",
+    ),
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="OTHER",
+        show_default=False,
+        help="Another file of the same model, to borrow names from where FILE tells none.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", show_default=False, help="Write there and leave FILE alone."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Let OUT be overwritten.")]
+NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the file as it was.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Let new infinities and NaNs by.")]

@@ -1,0 +1,88 @@
+"""The two verbs that everything else is made of: plan an edit, and do it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+    from weightkit.access.choose import Where
+    from weightkit.access.plan import Plan, Report, Transform
+
+
+def plan(
+    target: str | os.PathLike[str],
+    transform: Transform,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    like: str | os.PathLike[str] | None = None,
+) -> Plan:
+    """What an edit would change, without doing it; printing the result is the preview.
+
+    Args:
+        target: Path of a weight file.
+        transform: What would be done, such as ``scale(0.5)``.
+        where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+        exclude: Which of them not.
+        like: Another file to borrow names and kinds from.
+
+    Raises:
+        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+    """
+    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+
+    with open_weights(target, like=like) as store:
+        from weightkit.access.choose import plan_edit  # noqa: PLC0415
+
+        return plan_edit(store, transform, where, exclude)
+
+
+def edit(
+    target: str | os.PathLike[str],
+    transform: Transform,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    like: str | os.PathLike[str] | None = None,
+    allow_nonfinite: bool = False,
+) -> Report:
+    """Change weights, whole or not at all.
+
+    The file is never written to: a new one replaces it when it is complete, and the old one stays beside it as
+    ``NAME.bak`` (``NAME.bak.1`` and so on where that exists).
+
+    Args:
+        target: Path of a weight file.
+        transform: What is done, such as ``scale(0.5)``.
+        where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+        exclude: Which of them not.
+        output: Write there instead, and leave ``target`` alone.
+        overwrite: Whether ``output`` may exist already.
+        backup: Whether an edit in place keeps the file as it was.
+        like: Another file to borrow names and kinds from.
+        allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
+
+    Raises:
+        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+        RefusedError: The file is damaged, unsafe, holds no Keras weights, or the edit makes non-finite numbers.
+        MachineError: The system failed, or somebody else holds the file; it is untouched.
+
+    Example:
+        >>> edit("model.h5", scale(0.5), where="encoder")  # doctest: +SKIP
+    """
+    from pathlib import Path  # noqa: PLC0415
+
+    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access.store import Destination  # noqa: PLC0415
+
+    destination = Destination(None if output is None else Path(output), overwrite=overwrite, backup=backup)
+    with open_weights(target, editable=True, like=like) as store:
+        from weightkit.access.choose import plan_edit  # noqa: PLC0415
+
+        return plan_edit(store, transform, where, exclude).apply(store, destination, allow_nonfinite=allow_nonfinite)

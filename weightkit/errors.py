@@ -1,0 +1,87 @@
+"""Everything that weightkit raises on purpose.
+
+```
+WeightkitError
+├── RequestError            the request is wrong: an argument, an output that exists
+│   └── SelectionError      the selection is malformed, empty or leaves something undecided
+├── RefusedError            the file or its contents are refused
+│   ├── DamagedFileError    it is not what it says it is: truncated, corrupt, out of bounds
+│   ├── UnsafeFileError     it would reach outside itself or past a limit
+│   ├── UnsupportedFileError  it is sound, and not something weightkit reads or edits
+│   └── NonFiniteError      the edit would make new infinities or NaNs
+└── MachineError            the system failed; the original is untouched
+    ├── BusyError           somebody else holds the file, or changed it meanwhile
+    └── DurabilityError     replaced, but the disk did not confirm it
+```
+
+An error carries what happened and what to do about it apart, so that each can be shown in its own way.
+"""
+
+from __future__ import annotations
+
+
+class WeightkitError(Exception):
+    """The root of all errors that weightkit raises on purpose.
+
+    Args:
+        problem: What is wrong: what, where, what was wanted and what was found.
+        mend: What to do about it, as an imperative; empty where nothing can be done.
+        file: The file it is about, as the user named it; empty where there is none.
+    """
+
+    def __init__(self, problem: str, *, mend: str = "", file: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.mend = mend
+        self.file = file
+
+    def __str__(self) -> str:
+        """One line: ``file: problem — mend``."""
+        where = f"{self.file}: " if self.file else ""
+        what_to_do = f" — {self.mend}" if self.mend else ""
+        return f"{where}{self.problem}{what_to_do}"
+
+    def about(self, file: str) -> WeightkitError:
+        """Name the file, where the place that raised did not know it; returns itself."""
+        self.file = self.file or file
+        return self
+
+
+class RequestError(WeightkitError):
+    """The request is wrong: an argument, or an output that exists."""
+
+
+class SelectionError(RequestError):
+    """The selection is malformed, chooses nothing, or leaves something undecided."""
+
+
+class RefusedError(WeightkitError):
+    """The file or its contents are refused; nothing was written."""
+
+
+class DamagedFileError(RefusedError):
+    """The file is not what it says it is: truncated, corrupt, or out of its own bounds."""
+
+
+class UnsafeFileError(RefusedError):
+    """The file would reach outside itself, or past a stated limit."""
+
+
+class UnsupportedFileError(RefusedError):
+    """The file is sound, and not something that weightkit reads or edits."""
+
+
+class NonFiniteError(RefusedError):
+    """The edit would make infinities or NaNs where there were none."""
+
+
+class MachineError(WeightkitError):
+    """The system failed: no space, no permission, an I/O error; the original is untouched."""
+
+
+class BusyError(MachineError):
+    """Somebody else holds the file, or has changed it since it was opened."""
+
+
+class DurabilityError(MachineError):
+    """The file was replaced, but the disk did not confirm that it will last."""
