@@ -4,14 +4,8 @@
 Python 3.6; see make_golden_files.py. A case returns the ways to save, by suffix, and the model.
 """
 
-import os
 import random
 from typing import Any, Callable, Dict, Iterator, List, Tuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 
 import numpy as np
 

@@ -7,13 +7,14 @@
 Runs itself under that interpreter, so everything here is Python 3.6 (no `X | Y`, no `list[int]`), and Keras
 is imported where it is used. Beside each file it writes expected/FILE.json: what the live model says of every
 dataset. The two are joined by their values' digests alone, never by names, so they can be held against any
-reading of names. Values are drawn from fixed seeds; archives hold the date of the day.
+reading of names. Values are drawn from fixed seeds; the bytes of a file differ by the times that stand in it.
 """
 
 import argparse
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -25,6 +26,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import golden_cases
+
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main() -> None:
@@ -38,6 +41,8 @@ def main() -> None:
         cases = [word for case in options.case or () for word in ("--case", case)]
         subprocess.run([options.python, __file__, *cases, "-o", str(options.output)], check=True)
         return
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     family = golden_cases.family()
     for name, make in golden_cases.CASES[family].items():
         if not options.case or name in options.case:

@@ -14,10 +14,9 @@ import itertools
 import json
 import os
 import string
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,6 +28,9 @@ from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 from keras.src.saving.keras_saveable import KerasSaveable
 from keras.src.saving.saving_lib import _walk_saveable
 from keras.src.utils.naming import to_snake_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 OUTPUT = Path(__file__).parent.parent / "weightkit" / "access" / "names" / "keras_layers.json"
 
@@ -82,9 +84,7 @@ def _depthwise(rank: int) -> Recipe:
 
 
 def _separable(rank: int) -> Recipe:
-    return Recipe(
-        lambda s: {"filters": s[2], "kernel_size": s[-rank:], "depth_multiplier": s[1]}, _grid(rank)
-    )
+    return Recipe(lambda s: {"filters": s[2], "kernel_size": s[-rank:], "depth_multiplier": s[1]}, _grid(rank))
 
 
 def _recurrent() -> Recipe:
@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
     "Embedding": Recipe(lambda s: {"input_dim": s[0], "output_dim": s[1]}, lambda _: (2,)),
     "GRU": _recurrent(),
     "GRUCell": _cell(),
-    "GroupNormalization": Recipe(lambda s: {"groups": 2}, _vector),
+    "GroupNormalization": Recipe(lambda _: {"groups": 2}, _vector),
     "GroupedQueryAttention": Recipe(
         lambda s: {"head_dim": s[1], "num_query_heads": 4, "num_key_value_heads": 2},
         _three,
@@ -185,9 +185,7 @@ RECIPES: dict[str, Recipe] = {
         lambda s: ((2, s[0]), None),
         wraps={"cells": ["cells"]},
     ),
-    "TimeDistributed": Recipe(
-        lambda s: {"layer": layers.Dense(s[1])}, _sequence, wraps={"layer": ["layer"]}
-    ),
+    "TimeDistributed": Recipe(lambda s: {"layer": layers.Dense(s[1])}, _sequence, wraps={"layer": ["layer"]}),
     "Wrapper": Recipe(lambda s: {"layer": layers.Dense(s[1])}, _vector, wraps={"layer": ["layer"]}),
 }
 
@@ -437,10 +435,11 @@ class Table:
         candidates = flags_of(name, cls, recipe)
         default = {flag: values[0] for flag, (_, values) in candidates.items()}
         plain = self.case(name, cls, recipe, default)
-        relevant = {}
-        for flag, (how, values) in candidates.items():
-            if any(self.try_case(name, cls, recipe, default | {flag: v}) not in (plain, None) for v in values):
-                relevant[flag] = (how, values)
+        relevant = {
+            flag: (how, values)
+            for flag, (how, values) in candidates.items()
+            if any(self.try_case(name, cls, recipe, default | {flag: v}) not in (plain, None) for v in values)
+        }
         # A flag may matter only together with another (center without scale): the product of those that do.
         cases = []
         for values in itertools.product(*(values for _, values in relevant.values())):

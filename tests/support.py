@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -70,3 +73,64 @@ def run_weightkit(
     return subprocess.run(
         [python, "-m", "weightkit", *map(str, arguments)], capture_output=True, text=True, check=False, **options
     )
+
+
+HEAVY = ("numpy", "h5py", "ml_dtypes", "pydantic", "rich", "keras", "tensorflow", "jax", "torch")
+
+
+def modules_loaded_by(code: str, *arguments: object, **options: object) -> set[str]:
+    """Which of the ``HEAVY`` packages a fresh interpreter has loaded after running ``code``, however it ended."""
+    wrapped = (
+        "import json, os, sys\n"
+        f"try:\n    exec({code!r})\nexcept SystemExit:\n    pass\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "sys.stdout.flush()\n"
+        "print('\\n' + json.dumps(loaded))\n"
+    )
+    command = [sys.executable, "-c", wrapped, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, **options)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def write_legacy(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> Path:
+    """Weights alone in the legacy format, written with plain h5py: for each layer, values by weight name."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.2.4"
+        for layer, weights in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [f"{layer}/{name}:0".encode() for name in weights]
+            for name, values in weights.items():
+                array = np.asarray(values)
+                stored = array.view("V2") if array.dtype == ml_dtypes.bfloat16 else array
+                group.create_dataset(f"{layer}/{name}:0", data=stored)
+    return path
+
+
+def half(values: np.ndarray) -> np.ndarray:
+    """``values * 0.5`` as an edit must give it: in their own type, narrow ones in float32 and rounded once."""
+    if values.dtype.itemsize == 2:
+        return (values.astype(np.float32) * np.float32(0.5)).astype(values.dtype)
+    return values * values.dtype.type(0.5)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Everything in a folder: names, kinds, bytes, times; two are equal where nothing happened between them."""
+
+    entries: tuple[tuple[str, int, int, int, str], ...]
+
+    @classmethod
+    def of(cls, path: Path) -> Folder:
+        """What lies there now, below it too."""
+        found = []
+        for entry in sorted(path.rglob("*")):
+            status = entry.lstat()
+            content = digest(entry) if entry.is_file() and os.access(entry, os.R_OK) else ""
+            found.append((str(entry), status.st_mode, status.st_ino, status.st_mtime_ns, content))
+        return cls(tuple(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from weightkit.access.arithmetic import NonFinite, new_nonfinite, transformed
@@ -64,6 +63,8 @@ class _Work:
         if self._plan.nbytes < _WORTH_THREADS:
             self._drain()
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small edits start faster without
+
         with ThreadPoolExecutor(_THREADS) as pool:
             try:
                 for future in [pool.submit(self._drain) for _ in range(_THREADS)]:

@@ -9,7 +9,7 @@ import typer
 
 File = Annotated[
     Path,
-    typer.Argument(help="A weight file: .h5, .weights.h5 or .keras, by content.", show_default=False),
+    typer.Argument(metavar="FILE", help="A weight file: .h5, .weights.h5 or .keras, by content.", show_default=False),
 ]
 Where = Annotated[
     list[str] | None,

@@ -29,16 +29,20 @@ BUILT: list[tuple[str, Any, Any]] = [
     ("dense", lambda: layers.Dense(7), (2, 5)),
     ("dense without bias", lambda: layers.Dense(7, use_bias=False), (2, 5)),
     ("dense frozen", lambda: layers.Dense(7, trainable=False), (2, 5)),
-    *((mode, lambda m=mode: layers.Dense(7, dtype=f"{m}_from_float32"), (2, 8)) for mode in (
-        "int8", "int4", "int4/4", "gptq/4/4", "awq/4/4", "float8")),
+    *(
+        (mode, lambda m=mode: layers.Dense(7, dtype=f"{m}_from_float32"), (2, 8))
+        for mode in ("int8", "int4", "int4/4", "gptq/4/4", "awq/4/4", "float8")
+    ),
     ("einsum", lambda: layers.EinsumDense("abc,cde->abde", (5, 6, 7), bias_axes="de"), (2, 5, 4)),
-    ("einsum int8", lambda: layers.EinsumDense(
-        "abc,cde->abde", (5, 6, 7), bias_axes="e", dtype="int8_from_float32"), (2, 5, 4)),
+    (
+        "einsum int8",
+        lambda: layers.EinsumDense("abc,cde->abde", (5, 6, 7), bias_axes="e", dtype="int8_from_float32"),
+        (2, 5, 4),
+    ),
     ("embedding", lambda: layers.Embedding(9, 4), (2, 3)),
     ("embedding int8", lambda: layers.Embedding(9, 4, dtype="int8_from_float32"), (2, 3)),
     ("reversible", lambda: layers.ReversibleEmbedding(9, 4, tie_weights=False), (2, 3)),
-    ("reversible int8", lambda: layers.ReversibleEmbedding(
-        9, 4, tie_weights=False, dtype="int8_from_float32"), (2, 3)),
+    ("reversible int8", lambda: layers.ReversibleEmbedding(9, 4, tie_weights=False, dtype="int8_from_float32"), (2, 3)),
     ("batch norm", layers.BatchNormalization, (2, 5)),
     ("batch norm without scale", lambda: layers.BatchNormalization(scale=False), (2, 5)),
     ("batch norm without center", lambda: layers.BatchNormalization(center=False), (2, 5)),
@@ -174,7 +178,7 @@ def test_every_key_is_the_one_that_keras_makes() -> None:
 
 
 def test_the_table_covers_every_layer_class_but_other_frameworks() -> None:
-    own = {getattr(layers, name) for name in dir(layers)}
+    own = [getattr(layers, name) for name in dir(layers)]
     names = {c.__name__ for c in own if isinstance(c, type) and issubclass(c, layers.Layer)}
     missing = {name for name in names if table.find(name) is None}
     assert missing == {"FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Choice
 
     Make = Callable[..., WeightRef]
 
@@ -35,7 +36,8 @@ def test_text_selectors_and_callables_mix() -> None:
     def is_large(ref: WeightRef) -> bool:
         return ref.size > 3
 
-    assert combine(iter(["a", Field("rank", "2"), is_large]), is_large) == (
+    given_where: list[Choice] = ["a", Field("rank", "2"), is_large]
+    assert combine(iter(given_where), is_large) == (
         Glob("a") | Field("rank", "2") | Predicate(is_large),
         Predicate(is_large),
     )
@@ -50,9 +52,7 @@ def test_an_empty_where_is_refused_for_it_must_not_mean_everything() -> None:
         combine([])
 
 
-@pytest.mark.parametrize(
-    ("wrong", "told"), [(3, "int"), ([None], "NoneType"), ([["a"]], "list"), (b"a", "int")]
-)
+@pytest.mark.parametrize(("wrong", "told"), [(3, "int"), ([None], "NoneType"), ([["a"]], "list"), (b"a", "int")])
 def test_what_is_no_selection_is_refused(wrong: Any, told: str) -> None:
     with pytest.raises(SelectionError, match=f"exclude= has a {told}, which is no selection"):
         combine(None, wrong)

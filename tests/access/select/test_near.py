@@ -75,9 +75,7 @@ def test_every_answer_chooses_something(refs: list[WeightRef], text: str) -> Non
         assert any(map(selector, refs)) or ":" in answer
 
 
-def test_a_hundred_thousand_weights_are_compared_with_few(
-    weight: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hundred_thousand_weights_are_compared_with_few(weight: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
     ratio = difflib.SequenceMatcher.ratio
 

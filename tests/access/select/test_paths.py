@@ -105,9 +105,7 @@ def test_an_expression_is_never_explicit(weight: Make) -> None:
     assert not Regex("^a/moving_mean$").explicit(weight("a/moving_mean"))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "(", "[[a]", "a{" + "9" * 5000 + "}", "(" * 5000, "(?P<a>.)(?P<a>.)", "*"]
-)
+@pytest.mark.parametrize("text", ["", "(", "[[a]", "a{" + "9" * 5000 + "}", "(" * 5000, "(?P<a>.)(?P<a>.)", "*"])
 def test_an_expression_that_python_refuses_or_warns_of_is_refused(text: str) -> None:
     with pytest.raises(SelectionError, match="expression"):
         Regex(text)
@@ -172,8 +170,7 @@ def names_fit(drawn: Sequence[Sequence[Piece] | None], names: Sequence[str]) -> 
 def may_be_empty(drawn: Sequence[Sequence[Piece] | None]) -> bool:
     """Whether a segment consists of braces only, of which all have an empty alternative."""
     return any(
-        segment is not None and all(isinstance(what, list) and "" in what for _, what in segment)
-        for segment in drawn
+        segment is not None and all(isinstance(what, list) and "" in what for _, what in segment) for segment in drawn
     )
 
 
@@ -192,9 +189,7 @@ def leaves_double_star(drawn: Sequence[Sequence[Piece] | None]) -> bool:
 
 
 @given(drawn=PATTERNS, names=st.lists(NAMES, min_size=1, max_size=5))
-def test_a_glob_agrees_with_a_naive_matcher(
-    weight: Make, drawn: list[list[Piece] | None], names: list[str]
-) -> None:
+def test_a_glob_agrees_with_a_naive_matcher(weight: Make, drawn: list[list[Piece] | None], names: list[str]) -> None:
     if may_be_empty(drawn) or leaves_double_star(drawn):
         return
     ref = weight("/".join(names))

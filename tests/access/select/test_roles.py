@@ -51,9 +51,7 @@ if TYPE_CHECKING:
         ("alpha", "PReLU", None),
     ],
 )
-def test_a_role_is_told_by_name_and_class(
-    weight: Make, name: str, layer_class: str | None, role: str | None
-) -> None:
+def test_a_role_is_told_by_name_and_class(weight: Make, name: str, layer_class: str | None, role: str | None) -> None:
     assert role_of(weight("a/b", layer="a", name=name, layer_class=layer_class)) == role
 
 

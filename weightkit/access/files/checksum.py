@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 from weightkit.errors import DamagedFileError
 
@@ -22,6 +21,8 @@ def crc32_of(fd: int, start: int, length: int) -> int:
     """
     if length < _WORTH_THREADS:
         return _crc32(fd, start, length)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small files start faster without
+
     half = length // 2
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(_crc32, fd, start + half, length - half)

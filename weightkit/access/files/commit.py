@@ -10,12 +10,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
-import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.copying import copy_range
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.store import Destination, Outcome
 from weightkit.errors import DurabilityError, MachineError, RequestError
@@ -73,7 +72,7 @@ class Replacement:
     def __init__(self, source: OpenFile, destination: Destination, target: Path, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
         _require_space(target, size, source.name)
-        self.path = target.with_name(f".{target.name[:200]}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
+        self.path = target.with_name(f".{target.name[:200]}.{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}")
         self.fd = _create(self.path, source.status.st_mode & 0o777 if destination.output else 0o600)
         with machine_errors("making room for the new file", str(target)):
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,11 +226,9 @@ def _backup_names(target: Path) -> Iterator[Path]:
 
 
 def _copy_exclusively(source: OpenFile, backup: Path) -> None:
-    with backup.open("xb") as copy, open(source.fd, "rb", closefd=False) as original:
-        original.seek(0)
+    with backup.open("xb") as copy:
         try:
-            shutil.copyfileobj(original, copy, 1 << 20)
-            copy.flush()
+            copy_range(source.fd, copy.fileno(), 0, source.size)
             os.fsync(copy.fileno())
         except BaseException:
             backup.unlink()

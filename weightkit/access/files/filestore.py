@@ -120,10 +120,10 @@ class FileStore:
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         first, last, _ = span.indices(ref.size)
+        place = self._place(ref) if ref.size else 0  # before memory is taken: what lies nowhere can be of any size
         values = np.empty(max(0, last - first), dtype=ref.dtype)
         if values.size:
-            offset = self._place(ref) + first * ref.dtype.itemsize
-            self._source.read_into(values.view(np.uint8).data, offset)
+            self._source.read_into(values.view(np.uint8).data, place + first * ref.dtype.itemsize)
         return values.reshape(ref.shape) if span == ALL else values
 
     def renamed(self, names: Mapping[WeightRef, WeightRef]) -> FileStore:

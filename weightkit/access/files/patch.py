@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightkit.access.files.copying import copy_range, write_all
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.store import ALL, Outcome
-from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 _WORTH_SKIPPING = 64 << 10  # bytes; below this, copying a span that is overwritten later costs less than a call
-_COPY_STEP = 1 << 30  # bytes that one call may copy
-_BUFFER = 1 << 20  # bytes, where the kernel cannot copy by itself
-_NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTSUP}
 
 
 class PatchSink:
@@ -38,7 +33,7 @@ class PatchSink:
         """Copy the bytes around the large weights that will be written anew."""
         with machine_errors("copying the file", self._source.name):
             for start, stop in self._ranges_to_copy():
-                _copy(self._source.fd, self._fd, start, stop)
+                copy_range(self._source.fd, self._fd, start, stop)
 
     def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
         """Set the elements of ``span`` (C order) of one of the weights. May be called from several threads."""
@@ -50,7 +45,7 @@ class PatchSink:
         content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         offset = self._places[ref] + first * ref.dtype.itemsize
         with machine_errors("writing the new file", self._source.name):
-            _write_all(self._fd, content, offset)
+            write_all(self._fd, content, offset)
         with self._lock:
             self._missing[ref] -= last - first
 
@@ -67,24 +62,3 @@ class PatchSink:
                 yield done, place
                 done = place + ref.nbytes
         yield done, self._source.size
-
-
-def _write_all(fd: int, content: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(content):
-        done += os.pwrite(fd, content[done:], offset + done)
-
-
-def _copy(source: int, target: int, start: int, stop: int) -> None:
-    while start < stop:
-        try:
-            count = os.copy_file_range(source, target, min(stop - start, _COPY_STEP), start, start)
-        except (AttributeError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
-                raise
-            content = os.pread(source, min(stop - start, _BUFFER), start)
-            _write_all(target, memoryview(content), start)
-            count = len(content)
-        if count == 0:
-            raise MachineError(f"the file ended at byte {start} while it was being copied")
-        start += count

@@ -113,36 +113,43 @@ def _open(part: Part) -> h5f.FileID:
 
 def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
     """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle."""
+    base = file.get_create_plist().get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
     seen: dict[int, str] = {}
     stack: list[tuple[Any, str, tuple[int, ...]]] = [(h5g.open(file, b"/"), "", ())]
     while stack:
         group, path, above = stack.pop()
-        address = h5o.get_info(group).addr
-        seen[address] = path
+        address = base + h5o.get_info(group).addr
+        if address in above:
+            raise Refusal("unsafe", path, "its groups contain each other in a circle")
+        if address in seen:
+            yield {"path": path, "type": "alias", "of": seen[address]}
+            continue
+        _admit(seen, address, path, limits)
         yield {
             "path": path,
             "type": "group",
             "address": address,
             "attributes": _attributes(group, path, limits),
         }
-        if len(seen) > limits["objects"]:
-            raise Refusal("unsafe", path, f"the file holds more than {limits['objects']} objects")
-        if len(above) >= limits["depth"]:
+        if len(above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
         below = []
         for child, child_path in _children(group, path):
-            place = h5o.get_info(child).addr
-            if place == address or place in above:
-                raise Refusal("unsafe", child_path, "its groups contain each other in a circle")
-            if place in seen:
-                yield {"path": child_path, "type": "alias", "of": seen[place]}
-            elif isinstance(child, h5g.GroupID):
-                seen[place] = child_path
+            place = base + h5o.get_info(child).addr
+            if isinstance(child, h5g.GroupID):
                 below.append((child, child_path, (*above, address)))
+            elif place in seen:
+                yield {"path": child_path, "type": "alias", "of": seen[place]}
             else:
-                seen[place] = child_path
+                _admit(seen, place, child_path, limits)
                 yield _dataset(child, child_path, place, limits)
         stack.extend(reversed(below))
+
+
+def _admit(seen: dict[int, str], address: int, path: str, limits: Json) -> None:
+    seen[address] = path
+    if len(seen) > limits["objects"]:
+        raise Refusal("unsafe", path, f"the file holds more than {limits['objects']} objects")
 
 
 def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, str]]:

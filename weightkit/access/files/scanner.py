@@ -5,6 +5,7 @@ Nothing here imports NumPy or h5py: the child is started first and loads h5py wh
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -40,6 +41,9 @@ _MENDS = {
     "unsupported": "rewrite it with h5py as plain numbers",
 }
 
+_NONSENSE = (ValueError, KeyError, TypeError, RecursionError)
+"""What reading a reply raises that is not the JSON it should be."""
+
 # The child finds its modules where this process finds them, and nothing is read from the user's site or startup files.
 _START = """
 import json, sys
@@ -55,7 +59,7 @@ class Scanner:
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, _closed_on_error(ours):
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -100,21 +104,22 @@ class Scanner:
         try:
             socket.send_fds(self._channel, [request], [descriptor])
             yield from self._reply()
-        except (TimeoutError, OSError, ValueError) as error:
+        except (OSError, *_NONSENSE) as error:
             raise self._obituary(error) from error
 
     def _require_ready(self) -> None:
         if self._ready:
             return
         try:
-            hello = json.loads(self._replies.readline(1 << 16))
-        except (OSError, ValueError) as error:
+            self._ready = "ready" in json.loads(self._replies.readline(1 << 16))
+            if not self._ready:
+                raise ValueError("another process answered")
+        except (OSError, *_NONSENSE) as error:
             self._process.kill()
             raise MachineError(
                 f"the process that reads HDF5 did not start ({_end_of(self._process)})",
                 mend="check that `python -c 'import h5py'` works here",
             ) from error
-        self._ready = "ready" in hello
 
     def _reply(self) -> Iterator[dict[str, Any]]:
         budget, count = self.limits.reply, 0
@@ -163,6 +168,17 @@ def _environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space, and nothing is multiplied here
         "OMP_NUM_THREADS": "1",
     }
+
+
+@contextlib.contextmanager
+def _closed_on_error(channel: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        channel.close()
+        raise MachineError(
+            f"the process that reads HDF5 did not start: {error.strerror}", mend=f"check {sys.executable}"
+        ) from error
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> str:

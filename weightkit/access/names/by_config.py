@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names import by_key, reading, table
-from weightkit.access.names.reading import Weights
 from weightkit.access.names.table import Serialized
 from weightkit.access.names.tree import MAX_DEPTH, Node
+
+if TYPE_CHECKING:
+    from weightkit.access.names.reading import Weights
 
 KERAS_2_LIST = "_layer_checkpoint_dependencies"
 
@@ -93,7 +95,7 @@ class Walk:
         """The objects of a group with their layers, in the layers' order."""
         by_name = _named(layers)
         numbered = _counted(group, layers) if group.key == KERAS_2_LIST else table.keyed(layers)
-        found = {}
+        found: dict[int, Node] = {}
         for key, node in group.children.items():
             name = self.names.get(node.path)
             one = numbered.get(key) if name is None else by_name.get(name)
@@ -178,7 +180,7 @@ def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
     keys: dict[str, list[str]] = defaultdict(list)
     for key in group.children:
         keys[table.key_base(key)].append(key)
-    found = {}
+    found: dict[str, Serialized] = {}
     for base, of_class in _by_key_base(layers).items():
         present = sorted(keys[base], key=lambda key: (len(key), key))
         if len(present) == len(of_class):

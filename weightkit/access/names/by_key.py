@@ -7,13 +7,18 @@ that the key was trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weightkit.access.names import reading, table
-from weightkit.access.names.reading import Weights
-from weightkit.access.names.table import Case, Child
-from weightkit.access.names.tree import Node
+from weightkit.access.ref import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weightkit.access.names.reading import Weights
+    from weightkit.access.names.table import Case, Child
+    from weightkit.access.names.tree import Node
 
 LISTS = ("layers", "_layer_checkpoint_dependencies")
 """The groups in which keys are classes: a model's list of layers, in Keras 3 and in 2.12 to 2.13."""
@@ -21,7 +26,7 @@ LISTS = ("layers", "_layer_checkpoint_dependencies")
 SEED = "seed_generator"
 """Some versions of Keras 3 save a layer's seeds below it."""
 
-SEED_WEIGHT = table.NamedWeight("seed_generator_state", table.Kind.STATE, 1, True, ("2",))  # noqa: FBT003
+SEED_WEIGHT = table.NamedWeight("seed_generator_state", Kind.STATE, 1, integer=True, dimensions=("2",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def read(node: Node) -> list[Read]:
     layer_class = table.find(class_name) if class_name else None
     if class_name is None or layer_class is None:
         return []
-    free_below = {"".join(attribute) for attribute in layer_class.wraps}
+    free_below = {attribute.lstrip("_") for attribute in layer_class.wraps}
     return _only(_readings(node, class_name, list(layer_class.cases), free_below))
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names import by_config, by_key, optimizer
 from weightkit.access.names.by_config import Walk
-from weightkit.access.names.by_key import Read
 from weightkit.access.names.naming import Naming, Stored
-from weightkit.access.names.table import NamedWeight
 from weightkit.access.names.tree import Node, grow, index_of
 from weightkit.access.ref import Kind, Source
+
+if TYPE_CHECKING:
+    from weightkit.access.names.by_key import Read
+    from weightkit.access.names.table import NamedWeight
 
 
 def name_objects(
@@ -43,7 +45,7 @@ def name_objects(
     ordered = walked.ordered and isinstance(config, Mapping) and _covers(root, walked, training)
     rest = (node for node in root.below() if node.path not in walked.claims)
     late = (node for node in root.below() if node.path in training and node.path in walked.claims)
-    namings = []
+    namings: list[Naming] = []
     for node in chain(nodes, sorted(rest, key=lambda node: node.path in training), late):
         namings += training.get(node.path) or _of(node, layers[node.path], walked, reads)
     return namings + list(_outside(variables, namings)), ordered
@@ -60,9 +62,7 @@ def _reads(root: Node, walked: Walk) -> dict[str, Read]:
 
 def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
     """Whether the configuration places every object that has weights."""
-    return all(
-        node.path in walked.claims or node.path in training or not node.variables for node in root.below()
-    )
+    return all(node.path in walked.claims or node.path in training or not node.variables for node in root.below())
 
 
 def _layers(root: Node, walked: Walk) -> dict[str, str | None]:

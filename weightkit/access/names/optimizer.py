@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names import table
 from weightkit.access.names.naming import Naming, Stored
-from weightkit.access.names.tree import Node
 from weightkit.access.ref import Kind, Source
+
+if TYPE_CHECKING:
+    from weightkit.access.names.tree import Node
 
 OPTIMIZER = "optimizer"
 METRICS = frozenset({"metrics", "_metrics", "_compile_metrics", "compiled_metrics", "_loss_tracker"})

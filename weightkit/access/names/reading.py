@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names.naming import Stored
 from weightkit.access.names.table import Case, NamedWeight, cases_of, quantization_mode
-from weightkit.access.names.tree import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from weightkit.access.names.naming import Stored
+    from weightkit.access.names.tree import Node
 
 Weights = tuple[NamedWeight, ...]
 
@@ -41,7 +44,7 @@ def _fits(weight: NamedWeight, stored: Stored, sizes: dict[str, Any]) -> bool:
     if weight.integer is not _holds_integers(stored.dtype):
         return False
     if weight.rank is None:
-        return sizes.setdefault(weight.dimensions[0], stored.shape) == stored.shape
+        return bool(sizes.setdefault(weight.dimensions[0], stored.shape) == stored.shape)
     return _same_sizes(weight.dimensions, stored.shape, sizes)
 
 

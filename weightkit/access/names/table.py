@@ -201,9 +201,7 @@ def cases_of(class_name: str, config: Mapping[str, Any], *, quantization: Any = 
     flags = layer_class.flags.items()
     values = tuple(_read(config, flag, *how) for flag, how in flags if flag != "quantization")
     return [
-        case
-        for case in layer_class.by_flags.get(values, ())
-        if _same_mode(case.when.get("quantization"), quantization)
+        case for case in layer_class.by_flags.get(values, ()) if _same_mode(case.when.get("quantization"), quantization)
     ]
 
 

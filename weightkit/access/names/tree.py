@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from weightkit.access.names.naming import Stored
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weightkit.access.names.naming import Stored
 
 MAX_DEPTH = 64
 """Levels of groups; what lies deeper stays unknown."""

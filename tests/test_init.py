@@ -1,0 +1,45 @@
+"""Importing the package costs next to nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import pytest
+import weightkit
+from support import HEAVY, modules_loaded_by
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert modules_loaded_by("import weightkit") == set()
+
+
+def test_looking_at_what_is_public_loads_nothing_heavy():
+    assert modules_loaded_by("import weightkit; dir(weightkit); weightkit.__version__") == set()
+
+
+def test_an_error_class_is_loaded_without_numpy():
+    assert modules_loaded_by("from weightkit import WeightkitError") == set()
+
+
+def test_a_transform_loads_numpy_and_no_file_library():
+    assert modules_loaded_by("from weightkit import scale; scale(2)") == {"numpy", "ml_dtypes"}
+
+
+def test_the_test_notices_what_is_loaded():
+    assert modules_loaded_by("import numpy") == {"numpy"}
+    assert {"numpy", "h5py", "keras", "tensorflow"} <= set(HEAVY)
+
+
+@pytest.mark.parametrize("name", weightkit.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(weightkit, name) is not None
+    assert name in dir(weightkit)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error_like_any_modules():
+    with pytest.raises(AttributeError, match="module 'weightkit' has no attribute 'scall'"):
+        _ = weightkit.scall
+
+
+def test_the_version_is_the_distributions_own():
+    assert importlib.metadata.version("weightkit") == weightkit.__version__
