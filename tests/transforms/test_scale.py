@@ -11,7 +11,7 @@ import pytest
 from support import Folder, plain_datasets, write_legacy
 from weightkit import edit, plan, scale
 from weightkit.access.ref import Kind, WeightRef
-from weightkit.errors import RequestError, SelectionError
+from weightkit.errors import RequestError
 
 
 def ref_of(dtype: object, kind: Kind = Kind.PARAMETER) -> WeightRef:
@@ -57,8 +57,9 @@ def test_zero_is_allowed_and_said():
 
 @pytest.mark.parametrize("factor", [1e-50, -1e-50, 1e39, -1e300])
 @pytest.mark.parametrize("dtype", ["f4", "f2", ml_dtypes.bfloat16])
-def test_a_factor_that_becomes_nothing_or_infinite_in_float32_is_objected_to(factor, dtype):
-    assert "in float32" in scale(factor).objection(ref_of(dtype))
+def test_a_factor_that_becomes_nothing_or_infinite_in_float32_is_refused_there_and_taken_in_float64(factor, dtype):
+    with pytest.raises(RequestError, match="becomes .* in float32, in which w is computed"):
+        scale(factor).objection(ref_of(dtype))
     assert scale(factor).objection(ref_of("f8")) == ""
 
 
@@ -111,7 +112,7 @@ def test_scaling_by_one_changes_no_byte(tmp_path):
 def test_a_factor_lost_in_float32_refuses_an_edit_of_float32_weights_and_writes_nothing(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.ones(3, np.float32)}})
     before = Folder.of(tmp_path)
-    with pytest.raises(SelectionError):
+    with pytest.raises(RequestError):
         edit(path, scale(1e-60))
     assert Folder.of(tmp_path) == before
 
@@ -121,3 +122,10 @@ def test_a_factor_lost_in_float32_never_scales_only_the_float64_half_of_a_model(
     path = write_legacy(tmp_path / "m.h5", layers)
     with pytest.raises(RequestError, match="becomes 0.0 in float32"):
         plan(path, scale(1e-60))
+
+
+def test_a_factor_lost_in_float32_is_taken_where_only_float64_weights_are_chosen(tmp_path):
+    layers = {"d": {"kernel": np.ones(3, np.float64), "moving_mean": np.ones(3, np.float32)}}
+    path = write_legacy(tmp_path / "m.h5", layers)
+    edit(path, scale(1e-60))
+    assert plain_datasets(path)["d/d/kernel:0"].tolist() == [1e-60] * 3

@@ -92,19 +92,18 @@ class _Sorting:
             self._sort_selected(ref, asked_for=False)
 
     def _sort_selected(self, ref: WeightRef, *, asked_for: bool) -> None:
-        objection = self._transform.objection(ref)
-        if asked_for and objection:
+        if not asked_for and ref.kind not in {Kind.PARAMETER, Kind.UNKNOWN}:
+            self._skip(ref, _REASONS[ref.kind])
+        elif not (objection := self._transform.objection(ref)):
+            self._chosen.append(ref)
+        elif asked_for:
             raise SelectionError(
                 f"{ref.path} is selected by itself and cannot be changed: {objection}",
                 mend="leave it out of the selection",
                 file=self._store.label,
             )
-        if not asked_for and ref.kind not in {Kind.PARAMETER, Kind.UNKNOWN}:
-            self._skip(ref, _REASONS[ref.kind])
-        elif objection:
-            self._skip(ref, objection)
         else:
-            self._chosen.append(ref)
+            self._skip(ref, objection)
 
     def _skip(self, ref: WeightRef, reason: str) -> None:
         self._skipped.append(Skipped(ref, reason))

@@ -25,7 +25,11 @@ class Transform(Protocol):
         """Whether any span of a weight may be given alone, in any order, by any thread."""
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be transformed, as the end of a sentence; empty where it can."""
+        """Why this weight cannot be transformed, as the end of a sentence; empty where it can.
+
+        Raises:
+            RequestError: It can, but not as asked; the whole edit is refused.
+        """
 
     def notes(self) -> tuple[str, ...]:
         """What the owner should know before it is done, a sentence each."""

@@ -6,14 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.cli import output
+from weightkit.cli.output import Column
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from weightkit.access.plan import Transform
+    from weightkit.access.plan import Report, Transform
     from weightkit.access.store import Destination
+
+
+_COLUMNS = (
+    Column("weight", least=16),
+    Column("shape", number=True),
+    Column("dtype"),
+    Column("kind"),
+    Column("size", number=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,43 @@ def run(
 
         plan = plan_edit(store, transform(), choice.where or None, choice.exclude or None)
         if dry_run:
-            return output.Result.of_report(Report(plan, None))
+            return _result(Report(plan, None))
         with output.progress(plan.nbytes) as advance:
             report = plan.apply(store, destination, allow_nonfinite=allow_nonfinite, progress=advance)
-        return output.Result.of_report(report)
+        return _result(report)
+
+
+def _result(report: Report) -> output.Result:
+    plan = report.plan
+    weights = f"{len(plan.chosen)} of {len(plan.chosen) + len(plan.skipped)} weights, {output.size(plan.nbytes)}"
+    verb = "would change" if report.outcome is None else "changed"
+    return output.Result(
+        record=report.to_dict(),
+        heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
+        columns=_COLUMNS,
+        rows=tuple(
+            (ref.path, output.shape(ref), str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
+        ),
+        lines=(
+            *(("change", ref.path, ref.structure) for ref in plan.chosen),
+            *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
+        ),
+        notes=(*_left(report), *plan.notes, *_where_it_went(report)),
+    )
+
+
+def _left(report: Report) -> Iterator[str]:
+    for reason, count in report.plan.reasons().items():
+        yield f"left as they are: {count}, {reason}"
+
+
+def _where_it_went(report: Report) -> Iterator[str]:
+    outcome = report.outcome
+    for ref, counts in report.nonfinite.items():
+        yield f"{ref.path}: {counts.infinities} new infinities, {counts.nans} new NaNs"
+    if outcome is None:
+        yield "nothing was changed: this was a dry run"
+    elif outcome.output is not None:
+        yield f"written to {outcome.output}"
+        if outcome.backup is not None:
+            yield f"the file as it was: {outcome.backup} ({output.size(outcome.backup.stat().st_size)})"

@@ -6,15 +6,13 @@ import contextlib
 import json
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from weightkit.access.listing import Listed, Listing
-    from weightkit.access.plan import Report
     from weightkit.access.ref import WeightRef
     from weightkit.errors import WeightkitError
 
@@ -28,6 +26,8 @@ class Column:
 
     heading: str
     number: bool = False
+    least: int = 0
+    """Characters that it takes at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,60 +43,6 @@ class Result:
     lines: tuple[tuple[str, ...], ...] = ()
     """For programs: complete fields, a line each."""
     notes: tuple[str, ...] = field(default=())
-
-    @classmethod
-    def of_listing(cls, listing: Listing) -> Result:
-        """What ``show`` says."""
-        measures = _MEASURES if listing.with_statistics else ()
-        totals = listing.totals()
-        kinds = ", ".join(f"{total['weights']} {kind}" for kind, total in totals["kinds"].items())
-        version = f", Keras {listing.keras_version}" if listing.keras_version else ""
-        return cls(
-            record=listing.to_dict(),
-            heading=(f"{listing.file}: {listing.format}{version}, {size(listing.file_bytes)}",),
-            columns=(
-                Column("weight"),
-                Column("class"),
-                Column("shape", number=True),
-                Column("dtype"),
-                Column("kind"),
-                Column("size", number=True),
-                *(Column(name, number=True) for name in measures),
-            ),
-            rows=tuple(_row(listed, measures) for listed in listing.weights),
-            lines=tuple(_line(listed, measures) for listed in listing.weights),
-            notes=(
-                f"{totals['weights']} weights, {totals['elements']} elements, {size(totals['bytes'])}"
-                + (f": {kinds}" if kinds else ""),
-            ),
-        )
-
-    @classmethod
-    def of_report(cls, report: Report) -> Result:
-        """What an edit says, done or only planned."""
-        plan = report.plan
-        weights = f"{len(plan.chosen)} of {len(plan.chosen) + len(plan.skipped)} weights, {size(plan.nbytes)}"
-        verb = "would change" if report.outcome is None else "changed"
-        return cls(
-            record=report.to_dict(),
-            heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
-            columns=(
-                Column("weight"),
-                Column("shape", number=True),
-                Column("dtype"),
-                Column("kind"),
-                Column("size", number=True),
-            ),
-            rows=tuple((ref.path, _shape(ref), str(ref.dtype), str(ref.kind), size(ref.nbytes)) for ref in plan.chosen),
-            lines=(
-                *(("change", ref.path, ref.structure) for ref in plan.chosen),
-                *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
-            ),
-            notes=(*_left(report), *plan.notes, *_where_it_went(report)),
-        )
-
-
-_MEASURES = ("min", "max", "mean", "std", "norm", "zeros", "nan", "inf")
 
 
 def show(result: Result, *, as_json: bool) -> None:
@@ -175,8 +121,12 @@ def _show_to_people(result: Result) -> None:
         console.print(Text(escape(line), style="bold"))
     if result.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in result.columns:
-            table.add_column(column.heading, justify="right" if column.number else "left", overflow="fold")
+        for number, column in enumerate(result.columns):
+            # The first column, the weight, gives way where the terminal is narrow; nothing is cut off.
+            justify: Literal["right", "left"] = "right" if column.number else "left"
+            table.add_column(
+                column.heading, justify=justify, overflow="fold", no_wrap=number > 0, min_width=column.least
+            )
         for row in result.rows:
             table.add_row(*(Text(escape(cell)) for cell in row))
         console.print(table)
@@ -184,54 +134,6 @@ def _show_to_people(result: Result) -> None:
         console.print(Text(escape(line), style="dim"))
 
 
-def _row(listed: Listed, measures: tuple[str, ...]) -> tuple[str, ...]:
-    ref = listed.ref
-    return (
-        ref.path,
-        ref.layer_class or "",
-        _shape(ref),
-        str(ref.dtype),
-        str(ref.kind),
-        size(ref.nbytes),
-        *_measured(listed, measures, "{:.4g}"),
-    )
-
-
-def _line(listed: Listed, measures: tuple[str, ...]) -> tuple[str, ...]:
-    ref = listed.ref
-    return (
-        ref.path,
-        ref.structure,
-        ref.layer_class or "",
-        ",".join(map(str, ref.shape)),
-        str(ref.dtype),
-        str(ref.kind),
-        str(ref.nbytes),
-        *_measured(listed, measures, "{!r}"),
-    )
-
-
-def _measured(listed: Listed, measures: tuple[str, ...], form: str) -> list[str]:
-    values = listed.statistics.to_dict() if listed.statistics else {}
-    return ["" if values.get(name) is None else form.format(values[name]) for name in measures]
-
-
-def _shape(ref: WeightRef) -> str:
+def shape(ref: WeightRef) -> str:
+    """The axes for people: ``3x3x64``."""
     return "x".join(map(str, ref.shape)) or "scalar"
-
-
-def _left(report: Report) -> Iterator[str]:
-    for reason, count in report.plan.reasons().items():
-        yield f"left as they are: {count}, {reason}"
-
-
-def _where_it_went(report: Report) -> Iterator[str]:
-    outcome = report.outcome
-    for ref, counts in report.nonfinite.items():
-        yield f"{ref.path}: {counts.infinities} new infinities, {counts.nans} new NaNs"
-    if outcome is None:
-        yield "nothing was changed: this was a dry run"
-    elif outcome.output is not None:
-        yield f"written to {outcome.output}"
-        if outcome.backup is not None:
-            yield f"the file as it was: {outcome.backup} ({size(outcome.backup.stat().st_size)})"

@@ -33,12 +33,17 @@ class Scale:
         return f"scale({self.factor!r})"
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be scaled; empty where it can."""
+        """Why this weight cannot be scaled; empty where it can.
+
+        Raises:
+            RequestError: It could, but the factor is lost in the type in which it would be computed.
+        """
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
             return f"it holds {ref.dtype}, and only floating-point numbers are scaled"
-        return self._lost_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32))  # noqa: PLR2004
+        self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
+        return ""
 
     def notes(self) -> tuple[str, ...]:
         """A word on what a factor of 0 does."""
@@ -49,12 +54,15 @@ class Scale:
         scaled: np.ndarray = values * values.dtype.type(self.factor)
         return scaled
 
-    def _lost_in(self, dtype: np.dtype) -> str:
+    def _require_kept_in(self, dtype: np.dtype, ref: WeightRef) -> None:
+        """Refuse the whole edit: to leave this weight and scale those of a wider type would make half a model."""
         with np.errstate(all="ignore"):
             rounded = float(dtype.type(self.factor))
         if math.isinf(rounded) or (rounded == 0) != (self.factor == 0):
-            return f"the factor {self.factor!r} becomes {rounded!r} in {dtype}"
-        return ""
+            raise RequestError(
+                f"the factor {self.factor!r} becomes {rounded!r} in {dtype}, in which {ref.path} is computed",
+                mend=f"give a factor that {dtype} can hold",
+            )
 
 
 def scale(factor: float) -> Scale:
@@ -76,6 +84,14 @@ def scale(factor: float) -> Scale:
     """
     if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating | np.integer):
         raise RequestError(f"factor is {factor!r}, not a number", mend="give a finite number, such as 0.5")
-    if not math.isfinite(factor):
-        raise RequestError(f"factor is {factor!r}", mend="give a finite number, such as 0.5")
-    return Scale(float(factor))
+    number = _as_float(factor)
+    if not math.isfinite(number):
+        raise RequestError(f"factor is {number!r}", mend="give a finite number, such as 0.5")
+    return Scale(number)
+
+
+def _as_float(factor: float | np.floating | np.integer) -> float:
+    try:
+        return float(factor)
+    except OverflowError:  # an integer of Python's, which has no bounds
+        return math.inf if factor > 0 else -math.inf

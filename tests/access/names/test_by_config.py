@@ -143,6 +143,15 @@ def test_a_name_that_occurs_twice_below_a_users_class_tells_nothing() -> None:
     assert [n.name for n in namings] == ["kernel", "bias", None, None]
 
 
+def test_a_list_tells_the_class_and_must_agree_with_the_configuration() -> None:
+    config = {"module": "mine", "class_name": "M", "config": {"x": {**dense("d"), "class_name": "Embedding"}}}
+    stored = arrays("blocks/dense", (3, 4))
+    named = {"": "m", "blocks/dense": "d"}
+    assert [n.name for n in name_objects(stored, named, config)[0]] == [None]
+    stored = arrays("dense", (3, 4))
+    assert [n.name for n in name_objects(stored, {"": "m", "dense": "d"}, config)[0]] == ["embeddings"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=3),
     lambda inner: (

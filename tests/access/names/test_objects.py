@@ -317,6 +317,8 @@ def check(model: Any, path: Path) -> tuple[list[Naming], bool]:
                 assert naming.trainable == trained
             if trained:
                 assert naming.kind is Kind.PARAMETER
+            elif type(layer).__name__ in ("BatchNormalization", "Normalization"):
+                assert naming.kind is Kind.STATISTIC or naming.name in ("gamma", "beta")
             assert naming.index == int(naming.structure.rpartition("/")[2])
     return namings, ordered
 
@@ -508,10 +510,16 @@ def test_lora_takes_the_kernel_out_of_training(tmp_path: Path) -> None:
 
 
 def test_a_frozen_layer_is_not_trainable(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input(V), layers.Dense(4), layers.Dense(4)])
-    model.layers[0].trainable = False
+    x = keras.Input(S)
+    y = layers.MultiHeadAttention(2, 3, name="frozen_mha")(x, x)
+    y = layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="frozen_both")(y)
+    y = layers.BatchNormalization(name="frozen_norm", trainable=False)(y)
+    model = keras.Model(x, layers.LSTM(3, name="live")(layers.GRU(3, name="frozen_gru", return_sequences=True)(y)))
+    for layer in model.layers:
+        layer.trainable = not layer.name.startswith("frozen")
     namings, _ = check(model, tmp_path / "m.keras")
-    assert [n.trainable for n in namings] == [False, False, True, True]
+    assert {n.trainable for n in namings if n.layer and n.layer.startswith("frozen")} == {False}
+    assert {n.trainable for n in namings if n.layer == "live/lstm_cell"} == {True}
 
 
 def test_bfloat16_is_a_float(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from weightkit.access.names import table
+from weightkit.access.names import classes, keys, table
+from weightkit.access.names.serialized import serialized
 from weightkit.access.ref import Kind
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -124,7 +125,7 @@ def test_a_users_class_is_told_from_kerass_own_by_its_module_and_registered_name
         ({"module": None, "registered_name": "mine>Dense"}, False),
         ({"module": "keras_hub.layers"}, False),
     ):
-        one = table.serialized(dense | more)
+        one = serialized(dense | more)
         assert one is not None
         assert one.builtin is builtin
 
@@ -168,13 +169,13 @@ def test_an_integer_kernel_is_quantised() -> None:
     ],
 )
 def test_a_key_tells_its_class(key: str, class_name: str | None) -> None:
-    assert table.class_of_key(key) == class_name
+    assert keys.class_of_key(key) == class_name
 
 
 def test_every_key_is_the_one_that_keras_makes() -> None:
     to_snake_case = sys.modules["keras.src.utils.naming"].to_snake_case
-    for name in table._table().classes:
-        assert table.keys_of_class(name)[0] == to_snake_case(name)
+    for name in classes.table().classes:
+        assert keys.keys_of_class(name)[0] == to_snake_case(name)
 
 
 def test_the_table_covers_every_layer_class_but_other_frameworks() -> None:

@@ -30,8 +30,3 @@ def test_alternatives_that_begin_alike_stay_apart() -> None:
 
 def test_a_row_of_double_stars_takes_no_exponential_time() -> None:
     assert leading("**/a/" * 100 + "b", "/".join("a" * 300)) == []
-
-
-def test_two_stars_that_do_not_span_are_one() -> None:
-    automaton = Automaton([segments(alternatives("**")[0])], spanning=False)
-    assert list(automaton.leading(["a"])) == [Leading(1, named=False)]

@@ -81,6 +81,7 @@ def test_what_is_not_known_is_not_chosen(weight: Make, word: str, value: str) ->
         ("kind", "statistic", True),
         ("dtype", "float16", True),
         ("name", "**", False),
+        ("name", "**|moving_mean", True),
         ("class", "BatchNormalization", False),
         ("rank", "1", False),
         ("trainable", "false", False),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,13 @@ def test_an_expression_is_never_explicit(weight: Make) -> None:
 def test_an_expression_that_python_refuses_or_warns_of_is_refused(text: str) -> None:
     with pytest.raises(SelectionError, match="expression"):
         Regex(text)
+
+
+def test_a_warned_of_expression_is_refused_also_where_warnings_are_silenced() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(SelectionError, match="Possible nested set"):
+            Regex("[[a]")
 
 
 # An oracle that knows nothing of the code's text, tokens or automaton: it interprets what was drawn.

@@ -48,9 +48,12 @@ def target_of(source: OpenFile, destination: Destination) -> Path:
 
 def _output_target(source: OpenFile, destination: Destination) -> Path:
     named = str(destination.output)
-    with machine_errors("looking at the output", named):
-        target = Path(named).resolve()
-        folder_exists, exists = target.parent.is_dir(), target.exists()
+    try:
+        with machine_errors("looking at the output", named):
+            target = Path(named).resolve()
+            folder_exists, exists = target.parent.is_dir(), target.exists()
+    except (RuntimeError, ValueError) as error:  # a circle of symbolic links, a null character
+        raise RequestError(f"the output cannot be: {error}", mend="choose another name", file=named) from error
     if not folder_exists:
         raise RequestError(f"the folder {target.parent} does not exist", mend="create it first", file=named)
     if not exists:
@@ -62,7 +65,7 @@ def _output_target(source: OpenFile, destination: Destination) -> Path:
     if not target.is_file():
         raise RequestError("the output is a pipe or a device", mend="give a file name", file=named)
     if not destination.overwrite:
-        raise RequestError("the output exists already", mend="choose another name, or give --force", file=named)
+        raise _exists_already(named)
     return target
 
 
@@ -72,22 +75,27 @@ class Replacement:
     def __init__(self, source: OpenFile, destination: Destination, target: Path, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
         _require_space(target, size, source.name)
-        self.path = target.with_name(f".{target.name[:200]}.{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}")
+        self.path = _temporary_name(target)
         self.fd = _create(self.path, source.status.st_mode & 0o777 if destination.output else 0o600)
-        with machine_errors("making room for the new file", str(target)):
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _reserve(self.fd, size)
+        try:
+            with machine_errors("making room for the new file", str(target)):
+                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _reserve(self.fd, size)
+        except BaseException:
+            self.discard()
+            raise
 
     def commit(self) -> Outcome:
         """Make it last, put it in place, keep the old one as asked."""
         with machine_errors("writing the new file to the disk", str(self._target)):
-            _copy_status(self._source, self.fd, in_place=self._destination.output is None)
+            if self._destination.output is None:
+                _copy_status(self._source, self.fd)
             os.fsync(self.fd)
         with _signals_held():
+            self._source.require_unchanged()
             if self._destination.output is not None:
                 self._put_beside()
                 return Outcome(self._target)
-            self._source.require_unchanged()
             return Outcome(self._target, self._replace_source())
 
     def discard(self) -> None:
@@ -129,6 +137,13 @@ class Replacement:
         except BaseException:
             old.unlink()
             raise
+        try:
+            return self._name_backup(old)
+        except BaseException:
+            old.replace(self._target)
+            raise
+
+    def _name_backup(self, old: Path) -> Path:
         for backup in _backup_names(self._target):
             with contextlib.suppress(FileExistsError):
                 os.link(old, backup)
@@ -148,6 +163,12 @@ class Replacement:
                     raise
                 return backup
         raise AssertionError("unreachable: the names do not end")
+
+
+def _temporary_name(target: Path) -> Path:
+    """A name of its own beside the target, and like it; names have at most 255 bytes."""
+    start = os.fsdecode(os.fsencode(target.name)[:200])
+    return target.with_name(f".{start}.{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}")
 
 
 def _require_space(target: Path, size: int, name: str) -> None:
@@ -179,10 +200,8 @@ def _create(path: Path, mode: int) -> int:
         ) from error
 
 
-def _copy_status(source: OpenFile, fd: int, *, in_place: bool) -> None:
-    """Give an edited file the owner, mode and extended attributes of the original."""
-    if not in_place:
-        return
+def _copy_status(source: OpenFile, fd: int) -> None:
+    """Give an edited file, or a copied backup, the owner, mode and extended attributes of the original."""
     status = source.status
     try:
         os.fchown(fd, status.st_uid, status.st_gid)
@@ -206,15 +225,19 @@ def _publish(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise RequestError(
-            "the output exists already", mend="choose another name, or give --force", file=str(target)
-        ) from None
+        raise _exists_already(str(target)) from None
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        if os.path.lexists(target):  # without links no call does both at once; this leaves a moment
+            raise _exists_already(str(target)) from None
         temporary.replace(target)
     else:
         temporary.unlink()
+
+
+def _exists_already(output: str) -> RequestError:
+    return RequestError("the output exists already", mend="choose another name, or give --force", file=output)
 
 
 def _backup_names(target: Path) -> Iterator[Path]:
@@ -226,9 +249,11 @@ def _backup_names(target: Path) -> Iterator[Path]:
 
 
 def _copy_exclusively(source: OpenFile, backup: Path) -> None:
-    with backup.open("xb") as copy:
+    with open(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as copy:  # noqa: PTH123
         try:
             copy_range(source.fd, copy.fileno(), 0, source.size)
+            _copy_status(source, copy.fileno())
+            os.utime(copy.fileno(), ns=(source.status.st_atime_ns, source.status.st_mtime_ns))
             os.fsync(copy.fileno())
         except BaseException:
             backup.unlink()

@@ -14,7 +14,11 @@ from weightkit.errors import DamagedFileError, UnsafeFileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_INTEGERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
+_LAYOUTS = ("contiguous", "chunked", "compact")
 _LARGEST_AXIS = 1 << 62
+_MOST_AXES = 32  # HDF5 allows no more
+_NUMBERS = {f"{order}{letter}" for order in "<>" for letter in ("f2", "f4", "f8", *_INTEGERS)} | {"|b1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Dataset:
         """The type of its values; None for what is no plain number."""
         if self.dtype == "|V2":
             return np.dtype(ml_dtypes.bfloat16) if _says_bfloat16(self.attributes) else None
-        return None if self.dtype.startswith(("<text", "|V")) or self.dtype.endswith(">") else np.dtype(self.dtype)
+        return np.dtype(self.dtype) if self.dtype in _NUMBERS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Index:
         try:
             for record in records:
                 index._add(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
         index._check()
         return index
@@ -93,25 +97,18 @@ class Index:
         return {attribute.name: attribute.text for attribute in group.attributes} if group else {}
 
     def _add(self, record: dict[str, Any]) -> None:
-        path = record["path"]
+        path = _text(record["path"])
+        if path in self.groups or path in self.datasets or path in self.aliases:
+            raise ValueError(f"{path} twice")
         match record["type"]:
             case "group":
-                self.groups[path] = Group(path, int(record["address"]), _attributes(record))
+                self.groups[path] = Group(path, _number(record["address"]), _attributes(record))
             case "alias":
-                self.aliases[path] = record["of"]
+                self.aliases[path] = _text(record["of"])
             case "dataset":
-                shape, offset = record["shape"], record["offset"]
-                self.datasets[path] = Dataset(
-                    path,
-                    int(record["address"]),
-                    _attributes(record),
-                    None if shape is None else tuple(int(axis) for axis in shape),
-                    record["dtype"],
-                    record["layout"],
-                    tuple(record["filters"]),
-                    None if offset is None else int(offset),
-                    int(record["size"]),
-                )
+                self.datasets[path] = _dataset(path, record)
+            case other:
+                raise ValueError(other)
 
     def _check(self) -> None:
         spans = []
@@ -130,11 +127,45 @@ class Index:
             yield entry.address, entry.address + 1, f"the header of {entry.path or '/'}"
 
 
+def _dataset(path: str, record: dict[str, Any]) -> Dataset:
+    shape, offset, layout = record["shape"], record["offset"], record["layout"]
+    if layout not in _LAYOUTS or (layout != "contiguous" and offset is not None):
+        raise ValueError(layout)
+    return Dataset(
+        path,
+        _number(record["address"]),
+        _attributes(record),
+        None if shape is None else tuple(_number(axis) for axis in shape),
+        _text(record["dtype"]),
+        layout,
+        tuple(_text(name) for name in record["filters"]),
+        None if offset is None else _number(offset),
+        _number(record["size"]),
+    )
+
+
 def _attributes(record: dict[str, Any]) -> tuple[Attribute, ...]:
     return tuple(
-        Attribute(name, digest, tuple(text) if isinstance(text, list) else text)
+        Attribute(_text(name), _text(digest), text if text is None else _texts(text))
         for name, digest, text in record["attributes"]
     )
+
+
+def _texts(value: Any) -> str | tuple[str, ...]:
+    return tuple(_text(item) for item in value) if isinstance(value, list) else _text(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _number(value: Any) -> int:
+    """A whole number; True is none, and neither is 1.0."""
+    if type(value) is not int:
+        raise TypeError(value)
+    return value
 
 
 def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
@@ -145,7 +176,8 @@ def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
 
 def _check_shape(dataset: Dataset) -> None:
     axes = dataset.shape or ()
-    if any(axis < 0 or axis > _LARGEST_AXIS for axis in axes) or math.prod(axes) > _LARGEST_AXIS:
+    possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
+    if not possible or math.prod(axes) > _LARGEST_AXIS:
         raise DamagedFileError(f"{dataset.path}: its shape {axes} cannot be", mend="use another copy of the file")
 
 

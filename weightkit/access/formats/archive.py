@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import struct
@@ -25,8 +26,10 @@ _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _CENTRAL = struct.Struct("<4s6H3I5H2I")  # signature … crc at 16, sizes, lengths of name, extra and comment
 _LOCAL_CRC, _CENTRAL_CRC = 14, 16
+_IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
 _HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DESCRIPTOR = b"PK\x07\x08"
+_UNPACKING = (zlib.error, lzma.LZMAError, struct.error)
 _MEND = "use another copy of the file"
 
 
@@ -89,7 +92,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
             member = _member(source, archive)
             config = parse_config(_small(archive, _CONFIG, limits))
             metadata = parse_config(_small(archive, _METADATA, limits)) or {}
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, *_UNPACKING) as error:
         raise DamagedFileError(f"it is not a sound zip archive: {error}", mend=_MEND) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)
@@ -141,20 +144,36 @@ def _member(source: OpenFile, archive: zipfile.ZipFile) -> Member:
     start, local_crc = _data_start(source, info)
     if start + info.file_size > archive.start_dir:
         raise DamagedFileError(f"the member {_WEIGHTS} runs over the archive's directory", mend=_MEND)
+    _require_apart(archive, info, start + info.file_size)
     places = [*local_crc, _central_crc(source, archive, info), *_descriptor_crc(source, info, start)]
     return Member(start, info.file_size, info.CRC, tuple(places), _WEIGHTS)
 
 
 def _data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]:
     """Where the member's bytes begin, and the place of the checksum before them, if there is one."""
-    header = _LOCAL.unpack(source.read(info.header_offset, _LOCAL.size))
-    signature, flags, crc, name, extra = header[0], header[2], header[6], header[9], header[10]
+    signature, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(
+        source.read(max(0, info.header_offset), _LOCAL.size)
+    )
     if signature != b"PK\x03\x04":
         raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
-    place = info.header_offset + _LOCAL_CRC
-    if not flags & _HAS_DESCRIPTOR and crc != info.CRC:
+    streamed = bool(flags & _HAS_DESCRIPTOR)
+    same_name = source.read(info.header_offset + _LOCAL.size, name) == info.orig_filename.encode()
+    same_sizes = streamed or set(sizes) <= {info.file_size, _IN_EXTRA}
+    same_flags = streamed == bool(info.flag_bits & _HAS_DESCRIPTOR) and method == info.compress_type
+    if not (same_name and same_sizes and same_flags):
+        raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
+    if crc != info.CRC and not (streamed and crc == 0):
         raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
-    return info.header_offset + _LOCAL.size + name + extra, [] if flags & _HAS_DESCRIPTOR else [place]
+    place = info.header_offset + _LOCAL_CRC
+    return info.header_offset + _LOCAL.size + name + extra, [place] if crc == info.CRC else []
+
+
+def _require_apart(archive: zipfile.ZipFile, wanted: zipfile.ZipInfo, stop: int) -> None:
+    """Check that no other member shares the wanted one's bytes: editing one would damage the other."""
+    for info in archive.infolist():
+        least = info.header_offset + _LOCAL.size + info.compress_size
+        if info is not wanted and info.header_offset < stop and least > wanted.header_offset:
+            raise DamagedFileError(f"the members {wanted.filename} and {info.filename} lie over each other", mend=_MEND)
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:

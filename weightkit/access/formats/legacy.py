@@ -20,13 +20,12 @@ _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_leve
 
 def recognises(index: Index) -> bool:
     """Whether this is a legacy file: it lists its layers, or holds a whole model."""
-    root = index.attributes("")
-    return _MODEL in index.groups or "layer_names" in root or "layer_names0" in root
+    return _MODEL in index.groups or _lists_layers(index)
 
 
 def contents(index: Index) -> Contents:
     """The weights of a legacy file, named as its lists name them."""
-    whole = _MODEL in index.groups
+    whole = not _lists_layers(index)
     prefix = _MODEL if whole else ""
     config = _config(index)
     datasets = dict(_by_structure(index, prefix))
@@ -42,6 +41,12 @@ def contents(index: Index) -> Contents:
         ordered=True,
         config=config,
     )
+
+
+def _lists_layers(index: Index) -> bool:
+    """Whether it holds weights alone; one of the layers may well be called ``model_weights``."""
+    root = index.attributes("")
+    return "layer_names" in root or "layer_names0" in root
 
 
 def split_list(index: Index, path: str, name: str) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names import by_key, reading, table
-from weightkit.access.names.table import Serialized
+from weightkit.access.names import by_key, keys, reading, table
+from weightkit.access.names.classes import canonical
+from weightkit.access.names.serialized import Serialized, serialized, serialized_list
 from weightkit.access.names.tree import MAX_DEPTH, Node
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Walk:
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
-        self.claims[node.path] = Claim(node, layer.class_name, name, weights, trainable, frozen)
+        class_name = canonical(layer.class_name) if known else layer.class_name
+        self.claims[node.path] = Claim(node, class_name, name, weights, trainable, frozen)
         if known:
             self._fixed(node, layer, trainable)
         else:
@@ -83,7 +85,7 @@ class Walk:
 
     def _listed(self, node: Node, layer: Serialized) -> None:
         """The layers of a Functional or Sequential model."""
-        layers = table.serialized_list(layer.config.get("layers"))
+        layers = serialized_list(layer.config.get("layers"))
         for key in by_key.LISTS:
             group = node.children.get(key)
             if group is not None and not group.variables and group.path not in self.names:
@@ -94,7 +96,7 @@ class Walk:
     def _paired(self, group: Node, layers: list[Serialized]) -> list[tuple[Node, Serialized]]:
         """The objects of a group with their layers, in the layers' order."""
         by_name = _named(layers)
-        numbered = _counted(group, layers) if group.key == KERAS_2_LIST else table.keyed(layers)
+        numbered = _counted(group, layers) if group.key == KERAS_2_LIST else keys.keyed(layers)
         found: dict[int, Node] = {}
         for key, node in group.children.items():
             name = self.names.get(node.path)
@@ -141,15 +143,15 @@ class Walk:
 def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Walk:
     """Claim what the configuration tells of a file's objects."""
     walked = Walk(names)
-    model = table.serialized(config)
+    model = serialized(config)
     if model is not None:
         walked.claim(root, model, names.get("", model.name))
     return walked
 
 
 def _is_key_of(key: str, layer: Serialized) -> bool:
-    keys = table.keys_of_class(layer.class_name)
-    return key in keys or table.key_base(key) in keys
+    of_class = keys.keys_of_class(layer.class_name)
+    return key in of_class or keys.key_base(key) in of_class
 
 
 def _named(layers: list[Serialized]) -> dict[str, Serialized]:
@@ -177,12 +179,12 @@ def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
     Only where a class has as many keys in the file as layers in the configuration; those that save nothing
     have no key here.
     """
-    keys: dict[str, list[str]] = defaultdict(list)
+    stored: dict[str, list[str]] = defaultdict(list)
     for key in group.children:
-        keys[table.key_base(key)].append(key)
+        stored[keys.key_base(key)].append(key)
     found: dict[str, Serialized] = {}
     for base, of_class in _by_key_base(layers).items():
-        present = sorted(keys[base], key=lambda key: (len(key), key))
+        present = sorted(stored[base], key=lambda key: (len(key), key))
         if len(present) == len(of_class):
             found.update(zip(present, of_class, strict=True))
     return found
@@ -192,7 +194,7 @@ def _by_key_base(layers: list[Serialized]) -> dict[str, list[Serialized]]:
     found: dict[str, list[Serialized]] = defaultdict(list)
     for one in layers:
         if not _saves_nothing(one):
-            for key in table.keys_of_class(one.class_name):
+            for key in keys.keys_of_class(one.class_name):
                 found[key].append(one)
     return found
 
@@ -208,7 +210,7 @@ def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:
     stack: list[tuple[Any, int]] = [(config, 0)]
     while stack:
         value, depth = stack.pop()
-        one = table.serialized(value)
+        one = serialized(value)
         if one is not None and one.name is not None:
             yield one
         if depth < MAX_DEPTH * 8 and isinstance(value, (Mapping, list)):

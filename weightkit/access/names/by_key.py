@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightkit.access.names import reading, table
+from weightkit.access.names import keys, reading, table
+from weightkit.access.names.classes import NamedWeight
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from weightkit.access.names.classes import Case, Child
     from weightkit.access.names.reading import Weights
-    from weightkit.access.names.table import Case, Child
     from weightkit.access.names.tree import Node
 
 LISTS = ("layers", "_layer_checkpoint_dependencies")
@@ -26,7 +27,7 @@ LISTS = ("layers", "_layer_checkpoint_dependencies")
 SEED = "seed_generator"
 """Some versions of Keras 3 save a layer's seeds below it."""
 
-SEED_WEIGHT = table.NamedWeight("seed_generator_state", Kind.STATE, 1, integer=True, dimensions=("2",))
+SEED_WEIGHT = NamedWeight("seed_generator_state", Kind.STATE, 1, integer=True, dimensions=("2",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def candidates(root: Node, names: Mapping[str, str]) -> Iterator[Node]:
 
 def read(node: Node) -> list[Read]:
     """The one reading of a node and all below it as the class of its key; empty where there is no such one."""
-    class_name = table.class_of_key(node.key)
+    class_name = keys.class_of_key(node.key)
     layer_class = table.find(class_name) if class_name else None
     if class_name is None or layer_class is None:
         return []

@@ -19,7 +19,7 @@ from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
     from weightkit.access.names.by_key import Read
-    from weightkit.access.names.table import NamedWeight
+    from weightkit.access.names.classes import NamedWeight
 
 
 def name_objects(

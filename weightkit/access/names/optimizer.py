@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names import table
 from weightkit.access.names.naming import Naming, Stored
+from weightkit.access.names.serialized import serialized
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _counts(stored: Stored) -> bool:
 def _rate_is_stored(config: Mapping[str, Any] | None) -> bool:
     """Whether the learning rate is a variable: a number in the configuration of one of Keras 3's optimizers."""
     compiled = config.get("compile_config") if isinstance(config, Mapping) else None
-    optimizer = table.serialized(compiled.get("optimizer")) if isinstance(compiled, Mapping) else None
+    optimizer = serialized(compiled.get("optimizer")) if isinstance(compiled, Mapping) else None
     if optimizer is None or not optimizer.builtin:
         return False
     rate = optimizer.config.get("learning_rate")

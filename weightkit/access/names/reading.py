@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names.table import Case, NamedWeight, cases_of, quantization_mode
+from weightkit.access.names.classes import Case, NamedWeight
+from weightkit.access.names.table import cases_of, quantization_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

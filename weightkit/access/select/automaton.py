@@ -42,15 +42,9 @@ class _Place:
 class Automaton:
     """The alternatives of one glob, ready to match."""
 
-    def __init__(self, alternatives: Iterable[Sequence[Segment]], *, spanning: bool = True) -> None:
-        """Lay out the alternatives.
-
-        Args:
-            alternatives: Each the segments of one glob without braces.
-            spanning: Whether ``**`` spans segments; if not, it is a star.
-        """
+    def __init__(self, alternatives: Iterable[Sequence[Segment]]) -> None:
+        """Lay out the alternatives, each the segments of one glob without braces."""
         self._places = [_Place()]
-        self._spanning = spanning
         for alternative in alternatives:
             self._lay(alternative)
 
@@ -92,12 +86,12 @@ class Automaton:
             number = self._after(number, segment)
         last = self._places[number]
         last.ends = True
-        last.ends_named |= alternative[-1].has_text
+        last.ends_named = alternative[-1].has_text
 
     def _after(self, number: int, segment: Segment) -> int:
         """The place that a segment leads to, made where there is none yet."""
         place = self._places[number]
-        if self._spanning and segment.spans_segments:
+        if segment.spans_segments:
             if place.stays:
                 return number
             if place.after_any is None:

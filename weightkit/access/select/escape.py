@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-FIELD_WORDS = frozenset(
-    {"class", "dtype", "first", "kind", "last", "name", "rank", "re", "role", "trainable"}
-)
+FIELD_WORDS = frozenset({"class", "dtype", "first", "kind", "last", "name", "rank", "re", "role", "trainable"})
 """The words that, standing exactly before the first colon, make a selection something else than a glob."""
 
 _SPECIAL = re.compile(r"[\\*?\[\]{}]")

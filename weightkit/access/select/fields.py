@@ -68,17 +68,17 @@ class Field(Selector):
             fault = f"asks for the field {shown(self.word)}, which there is not"
             raise malformed(str(self), fault, f"use one of {', '.join(sorted(_READ))}")
         paths = [[segment] for segment in self._asked()]
-        object.__setattr__(self, "_automaton", Automaton(paths, spanning=False))
+        object.__setattr__(self, "_automaton", Automaton(paths))
 
     def reach(self, ref: WeightRef) -> Reach:
         """Itself for what tells a weight from its neighbours, around for class, rank and trainable."""
         value = self.read(ref)
         if value is None:
             return Reach.NONE
-        for leading in self._automaton.leading([value]):
-            itself = leading.named and self.word in _NAMES_THE_WEIGHT
-            return Reach.ITSELF if itself else Reach.AROUND
-        return Reach.NONE
+        found = list(self._automaton.leading([value]))
+        if self.word in _NAMES_THE_WEIGHT and any(leading.named for leading in found):
+            return Reach.ITSELF
+        return Reach.AROUND if found else Reach.NONE
 
     def read(self, ref: WeightRef) -> str | None:
         """The weight's own value; None where it is not known."""
@@ -108,9 +108,7 @@ class Field(Selector):
         match = _RANK.fullmatch(segment.literal or "")
         if match is None or int(match[2]) > HIGHEST_RANK:
             fault = f"asks for the rank {_shown(segment)}"
-            mend = (
-                f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
-            )
+            mend = f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
             raise malformed(str(self), fault, mend)
         compare, bound = _COMPARE[match[1]], int(match[2])
         ranks = (str(rank) for rank in range(HIGHEST_RANK + 1) if compare(rank, bound))

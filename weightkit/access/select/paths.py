@@ -35,9 +35,7 @@ class PathPattern:
         for alternative in choices:
             _refuse_empty_names(text, alternative)
         self._automaton = Automaton([segments(alternative) for alternative in choices])
-        self._is_pattern = any(
-            token.part not in {Part.TEXT, Part.SLASH} for choice in choices for token in choice
-        )
+        self._is_pattern = any(token.part not in {Part.TEXT, Part.SLASH} for choice in choices for token in choice)
 
     def matches(self, ref: WeightRef) -> Iterator[tuple[list[str], Leading]]:
         """The leading parts of the weight's addresses that match, each with the address's names."""

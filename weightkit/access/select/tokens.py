@@ -130,9 +130,7 @@ class _Reader:
     def _escaped(self) -> Token:
         char = self.text[self.at + 1 : self.at + 2]
         if not char:
-            raise self._fault(
-                "has a backslash with nothing after it", self.at, "write '\\\\' for a backslash"
-            )
+            raise self._fault("has a backslash with nothing after it", self.at, "write '\\\\' for a backslash")
         self.at += 2
         is_slash = char == "/" and self.is_path
         return Token(Part.SLASH, "\\/") if is_slash else Token(Part.TEXT, char)

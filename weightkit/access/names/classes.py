@@ -1,0 +1,135 @@
+"""Keras' own layer classes, as the table beside this file lists them.
+
+``keras_layers.json`` is made from Keras by ``scripts/make_layer_table.py``. It lists, for every class of
+``keras.layers``, the weights in the order in which Keras saves them and the sublayers saved below, under each
+setting of the configuration flags that change them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.ref import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWeight:
+    """One weight of a class: what it is called and how its stored array looks."""
+
+    name: str
+    kind: Kind
+    rank: int | None
+    """Number of dimensions; None where the class has weights of several ranks."""
+    integer: bool
+    """Whether the array holds integers."""
+    dimensions: tuple[str, ...]
+    """``("a", "2b")``: equal letters are equal sizes, here the second one twice ``b``; ``("*A",)`` any shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A sublayer saved below a layer."""
+
+    path: str
+    """As in the file: ``cell``, ``query_dense``, ``cells/lstm_cell_1``."""
+    class_name: str
+    name: str | None
+    """The sublayer's own name, where the configuration or Keras' code fixes it."""
+    config: Mapping[str, Any]
+    builtin: bool = True
+    """False for a class that is not Keras' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The weights and fixed sublayers of a class under one setting of its flags."""
+
+    when: Mapping[str, Any]
+    weights: tuple[NamedWeight, ...]
+    children: tuple[Child, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerClass:
+    """One class of ``keras.layers``."""
+
+    flags: Mapping[str, tuple[str, Any]]
+    """The configuration keys that change its weights: how each is read, and its default."""
+    wraps: Mapping[str, tuple[str, ...]]
+    """Attribute to the configuration keys that may hold the configuration of the layer(s) in it."""
+    lora: frozenset[str]
+    """Weights that LoRA takes out of training; their saved values have it merged in."""
+    cases: tuple[Case, ...]
+    by_flags: Mapping[tuple[Any, ...], tuple[Case, ...]]
+    """The cases by the values of all flags but the quantization, in the order of ``flags``."""
+
+
+def canonical(class_name: str) -> str:
+    """The class's own name: the keys in a file come from it, where a configuration may hold an alias."""
+    return table().aliases.get(class_name, class_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The whole table."""
+
+    classes: Mapping[str, LayerClass]
+    aliases: Mapping[str, str]
+
+
+@functools.cache
+def table() -> Table:
+    """Read the table, once."""
+    text = resources.files(__package__).joinpath("keras_layers.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    return Table({name: _entry(entry) for name, entry in data["classes"].items()}, data["aliases"])
+
+
+def _entry(entry: dict[str, Any]) -> LayerClass:
+    flags = {flag: (how, default) for flag, (how, default) in entry.get("flags", {}).items()}
+    cases = tuple(_case(case) for case in entry["cases"])
+    by_flags: dict[tuple[Any, ...], tuple[Case, ...]] = {}
+    for case in cases:
+        values = tuple(case.when[flag] for flag in flags if flag != "quantization")
+        by_flags[values] = (*by_flags.get(values, ()), case)
+    return LayerClass(
+        flags=flags,
+        wraps={attribute: tuple(keys) for attribute, keys in entry.get("wraps", {}).items()},
+        lora=frozenset(entry.get("lora", ())),
+        cases=cases,
+        by_flags=by_flags,
+    )
+
+
+def _case(case: dict[str, Any]) -> Case:
+    return Case(
+        when=case.get("when", {}),
+        weights=tuple(_weight(text) for text in case.get("weights", ())),
+        children=tuple(_child(*child) for child in case.get("children", ())),
+    )
+
+
+def _weight(text: str) -> NamedWeight:
+    name, kind, type_, dimensions = text.split(" ")
+    tokens = () if dimensions == "()" else tuple(dimensions.split(","))
+    rank = None if dimensions.startswith("*") else len(tokens)
+    return NamedWeight(name, Kind(kind), rank, type_ == "int", tokens)
+
+
+def _child(path: str, class_name: str, name: str | None, flags: dict[str, Any]) -> Child:
+    # A flag that asks whether a key is given reads False as given: the configuration says None.
+    return Child(path, class_name, name, _Flags({flag: value or None for flag, value in flags.items()}))
+
+
+class _Flags(dict[str, Any]):
+    """A fixed sublayer's flags, in place of its configuration: hashable, so that equal cases can be told."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))

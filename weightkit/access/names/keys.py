@@ -1,0 +1,54 @@
+"""Keys in a list of layers: ``dense_1`` is the second Dense, whatever the layer's name."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from weightkit.access.names.classes import canonical, table
+
+if TYPE_CHECKING:
+    from weightkit.access.names.serialized import Serialized
+
+
+def class_of_key(key: str) -> str | None:
+    """The built-in class of ``dense_1``, a key in a list of layers; None where there is none."""
+    by_key = _class_by_key()
+    return by_key.get(key) or by_key.get(key_base(key))
+
+
+def key_base(key: str) -> str:
+    """``dense_1`` without its number."""
+    base, separator, number = key.rpartition("_")
+    return base if separator and number.isdecimal() else key
+
+
+@functools.lru_cache(maxsize=1024)
+def keys_of_class(class_name: str) -> tuple[str, ...]:
+    """The key of a class in a list of layers: as Keras 3 makes it, then as Keras 2 does where that differs."""
+    name = re.sub(r"\W+", "", canonical(class_name))
+    ways = (r"(.)([A-Z][a-z]+)", r"(.)([A-Z][a-z0-9]+)")  # Keras 2 has conv_lst_m2d for ConvLSTM2D
+    keys = (re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(way, r"\1_\2", name)).lower() for way in ways)
+    return tuple(dict.fromkeys(keys))
+
+
+def keyed(layers: list[Serialized]) -> dict[str, Serialized]:
+    """Layers of a list by the key that Keras stores each under: its class's, numbered from the second on."""
+    used: dict[str, int] = {}
+    found: dict[str, Serialized] = {}
+    clashing = set()
+    for layer in layers:
+        for key in keys_of_class(layer.class_name):
+            count = used.get(key, 0)
+            used[key] = count + 1
+            numbered = f"{key}_{count}" if count else key
+            # A class named Dense_1 takes the key of a second Dense.
+            clashing |= {numbered} & found.keys()
+            found[numbered] = layer
+    return {key: layer for key, layer in found.items() if key not in clashing}
+
+
+@functools.cache
+def _class_by_key() -> dict[str, str]:
+    return {key: name for name in table().classes for key in keys_of_class(name)}

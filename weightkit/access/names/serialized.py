@@ -1,0 +1,42 @@
+"""Layers as a configuration holds them: ``{"class_name": …, "config": {…}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Serialized:
+    """A layer as a configuration holds it."""
+
+    class_name: str
+    config: Mapping[str, Any]
+    builtin: bool
+
+    @property
+    def name(self) -> str | None:
+        """The layer's name, where the configuration tells."""
+        name = self.config.get("name")
+        return name if isinstance(name, str) and name else None
+
+
+def serialized(value: Any) -> Serialized | None:
+    """Read ``{"class_name": …, "config": {…}}``; None where it is not that."""
+    if not isinstance(value, Mapping):
+        return None
+    class_name, config = value.get("class_name"), value.get("config")
+    if not isinstance(class_name, str) or not isinstance(config, Mapping):
+        return None
+    module = value.get("module")
+    registered = value.get("registered_name")
+    own = not isinstance(module, str) or module.split(".")[0] in ("keras", "tf_keras")
+    custom = isinstance(registered, str) and ">" in registered
+    return Serialized(class_name, config, builtin=own and not custom)
+
+
+def serialized_list(value: Any) -> list[Serialized]:
+    """The layers of a list in a configuration; what is no layer is left out."""
+    found = (serialized(item) for item in value) if isinstance(value, list) else ()
+    return [layer for layer in found if layer is not None]
