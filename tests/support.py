@@ -17,6 +17,9 @@ from pathlib import Path
 import h5py
 import ml_dtypes
 import numpy as np
+from weightkit import open_weights
+from weightkit.access.arithmetic import is_floating
+from weightkit.access.store import IN_PLACE, Destination, Outcome
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = sorted(path for path in DATA.iterdir() if path.suffix in {".h5", ".keras"})
@@ -134,3 +137,50 @@ class Folder:
             content = digest(entry) if entry.is_file() and os.access(entry, os.R_OK) else ""
             found.append((str(entry), status.st_mode, status.st_ino, status.st_mtime_ns, content))
         return cls(tuple(found))
+
+
+def write_variables(path: Path, variables: Mapping[str, np.ndarray], **options: object) -> Path:
+    """A version-3 file written with plain h5py: values by paths such as ``layers/dense/vars/0``."""
+    with h5py.File(path, "w", **options) as file:
+        for name, values in variables.items():
+            file.create_dataset(name, data=values)
+    return path
+
+
+def write_archive(path: Path, variables: Mapping[str, np.ndarray], **others: bytes) -> Path:
+    """A ``.keras`` archive as Keras packs it: deflated text, the weights stored; ``others`` replace or add members."""
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for name, values in variables.items():
+            file.create_dataset(name, data=values)
+    members = {"metadata.json": b'{"keras_version": "3.15.1"}', "config.json": b"{}"} | others
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return path
+
+
+def halve(path: Path, destination: Destination = IN_PLACE) -> Outcome | None:
+    """Multiply every floating-point weight of a file by 0.5 through the store alone."""
+    with open_weights(path, editable=True) as store:
+        changing = [ref for ref in store if is_floating(ref.dtype)]
+        with store.editing(changing, destination) as sink:
+            for ref in changing:
+                sink.write(ref, half(store.read(ref)))
+        return sink.outcome
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """As a user who owns nothing here, where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)

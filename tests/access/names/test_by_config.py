@@ -114,6 +114,19 @@ def test_a_layer_that_the_file_names_otherwise_is_not_the_configurations() -> No
     assert (kernel.layer, kernel.known_from) == ("other", Source.KEY)
 
 
+def test_a_name_of_another_class_than_the_key_is_not_the_configurations() -> None:
+    table = {"module": "keras.layers", "class_name": "Embedding", "config": {"name": "a", "dtype": F}}
+    (naming,), ordered = name_objects(arrays("layers/dense", (3, 4)), {"layers/dense": "a"}, model(table))
+    assert not ordered
+    assert (naming.name, naming.layer_class, naming.known_from) == ("kernel", "Dense", Source.KEY)
+
+
+def test_an_object_at_layers_is_no_list() -> None:
+    stored = arrays("layers/dense", (3, 4), (4,)) + arrays("layers", (1,))
+    namings, _ = name_objects(stored, {}, model(dense("a")))
+    assert {(n.layer, n.name) for n in namings} == {(None, None)}
+
+
 def test_the_files_names_outrank_the_numbers() -> None:
     stored = arrays("layers/dense", (4, 4), (4,)) + arrays("layers/dense_1", (4, 4), (4,))
     namings, _ = name_objects(stored, {"layers/dense": "b", "layers/dense_1": "a"}, model(dense("a"), dense("b")))

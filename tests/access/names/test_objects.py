@@ -534,9 +534,9 @@ def test_bfloat16_is_a_float(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "named"),
     [
-        (lambda: keras.optimizers.SGD(0.1, momentum=0.9), ["iterations", "learning_rate"]),
-        (lambda: keras.optimizers.Adam(0.1, use_ema=True), ["iterations", "learning_rate"]),
-        (lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9)), ["iterations"]),
+        (lambda: keras.optimizers.SGD(0.1, momentum=0.9), ["iteration", "learning_rate"]),
+        (lambda: keras.optimizers.Adam(0.1, use_ema=True), ["iteration", "learning_rate"]),
+        (lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9)), ["iteration"]),
     ],
 )
 def test_the_optimizer_is_the_optimizers(optimizer: Make, named: list[str], tmp_path: Path) -> None:
@@ -551,7 +551,7 @@ def test_the_optimizer_is_the_optimizers(optimizer: Make, named: list[str], tmp_
     assert [n.structure for n in slots] == [f"optimizer/vars/{i}" for i in range(len(slots))]
     assert [n.name for n in slots if n.name] == named
     assert [v.name for v in model.optimizer.variables][: len(named)] == [
-        {"iterations": "iteration"}.get(name, name) for name in named
+        {"iteration": "iteration"}.get(name, name) for name in named
     ]
     assert {n.kind for n in namings if n not in slots} == {Kind.PARAMETER}
 

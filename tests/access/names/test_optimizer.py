@@ -42,15 +42,15 @@ def compiled(**optimizer: Any) -> dict[str, Any]:
     ],
 )
 def test_the_second_scalar_is_the_rate_only_where_the_configuration_says_so(config: Any, second: str | None) -> None:
-    assert names(config, COUNT, SCALAR, ((3, 4), "float32")) == ["iterations", second, None]
+    assert names(config, COUNT, SCALAR, ((3, 4), "float32")) == ["iteration", second, None]
 
 
 def test_a_slot_is_no_learning_rate() -> None:
-    assert names(compiled(learning_rate=0.1), COUNT, ((3, 4), "float32")) == ["iterations", None]
+    assert names(compiled(learning_rate=0.1), COUNT, ((3, 4), "float32")) == ["iteration", None]
 
 
 def test_the_optimizer_of_a_nested_model_is_found_by_its_step_count() -> None:
-    assert names(None, COUNT, SCALAR, at="layers/functional/optimizer") == ["iterations", None]
+    assert names(None, COUNT, SCALAR, at="layers/functional/optimizer") == ["iteration", None]
     stored = [Stored("layers/mine/optimizer/vars/0", (3, 4), "float32")]
     assert name_objects(stored, {}, None)[0][0].kind is Kind.UNKNOWN
 

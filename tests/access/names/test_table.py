@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from weightkit.access.names import classes, keys, table
-from weightkit.access.names.serialized import serialized
 from weightkit.access.ref import Kind
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -116,20 +115,6 @@ def test_stacked_cells_are_numbered_by_class() -> None:
     assert [child.path for child in found] == ["cells/lstm_cell", "cells/gru_cell", "cells/lstm_cell_1"]
 
 
-def test_a_users_class_is_told_from_kerass_own_by_its_module_and_registered_name() -> None:
-    dense = {"class_name": "Dense", "config": {}}
-    for more, builtin in (
-        ({"module": "keras.layers", "registered_name": None}, True),
-        ({"module": "tf_keras.layers"}, True),
-        ({"module": "mine", "registered_name": "Dense"}, False),
-        ({"module": None, "registered_name": "mine>Dense"}, False),
-        ({"module": "keras_hub.layers"}, False),
-    ):
-        one = serialized(dense | more)
-        assert one is not None
-        assert one.builtin is builtin
-
-
 @pytest.mark.parametrize(
     ("name", "layer_class", "kind"),
     [
@@ -152,24 +137,6 @@ def test_an_integer_kernel_is_quantised() -> None:
     assert table.kind_of_name("kernel", "Dense", integer=True) is Kind.QUANTIZATION
     assert table.kind_of_name("kernel", None, integer=True) is Kind.QUANTIZATION
     assert table.kind_of_name("gamma", None, integer=True) is Kind.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("key", "class_name"),
-    [
-        ("dense", "Dense"),
-        ("dense_12", "Dense"),
-        ("conv2d", "Conv2D"),
-        ("global_average_pooling2d_1", "GlobalAveragePooling2D"),
-        ("conv_lstm2d", "ConvLSTM2D"),
-        ("conv_lst_m2d_1", "ConvLSTM2D"),  # Keras 2
-        ("grouped_query_attention", "GroupedQueryAttention"),
-        ("my_dense", None),
-        ("functional", None),
-    ],
-)
-def test_a_key_tells_its_class(key: str, class_name: str | None) -> None:
-    assert keys.class_of_key(key) == class_name
 
 
 def test_every_key_is_the_one_that_keras_makes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import stat
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.files.checksum import crc32_of
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.formats.legacy import parse_config
-from weightkit.errors import DamagedFileError, UnsafeFileError, UnsupportedFileError
+from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ _LOCAL_CRC, _CENTRAL_CRC = 14, 16
 _IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
 _HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DESCRIPTOR = b"PK\x07\x08"
+_BAD_DATA = {None, errno.EINVAL}  # bz2 raises OSError without a number; a directory may point before the file
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error)
 _MEND = "use another copy of the file"
 
@@ -93,6 +95,8 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
             config = parse_config(_small(archive, _CONFIG, limits))
             metadata = parse_config(_small(archive, _METADATA, limits)) or {}
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, *_UNPACKING) as error:
+        if isinstance(error, OSError) and error.errno not in _BAD_DATA:
+            raise MachineError(f"reading the archive failed: {error.strerror}") from error
         raise DamagedFileError(f"it is not a sound zip archive: {error}", mend=_MEND) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)

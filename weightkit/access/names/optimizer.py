@@ -41,7 +41,7 @@ def _optimizer(node: Node, *, rate_is_stored: bool) -> list[Naming]:
     for index, stored in zip(node.indices, node.variables, strict=True):
         name, source = None, Source.KEY
         if counted and index == 0:
-            name = "iterations"
+            name = "iteration"
         elif counted and index == 1 and rate_is_stored and stored.shape == ():
             name, source = "learning_rate", Source.CONFIG
         namings.append(Naming(stored.structure, index, node.path, name, Kind.OPTIMIZER, known_from=source))

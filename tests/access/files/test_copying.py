@@ -1,0 +1,57 @@
+"""Copying ranges between open files, whatever the kernel can do."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from weightkit.access.files.copying import copy_range, write_all
+from weightkit.errors import MachineError
+
+CONTENT = os.urandom(3 << 20)
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "source").write_bytes(CONTENT)
+    with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("w+b") as target:
+        yield source.fileno(), target.fileno()
+
+
+def cannot(*_):
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_range_goes_to_its_own_place_and_nothing_else_is_written(files, monkeypatch, kernel):
+    if not kernel:
+        monkeypatch.setattr(os, "copy_file_range", cannot)
+    source, target = files
+    copy_range(source, target, 1000, 2 << 20)
+    assert os.fstat(target).st_size == 2 << 20
+    assert os.pread(target, 3 << 20, 0) == bytes(1000) + CONTENT[1000 : 2 << 20]
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_source_that_ends_early_is_an_error_and_not_a_loop(files, monkeypatch, kernel):
+    if not kernel:
+        monkeypatch.setattr(os, "copy_file_range", cannot)
+    with pytest.raises(MachineError, match=f"ended at byte {3 << 20}"):
+        copy_range(*files, 0, (3 << 20) + 1)
+
+
+def test_an_error_that_is_no_lack_of_skill_is_raised(files, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    with pytest.raises(OSError, match="No space"):
+        copy_range(*files, 0, 10)
+
+
+def test_short_writes_are_gone_on_with(files, monkeypatch):
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, content, offset: whole(fd, content[:7], offset))
+    write_all(files[1], memoryview(CONTENT[:100]), 5)
+    assert os.pread(files[1], 200, 0) == bytes(5) + CONTENT[:100]
