@@ -10,16 +10,20 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import ml_dtypes
 import numpy as np
+
 from weightkit import open_weights
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.store import IN_PLACE, Destination, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = sorted(path for path in DATA.iterdir() if path.suffix in {".h5", ".keras"})
@@ -114,7 +118,7 @@ def half(values: np.ndarray) -> np.ndarray:
     """``values * 0.5`` as an edit must give it: in their own type, narrow ones in float32 and rounded once."""
     if values.dtype.itemsize == 2:
         return (values.astype(np.float32) * np.float32(0.5)).astype(values.dtype)
-    return values * values.dtype.type(0.5)
+    return (values * values.dtype.type(0.5)).astype(values.dtype)  # NumPy gives the machine's own byte order
 
 
 def digest(path: Path) -> str:

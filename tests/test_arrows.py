@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 import weightkit
 
 ROOT = Path(weightkit.__file__).parent
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
-CHILD = {"weightkit.access.files.child", "weightkit.access.files.scan"}
+CHILD = {f"weightkit.access.files.{name}" for name in ("child", "scan", "build")}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def imports_of(path: Path) -> list[Arrow]:
 
 def targets(node: ast.ImportFrom) -> list[str]:
     """The modules that a from-import reaches: ``from a import b`` reaches a.b, where that is a module."""
-    return [full if full in MODULES else node.module for alias in node.names for full in [f"{node.module}.{alias.name}"]]
+    return [
+        full if full in MODULES else node.module for alias in node.names for full in [f"{node.module}.{alias.name}"]
+    ]
 
 
 FILES = sorted(ROOT.rglob("*.py"))

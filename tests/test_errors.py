@@ -6,6 +6,7 @@ import inspect
 import re
 
 import pytest
+
 from weightkit import errors
 from weightkit.cli.main import _CODES
 

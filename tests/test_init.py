@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 
 import pytest
-import weightkit
 from support import HEAVY, modules_loaded_by
+
+import weightkit
 
 
 def test_importing_the_package_loads_nothing_heavy():

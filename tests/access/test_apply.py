@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import Folder, digest, plain_datasets, write_legacy
+
 from weightkit import edit, open_weights, scale
 from weightkit.access.apply import TILE
 from weightkit.access.choose import plan_edit
@@ -25,7 +26,7 @@ class Watched:
     elementwise: bool
     calls: list[tuple[str, Any, tuple[int, ...], int]] = field(default_factory=list)
 
-    def objection(self, ref):
+    def objection(self, ref):  # noqa: ARG002
         return ""
 
     def notes(self):
@@ -135,12 +136,24 @@ def test_an_error_in_a_thread_comes_out_and_nothing_has_happened(large, error):
     assert Folder.of(large.parent) == before
 
 
-def test_the_first_error_ends_the_work_of_the_other_thread(tmp_path):
-    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values_of((60, TILE))}})
-    fails = Fails(elementwise=True)
+def test_an_error_in_one_thread_ends_the_work_of_the_other(tmp_path):
+    """The second thread fails while the first, whose result is waited for, has hardly begun."""
+    failing = threading.Event()
+
+    @dataclass(frozen=True)
+    class SecondFails(Watched):
+        def __call__(self, ref, values, span=ALL):
+            if threading.current_thread().name.endswith("_1"):
+                failing.set()
+                raise ArithmeticError
+            assert failing.wait(60)
+            return super().__call__(ref, values, span)
+
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values_of((100, TILE))}})
+    transform = SecondFails(elementwise=True)
     with pytest.raises(ArithmeticError):
-        edit(path, fails)
-    assert len(fails.calls) < 55
+        edit(path, transform)
+    assert len(transform.calls) < 99
 
 
 def test_new_infinities_are_refused_with_their_count_and_places(tmp_path):

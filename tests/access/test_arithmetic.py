@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 import pytest
+
 from weightkit import scale
 from weightkit.access.arithmetic import NonFinite, is_floating, new_nonfinite, transformed
 from weightkit.access.ref import Kind, WeightRef
@@ -78,7 +79,7 @@ def test_the_values_given_to_a_transform_cannot_be_changed_in_place():
     class Careless:
         elementwise = True
 
-        def __call__(self, ref, values, span=ALL):
+        def __call__(self, ref, values, span=ALL):  # noqa: ARG002
             values *= 2
             return values
 

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from support import DATA, GOLDEN, plain_datasets, write_legacy
+
 from weightkit import plan, scale
 from weightkit.access.select import parse
 from weightkit.errors import RequestError, SelectionError
@@ -46,10 +47,10 @@ def mixed(tmp_path):
 
 def test_a_default_edit_changes_the_parameters_and_says_why_it_leaves_the_rest():
     assert chosen(NESTED) == {
+        "dense_1/kernel",
+        "dense_1/bias",
         "dense_2/kernel",
         "dense_2/bias",
-        "dense_3/kernel",
-        "dense_3/bias",
         "encoder/dense/kernel",
         "encoder/dense/bias",
         "encoder/inner/deep/kernel",
@@ -114,14 +115,10 @@ def test_a_selection_that_leaves_the_unknown_weights_out_settles_it_too(mixed):
     assert skipped(mixed, where="dense")["mine/gain"] == "not selected"
 
 
-@pytest.mark.parametrize("where", ["dense", "dense/**", "**", "*/*", "class:*", "rank:1", "dtype:float32"])
+@pytest.mark.parametrize("where", ["dense", "dense/**", "**", "*/*", "rank:1", "re:^dense/"])
 def test_a_layer_a_wildcard_or_a_property_chooses_parameters_and_leaves_statistics_with_the_reason(mixed, where):
-    try:
-        reasons = skipped(mixed, where=where)
-    except SelectionError as error:
-        pytest.fail(f"{where} was refused: {error}")
-    assert reasons["dense/moving_mean"] in {"statistic, measured from data", "not selected"}
-    assert "dense/moving_mean" not in chosen(mixed, where=where) if where != "class:*" else True
+    assert {"dense/kernel", "dense/bias"} <= chosen(mixed, where=where)
+    assert skipped(mixed, where=where)["dense/moving_mean"] == "statistic, measured from data"
 
 
 @pytest.mark.parametrize(
@@ -225,18 +222,18 @@ def test_an_empty_selection_with_nothing_alike_says_where_to_look(mixed):
 
 
 def test_an_empty_callable_selection_is_told_by_its_name(mixed):
-    def nothing(ref):
+    def nothing(_):
         return False
 
-    assert "nothing chooses nothing" in refusal(mixed, where=nothing).problem
+    assert "<locals>.nothing chooses nothing" in refusal(mixed, where=nothing).problem
 
 
 def test_an_empty_union_is_told_with_all_its_parts(mixed):
-    assert "the selection nope, neither chooses nothing" in refusal(mixed, where=["nope", "neither"]).problem
+    assert "the selection nope | neither chooses nothing" in refusal(mixed, where=["nope", "neither"]).problem
 
 
 def test_a_selection_that_is_excluded_whole_is_refused(mixed):
-    refusal(mixed, where="dense", exclude="**")
+    assert refusal(mixed, where="dense", exclude="**").problem.endswith("only what an edit leaves: excluded")
 
 
 @pytest.mark.parametrize("where", ["re:(", "kind:nonsense", "[", "last:x:y", ""])

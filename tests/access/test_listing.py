@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from support import DATA, GOLDEN, REAL, plain_datasets, write_legacy
+
 from weightkit import open_weights
 from weightkit.access.listing import list_weights
 from weightkit.errors import SelectionError

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from support import DATA, plain_datasets, write_legacy
+
 from weightkit import edit, plan, scale
 from weightkit.access.plan import Report
 from weightkit.access.store import Outcome
@@ -58,9 +59,9 @@ def test_each_changed_weight_of_a_report_has_its_addresses_and_measures(tmp_path
     path = tmp_path / "model.keras"
     shutil.copyfile(NESTED, path)
     weights = {weight["path"]: weight for weight in edit(path, scale(0.5)).to_dict()["changed"]}
-    assert weights["dense_3/kernel"] == {
+    assert weights["dense_1/kernel"] == {
         "structure": "layers/dense_1/vars/0",
-        "path": "dense_3/kernel",
+        "path": "dense_1/kernel",
         "shape": [2, 1],
         "dtype": "float32",
         "kind": "parameter",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import ml_dtypes
 import numpy as np
 import pytest
+
 from weightkit.access.ref import Kind, Source, WeightRef
 
 REF = WeightRef(

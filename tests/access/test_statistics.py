@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from support import write_legacy
+
 from weightkit import open_weights
 from weightkit.access.apply import TILE
 from weightkit.access.statistics import Statistics, measure

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from support import Folder, plain_datasets, write_legacy
+
 from weightkit import edit, plan, scale
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.errors import RequestError
@@ -20,7 +21,7 @@ def ref_of(dtype: object, kind: Kind = Kind.PARAMETER) -> WeightRef:
 
 @pytest.mark.parametrize("factor", [math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf")])
 def test_a_factor_that_is_not_finite_is_refused(factor):
-    with pytest.raises(RequestError, match="factor is .*(nan|inf)"):
+    with pytest.raises(RequestError, match=r"factor is .*(nan|inf)"):
         scale(factor)
 
 
@@ -58,7 +59,7 @@ def test_zero_is_allowed_and_said():
 @pytest.mark.parametrize("factor", [1e-50, -1e-50, 1e39, -1e300])
 @pytest.mark.parametrize("dtype", ["f4", "f2", ml_dtypes.bfloat16])
 def test_a_factor_that_becomes_nothing_or_infinite_in_float32_is_refused_there_and_taken_in_float64(factor, dtype):
-    with pytest.raises(RequestError, match="becomes .* in float32, in which w is computed"):
+    with pytest.raises(RequestError, match=r"becomes .* in float32, in which w is computed"):
         scale(factor).objection(ref_of(dtype))
     assert scale(factor).objection(ref_of("f8")) == ""
 
@@ -120,7 +121,7 @@ def test_a_factor_lost_in_float32_refuses_an_edit_of_float32_weights_and_writes_
 def test_a_factor_lost_in_float32_never_scales_only_the_float64_half_of_a_model(tmp_path):
     layers = {"d": {"kernel": np.ones(3, np.float32), "bias": np.ones(3, np.float64)}}
     path = write_legacy(tmp_path / "m.h5", layers)
-    with pytest.raises(RequestError, match="becomes 0.0 in float32"):
+    with pytest.raises(RequestError, match=r"becomes 0\.0 in float32"):
         plan(path, scale(1e-60))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.plan import Plan, Skipped
 from weightkit.access.ref import Kind
-from weightkit.access.select import Choice, Selector, combine, nearest
+from weightkit.access.select import Choice, Selector, combine, escape_pattern, nearest
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -53,16 +53,17 @@ class _Sorting:
 
     def __init__(self, store: WeightStore, transform: Transform, where: Where, exclude: Where) -> None:
         self._refs: Sequence[WeightRef] = tuple(store)
-        self._store, self._transform, self._where_text = store, transform, where
+        self._store, self._transform = store, transform
         chosen, excluded = combine(where, exclude)
         self._where = self._bound(chosen)
         self._exclude = self._bound(excluded)
         self._chosen: list[WeightRef] = []
         self._skipped: list[Skipped] = []
         self._undecided: list[WeightRef] = []
-        self._matched = 0
 
     def plan(self) -> Plan:
+        if self._where is not None:
+            require_match(self._where, self._refs, self._store.label)
         for ref in self._refs:
             self._sort(ref)
         self._require_decided()
@@ -82,7 +83,6 @@ class _Sorting:
         elif not self._where(ref):
             self._skip(ref, _NOT_SELECTED)
         else:
-            self._matched += 1
             self._sort_selected(ref, asked_for=self._where.explicit(ref))
 
     def _sort_by_default(self, ref: WeightRef) -> None:
@@ -130,37 +130,39 @@ class _Sorting:
             raise SelectionError(
                 f"the layer {layers[0]} is quantised{_and_more(len(layers) - 1)}, and there is no rule yet for "
                 "changing a quantised layer as a whole",
-                mend=f"leave it as it is with --exclude '{layers[0]}'",
+                mend=f"leave it as it is with --exclude '{escape_pattern(layers[0])}'",
                 file=self._store.label,
             )
 
     def _require_any(self) -> None:
         if self._chosen:
             return
-        raise SelectionError(self._nothing(), mend=self._hint(), file=self._store.label)
+        raise SelectionError(
+            self._nothing(),
+            mend="`weightkit show` lists what is there; kind:statistic and the like ask for it by kind",
+            file=self._store.label,
+        )
 
     def _nothing(self) -> str:
         if self._where is None:
             return "the file holds no parameters that this edit could change"
-        if not self._matched:
-            return f"the selection {_said(self._where_text)} chooses nothing"
-        reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED, _EXCLUDED})
-        return f"the selection {_said(self._where_text)} chooses only what an edit leaves: {'; '.join(reasons)}"
-
-    def _hint(self) -> str:
-        if self._where is None or self._matched:
-            return "`weightkit show` lists what is there; kind:statistic and the like ask for it by kind"
-        near = nearest(self._where, self._refs)
-        return f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
+        reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED})
+        return f"the selection {self._where} chooses only what an edit leaves: {'; '.join(reasons)}"
 
 
-def _said(where: Where) -> str:
-    parts = [where] if isinstance(where, str) or not _iterable(where) else list(where)  # type: ignore[arg-type]
-    return ", ".join(str(part) for part in parts)
+def require_match(selector: Selector, refs: Sequence[WeightRef], label: str) -> None:
+    """Refuse a selection that chooses none of a store's weights, and show the nearest that would choose some.
 
-
-def _iterable(where: object) -> bool:
-    return hasattr(where, "__iter__") and not isinstance(where, Selector)
+    Raises:
+        SelectionError: It chooses none.
+    """
+    if not any(map(selector, refs)):
+        near = nearest(selector, refs)
+        raise SelectionError(
+            f"the selection {selector} chooses nothing",
+            mend=f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there",
+            file=label,
+        )
 
 
 def _listed(refs: Sequence[WeightRef]) -> str:

@@ -23,9 +23,9 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     result, borrowed, wanting = {}, 0, 0
     for ref in store:
         result[ref] = ref
-        if ref.name is not None and ref.kind is not Kind.UNKNOWN:
+        if None not in (ref.layer, ref.name) and ref.kind is not Kind.UNKNOWN:
             continue
-        wanting += 1
+        wanting += ref.kind is Kind.UNKNOWN
         found = theirs.get(ref.structure)
         if found is None or found.name is None:
             continue
@@ -34,7 +34,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
         borrowed += 1
     if wanting and not borrowed:
         raise RequestError(
-            f"{other.label} names none of the {wanting} weights whose names are not known",
+            f"{other.label} names none of the {wanting} weights of which nothing is known here",
             mend="give a file of the same model that was saved in the same format",
             file=store.label,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.choose import require_match
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine
 from weightkit.access.statistics import Statistics, measure
@@ -75,11 +76,17 @@ class Listing:
 
 
 def list_weights(store: FileStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
-    """The weights of a store that a selection matches, all of them by default; ``stats`` reads their values."""
+    """The weights of a store that a selection matches, all of them by default; ``stats`` reads their values.
+
+    Raises:
+        SelectionError: The selection is malformed or chooses nothing.
+    """
     refs = tuple(store)
     chosen, excluded = (
         selector and selector.bind(refs, ordered=store.ordered) for selector in combine(where or None, exclude or None)
     )
+    if chosen is not None:
+        require_match(chosen, refs, store.label)
     kept = [ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))]
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in kept)
     return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats)

@@ -45,8 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         result = app(list(arguments), prog_name="weightkit", standalone_mode=False)
         code = result if isinstance(result, int) else 0
         if isinstance(result, output.Result):
-            output.show(result, as_json=as_json)
-        sys.stdout.flush()
+            _print(result, as_json=as_json)
     except BrokenPipeError:
         _silence(sys.stdout)
         return _CLOSED_PIPE
@@ -59,8 +58,21 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line, and the file is untouched
         return _fail(_as_ours(error), as_json=as_json)
     if code in {_INTERRUPTED, _TERMINATED}:
-        output.say("interrupted; nothing was changed")
+        output.say("interrupted; nothing was left half done")
     return code
+
+
+def _print(result: output.Result, *, as_json: bool) -> None:
+    try:
+        output.show(result, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _silence(sys.stdout)
+        raise MachineError(
+            f"the result cannot be printed: {error.strerror}", mend="all else was done; print it somewhere else"
+        ) from error
 
 
 def _fail(error: WeightkitError, *, as_json: bool) -> int:

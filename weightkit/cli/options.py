@@ -9,7 +9,12 @@ import typer
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A weight file: .h5, .weights.h5 or .keras, by content.", show_default=False),
+    typer.Argument(
+        metavar="FILE",
+        readable=False,  # opening it tells more, and with the exit code of a system error
+        show_default=False,
+        help="A weight file: .h5, .weights.h5 or .keras, by content.",
+    ),
 ]
 Where = Annotated[
     list[str] | None,
@@ -38,13 +43,21 @@ Like = Annotated[
     typer.Option(
         "--like",
         metavar="OTHER",
+        readable=False,
         show_default=False,
         help="Another file of the same model, to borrow names from where FILE tells none.",
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="OUT", show_default=False, help="Write there and leave FILE alone."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        readable=False,
+        show_default=False,
+        help="Write there and leave FILE alone.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Let OUT be overwritten.")]
 NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the file as it was.")]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from weightkit.access.files.scanner import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 @pytest.fixture(scope="session")
-def scanner():
+def scanner() -> Iterator[Any]:
     with Scanner() as shared:
         yield shared
 
 
 @pytest.fixture
-def public():
+def public() -> Iterator[Any]:
     """A folder that a user who owns nothing can look into, and not write in."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+
 from weightkit.access.files.copying import copy_range, write_all
 from weightkit.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any, NoReturn
 
 CONTENT = os.urandom(3 << 20)
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> Iterator[Any]:
     (tmp_path / "source").write_bytes(CONTENT)
     with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("w+b") as target:
         yield source.fileno(), target.fileno()
 
 
-def cannot(*_):
+def cannot(*_: object) -> NoReturn:
     raise OSError(errno.EXDEV, "Invalid cross-device link")
 
 
 @pytest.mark.parametrize("kernel", [True, False])
-def test_a_range_goes_to_its_own_place_and_nothing_else_is_written(files, monkeypatch, kernel):
+def test_a_range_goes_to_its_own_place_and_nothing_else_is_written(
+    files: tuple[int, int], monkeypatch: pytest.MonkeyPatch, kernel: bool
+) -> None:
     if not kernel:
         monkeypatch.setattr(os, "copy_file_range", cannot)
     source, target = files
@@ -34,15 +43,17 @@ def test_a_range_goes_to_its_own_place_and_nothing_else_is_written(files, monkey
 
 
 @pytest.mark.parametrize("kernel", [True, False])
-def test_a_source_that_ends_early_is_an_error_and_not_a_loop(files, monkeypatch, kernel):
+def test_a_source_that_ends_early_is_an_error_and_not_a_loop(
+    files: tuple[int, int], monkeypatch: pytest.MonkeyPatch, kernel: bool
+) -> None:
     if not kernel:
         monkeypatch.setattr(os, "copy_file_range", cannot)
     with pytest.raises(MachineError, match=f"ended at byte {3 << 20}"):
         copy_range(*files, 0, (3 << 20) + 1)
 
 
-def test_an_error_that_is_no_lack_of_skill_is_raised(files, monkeypatch):
-    def full(*_):
+def test_an_error_that_is_no_lack_of_skill_is_raised(files: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "copy_file_range", full)
@@ -50,7 +61,7 @@ def test_an_error_that_is_no_lack_of_skill_is_raised(files, monkeypatch):
         copy_range(*files, 0, 10)
 
 
-def test_short_writes_are_gone_on_with(files, monkeypatch):
+def test_short_writes_are_gone_on_with(files: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, content, offset: whole(fd, content[:7], offset))
     write_all(files[1], memoryview(CONTENT[:100]), 5)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from weightkit.access.ref import Kind
 from weightkit.access.select.ends import EndLayers
 from weightkit.access.select.parse import parse
 from weightkit.errors import SelectionError
@@ -89,3 +90,8 @@ def test_a_malformed_count_or_pattern_is_refused_with_a_mend(text: str) -> None:
 def test_a_count_below_one_is_refused() -> None:
     with pytest.raises(SelectionError, match="asks for 0 layers"):
         EndLayers("last", 0, "block*")
+
+
+def test_the_optimizer_behind_the_layers_is_no_layer(refs: list[WeightRef], weight: Callable[..., WeightRef]) -> None:
+    slots = weight("optimizer_weights/Variable_1", kind=Kind.OPTIMIZER)
+    assert chosen("last:1:*", [*refs, slots]) == ["block1/block_conv/kernel"]

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".weightkit-tmp"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
-_TO_HOLD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_TO_HOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def target_of(source: OpenFile, destination: Destination) -> Path:
@@ -277,9 +278,22 @@ def _sync_folder(target: Path) -> None:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let no signal fall between two steps of the replacement; it arrives after them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_HOLD)
+    """Let no signal fall between two steps of the replacement; it arrives after them.
+
+    Masking would not do: NumPy's threads take what this one does not, and Python then acts on it here.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python acts on signals in the main thread alone
+        return
+    waiting: list[int] = []
+    before = {}
     try:
+        for number in _TO_HOLD:
+            if signal.getsignal(number) is not None:
+                before[number] = signal.signal(number, lambda arrived, _: waiting.append(arrived))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for arrived in waiting:
+            signal.raise_signal(arrived)

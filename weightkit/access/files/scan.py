@@ -244,10 +244,17 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
         attribute = h5a.open(owner, index=number, index_type=h5.INDEX_NAME, order=h5.ITER_INC)
         name = _text(attribute.name)
         space, kind = attribute.get_space(), attribute.get_type()
-        if space.get_simple_extent_npoints() * kind.get_size() > limits["attribute"]:
+        size = space.get_simple_extent_npoints() * kind.get_size()
+        digest, value = _attribute(attribute, kind, _shape(space)) if size <= limits["attribute"] else ("", None)
+        if max(size, _length(value)) > limits["attribute"]:
             raise Refusal("unsafe", path, f"its attribute {name} has more than {limits['attribute']} bytes")
-        found.append([name, *_attribute(attribute, kind, _shape(space))])
+        found.append([name, digest, value])
     return found
+
+
+def _length(value: str | list[str] | None) -> int:
+    """Characters of text; that of variable length lies outside its attribute, and may be longer."""
+    return len(value or "") if isinstance(value, str | None) else sum(map(len, value))
 
 
 def _attribute(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int] | None) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.files.filestore import Contents
@@ -28,12 +29,14 @@ def contents(index: Index) -> Contents:
     whole = not _lists_layers(index)
     prefix = _MODEL if whole else ""
     config = _config(index)
-    datasets = dict(_by_structure(index, prefix))
-    weights, optimizer, rest = _split(datasets, whole=whole)
+    weights, optimizer, rest = _split(index, whole=whole)
     version = _text(index, prefix, "keras_version") or _text(index, "", "keras_version")
-    namings = name_legacy(_groups(index, prefix), stored(weights), config, version)
+    structures = {path: _structure(index, path, dataset) for path, dataset in weights.items()}
+    named = name_legacy(_groups(index, prefix), stored(weights), config, version)
+    namings = [replace(naming, structure=structures[naming.structure]) for naming in named]
     namings += name_legacy_optimizer(split_list(index, _OPTIMIZER, "weight_names"), stored(optimizer))
     namings += _unnamed(rest)
+    datasets = {structures[path]: dataset for path, dataset in weights.items()} | optimizer | rest
     return Contents(
         format="legacy HDF5 model" if whole else "legacy HDF5 weights",
         keras_version=version,
@@ -66,30 +69,23 @@ def _as_list(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def _by_structure(index: Index, prefix: str) -> list[tuple[str, Dataset]]:
-    """Datasets by structural address: below ``model_weights`` it begins there, elsewhere at the root."""
-    inside = f"{prefix}/" if prefix else ""
-    short = [(path.removeprefix(inside), dataset) for path, dataset in index.datasets.items()]
-    taken: set[str] = set()
-    result = []
-    for (structure, dataset), path in zip(short, index.datasets, strict=True):
-        unique = path if structure in taken or (structure != path and structure in index.datasets) else structure
-        taken.add(unique)
-        result.append((unique, dataset))
-    return result
+def _structure(index: Index, path: str, dataset: Dataset) -> str:
+    """The address of a weight: below ``model_weights`` it begins there, unless something else lies at that path."""
+    return dataset.path if path in index.datasets else path
 
 
-def _split(datasets: Mapping[str, Dataset], *, whole: bool) -> tuple[dict[str, Dataset], ...]:
+def _split(index: Index, *, whole: bool) -> tuple[dict[str, Dataset], dict[str, Dataset], dict[str, Dataset]]:
+    """Datasets of the layers by their path from the root of the weights, then the optimizer's and others by path."""
     weights: dict[str, Dataset] = {}
     optimizer: dict[str, Dataset] = {}
     rest: dict[str, Dataset] = {}
-    for structure, dataset in datasets.items():
-        if dataset.path.startswith(f"{_OPTIMIZER}/") and whole:
-            optimizer[structure] = dataset
-        elif dataset.path.startswith(f"{_MODEL}/") or not whole:
-            weights[structure] = dataset
+    for path, dataset in index.datasets.items():
+        if path.startswith(f"{_OPTIMIZER}/") and whole:
+            optimizer[path] = dataset
+        elif path.startswith(f"{_MODEL}/") or not whole:
+            weights[path.removeprefix(f"{_MODEL}/") if whole else path] = dataset
         else:
-            rest[structure] = dataset
+            rest[path] = dataset
     return weights, optimizer, rest
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from weightkit.access.files.index import Dataset
     from weightkit.access.names.naming import Naming
 
+_LARGEST_ELEMENT = (1 << 31) - 1  # bytes, for NumPy
+
 
 def stored(datasets: Mapping[str, Dataset]) -> list[Stored]:
     """What naming needs to know of datasets, by structural address."""
@@ -54,4 +56,5 @@ def dtype_of(dataset: Dataset) -> np.dtype:
     if plain is not None:
         return plain
     count = elements(dataset)
-    return np.dtype(f"V{max(1, dataset.size // count) if count else 1}")
+    size = dataset.size // count if count else 1
+    return np.dtype(f"V{size if 0 < size <= _LARGEST_ELEMENT else 1}")

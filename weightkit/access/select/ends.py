@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from weightkit.access.ref import Kind
 from weightkit.access.select.escape import FIELD_WORDS
 from weightkit.access.select.paths import PathPattern
 from weightkit.access.select.selectors import Reach, Selector
@@ -24,8 +25,8 @@ _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 class EndLayers(Selector):
     """The weights of the first or last layers that match a glob.
 
-    A layer is the shortest leading part of an address that the glob matches; layers count in the order in
-    which they first appear in the store, and where there are fewer than ``count``, all are chosen.
+    A layer is the shortest leading part of an address that the glob matches; layers (not the optimizer) count in
+    the order in which they first appear in the store, and where there are fewer than ``count``, all are chosen.
 
     Args:
         end: From which end to count.
@@ -77,6 +78,8 @@ class EndLayers(Selector):
         return f"{self.end}:{self.count}:{self.pattern}"
 
     def _layer(self, ref: WeightRef) -> str | None:
+        if ref.kind is Kind.OPTIMIZER:  # lies behind the layers in a file, and is none
+            return None
         for names, leading in self._compiled.matches(ref):
             if leading.length:
                 return "/".join(names[: leading.length])

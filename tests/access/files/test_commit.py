@@ -1,0 +1,614 @@
+"""The new file in the place of the old one: whole or not at all, the old one kept, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+import pytest
+from support import Folder, digest, half, halve, unprivileged, write_variables
+
+from weightkit import open_weights
+from weightkit.access.store import Destination
+from weightkit.errors import BusyError, DurabilityError, MachineError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, NoReturn
+
+KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
+NEW = {"layers/a/vars/0": half(KERNEL), "layers/b/vars/0": half(KERNEL)}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Any:
+    return write_variables(tmp_path / "model.weights.h5", {"layers/a/vars/0": KERNEL, "layers/b/vars/0": KERNEL})
+
+
+def values(path: Path) -> Any:
+    with h5py.File(path) as file:
+        return {name: file[name][()].tolist() for name in NEW}
+
+
+def is_halved(path: Path) -> Any:
+    return values(path) == {name: expected.tolist() for name, expected in NEW.items()}
+
+
+@contextlib.contextmanager
+def half_done(path: Path, destination: Destination = Destination()) -> Iterator[Any]:  # noqa: B008  # it is frozen
+    """An edit in its middle: one of two weights is written; the other is, after the body."""
+    with open_weights(path, editable=True) as store:
+        first, second = store
+        with store.editing([first, second], destination) as sink:
+            sink.write(first, half(store.read(first)))
+            yield
+            sink.write(second, half(store.read(second)))
+
+
+def hidden(folder: Path) -> Any:
+    return [entry.name for entry in folder.iterdir() if entry.name.startswith(".")]
+
+
+def fails_with(number: int) -> Any:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+# In place
+
+
+def test_in_place_the_file_is_replaced_and_the_old_one_is_the_backup_itself(path: Path) -> None:
+    before, inode = path.read_bytes(), path.stat().st_ino
+    outcome = halve(path)
+    backup = path.with_name("model.weights.h5.bak")
+    assert (outcome.output, outcome.backup) == (path, backup)
+    assert is_halved(path)
+    assert backup.read_bytes() == before
+    assert backup.stat().st_ino == inode
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, backup.name]
+
+
+def test_no_backup_is_ever_overwritten(path: Path) -> None:
+    texts = []
+    for _ in range(4):
+        texts.append(path.read_bytes())
+        halve(path)
+    names = [f"model.weights.h5.bak{end}" for end in ("", ".1", ".2", ".3")]
+    assert [path.with_name(name).read_bytes() for name in names] == texts
+    path.with_name(names[1]).unlink()
+    current = path.read_bytes()
+    assert halve(path).backup == path.with_name(names[1])
+    assert path.with_name(names[1]).read_bytes() == current
+
+
+def test_a_folder_or_a_dangling_link_of_the_backup_s_name_is_left_alone(path: Path) -> None:
+    path.with_name("model.weights.h5.bak").mkdir()
+    path.with_name("model.weights.h5.bak.1").symlink_to("nowhere")
+    assert halve(path).backup == path.with_name("model.weights.h5.bak.2")
+    assert not path.with_name("nowhere").exists()
+
+
+def test_without_a_backup_none_is_kept(path: Path) -> None:
+    outcome = halve(path, Destination(backup=False))
+    assert outcome.backup is None
+    assert is_halved(path)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o444, 0o4755])
+@pytest.mark.parametrize("links", [True, False])
+def test_mode_owner_and_extended_attributes_stay_with_the_file_and_its_backup(
+    path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, links: bool
+) -> None:
+    owner = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(path, *owner)
+    os.setxattr(path, "user.origin", b"here")
+    path.chmod(mode)
+    before = path.stat()
+    if not links:
+        monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
+    backup = halve(path).backup
+    for kept in (path, backup):
+        status = kept.stat()
+        assert (status.st_uid, status.st_gid) == owner
+        assert stat.S_IMODE(status.st_mode) == mode
+        assert os.getxattr(kept, "user.origin") == b"here"
+    assert backup.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.h5"
+    link.symlink_to("../model.weights.h5")
+    outcome = halve(link)
+    assert link.readlink() == Path("../model.weights.h5")
+    assert (outcome.output, outcome.backup) == (path, path.with_name("model.weights.h5.bak"))
+    assert is_halved(path)
+    assert [entry.name for entry in link.parent.iterdir()] == ["link.h5"]
+
+
+def test_a_file_with_two_hard_links_is_not_parted(path: Path, tmp_path: Path) -> None:
+    os.link(path, tmp_path / "other.h5")
+    before = Folder.of(tmp_path)
+    with pytest.raises(RequestError, match="has 2 hard links"):
+        halve(path)
+    assert Folder.of(tmp_path) == before
+
+
+def test_where_links_are_not_known_the_backup_is_a_copy_complete_before_the_replacement(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+    path.with_name("model.weights.h5.bak").write_bytes(b"older")
+    monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
+    whole = Path.replace
+    seen = []
+
+    def replace(self: Path, target: Path) -> Any:
+        seen.append(Path(f"{target}.bak.1").read_bytes())
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    backup = halve(path).backup
+    assert seen == [before]
+    assert backup.read_bytes() == before
+    assert path.with_name("model.weights.h5.bak").read_bytes() == b"older"
+    assert is_halved(path)
+    assert hidden(path.parent) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("backup", [True, False])
+def test_a_replacement_that_fails_leaves_the_original_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, backup: bool
+) -> None:
+    before = Folder.of(path.parent)
+    if not links:
+        monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
+    monkeypatch.setattr(Path, "replace", fails_with(errno.EIO))
+    monkeypatch.setattr(os, "replace", fails_with(errno.EIO))
+    with pytest.raises(MachineError, match="putting the edited file in place failed: Input/output error"):
+        halve(path, Destination(backup=backup))
+    assert Folder.of(path.parent) == before
+
+
+def test_a_backup_that_cannot_be_copied_leaves_the_original_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Folder.of(path.parent)
+    whole = os.fsync
+    calls = []
+
+    def fsync(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(fd)
+
+    monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(MachineError, match="No space left"):
+        halve(path)
+    assert Folder.of(path.parent) == before
+
+
+def test_a_name_too_long_for_a_backup_leaves_the_original_in_place(path: Path) -> None:
+    longest = path.rename(path.with_name("m" * 252 + ".h5"[:3]))
+    before = Folder.of(longest.parent)
+    with pytest.raises(MachineError, match="File name too long"):
+        halve(longest)
+    assert Folder.of(longest.parent) == before
+    halve(longest, Destination(backup=False))
+    assert is_halved(longest)
+
+
+def test_a_long_name_of_wide_letters_leaves_room_for_the_temporary_one(path: Path) -> None:
+    wide = path.rename(path.with_name("模" * 80 + ".h5"))
+    assert halve(wide).backup.exists()
+    assert is_halved(wide)
+
+
+# Elsewhere
+
+
+def test_an_output_is_a_new_file_and_the_input_stays_untouched(path: Path, tmp_path: Path) -> None:
+    before = Folder.of(tmp_path)
+    outcome = halve(path, Destination(tmp_path / "out.h5"))
+    assert (outcome.output, outcome.backup) == (tmp_path / "out.h5", None)
+    assert is_halved(tmp_path / "out.h5")
+    (tmp_path / "out.h5").unlink()
+    assert Folder.of(tmp_path) == before
+
+
+def test_an_output_is_as_private_as_the_input(path: Path, tmp_path: Path) -> None:
+    path.chmod(0o600)
+    halve(path, Destination(tmp_path / "out.h5"))
+    assert stat.S_IMODE((tmp_path / "out.h5").stat().st_mode) == 0o600
+
+
+def test_an_output_may_lie_on_another_file_system(path: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path, 1 << 20) as disk:
+        halve(path, Destination(disk / "out.h5"))
+        assert is_halved(disk / "out.h5")
+        assert hidden(disk) == []
+
+
+def test_an_output_that_exists_is_kept_unless_it_may_be_overwritten(path: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.h5"
+    output.write_bytes(b"precious")
+    before = Folder.of(tmp_path)
+    with pytest.raises(RequestError, match="the output exists already"):
+        halve(path, Destination(output))
+    assert Folder.of(tmp_path) == before
+    halve(path, Destination(output, overwrite=True))
+    assert is_halved(output)
+
+
+def same(path: Path, _: Path) -> Any:
+    return path
+
+
+def through_a_symbolic_link(path: Path, tmp_path: Path) -> Any:
+    (tmp_path / "link.h5").symlink_to(path)
+    return tmp_path / "link.h5"
+
+
+def through_a_hard_link(path: Path, tmp_path: Path) -> Any:
+    os.link(path, tmp_path / "hard.h5")
+    return tmp_path / "hard.h5"
+
+
+def by_a_relative_path(path: Path, tmp_path: Path) -> Any:
+    (tmp_path / "sub").mkdir()
+    return tmp_path / "sub" / ".." / path.name
+
+
+@pytest.mark.parametrize("other_name", [same, through_a_symbolic_link, through_a_hard_link, by_a_relative_path])
+def test_an_output_that_is_the_input_is_refused_even_with_leave_to_overwrite(
+    path: Path, tmp_path: Path, other_name: Callable[[Path, Path], Path]
+) -> None:
+    output = other_name(path, tmp_path)
+    before = Folder.of(tmp_path)
+    with pytest.raises(RequestError, match="the output is the input"):
+        halve(path, Destination(output, overwrite=True))
+    assert Folder.of(tmp_path) == before
+
+
+def test_an_output_that_cannot_be_is_refused_before_anything_is_written(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "round").symlink_to("round")
+    before = Folder.of(tmp_path)
+    for output, reason in [
+        ("nowhere/out.h5", "the folder .*nowhere does not exist"),
+        ("folder", "the output is a folder"),
+        ("pipe", "the output is a pipe or a device"),
+        ("model.weights.h5/out.h5", "the folder .* does not exist"),
+        ("round", "the output cannot be"),
+        ("nu\0ll", "the output cannot be"),
+    ]:
+        with pytest.raises(RequestError, match=reason):
+            halve(path, Destination(tmp_path / output, overwrite=True))
+    assert Folder.of(tmp_path) == before
+
+
+def test_a_dangling_link_as_output_is_filled_where_it_leads(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.h5").symlink_to("led.h5")
+    assert halve(path, Destination(tmp_path / "link.h5")).output == tmp_path / "led.h5"
+    assert (tmp_path / "link.h5").readlink() == Path("led.h5")
+    assert is_halved(tmp_path / "led.h5")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_an_output_that_appears_during_the_edit_is_kept(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    output = tmp_path / "out.h5"
+    if not links:
+        monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
+    with (
+        pytest.raises(RequestError, match="the output exists already"),
+        half_done(path, Destination(output)),
+    ):
+        output.write_bytes(b"precious")
+    assert output.read_bytes() == b"precious"
+    assert hidden(tmp_path) == []
+
+
+def test_where_links_are_not_known_an_output_is_put_in_place_all_the_same(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", fails_with(errno.EOPNOTSUPP))
+    halve(path, Destination(tmp_path / "out.h5"))
+    assert is_halved(tmp_path / "out.h5")
+    assert hidden(tmp_path) == []
+
+
+def test_a_folder_where_nobody_may_write_is_the_machine_s_no(public: Path) -> None:
+    path = write_variables(public / "model.h5", {"layers/a/vars/0": KERNEL})
+    path.chmod(0o644)
+    (public / "closed").mkdir(mode=0o555)
+    (public / "dark").mkdir(mode=0o000)
+    before = Folder.of(public)
+    for destination in (Destination(), Destination(public / "closed" / "out.h5")):
+        with pytest.raises(MachineError, match=r"nothing can be written in .*: Permission denied"):
+            halve_unprivileged(path, destination)
+    with pytest.raises(MachineError, match="looking at the output failed: Permission denied"):
+        halve_unprivileged(path, Destination(public / "dark" / "out.h5"))
+    assert Folder.of(public) == before
+
+
+def halve_unprivileged(path: Path, destination: Destination) -> None:
+    """As `halve`, by a user who owns nothing; the reading process is started before, as its files may be private."""
+    with open_weights(path, editable=True) as store:
+        refs = list(store)
+        with unprivileged(), store.editing(refs, destination) as sink:
+            for ref in refs:
+                sink.write(ref, half(store.read(ref)))
+
+
+def test_a_user_who_does_not_own_the_file_may_still_replace_it_in_a_folder_of_theirs(public: Path) -> None:
+    path = write_variables(public / "model.h5", {"layers/a/vars/0": KERNEL})
+    path.chmod(0o644)
+    public.chmod(0o777)
+    before = path.read_bytes()
+    halve_unprivileged(path, Destination())
+    assert (public / "model.h5.bak").read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+# Interrupted
+
+
+def test_an_edit_that_is_given_up_leaves_no_trace(path: Path) -> None:
+    before = Folder.of(path.parent)
+    with pytest.raises(ZeroDivisionError), half_done(path):  # noqa: PT012  # what is raised in the block matters
+        assert len(hidden(path.parent)) == 1
+        raise ZeroDivisionError
+    assert Folder.of(path.parent) == before
+
+
+def test_the_file_is_the_old_one_until_the_edit_is_complete(path: Path) -> None:
+    before = digest(path)
+    with half_done(path):
+        assert digest(path) == before
+        assert [entry.name for entry in path.parent.iterdir() if entry.suffix == ".bak"] == []
+    assert is_halved(path)
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"x")
+
+
+def replace(path: Path) -> None:
+    path.with_name("other").write_bytes(path.read_bytes())
+    path.with_name("other").replace(path)
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("change", [append, replace, touch, Path.unlink])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_source_that_changes_during_the_edit_wins(
+    path: Path, tmp_path: Path, change: Callable[[Path], object], elsewhere: bool
+) -> None:
+    destination = Destination(tmp_path / "out.h5" if elsewhere else None)
+    with pytest.raises(BusyError, match="changed by somebody else"), half_done(path, destination):  # noqa: PT012
+        change(path)
+        before = Folder.of(tmp_path / "none")
+        names = {entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(".")}
+    assert {entry.name for entry in tmp_path.iterdir()} == names
+    assert before == Folder.of(tmp_path / "none")
+
+
+EDIT = """
+import sys
+from pathlib import Path
+from weightkit import open_weights
+from weightkit.access.store import Destination
+with open_weights(sys.argv[1], editable=True) as store:
+    first, second = store
+    with store.editing([first, second], Destination(Path(sys.argv[2]) if len(sys.argv) > 2 else None)) as sink:
+        sink.write(first, store.read(first) * first.dtype.type(0.5))
+        print("in the middle", flush=True)
+        sys.stdin.read()
+        sink.write(second, store.read(second) * second.dtype.type(0.5))
+"""
+
+
+@contextlib.contextmanager
+def another_process_in_the_middle(path: Path, *output: Path, code: str = EDIT) -> Iterator[Any]:
+    command = [sys.executable, "-c", code, str(path), *map(str, output)]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **streams) as process:
+        try:
+            assert process.stdout.readline() == b"in the middle\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_killed_edit_leaves_the_original_bit_for_bit_and_the_next_one_works(
+    path: Path, tmp_path: Path, elsewhere: bool
+) -> None:
+    before, status = path.read_bytes(), path.stat()
+    output = [tmp_path / "out.h5"] if elsewhere else []
+    with another_process_in_the_middle(path, *output) as process:
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert path.read_bytes() == before
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
+    assert [entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(".")] == [path.name]
+    halve(path, Destination(*output))
+    assert is_halved(output[0] if elsewhere else path)
+
+
+def test_an_interrupted_edit_leaves_no_trace(path: Path) -> None:
+    before = Folder.of(path.parent)
+    with another_process_in_the_middle(path) as process:
+        process.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in process.stderr.read()
+        process.wait()
+    assert Folder.of(path.parent) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_edit_that_is_asked_to_end_leaves_no_trace(path: Path, number: int) -> None:
+    code = f"import signal, sys\nsignal.signal({int(number)}, lambda *_: sys.exit(143))\n{EDIT}"
+    before = Folder.of(path.parent)
+    with another_process_in_the_middle(path, code=code) as process:
+        process.send_signal(number)
+        assert process.wait() == 143
+    assert Folder.of(path.parent) == before
+
+
+def test_two_edits_of_one_file_do_not_run_at_once(path: Path) -> None:
+    with another_process_in_the_middle(path) as process:
+        with pytest.raises(BusyError):
+            halve(path)
+        process.stdin.close()
+        assert process.wait() == 0
+    assert is_halved(path)
+
+
+def test_a_signal_between_the_steps_of_the_replacement_waits_until_they_are_done(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.link
+
+    def link(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        whole(*arguments)
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(KeyboardInterrupt):
+        halve(path)
+    assert is_halved(path)
+    assert path.with_name("model.weights.h5.bak").exists()
+    assert hidden(path.parent) == []
+
+
+# Disks
+
+
+@contextlib.contextmanager
+def small_disk(tmp_path: Path, size: int) -> Iterator[Any]:
+    """A file system of its own; of ``size`` bytes where the tests may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "weightkit", str(folder)],
+        check=False,
+        capture_output=True,
+    )
+    try:
+        yield folder
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["/bin/umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_noticed_before_anything_is_written(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path, path.stat().st_size * 3 // 2) as disk:
+        full = disk / path.name
+        full.write_bytes(path.read_bytes())
+        before = Folder.of(disk)
+        if not disk.is_mount():
+            space = list(os.statvfs(disk))
+            space[4] = 1  # the blocks that are free for everybody
+            monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(space))
+        with pytest.raises(MachineError, match=r"takes \d+ bytes and .* has \d+ free"):
+            halve(full)
+        assert Folder.of(disk) == before
+
+
+LIMITED = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+
+
+def test_a_disk_that_takes_only_part_of_the_file_leaves_no_trace(path: Path) -> None:
+    before = Folder.of(path.parent)
+    code = f"{LIMITED}{EDIT}"
+    done = subprocess.run([sys.executable, "-B", "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert "MachineError" in done.stderr
+    assert "File too large" in done.stderr
+    assert Folder.of(path.parent) == before
+
+
+def test_a_write_that_fails_leaves_no_trace(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Folder.of(path.parent)
+    monkeypatch.setattr(os, "pwrite", fails_with(errno.ENOSPC))
+    with pytest.raises(MachineError, match="writing the new file failed: No space left on device"):
+        halve(path)
+    assert Folder.of(path.parent) == before
+
+
+def test_a_file_that_the_disk_does_not_take_is_not_put_in_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Folder.of(path.parent)
+    monkeypatch.setattr(os, "fsync", fails_with(errno.EIO))
+    with pytest.raises(MachineError, match="writing the new file to the disk failed"):
+        halve(path)
+    assert Folder.of(path.parent) == before
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_folder_that_the_disk_does_not_confirm_is_said_after_the_replacement(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    whole = os.fsync
+
+    def fsync(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        whole(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    target = tmp_path / "out.h5" if elsewhere else path
+    with pytest.raises(DurabilityError, match="replaced, durability not confirmed"):
+        halve(path, Destination(target if elsewhere else None))
+    assert is_halved(target)
+    assert hidden(tmp_path) == []
+
+
+def test_the_file_and_its_folder_are_on_the_disk_before_the_edit_is_said_to_be_done(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    whole = os.fsync
+
+    def fsync(fd: int) -> None:
+        status = os.fstat(fd)
+        synced.append((status.st_ino, path.stat().st_ino))
+        whole(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    old = path.stat().st_ino
+    halve(path)
+    new = path.stat().st_ino
+    assert synced == [(new, old), (path.parent.stat().st_ino, new)]
+
+
+def test_the_temporary_file_is_private_and_locked_while_it_is_written(path: Path) -> None:
+    path.chmod(0o644)
+    with half_done(path):
+        (name,) = hidden(path.parent)
+        temporary = path.with_name(name)
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        held = [sys.executable, "-S", "-c", "import fcntl, sys; fcntl.flock(open(sys.argv[1]), 6)", str(temporary)]
+        assert b"BlockingIOError" in subprocess.run(held, capture_output=True, check=False).stderr

@@ -1,0 +1,454 @@
+"""`.keras` archives: zips of every make are edited at the right bytes or refused in words."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+import pytest
+from support import Folder, halve
+
+from weightkit import open_weights
+from weightkit.access.files.limits import Limits
+from weightkit.access.store import Destination
+from weightkit.errors import DamagedFileError, RefusedError, UnsafeFileError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
+WEIGHTS = "model.weights.h5"
+CONFIG = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": []}}).encode() * 1
+METADATA = b'{"keras_version": "3.15.1", "date_saved": "2026-11-21@12:00:00"}'
+
+
+class Unseekable(io.RawIOBase):
+    """A stream such as a pipe: zipfile then writes sizes and checksums behind each member."""
+
+    def __init__(self, target: Any) -> None:
+        super().__init__()
+        self.target = target
+
+    def writable(self) -> Any:
+        return True
+
+    def write(self, content: bytes) -> Any:
+        return self.target.write(content)
+
+
+def pack(
+    path: Path,
+    weights: bytes,
+    *,
+    config: bytes = CONFIG,
+    others: Any = (),
+    compression: int = zipfile.ZIP_STORED,
+    **options: dict[str, Any],
+) -> Any:
+    """An archive with Keras' members in Keras' order."""
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        archive.writestr("metadata.json", METADATA, zipfile.ZIP_DEFLATED)
+        archive.writestr("config.json", config, zipfile.ZIP_DEFLATED)
+        for name, content in others:
+            archive.writestr(name, content)
+        archive.writestr(WEIGHTS, weights, compression)
+    return path
+
+
+def as_keras_packs_it(path: Path, weights: bytes) -> None:
+    pack(path, weights)
+
+
+def streamed(path: Path, weights: bytes) -> None:
+    with path.open("wb") as target:
+        pack(Unseekable(target), weights)
+    assert zipfile.ZipFile(path).getinfo(WEIGHTS).flag_bits & 8
+
+
+def streamed_without_signatures(path: Path, weights: bytes) -> None:
+    streamed(path, weights)
+    raw = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        last = archive.getinfo(WEIGHTS)
+        start = archive.start_dir
+    descriptor = b"PK\x07\x08" + last.CRC.to_bytes(4, "little")
+    place = raw.index(descriptor)
+    raw = raw[:place] + raw[place + 4 :]
+    end = raw.rindex(b"PK\x05\x06")
+    path.write_bytes(raw[: end + 16] + (start - 4).to_bytes(4, "little") + raw[end + 20 :])
+
+
+def zip64(path: Path, weights: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", CONFIG)
+        with archive.open(WEIGHTS, "w", force_zip64=True) as member:
+            member.write(weights)
+    assert b"\xff\xff\xff\xff" * 2 in path.read_bytes()
+
+
+def streamed_zip64(path: Path, weights: bytes) -> None:
+    with path.open("wb") as target, zipfile.ZipFile(Unseekable(target), "w") as archive:
+        archive.writestr("config.json", CONFIG)
+        with archive.open(WEIGHTS, "w", force_zip64=True) as member:
+            member.write(weights)
+
+
+def behind_another_archive(path: Path, weights: bytes) -> None:
+    first, second = io.BytesIO(), io.BytesIO()
+    pack(first, weights[:-8] + bytes(8))
+    pack(second, weights)
+    path.write_bytes(first.getvalue() + second.getvalue())
+
+
+def with_a_comment(path: Path, weights: bytes) -> None:
+    pack(path, weights)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK\x01\x02PK\x03\x04 what a comment " * 20
+
+
+def with_comments_and_extras_of_members(path: Path, weights: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("a", b"1"), (WEIGHTS, weights), ("z", b"2")):
+            info = zipfile.ZipInfo(name)
+            info.comment, info.extra = b"remark", struct.pack("<HH4s", 0x7777, 4, b"more")
+            archive.writestr(info, content)
+
+
+def with_assets(path: Path, weights: bytes) -> None:
+    pack(path, weights, others=[("assets/layers/text/vocabulary.txt", b"a\nb\n" * 500), ("extra", os.urandom(3000))])
+
+
+def in_another_order(path: Path, weights: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(WEIGHTS, weights)
+        archive.writestr("config.json", CONFIG, zipfile.ZIP_DEFLATED)
+        archive.writestr("assets/copy.h5", weights)
+
+
+def without_a_config(path: Path, weights: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(WEIGHTS, weights)
+
+
+MAKES = [
+    as_keras_packs_it,
+    streamed,
+    streamed_without_signatures,
+    zip64,
+    streamed_zip64,
+    behind_another_archive,
+    with_a_comment,
+    with_comments_and_extras_of_members,
+    with_assets,
+    in_another_order,
+    without_a_config,
+]
+
+
+def contents_of(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("make", MAKES)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_zip_of_any_make_is_sound_after_an_edit_and_differs_in_nothing_else(
+    tmp_path: Path, weights: bytes, make: Callable[[Path, bytes], object], elsewhere: bool
+) -> None:
+    path = tmp_path / "model.keras"
+    make(path, weights)
+    raw, before = path.read_bytes(), contents_of(path)
+    target = tmp_path / "out.keras" if elsewhere else path
+    halve(path, Destination(target if elsewhere else None))
+    with zipfile.ZipFile(target) as archive:
+        assert archive.testzip() is None
+    after = contents_of(target)
+    with h5py.File(io.BytesIO(after.pop(WEIGHTS))) as file:
+        assert file["layers/dense/vars/0"][()].tolist() == (KERNEL / 2).tolist()
+        assert file["layers/dense/vars/1"][()].tolist() == [0.5] * 4
+    del before[WEIGHTS]
+    assert after == before
+    changed = np.flatnonzero(np.frombuffer(raw, np.uint8) != np.fromfile(target, np.uint8))
+    start = raw.rindex(weights) if make is not in_another_order else raw.index(weights)
+    outside = changed[(changed < start) | (changed >= start + len(weights))]
+    assert len(outside) <= 3 * 4  # the checksum before, behind and in the directory
+
+
+@pytest.mark.parametrize("make", [as_keras_packs_it, streamed, zip64])
+def test_every_checksum_of_the_member_is_renewed(
+    tmp_path: Path, weights: bytes, make: Callable[[Path, bytes], object]
+) -> None:
+    path = tmp_path / "model.keras"
+    make(path, weights)
+    old = zlib.crc32(weights).to_bytes(4, "little")
+    places = path.read_bytes().count(old)
+    halve(path)
+    raw = path.read_bytes()
+    new = zlib.crc32(contents_of(path)[WEIGHTS]).to_bytes(4, "little")
+    assert (raw.count(old), raw.count(new)) == (0, places)
+
+
+def test_a_checksum_kept_before_and_behind_the_member_is_renewed_in_both(tmp_path: Path, weights: bytes) -> None:
+    path = tmp_path / "model.keras"
+    streamed(path, weights)
+    crc = zlib.crc32(weights).to_bytes(4, "little")
+    raw = bytearray(path.read_bytes())
+    header = zipfile.ZipFile(path).getinfo(WEIGHTS).header_offset
+    raw[header + 14 : header + 18] = crc
+    path.write_bytes(raw)
+    halve(path)
+    assert path.read_bytes().count(crc) == 0
+
+
+def test_junk_before_the_archive_is_no_weight_file(tmp_path: Path, weights: bytes) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    path.write_bytes(b"#!/bin/sh\nexit\n" + path.read_bytes())
+    assert zipfile.is_zipfile(path)
+    with pytest.raises(UnsupportedFileError, match=r"neither HDF5 nor a .keras archive"):
+        open_weights(path)
+
+
+def test_the_version_of_keras_and_the_configuration_are_read(tmp_path: Path, weights: bytes) -> None:
+    with open_weights(pack(tmp_path / "model.keras", weights)) as store:
+        assert store.format == ".keras archive"
+        assert store.keras_version == "3.15.1"
+        assert store.config == json.loads(CONFIG)
+
+
+@pytest.mark.parametrize(
+    "config", [b"", b"not JSON", b"[1, 2]", b"5", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 10_000]
+)
+def test_a_configuration_that_is_none_is_no_obstacle(tmp_path: Path, weights: bytes, config: bytes) -> None:
+    path = pack(tmp_path / "model.keras", weights, config=config)
+    with open_weights(path) as store:
+        assert store.config is None
+        assert len(store) == 2
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json"])
+def test_a_text_that_inflates_past_its_limit_is_refused(tmp_path: Path, weights: bytes, member: str) -> None:
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, b" " * 100_001)
+        archive.writestr(WEIGHTS, weights, zipfile.ZIP_STORED)
+    with pytest.raises(UnsafeFileError, match=f"the member {member} has more than 100000 bytes"):
+        open_weights(path, limits=Limits(text_member=100_000))
+    with open_weights(path, limits=Limits(text_member=100_001)) as store:
+        assert len(store) == 2
+
+
+def test_more_members_than_the_limit_are_refused(tmp_path: Path, weights: bytes) -> None:
+    path = pack(tmp_path / "model.keras", weights, others=[(str(number), b"") for number in range(8)])
+    with pytest.raises(UnsafeFileError, match="11 members, more than 10"):
+        open_weights(path, limits=Limits(members=10))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_weights_are_refused_in_words(tmp_path: Path, weights: bytes, compression: int) -> None:
+    path = pack(tmp_path / "model.keras", weights, compression=compression)
+    with pytest.raises(UnsupportedFileError, match=f"the member {WEIGHTS} is compressed"):
+        open_weights(path)
+
+
+def test_damage_that_the_checksum_tells_is_listed_and_never_blessed(tmp_path: Path, weights: bytes) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(KERNEL.tobytes()) + 5] ^= 1
+    path.write_bytes(raw)
+    with open_weights(path) as store:
+        assert len(store) == 2
+    before = Folder.of(tmp_path)
+    with pytest.raises(DamagedFileError, match=r"its checksum is .* where the archive says"):
+        halve(path)
+    with pytest.raises(DamagedFileError, match="its checksum is"):
+        halve(path, Destination(tmp_path / "out.keras"))
+    assert Folder.of(tmp_path) == before
+
+
+def spoil_header(path: Path, place: int, content: bytes) -> None:
+    """Overwrite bytes of the local header of the weights."""
+    header = zipfile.ZipFile(path).getinfo(WEIGHTS).header_offset
+    raw = bytearray(path.read_bytes())
+    raw[header + place : header + place + len(content)] = content
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "reason"),
+    [
+        (0, b"PK\x03\x05", "has no header"),
+        (6, b"\x08\x00", "describes model.weights.h5 in two ways"),
+        (8, b"\x08\x00", "describes model.weights.h5 in two ways"),
+        (14, b"\x01\x02\x03\x04", "keeps two checksums"),
+        (18, b"\x01\x00\x00\x00", "describes model.weights.h5 in two ways"),
+        (22, b"\x01\x00\x00\x00", "describes model.weights.h5 in two ways"),
+        (26, b"\x0f\x00", "describes model.weights.h5 in two ways"),
+        (30, b"Model", "describes model.weights.h5 in two ways"),
+        (28, b"\xff\xff", "runs over the archive's directory"),
+    ],
+)
+def test_a_member_described_in_two_ways_is_damage(
+    tmp_path: Path, weights: bytes, place: int, content: bytes, reason: str
+) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    spoil_header(path, place, content)
+    with pytest.raises(DamagedFileError, match=reason):
+        open_weights(path)
+
+
+def test_a_checksum_behind_a_streamed_member_that_differs_is_damage(tmp_path: Path, weights: bytes) -> None:
+    path = tmp_path / "model.keras"
+    streamed(path, weights)
+    raw = path.read_bytes()
+    descriptor = b"PK\x07\x08" + zlib.crc32(weights).to_bytes(4, "little")
+    assert raw.count(descriptor) == 1
+    path.write_bytes(raw.replace(descriptor, b"PK\x07\x08abcd"))
+    with pytest.raises(DamagedFileError, match="keeps two checksums"):
+        open_weights(path)
+
+
+def test_another_member_over_the_weights_is_damage(tmp_path: Path, weights: bytes) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("inner.txt", b"x" * 100)
+        entry_start = archive.fp.tell()
+    inner_raw = inner.getvalue()
+    directory = inner_raw[entry_start : inner_raw.rindex(b"PK\x05\x06")]
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(WEIGHTS, weights + inner_raw[:entry_start])
+    raw = bytearray(path.read_bytes())
+    place = raw.index(inner_raw[:entry_start])
+    entry = bytearray(directory)
+    entry[42:46] = place.to_bytes(4, "little")
+    end = raw.rindex(b"PK\x05\x06")
+    raw[end + 8 : end + 12] = struct.pack("<HH", 2, 2)
+    size = int.from_bytes(raw[end + 12 : end + 16], "little") + len(entry)
+    raw[end + 12 : end + 16] = size.to_bytes(4, "little")
+    raw[end:end] = entry
+    path.write_bytes(raw)
+    assert zipfile.ZipFile(path).namelist() == [WEIGHTS, "inner.txt"]
+    with pytest.raises(DamagedFileError, match="lie over each other"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../out", "a/../../out", "..", "a\\..\\b", "C:/windows", "C:", "a\0b", "\\\\host\\share"]
+)
+def test_a_name_that_leads_out_of_the_archive_is_refused(tmp_path: Path, weights: bytes, name: str) -> None:
+    path = tmp_path / "model.keras"
+    stand_in = "x" * len(name)
+    pack(path, weights, others=[(stand_in, b"hostile")])
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), name.encode()))
+    with pytest.raises(UnsafeFileError, match="a name that leads out of the archive"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize("name", ["..a", "a..b/c", "assets/a:b", "a b", "é/ü", "a\x1b[31m"])
+def test_a_name_that_only_looks_odd_is_no_obstacle(tmp_path: Path, weights: bytes, name: str) -> None:
+    path = pack(tmp_path / "model.keras", weights, others=[(name, b"x")])
+    halve(path)
+    assert contents_of(path)[name] == b"x"
+
+
+def test_a_symbolic_link_in_an_archive_is_refused(tmp_path: Path, weights: bytes) -> None:
+    link = zipfile.ZipInfo("link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = pack(tmp_path / "model.keras", weights, others=[(link, "/etc/passwd")])
+    with pytest.raises(UnsafeFileError, match="the member link is a symbolic link"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize("twice", [WEIGHTS, "config.json", "assets/a"])
+def test_a_member_that_occurs_twice_is_refused(tmp_path: Path, weights: bytes, twice: str) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = pack(tmp_path / "model.keras", weights, others=[("assets/a", b"1"), (twice, b"2"), (twice, b"3")])
+    with pytest.raises(UnsafeFileError, match=f"the member {twice} occurs twice"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize("which", [WEIGHTS, "config.json"])
+def test_an_encrypted_member_is_refused(tmp_path: Path, weights: bytes, which: str) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    raw = bytearray(path.read_bytes())
+    place = raw.index(b"PK\x01\x02")
+    while raw[place + 46 : place + 46 + len(which)] != which.encode():
+        place = raw.index(b"PK\x01\x02", place + 1)
+    raw[place + 8] |= 1
+    path.write_bytes(raw)
+    with pytest.raises(UnsafeFileError, match=f"the member {which} is encrypted"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["config.json"], "holds no model.weights.h5$"),
+        (["model.weights.h5.index", "model.weights-0001.h5"], "holds no model.weights.h5, only model.weights"),
+        ([], "holds no model.weights.h5$"),
+    ],
+)
+def test_an_archive_without_the_member_says_what_it_has_instead(tmp_path: Path, names: list[str], reason: str) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"{}")
+    with pytest.raises(UnsupportedFileError) as caught:
+        open_weights(path)
+    assert caught.match(f"{reason}|{reason.rstrip('$')} —")
+
+
+@pytest.mark.parametrize("kept", [4, 30, 0.3, 0.9, -1, -22])
+def test_a_truncated_archive_is_damaged(tmp_path: Path, weights: bytes, kept: Any) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(kept * len(raw)) if isinstance(kept, float) else kept])
+    with pytest.raises(DamagedFileError, match="not a sound zip archive"):
+        open_weights(path)
+
+
+def test_a_file_that_only_begins_like_an_archive_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"PK\x03\x04" + os.urandom(500))
+    with pytest.raises(DamagedFileError, match="not a sound zip archive"):
+        open_weights(path)
+
+
+def test_a_member_that_is_no_hdf5_is_damaged(tmp_path: Path) -> None:
+    path = pack(tmp_path / "model.keras", b"not HDF5" * 100)
+    with pytest.raises(DamagedFileError):
+        open_weights(path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_configuration_that_does_not_inflate_is_damage(tmp_path: Path, weights: bytes, compression: int) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(list(range(1000))), compression)
+        archive.writestr(WEIGHTS, weights)
+    raw = bytearray(path.read_bytes())
+    for place in range(60, 160):
+        raw[place] ^= 0x55
+    path.write_bytes(raw)
+    with pytest.raises(DamagedFileError, match="not a sound zip archive"):
+        open_weights(path)
+
+
+def test_a_directory_that_points_before_the_file_is_damage(tmp_path: Path, weights: bytes) -> None:
+    path = pack(tmp_path / "model.keras", weights)
+    raw = bytearray(path.read_bytes())
+    end = raw.rindex(b"PK\x05\x06")
+    raw[end + 16 : end + 20] = (int.from_bytes(raw[end + 16 : end + 20], "little") + 5000).to_bytes(4, "little")
+    path.write_bytes(raw)
+    with pytest.raises(RefusedError):
+        open_weights(path)

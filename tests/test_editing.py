@@ -1,0 +1,112 @@
+"""The two verbs, plan and edit, on real files."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from support import DATA, Folder, digest, half, plain_datasets
+
+from weightkit import edit, plan, scale
+from weightkit.errors import NonFiniteError, RequestError, SelectionError
+
+GOLDEN = DATA / "keras315_nested.keras"
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.keras"
+    shutil.copyfile(GOLDEN, path)
+    return path
+
+
+def test_a_plan_changes_nothing_and_equals_what_the_edit_then_does(model):
+    before = Folder.of(model.parent)
+    planned = plan(model, scale(0.5), where="encoder", exclude="name:bias")
+    assert Folder.of(model.parent) == before
+    assert edit(model, scale(0.5), where="encoder", exclude="name:bias").plan == planned
+
+
+def test_an_edit_changes_exactly_the_planned_weights(model):
+    before = plain_datasets(model)
+    changed = {ref.structure for ref in edit(model, scale(0.5)).plan.chosen}
+    for name, values in plain_datasets(model).items():
+        expected = half(before[name]) if name in changed else before[name]
+        assert values.tobytes() == expected.tobytes(), name
+
+
+def test_an_edit_in_place_keeps_the_file_as_it_was(model):
+    report = edit(model, scale(0.5))
+    assert report.outcome.output == model
+    assert report.outcome.backup == model.with_name("model.keras.bak")
+    assert digest(report.outcome.backup) == digest(GOLDEN)
+
+
+def test_backups_are_numbered_and_never_overwritten(model):
+    kept = [edit(model, scale(factor)).outcome.backup for factor in (0.5, 0.5, 0.5)]
+    assert [path.name for path in kept] == ["model.keras.bak", "model.keras.bak.1", "model.keras.bak.2"]
+    assert len({digest(path) for path in [*kept, model]}) == 4
+    assert digest(kept[0]) == digest(GOLDEN)
+
+
+def test_no_backup_is_kept_where_none_is_wanted(model):
+    assert edit(model, scale(0.5), backup=False).outcome.backup is None
+    assert [path.name for path in model.parent.iterdir()] == ["model.keras"]
+
+
+def test_an_output_leaves_the_file_alone(model):
+    before = Folder.of(model.parent)
+    report = edit(model, scale(0.5), output=model.with_name("out.keras"))
+    assert (report.outcome.output, report.outcome.backup) == (model.with_name("out.keras"), None)
+    report.outcome.output.unlink()
+    assert Folder.of(model.parent) == before
+
+
+def test_the_output_may_be_text(model):
+    edit(str(model), scale(0.5), output=str(model.with_name("out.keras")))
+    assert model.with_name("out.keras").exists()
+
+
+def test_in_place_and_elsewhere_give_the_same_bytes(model):
+    edit(model, scale(0.3), output=model.with_name("out.keras"))
+    edit(model, scale(0.3))
+    assert digest(model) == digest(model.with_name("out.keras"))
+
+
+def test_an_output_is_overwritten_only_when_that_is_said(model):
+    out = model.with_name("out.keras")
+    out.write_text("precious")
+    with pytest.raises(RequestError, match="exists already"):
+        edit(model, scale(0.5), output=out)
+    assert out.read_text() == "precious"
+    edit(model, scale(0.5), output=out, overwrite=True)
+    assert plain_datasets(out).keys() == plain_datasets(model).keys()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_output_that_is_the_input_is_refused_by_any_name(model, overwrite):
+    before = Folder.of(model.parent)
+    link = model.with_name("link.keras")
+    link.symlink_to(model)
+    for output in (model, link, model.parent / "." / model.name):
+        with pytest.raises(RequestError, match="the output is the input"):
+            edit(model, scale(0.5), output=output, overwrite=overwrite)
+    link.unlink()
+    assert Folder.of(model.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"transform": scale(3e38)}, NonFiniteError),
+        ({"transform": scale(2), "where": "nothing"}, SelectionError),
+        ({"transform": scale(2), "where": "kind:optimizer"}, SelectionError),
+        ({"transform": scale(2), "output": "/nowhere/at/all.h5"}, RequestError),
+    ],
+)
+def test_an_edit_that_is_refused_leaves_everything_as_it_was(model, arguments, error):
+    edit(model, scale(1e3), backup=False)
+    before = Folder.of(model.parent)
+    with pytest.raises(error):
+        edit(model, **arguments)
+    assert Folder.of(model.parent) == before
