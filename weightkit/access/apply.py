@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weightkit.access.arithmetic import NonFinite, new_nonfinite, transformed
+from weightkit.access.arithmetic import Losses, losses, transformed
 from weightkit.access.store import ALL
 from weightkit.errors import NonFiniteError
 
@@ -24,7 +24,7 @@ _THREADS = 2
 _WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
 
 Progress = Callable[[int], None]
-_Found = dict["WeightRef", NonFinite]
+_Found = dict["WeightRef", Losses]
 
 
 def run(
@@ -35,14 +35,16 @@ def run(
     allow_nonfinite: bool,
     progress: Progress | None,
 ) -> tuple[Outcome | None, _Found]:
-    """Apply a plan to a store; returns what was left on the disk and the new non-finite numbers."""
-    with store.editing(plan.chosen, destination) as sink:
+    """Apply a plan to a store; returns what was left on the disk, and what was lost."""
+    with store.editing(plan.chosen if plan.sets_values else (), destination, plan.changes) as sink:
         work = _Work(plan, store, sink, progress)
-        work.do()
+        if plan.sets_values:
+            work.do()
         found = work.found()
-        if found and not allow_nonfinite:
+        nonfinite = {ref: lost for ref, lost in found.items() if lost.nonfinite}
+        if nonfinite and not allow_nonfinite:
             raise NonFiniteError(
-                _nonfinite_problem(found),
+                _nonfinite_problem(nonfinite),
                 file=store.label,
                 mend="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
             )
@@ -73,7 +75,7 @@ class _Work:
                 self._stop()
 
     def found(self) -> _Found:
-        """New non-finite numbers by weight, in the order of the plan."""
+        """What was lost by weight, in the order of the plan."""
         return {ref: self._found[ref] for ref in self._plan.chosen if ref in self._found}
 
     def _spans(self) -> Iterator[tuple[WeightRef, slice]]:
@@ -104,17 +106,17 @@ class _Work:
         before = self._store.read(ref, span)
         after = transformed(self._plan.transform, ref, before, span)
         self._sink.write(ref, after, span)
-        lost = new_nonfinite(before, after)
+        lost = losses(before, after)
         if lost or self._progress:
             with self._lock:
                 if lost:
-                    self._found[ref] = self._found.get(ref, NonFinite()) + lost
+                    self._found[ref] = self._found.get(ref, Losses()) + lost
                 if self._progress:
                     self._progress(after.nbytes)
 
 
 def _nonfinite_problem(found: _Found) -> str:
-    total = sum(found.values(), start=NonFinite())
+    total = sum(found.values(), start=Losses()).nonfinite
     worst = ", ".join(ref.path for ref in list(found)[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004  # as many as are shown
     return (

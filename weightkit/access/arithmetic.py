@@ -45,7 +45,58 @@ def transformed(transform: Transform, ref: WeightRef, values: np.ndarray, span: 
     given = values.astype(working, copy=False)
     given.flags.writeable = False
     with np.errstate(all="ignore"):  # new infinities are counted, not warned of
-        return transform(ref, given, span).astype(ref.dtype, copy=False)
+        return rounded(transform(ref, given, span), transform.dtype(ref))
+
+
+def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values in another type, each rounded once to the nearest, ties to even."""
+    if values.dtype == np.float64 and dtype == ml_dtypes.bfloat16:
+        values = _to_odd(values)
+    return values.astype(dtype, copy=False)
+
+
+def _to_odd(values: np.ndarray) -> np.ndarray:
+    """float64 as float32, inexact results made odd, so that rounding those once more equals rounding once.
+
+    Boldo & Melquiond 2008, IEEE Transactions on Computers 57(4), "Emulation of FMA and correctly rounded sums".
+    """
+    near = values.astype(np.float32)
+    inexact = np.isfinite(near) & (near.astype(np.float64) != values)
+    bits = near.view(np.uint32)
+    bits[inexact & (np.abs(near.astype(np.float64)) > np.abs(values))] -= 1
+    bits[inexact] |= 1
+    return near
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What elements lost in an edit."""
+
+    nonfinite: NonFinite = NonFinite()
+    zeros: int = 0
+    """Elements that became zero only because their new type is narrower."""
+    inexact: int = 0
+    """Elements that the new type does not hold exactly."""
+
+    def __add__(self, other: Losses) -> Losses:
+        return Losses(self.nonfinite + other.nonfinite, self.zeros + other.zeros, self.inexact + other.inexact)
+
+    def __bool__(self) -> bool:
+        return bool(self.nonfinite or self.zeros or self.inexact)
+
+
+def losses(before: np.ndarray, after: np.ndarray) -> Losses:
+    """Count what an edit lost; zeros and inexact elements only where it changed the type."""
+    nonfinite = new_nonfinite(before, after)
+    if before.dtype == after.dtype:
+        return Losses(nonfinite)
+    back = after.astype(np.float64)
+    exact = before.astype(np.float64)
+    return Losses(
+        nonfinite,
+        zeros=int(np.count_nonzero((back == 0) & (exact != 0))),
+        inexact=int(np.count_nonzero((back != exact) & np.isfinite(back) & np.isfinite(exact))),
+    )
 
 
 def new_nonfinite(before: np.ndarray, after: np.ndarray) -> NonFinite:

@@ -92,7 +92,7 @@ class _Sorting:
             self._sort_selected(ref, asked_for=False)
 
     def _sort_selected(self, ref: WeightRef, *, asked_for: bool) -> None:
-        if not asked_for and ref.kind not in {Kind.PARAMETER, Kind.UNKNOWN}:
+        if not asked_for and ref.kind not in self._transform.kinds | {Kind.UNKNOWN}:
             self._skip(ref, _REASONS[ref.kind])
         elif not (objection := self._transform.objection(ref)):
             self._chosen.append(ref)
@@ -120,6 +120,8 @@ class _Sorting:
 
     def _require_no_quantised_layer(self) -> None:
         """A layer's integers, scales and bias only mean something together."""
+        if Kind.QUANTIZATION in self._transform.kinds:
+            return
         quantised = {ref.layer for ref in self._refs if ref.kind is Kind.QUANTIZATION}
         excluded = {skipped.ref for skipped in self._skipped if skipped.reason == _EXCLUDED}
         touched = [ref for ref in self._chosen if ref.layer in quantised]

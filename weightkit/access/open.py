@@ -12,6 +12,7 @@ from weightkit.access.files.scanner import Scanner
 from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
+    from weightkit.access.files.container import Body
     from weightkit.access.files.filestore import Contents, FileStore
     from weightkit.access.files.index import Index
 
@@ -88,23 +89,24 @@ def _has_user_block(source: OpenFile) -> bool:
 
 
 def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool) -> FileStore:
-    from weightkit.access.files.container import Plain  # noqa: PLC0415  # after the child has been started
+    from weightkit.access.files.container import Body, Plain  # noqa: PLC0415  # after the child has been started
     from weightkit.access.files.filestore import FileStore  # noqa: PLC0415
     from weightkit.access.formats import archive, weights_h5  # noqa: PLC0415
 
     if archive.recognises(source):
         found = archive.open_archive(source, limits)
-        index = _index(scanner, source, found.member.start, found.member.length)
+        index = _index(scanner, found.member.body)
         contents = weights_h5.contents(index, found.config, found.keras_version, ".keras archive")
         return FileStore(source, scanner, found.member, index, contents, editable=editable)
-    index = _index(scanner, source, 0, source.size)
-    return FileStore(source, scanner, Plain(source.size), index, _contents(index), editable=editable)
+    body = Body(source.fd, 0, source.size, source.name)
+    index = _index(scanner, body)
+    return FileStore(source, scanner, Plain(body), index, _contents(index), editable=editable)
 
 
-def _index(scanner: Scanner, source: OpenFile, start: int, length: int) -> Index:
+def _index(scanner: Scanner, body: Body) -> Index:
     from weightkit.access.files.index import Index  # noqa: PLC0415
 
-    return Index.of(scanner.records(source.fd, start, length), length)
+    return Index.of(scanner.records(body.fd, body.start, body.length), body.length)
 
 
 def _contents(index: Index) -> Contents:

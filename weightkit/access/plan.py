@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weightkit.access.apply import Progress, run
+from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from weightkit.access.arithmetic import NonFinite
-    from weightkit.access.ref import WeightRef
+    from weightkit.access.arithmetic import Losses
+    from weightkit.access.ref import Kind, WeightRef
     from weightkit.access.store import WeightStore
 
 
@@ -23,6 +24,13 @@ class Transform(Protocol):
     @property
     def elementwise(self) -> bool:
         """Whether any span of a weight may be given alone, in any order, by any thread."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds of weights that it touches without being asked for them."""
+
+    def dtype(self, ref: WeightRef) -> np.dtype:
+        """The type of the new values: the weight's own, for most transforms."""
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be transformed, as the end of a sentence; empty where it can.
@@ -56,6 +64,10 @@ class Plan:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
     """What the owner should know before it is done, a sentence each."""
+    changes: Changes = NO_CHANGES
+    """What happens to a file besides new values."""
+    sets_values: bool = True
+    """Whether the chosen weights get new values; else they go, or are only counted."""
 
     @property
     def nbytes(self) -> int:
@@ -101,8 +113,8 @@ class Plan:
         Raises:
             NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
         """
-        outcome, nonfinite = run(self, store, destination, allow_nonfinite=allow_nonfinite, progress=progress)
-        return Report(self, outcome, nonfinite)
+        outcome, lost = run(self, store, destination, allow_nonfinite=allow_nonfinite, progress=progress)
+        return Report(self, outcome, lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +124,8 @@ class Report:
     plan: Plan
     outcome: Outcome | None
     """None for a dry run."""
-    nonfinite: dict[WeightRef, NonFinite] = field(default_factory=dict)
-    """New infinities and NaNs, where they were allowed."""
+    lost: dict[WeightRef, Losses] = field(default_factory=dict)
+    """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what changed, what was left and why, where it went."""
@@ -123,7 +135,7 @@ class Report:
             "file": self.plan.label,
             "transform": repr(self.plan.transform),
             "dry_run": self.outcome is None,
-            "changed": [_weight(ref) | _nonfinite(self.nonfinite.get(ref)) for ref in self.plan.chosen],
+            "changed": [_weight(ref) | _lost(self.lost.get(ref)) for ref in self.plan.chosen],
             "skipped": [_weight(skipped.ref) | {"reason": skipped.reason} for skipped in self.plan.skipped],
             "bytes": self.plan.nbytes,
             "notes": list(self.plan.notes),
@@ -143,5 +155,13 @@ def _weight(ref: WeightRef) -> dict[str, Any]:
     }
 
 
-def _nonfinite(counts: NonFinite | None) -> dict[str, int]:
-    return {"new_nans": counts.nans, "new_infinities": counts.infinities} if counts else {}
+def _lost(lost: Losses | None) -> dict[str, int]:
+    if lost is None:
+        return {}
+    counts = {
+        "new_nans": lost.nonfinite.nans,
+        "new_infinities": lost.nonfinite.infinities,
+        "new_zeros": lost.zeros,
+        "inexact": lost.inexact,
+    }
+    return {name: count for name, count in counts.items() if count}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from weightkit.access.changes import NO_CHANGES, Changes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -73,6 +75,6 @@ class WeightStore(Protocol):
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
 
     def editing(
-        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
     ) -> AbstractContextManager[Sink]:
-        """Edit exactly the weights ``changing``: commits on exit, discards everything on an error."""
+        """Set exactly the weights ``changing`` and do ``changes``: commits on exit, discards everything on an error."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import scale, show
+from weightkit.cli import cast, drop, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -45,3 +45,6 @@ def weightkit(
 
 app.command("show")(show.show)
 app.command("scale")(scale.scale)
+app.command("cast")(cast.cast)
+app.command("strip")(strip.strip)
+app.command("drop")(drop.drop)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from weightkit.access.plan import Report, Transform
+    from weightkit.access.files.filestore import FileStore
+    from weightkit.access.plan import Plan, Report
     from weightkit.access.store import Destination
 
 
@@ -24,15 +25,6 @@ _COLUMNS = (
     Column("kind"),
     Column("size", number=True),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which weights: the options that choose."""
-
-    where: list[str] | None
-    exclude: list[str] | None
-    like: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +49,21 @@ class Output:
 
 def run(
     file: Path,
-    transform: Callable[[], Transform],
-    choice: Choice,
+    planned: Callable[[FileStore], Plan],
     out: Output,
     *,
-    allow_nonfinite: bool,
-    dry_run: bool,
+    like: Path | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
 ) -> output.Result:
     """Plan an edit, then show it (a dry run, on a store that refuses to be edited) or do it."""
     from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     destination = out.destination()
-    with open_weights(file, editable=not dry_run, like=choice.like) as store:
-        from weightkit.access.choose import plan_edit  # noqa: PLC0415
+    with open_weights(file, editable=not dry_run, like=like) as store:
         from weightkit.access.plan import Report  # noqa: PLC0415
 
-        plan = plan_edit(store, transform(), choice.where or None, choice.exclude or None)
+        plan = planned(store)
         if dry_run:
             return _result(Report(plan, None))
         with output.progress(plan.nbytes) as advance:
@@ -104,10 +95,18 @@ def _left(report: Report) -> Iterator[str]:
         yield f"left as they are: {count}, {reason}"
 
 
+def _what_was_lost(report: Report) -> Iterator[str]:
+    for ref, lost in report.lost.items():
+        if lost.nonfinite:
+            yield f"{ref.path}: {lost.nonfinite.infinities} new infinities, {lost.nonfinite.nans} new NaNs"
+    zeros, inexact = (sum(getattr(lost, name) for lost in report.lost.values()) for name in ("zeros", "inexact"))
+    if inexact or zeros:
+        yield f"{inexact} elements lost digits, {zeros} of them became zero"
+
+
 def _where_it_went(report: Report) -> Iterator[str]:
     outcome = report.outcome
-    for ref, counts in report.nonfinite.items():
-        yield f"{ref.path}: {counts.infinities} new infinities, {counts.nans} new NaNs"
+    yield from _what_was_lost(report)
     if outcome is None:
         yield "nothing was changed: this was a dry run"
     elif outcome.output is not None:

@@ -9,7 +9,8 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.plan import Transform
+    from weightkit.access.files.filestore import FileStore
+    from weightkit.access.plan import Plan
 
 
 def scale(
@@ -48,11 +49,11 @@ def scale(
       weightkit scale model.keras --factor 2 --where encoder --exclude role:bias -o louder.keras
     """  # noqa: D301  # \b keeps the examples' lines apart
 
-    def transform() -> Transform:
-        from weightkit.transforms.scale import scale as scale_by  # noqa: PLC0415  # it loads NumPy
+    def planned(store: FileStore) -> Plan:
+        from weightkit.access.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.transforms.scale import scale as scale_by  # noqa: PLC0415
 
-        return scale_by(factor)
+        return plan_edit(store, scale_by(factor), where or None, exclude or None)
 
-    choice = editing.Choice(where, exclude, like)
     destination = editing.Output(out, force, no_backup)
-    return editing.run(file, transform, choice, destination, allow_nonfinite=allow_nonfinite, dry_run=dry_run)
+    return editing.run(file, planned, destination, like=like, allow_nonfinite=allow_nonfinite, dry_run=dry_run)

@@ -28,6 +28,7 @@ class Scale:
 
     factor: float
     elementwise: ClassVar[bool] = True
+    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PARAMETER})
 
     def __repr__(self) -> str:
         return f"scale({self.factor!r})"
@@ -44,6 +45,10 @@ class Scale:
             return f"it holds {ref.dtype}, and only floating-point numbers are scaled"
         self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
         return ""
+
+    def dtype(self, ref: WeightRef) -> np.dtype:
+        """The weight's own."""
+        return ref.dtype
 
     def notes(self) -> tuple[str, ...]:
         """A word on what a factor of 0 does."""

@@ -3,8 +3,8 @@
 libhdf5 can crash, hang or exhaust memory on a damaged or hostile file. Whatever it does, it does here, in a
 process that holds no lock, can write to no file and whose words the parent checks with its own arithmetic.
 
-It is told nothing but descriptors: each request is one line of JSON with a descriptor attached, each reply a
-stream of JSON lines: objects in depth-first order, then ``{"end": count}`` or ``{"refuse": ...}``.
+It is told nothing but descriptors: each request is JSON with descriptors attached, each reply a stream of JSON lines,
+the last of which is ``{"end": count}`` or ``{"refuse": ...}``.
 """
 
 from __future__ import annotations
@@ -22,28 +22,33 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_LENGTH = 8  # bytes, before each request
+
 
 def main() -> None:
     """Serve requests on the socket given as standard input until the parent closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     limits = json.loads(sys.argv[1])
-    from weightkit.access.files import scan  # noqa: PLC0415  # h5py is loaded here, behind the limits
+    from weightkit.access.files import serve  # noqa: PLC0415  # h5py is loaded here, behind the limits
 
     _confine(limits)
     channel = socket.socket(fileno=0)
     with channel, channel.makefile("wb", buffering=1 << 16) as replies:
-        _send(replies, [{"ready": scan.versions()}])
-        for request, descriptor in _requests(channel):
+        _send(replies, [{"ready": serve.versions()}])
+        for request, descriptors in _requests(channel):
+            _allow_writing(request.get("writes", 0))
             try:
-                _send(replies, scan.scan(descriptor, request["start"], request["length"], limits))
+                _send(replies, serve.answer(request, descriptors, limits))
             finally:
-                os.close(descriptor)
+                _allow_writing(0)
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
 
 def _confine(limits: Json) -> None:
     """Bound memory, processor time and writing; the address space in use so far does not count."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _allow_writing(0)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     _lower(resource.RLIMIT_CPU, limits["processor"])
     if sys.platform == "linux":
@@ -58,12 +63,27 @@ def _lower(what: int, bound: int) -> None:
     resource.setrlimit(what, (bound, bound))
 
 
-def _requests(channel: socket.socket) -> Iterator[tuple[Json, int]]:
+def _allow_writing(size: int) -> None:
+    """Let no file grow past ``size`` bytes by our hand; with 0, nothing can be written at all."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))
+
+
+def _requests(channel: socket.socket) -> Iterator[tuple[Json, list[int]]]:
+    """Each request: the descriptors with the length of the text, then the text."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, 4096, 1)
-        if not message:
+        message, descriptors, _, _ = socket.recv_fds(channel, _LENGTH, 3)
+        if len(message) < _LENGTH:
             return
-        yield json.loads(message), descriptors[0]
+        wanted = int.from_bytes(message, "big")
+        text = bytearray()
+        while len(text) < wanted:
+            part = channel.recv(min(wanted - len(text), 1 << 20))
+            if not part:
+                return
+            text += part
+        yield json.loads(text), descriptors
 
 
 def _send(replies: Any, records: Any) -> None:

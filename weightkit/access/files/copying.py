@@ -12,20 +12,20 @@ _BUFFER = 1 << 20  # bytes, where the kernel cannot copy by itself
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTSUP}
 
 
-def copy_range(source: int, target: int, start: int, stop: int) -> None:
-    """Copy the bytes from ``start`` to ``stop``, by the kernel where it can.
+def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 0) -> None:
+    """Copy the bytes from ``start`` to ``stop``, by the kernel where it can; they land ``shift`` bytes further on.
 
     Raises:
         MachineError: The source ends before ``stop``.
     """
     while start < stop:
         try:
-            count = os.copy_file_range(source, target, min(stop - start, _STEP), start, start)
+            count = os.copy_file_range(source, target, min(stop - start, _STEP), start, start + shift)
         except (AttributeError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
                 raise
             content = os.pread(source, min(stop - start, _BUFFER), start)
-            write_all(target, memoryview(content), start)
+            write_all(target, memoryview(content), start + shift)
             count = len(content)
         if count == 0:
             raise MachineError(f"the file ended at byte {start} while it was being copied")

@@ -5,42 +5,28 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, target_of
-from weightkit.access.files.index import Index
-from weightkit.access.files.patch import PatchSink
+from weightkit.access.files.values import Values
+from weightkit.access.files.writers import Job, Patch, Rebuild, Writer, is_gone
 from weightkit.access.store import ALL, IN_PLACE, Destination
-from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
+from weightkit.errors import RequestError, WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
-    from weightkit.access.files.index import Dataset
+    from weightkit.access.files.container import Container
+    from weightkit.access.files.index import Dataset, Index
+    from weightkit.access.files.layout import Layout
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.files.scanner import Scanner
+    from weightkit.access.files.sink import PlacedSink
     from weightkit.access.ref import WeightRef
-
-
-class Container(Protocol):
-    """What lies around the HDF5 file: nothing, or an archive that keeps a checksum of it."""
-
-    @property
-    def start(self) -> int:
-        """Where the HDF5 file begins, in bytes."""
-
-    @property
-    def length(self) -> int:
-        """How long it is, in bytes."""
-
-    def require_intact(self, source: OpenFile) -> None:
-        """Check what the container says of the HDF5 file's bytes, before they are edited."""
-
-    def seal(self, fd: int) -> None:
-        """Make the container right for the edited bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +38,7 @@ class Contents:
     weights: Mapping[WeightRef, Dataset]
     ordered: bool
     config: Mapping[str, Any] | None
+    layout: Layout
 
 
 class FileStore:
@@ -69,6 +56,7 @@ class FileStore:
     ) -> None:
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
+        self._values = Values(container.body, scanner, contents.weights)
 
     @property
     def label(self) -> str:
@@ -96,6 +84,15 @@ class FileStore:
         return self._contents.config
 
     @property
+    def layout(self) -> Layout:
+        """What must change with an edit of structure."""
+        return self._contents.layout
+
+    def dataset(self, ref: WeightRef) -> Dataset:
+        """Where a weight lies in the file, and in which form."""
+        return self._contents.weights[ref]
+
+    @property
     def nbytes(self) -> int:
         """Size of the file in bytes."""
         return self._source.size
@@ -114,16 +111,17 @@ class FileStore:
 
     def close(self) -> None:
         """End the reading process and give the descriptor and its lock back."""
+        self._values.close()
         self._scanner.close()
         self._source.close()
 
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         first, last, _ = span.indices(ref.size)
-        place = self._place(ref) if ref.size else 0  # before memory is taken: what lies nowhere can be of any size
+        source = self._values.of(ref) if ref.size else None  # before memory is taken: what lies nowhere has any size
         values = np.empty(max(0, last - first), dtype=ref.dtype)
-        if values.size:
-            self._source.read_into(values.view(np.uint8).data, place + first * ref.dtype.itemsize)
+        if values.size and source:
+            source.read_into(values.view(np.uint8).data, first * ref.dtype.itemsize)
         return values.reshape(ref.shape) if span == ALL else values
 
     def renamed(self, names: Mapping[WeightRef, WeightRef]) -> FileStore:
@@ -133,12 +131,18 @@ class FileStore:
         return FileStore(self._source, self._scanner, self._container, self._index, contents, editable=self._editable)
 
     @contextlib.contextmanager
-    def editing(self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE) -> Iterator[PatchSink]:
+    def editing(
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
+    ) -> Iterator[PlacedSink]:
         """Edit exactly the weights ``changing`` into a new file, verify it, and put it in place.
+
+        Args:
+            changing: The weights that get new values.
+            destination: Where the new file goes.
+            changes: What else is to change: types, objects, attributes.
 
         Raises:
             RequestError: The store was opened for reading, or the destination cannot be.
-            UnsupportedFileError: A weight to change does not lie in one plain piece.
             BusyError: Somebody changed the file meanwhile.
         """
         if not self._editable:
@@ -148,48 +152,33 @@ class FileStore:
                 file=self.label,
             )
         target = target_of(self._source, destination)
-        places = {ref: self._place(ref) for ref in changing if ref.size}
-        replacement = Replacement(self._source, destination, target, self._source.size)
+        for ref in changing:
+            self._values.of(ref)
+        replacement = Replacement(self._source, destination, target, self._bound(changes))
         try:
-            sink = PatchSink(self._source, replacement.fd, places)
-            sink.copy_unchanged()
+            writer = self._writer(changing, changes, replacement.fd)
+            sink = writer.begin()
             yield sink
             sink.require_complete()
-            self._container.require_intact(self._source)
-            self._container.seal(replacement.fd)
-            self._verify(replacement.fd)
+            writer.finish()
             sink.outcome = replacement.commit()
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__
         finally:
             replacement.discard()
 
-    def _place(self, ref: WeightRef) -> int:
-        """Where a weight's first byte lies in the file.
+    def _writer(self, changing: Sequence[WeightRef], changes: Changes, fd: int) -> Writer:
+        datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}
+        job = Job(self._container, self._index, self._scanner, fd, datasets, self.label)
+        if not changes and all(dataset.offset is not None for dataset in datasets.values()):
+            return Patch(job)
+        return Rebuild(job, changes, self._values.tables(datasets), self._values.spool)
 
-        Raises:
-            UnsupportedFileError: It is in chunks, in a header, or was never written.
-        """
-        dataset = self._contents.weights[ref]
-        if dataset.offset is not None:
-            return self._container.start + dataset.offset
-        ways = {
-            "chunked": "in chunks" + (f" ({', '.join(dataset.filters)})" if dataset.filters else ""),
-            "compact": "inside its header",
-            "contiguous": "nowhere: it was declared and never written",
-        }
-        raise UnsupportedFileError(
-            f"{ref.path}: its values are stored {ways[dataset.layout]}, and only contiguous values are read",
-            mend=f"rewrite the file with `h5repack -l CONTI -f NONE {self.label} OUT`",
-            file=self.label,
-        )
-
-    def _verify(self, fd: int) -> None:
-        """Scan the new file in the reading process: it must be the same but for values."""
-        length = self._container.length
-        new = Index.of(self._scanner.records(fd, self._container.start, length), length)
-        if new != self._index:
-            raise AssertionError("the new file's structure differs from the old one's")
+    def _bound(self, changes: Changes) -> int:
+        """Bytes that the new file may take, about."""
+        grown = sum((dtype.itemsize - ref.dtype.itemsize) * ref.size for ref, dtype in changes.types.items())
+        gone = sum(d.size for path, d in self._index.datasets.items() if is_gone(path, changes.dropped))
+        return self._source.size + max(0, grown) - gone
 
 
 def elements(dataset: Dataset) -> int:

@@ -121,26 +121,34 @@ class OpenFile:
             DamagedFileError: The file ends before the buffer is full.
             MachineError: The disk failed.
         """
-        view = memoryview(buffer).cast("B")
-        done = 0
-        while done < len(view):
-            try:
-                count = os.preadv(self.fd, [view[done:]], offset + done)
-            except OSError as error:
-                raise MachineError(
-                    f"reading failed at byte {offset + done}: {error.strerror}", file=self.name
-                ) from error
-            if count == 0:
-                raise DamagedFileError(
-                    f"the file ends at byte {offset + done}, where {len(view) - done} more were expected",
-                    mend="it is truncated: use another copy",
-                    file=self.name,
-                )
-            done += count
+        read_exactly(self.fd, buffer, offset, self.name)
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset`` on; fewer only where the file ends."""
         return os.pread(self.fd, length, offset)
+
+
+def read_exactly(fd: int, buffer: WriteableBuffer, offset: int, name: str) -> None:
+    """Fill ``buffer`` with the bytes of an open file from ``offset`` on.
+
+    Raises:
+        DamagedFileError: The file ends before the buffer is full.
+        MachineError: The disk failed.
+    """
+    view = memoryview(buffer).cast("B")
+    done = 0
+    while done < len(view):
+        try:
+            count = os.preadv(fd, [view[done:]], offset + done)
+        except OSError as error:
+            raise MachineError(f"reading failed at byte {offset + done}: {error.strerror}", file=name) from error
+        if count == 0:
+            raise DamagedFileError(
+                f"the file ends at byte {offset + done}, where {len(view) - done} more were expected",
+                mend="it is truncated: use another copy",
+                file=name,
+            )
+        done += count
 
 
 def _resolved(name: str) -> Path:

@@ -77,34 +77,17 @@ class Part(io.RawIOBase):
         return len(view)
 
 
-def versions() -> Json:
-    """Versions of h5py and of the HDF5 library it carries."""
-    return {"h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
-
-
 def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Json]:
-    """Records of all objects, parents before children; the last one says how it ended."""
-    count = 0
-    try:
-        file = _open(Part(descriptor, start, length))
-        for record in _walk(file, limits):
-            count += 1
-            yield record
-    except Refusal as refusal:
-        yield refusal.record
-    except MemoryError:
-        yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
-    except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
-        yield {
-            "refuse": "damaged",
-            "path": "/",
-            "why": " ".join(f"{type(error).__name__}: {error}".split())[:500],
-        }
-    else:
-        yield {"end": count}
+    """Records of all objects, parents before children.
+
+    Raises:
+        Refusal: Something in the file is not plain data.
+    """
+    return _walk(open_for_reading(Part(descriptor, start, length)), limits)
 
 
-def _open(part: Part) -> h5f.FileID:
+def open_for_reading(part: Part) -> h5f.FileID:
+    """Open the HDF5 file in ``part``."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
@@ -156,7 +139,7 @@ def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, str]]:
     links: list[tuple[bytes, int]] = []
     group.links.iterate(lambda name, link: links.append((name, link.type)), info=True)
     for name, link in links:
-        child_path = f"{path}/{_text(name)}" if path else _text(name)
+        child_path = f"{path}/{text_of(name)}" if path else text_of(name)
         if link != h5l.TYPE_HARD:
             raise Refusal("unsafe", child_path, f"it is {_LINKS.get(link, 'a link of a kind that plugins define')}")
         child = h5o.open(group, name)
@@ -203,6 +186,36 @@ def _filters(creation: h5p.PropDCID, path: str) -> list[str]:
     return [_SAFE_FILTERS[code] for code in codes]
 
 
+def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
+    """The raw values of a dataset that lie in its header."""
+    file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
+    dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
+    kind = dataset.get_type()
+    values = np.empty(dataset.shape, dtype=f"V{kind.get_size()}")
+    dataset.read(h5s.ALL, h5s.ALL, values, mtype=kind)
+    yield {"values": values.tobytes().hex()}
+
+
+def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
+    """Where the chunks of one dataset lie, its pipeline, and the bytes of the element that stands for missing ones."""
+    file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
+    dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
+    creation, kind = dataset.get_create_plist(), dataset.get_type()
+    steps = [creation.get_filter(number) for number in range(creation.get_nfilters())]
+    fill = np.zeros((), dtype=f"V{kind.get_size()}")
+    if creation.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
+        fill = np.zeros((), dtype=dataset.dtype)
+        creation.get_fill_value(fill)
+    yield {
+        "chunk": list(creation.get_chunk()),
+        "filters": [[_SAFE_FILTERS[code], int(options[0]) if options else 0] for code, _, options, _ in steps],
+        "fill": fill.tobytes().hex(),
+    }
+    for number in range(dataset.get_num_chunks()):
+        info = dataset.get_chunk_info(number)
+        yield {"at": list(info.chunk_offset), "mask": info.filter_mask, "offset": info.byte_offset, "size": info.size}
+
+
 def _shape(space: h5s.SpaceID) -> list[int] | None:
     """Lengths of the axes in elements; None for a dataspace that holds nothing at all."""
     return None if space.get_simple_extent_type() == h5s.NULL else list(space.shape)
@@ -233,6 +246,15 @@ def type_name(kind: h5t.TypeID) -> str:
     return f"<{names.get(family, 'number of an unusual form')}>"
 
 
+def type_of(name: str) -> h5t.TypeID:
+    """The HDF5 type of a NumPy code, as `type_name` gives it; two opaque bytes for bfloat16."""
+    if name == "|V2":
+        kind = h5t.create(h5t.OPAQUE, 2)
+        kind.set_tag(b"")
+        return kind
+    return h5t.py_create(np.dtype(name), logical=True)
+
+
 def _members(kind: h5t.TypeEnumID) -> dict[bytes, int]:
     return {kind.get_member_name(i): kind.get_member_value(i) for i in range(kind.get_nmembers())}
 
@@ -242,7 +264,7 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
     found = []
     for number in range(h5a.get_num_attrs(owner)):
         attribute = h5a.open(owner, index=number, index_type=h5.INDEX_NAME, order=h5.ITER_INC)
-        name = _text(attribute.name)
+        name = text_of(attribute.name)
         space, kind = attribute.get_space(), attribute.get_type()
         size = space.get_simple_extent_npoints() * kind.get_size()
         digest, value = _attribute(attribute, kind, _shape(space)) if size <= limits["attribute"] else ("", None)
@@ -262,15 +284,16 @@ def _attribute(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int] | None)
     if shape is None or 0 in shape:
         return _digest(kind, shape, b""), [] if family == h5t.STRING else None
     if family == h5t.STRING:
-        texts = [_text(item) for item in _values(attribute, kind, shape).reshape(-1)]
+        texts = [text_of(item) for item in attribute_values(attribute, kind, shape).reshape(-1)]
         joined = "\0".join(texts).encode("utf-8", "surrogateescape")
         return _digest(kind, shape, joined), texts if shape else texts[0]
     if family in {h5t.VLEN, h5t.REFERENCE, h5t.COMPOUND, h5t.ARRAY}:
         return _digest(kind, shape, b""), None
-    return _digest(kind, shape, _values(attribute, kind, shape).tobytes()), None
+    return _digest(kind, shape, attribute_values(attribute, kind, shape).tobytes()), None
 
 
-def _values(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int]) -> np.ndarray:
+def attribute_values(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int]) -> np.ndarray:
+    """The value of an attribute: text as Python's objects or bytes, all else as raw bytes of its own type."""
     if kind.get_class() == h5t.STRING and kind.is_variable_str():
         values = np.empty(shape, dtype=h5py.string_dtype())
         attribute.read(values)
@@ -281,7 +304,8 @@ def _values(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int]) -> np.nda
     return values
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Text of a name or value; bytes that are no UTF-8 become lone surrogates."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 

@@ -20,7 +20,6 @@ from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
 from weightkit.errors import (
     DamagedFileError,
     MachineError,
-    RefusedError,
     UnsafeFileError,
     UnsupportedFileError,
     WeightkitError,
@@ -30,15 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_REFUSALS: dict[str, type[RefusedError]] = {
+_REFUSALS: dict[str, type[WeightkitError]] = {
     "damaged": DamagedFileError,
     "unsafe": UnsafeFileError,
     "unsupported": UnsupportedFileError,
+    "machine": MachineError,
 }
 _MENDS = {
     "damaged": "use another copy of the file",
     "unsafe": "weightkit edits plain data only: do not trust this file, or rewrite it with h5py",
     "unsupported": "rewrite it with h5py as plain numbers",
+    "machine": "make room, or write elsewhere with -o OUT",
 }
 
 _NONSENSE = (ValueError, KeyError, TypeError, RecursionError)
@@ -99,12 +100,22 @@ class Scanner:
             RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
             MachineError: The process could not be started.
         """
+        return self.ask({"do": "scan", "start": start, "length": length}, descriptor)
+
+    def ask(self, request: dict[str, Any], *descriptors: int) -> Iterator[dict[str, Any]]:
+        """Send one request and read its answer.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+            MachineError: The process could not be started, or could not write.
+        """
         self._require_ready()
-        request = json.dumps({"start": start, "length": length}).encode()
+        text = json.dumps(request).encode()
         try:
-            socket.send_fds(self._channel, [request], [descriptor])
+            socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
+            self._channel.sendall(text)
             yield from self._reply()
-        except (OSError, *_NONSENSE) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             raise self._obituary(error) from error
 
     def _require_ready(self) -> None:
@@ -153,7 +164,7 @@ class Scanner:
         )
 
 
-def _refusal(record: dict[str, Any]) -> RefusedError:
+def _refusal(record: dict[str, Any]) -> WeightkitError:
     category = record["refuse"]
     where = f"{record['path']}: " if record["path"] != "/" else ""
     return _REFUSALS[category](f"{where}{record['why']}", mend=_MENDS[category])

@@ -12,9 +12,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.files.checksum import crc32_of
-from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.container import Body
 from weightkit.access.formats.legacy import parse_config
+from weightkit.access.formats.member import Around, Inflated, Member, data_start, inflated
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _CENTRAL = struct.Struct("<4s6H3I5H2I")  # signature … crc at 16, sizes, lengths of name, extra and comment
-_LOCAL_CRC, _CENTRAL_CRC = 14, 16
-_IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
+_CENTRAL_CRC = 16
 _HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DESCRIPTOR = b"PK\x07\x08"
 _BAD_DATA = {None, errno.EINVAL}  # bz2 raises OSError without a number; a directory may point before the file
@@ -36,41 +35,10 @@ _MEND = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """The HDF5 member: where its bytes lie, and every place that holds their checksum."""
-
-    start: int
-    length: int
-    crc: int
-    crc_places: tuple[int, ...]
-    """Offsets in bytes of the little-endian CRC-32 of the member."""
-    name: str
-
-    def require_intact(self, source: OpenFile) -> None:
-        """Check the member's checksum before its bytes are edited, so that damage is never blessed.
-
-        Raises:
-            DamagedFileError: The bytes are not those that were stored.
-        """
-        found = crc32_of(source.fd, self.start, self.length)
-        if found != self.crc:
-            raise DamagedFileError(
-                f"{self.name}: its checksum is {found:08x} where the archive says {self.crc:08x}", mend=_MEND
-            )
-
-    def seal(self, fd: int) -> None:
-        """Write the checksum of the edited bytes wherever the archive keeps it."""
-        checksum = struct.pack("<I", crc32_of(fd, self.start, self.length))
-        with machine_errors("writing the archive's checksum", self.name):
-            for place in self.crc_places:
-                os.pwrite(fd, checksum, place)
-
-
-@dataclass(frozen=True, slots=True)
 class Archive:
     """What a ``.keras`` archive says of its model, and where the weights are."""
 
-    member: Member
+    member: Member | Inflated
     config: Mapping[str, Any] | None
     keras_version: str | None
 
@@ -91,7 +59,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     try:
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
             _require_safe(archive, limits)
-            member = _member(source, archive)
+            member = _member(source, archive, limits)
             config = parse_config(_small(archive, _CONFIG, limits))
             metadata = parse_config(_small(archive, _METADATA, limits)) or {}
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, *_UNPACKING) as error:
@@ -129,47 +97,30 @@ def _fault(member: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _member(source: OpenFile, archive: zipfile.ZipFile) -> Member:
-    names = archive.namelist()
-    if _WEIGHTS not in names:
-        others = [name for name in names if name.startswith("model.weights")]
-        raise UnsupportedFileError(
-            f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
-            mend="give a .keras file with HDF5 weights in one member",
-        )
-    info = archive.getinfo(_WEIGHTS)
+def _member(source: OpenFile, archive: zipfile.ZipFile, limits: Limits) -> Member | Inflated:
+    info = _weights(archive)
+    start, local_crc = data_start(source, info)
+    if start + info.compress_size > archive.start_dir:
+        raise DamagedFileError(f"the member {_WEIGHTS} runs over the archive's directory", mend=_MEND)
+    _require_apart(archive, info, start + info.compress_size)
+    around = Around(source, tuple(archive.infolist()), _WEIGHTS, archive.comment)
     if info.compress_type != zipfile.ZIP_STORED:
-        raise UnsupportedFileError(
-            f"the member {_WEIGHTS} is compressed, and only stored members are read",
-            mend="pack the archive anew without compression (`zip -0`)",
-        )
+        return inflated(archive, info, around, limits)
     if info.file_size != info.compress_size:
         raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", mend=_MEND)
-    start, local_crc = _data_start(source, info)
-    if start + info.file_size > archive.start_dir:
-        raise DamagedFileError(f"the member {_WEIGHTS} runs over the archive's directory", mend=_MEND)
-    _require_apart(archive, info, start + info.file_size)
     places = [*local_crc, _central_crc(source, archive, info), *_descriptor_crc(source, info, start)]
-    return Member(start, info.file_size, info.CRC, tuple(places), _WEIGHTS)
+    return Member(Body(source.fd, start, info.file_size, source.name), around, info.CRC, tuple(places))
 
 
-def _data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]:
-    """Where the member's bytes begin, and the place of the checksum before them, if there is one."""
-    signature, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(
-        source.read(max(0, info.header_offset), _LOCAL.size)
+def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    names = archive.namelist()
+    if _WEIGHTS in names:
+        return archive.getinfo(_WEIGHTS)
+    others = [name for name in names if name.startswith("model.weights")]
+    raise UnsupportedFileError(
+        f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
+        mend="give a .keras file with HDF5 weights in one member",
     )
-    if signature != b"PK\x03\x04":
-        raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
-    streamed = bool(flags & _HAS_DESCRIPTOR)
-    same_name = source.read(info.header_offset + _LOCAL.size, name) == info.orig_filename.encode()
-    same_sizes = streamed or set(sizes) <= {info.file_size, _IN_EXTRA}
-    same_flags = streamed == bool(info.flag_bits & _HAS_DESCRIPTOR) and method == info.compress_type
-    if not (same_name and same_sizes and same_flags):
-        raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
-    if crc != info.CRC and not (streamed and crc == 0):
-        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
-    place = info.header_offset + _LOCAL_CRC
-    return info.header_offset + _LOCAL.size + name + extra, [place] if crc == info.CRC else []
 
 
 def _require_apart(archive: zipfile.ZipFile, wanted: zipfile.ZipInfo, stop: int) -> None:

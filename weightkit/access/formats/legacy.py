@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.filestore import Contents
-from weightkit.access.formats.refs import refs_of, stored
+from weightkit.access.formats.refs import refs_of, stored, with_other_names
 from weightkit.access.names.legacy import LegacyGroup, name_legacy, name_legacy_optimizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    import numpy as np
 
     from weightkit.access.files.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"
+_NAMES, _TRAINING = "weight_names", "training_config"
 
 
 def recognises(index: Index) -> bool:
@@ -43,7 +47,63 @@ def contents(index: Index) -> Contents:
         weights=refs_of(namings, datasets),
         ordered=True,
         config=config,
+        layout=ListLayout(index, prefix),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ListLayout:
+    """Upkeep of a legacy file: what goes must go from the lists of names too."""
+
+    index: Index
+    prefix: str
+    """The group of the weights: ``model_weights``, or the root."""
+
+    def stripped(self) -> Changes:
+        """The optimizer's group goes, and the attribute that says how the model was trained."""
+        gone = {name: None for name in self.index.attributes("") if _is_part(name, _TRAINING)}
+        return Changes(
+            dropped=frozenset({_OPTIMIZER} & self.index.groups.keys()), attributes={"": gone} if gone else {}
+        )
+
+    def without(self, datasets: Collection[Dataset]) -> Changes:
+        """Names leave the lists of their groups; the groups stay, as those of layers without weights do."""
+        dropped = with_other_names(self.index, datasets)
+        attributes = {}
+        for group in self.index.groups:
+            lists = self._shortened(group, dropped)
+            if lists:
+                attributes[group] = lists
+        return Changes(dropped=dropped, attributes=attributes)
+
+    def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:  # noqa: ARG002  # nothing in the file tells
+        """A legacy file says nothing of types beside the datasets themselves."""
+        return NO_CHANGES
+
+    def advice(self, verb: str) -> tuple[str, ...]:
+        """What Keras will say."""
+        if verb == "drop":
+            return ("Keras will load this file only by name: load_weights(by_name=True, skip_mismatch=True)",)
+        if verb == "cast to bfloat16":
+            return ("Keras cannot load bfloat16 from legacy HDF5: it stores two opaque bytes without a type",)
+        return ()
+
+    def _shortened(self, group: str, dropped: frozenset[str]) -> dict[str, list[str] | str | None]:
+        """The lists of names in a group that mention something dropped, without it; each keeps its own part."""
+        found: dict[str, list[str] | str | None] = {}
+        for name, value in self.index.attributes(group).items():
+            if not _is_part(name, _NAMES):
+                continue
+            texts = _as_list(value)
+            kept = [text for text in texts if f"{group}/{text}" not in dropped]
+            if len(kept) < len(texts):
+                found[name] = kept
+        return found
+
+
+def _is_part(name: str, attribute: str) -> bool:
+    """Whether an attribute is the one of that name, or a part of it."""
+    return name == attribute or (name.startswith(attribute) and name[len(attribute) :].isdecimal())
 
 
 def _lists_layers(index: Index) -> bool:

@@ -14,7 +14,7 @@ from weightkit.access.ref import WeightRef
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from weightkit.access.files.index import Dataset
+    from weightkit.access.files.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
 _LARGEST_ELEMENT = (1 << 31) - 1  # bytes, for NumPy
@@ -58,3 +58,9 @@ def dtype_of(dataset: Dataset) -> np.dtype:
     count = elements(dataset)
     size = dataset.size // count if count else 1
     return np.dtype(f"V{size if 0 < size <= _LARGEST_ELEMENT else 1}")
+
+
+def with_other_names(index: Index, datasets: Iterable[Dataset]) -> frozenset[str]:
+    """The paths of datasets, and every other link to one of them: they are one weight."""
+    paths = {dataset.path for dataset in datasets}
+    return frozenset(paths | {alias for alias, of in index.aliases.items() if of in paths})

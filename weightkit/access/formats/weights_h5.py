@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
+
+from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.filestore import Contents
-from weightkit.access.formats.refs import refs_of, stored
+from weightkit.access.formats.refs import refs_of, stored, with_other_names
 from weightkit.access.names.objects import name_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from weightkit.access.files.index import Index
+    import numpy as np
 
-_VARIABLES = "vars"
+    from weightkit.access.files.index import Dataset, Index
+
+_VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
@@ -22,6 +29,40 @@ def recognises(index: Index) -> bool:
     top = {path for path in index.groups if path and "/" not in path}
     variables = [path for path in index.groups if path.rsplit("/", 1)[-1] == _VARIABLES]
     return bool(variables) and (bool(top & _ROOTS) or any(_is_variable(path) for path in index.datasets))
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLayout:
+    """Upkeep of a version-3 file: no lists mention its variables, and the configuration lies beside it."""
+
+    index: Index
+    config: Mapping[str, Any] | None
+
+    def stripped(self) -> Changes:
+        """The optimizer's group goes, and the configuration no longer says how to compile."""
+        members = {}
+        if self.config and self.config.get(_COMPILE):
+            kept = {key: value for key, value in self.config.items() if key != _COMPILE}
+            members[_CONFIG] = json.dumps(kept).encode()
+        return Changes(dropped=frozenset({_OPTIMIZER} & self.index.groups.keys()), members=members)
+
+    def without(self, datasets: Collection[Dataset]) -> Changes:
+        """Only the datasets go; their groups stay, as Keras keeps groups without variables too."""
+        return Changes(dropped=with_other_names(self.index, datasets))
+
+    def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
+        """bfloat16 is two opaque bytes with an attribute that says so."""
+        if dtype == ml_dtypes.bfloat16:
+            return Changes(attributes={dataset.path: {"dtype": "bfloat16"}})
+        if dataset.dtype == "|V2":
+            return Changes(attributes={dataset.path: {"dtype": None}})
+        return NO_CHANGES
+
+    def advice(self, verb: str) -> tuple[str, ...]:
+        """What Keras will say."""
+        if verb == "drop":
+            return ("Keras will load this file only with skip_mismatch=True: layers without their variables fail",)
+        return ()
 
 
 def contents(
@@ -38,6 +79,7 @@ def contents(
         weights=refs_of(namings, index.datasets),
         ordered=ordered,
         config=config,
+        layout=ObjectLayout(index, config),
     )
 
 

@@ -1,0 +1,235 @@
+"""Write an HDF5 file anew: the objects of another, less what was dropped, with types and attributes changed.
+
+Only the reading process imports this module: libhdf5 may crash when a write fails, and then it does so here.
+Values that lie in one piece are not copied: the new file sets their space aside, and the parent, who can do that as
+fast as the disk, fills it. Chunks go over as they are, compressed; values inside headers go over with the headers.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from h5py import h5, h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
+
+from weightkit.access.files.scan import Part, Refusal, attribute_values, open_for_reading, text_of, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+_DENSE = 1  # superblock version from which attributes may be larger than a header
+
+
+class Target(Part):
+    """A part of an open file that libhdf5 may write to."""
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Write all of ``content`` at the position."""
+        view = memoryview(content).cast("B")
+        done = 0
+        while done < len(view):
+            done += os.pwrite(self._descriptor, view[done:], self._start + self._position + done)
+        self._position += done
+        self._length = max(self._length, self._position)
+        return done
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file, or make it longer, so that the part has ``size`` bytes."""
+        self._length = self._position if size is None else size
+        os.ftruncate(self._descriptor, self._start + self._length)
+        return self._length
+
+
+def build(source: int, target: int, request: Json) -> Iterator[Json]:
+    """Write the new file's skeleton; the one record says how long it has become."""
+    old = open_for_reading(Part(source, request["start"], request["length"]))
+    part = Target(target, request["target_start"], 0)
+    root = h5g.open(old, b"/")
+    new = h5f.create(b"built", h5f.ACC_TRUNC, fcpl=_file_creation(old, root), fapl=_access(part, old))
+    _Copy(request).group(root, h5g.open(new, b"/"), "")
+    new.close()
+    yield {"built": part.truncate(part.seek(0, os.SEEK_END)), "user_block": old.get_create_plist().get_userblock()}
+
+
+def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
+    """Write encoded chunks, and values that lie in headers, from a file in which the parent put them."""
+    part = Target(target, request["target_start"], request["target_length"])
+    new = h5f.open(b"built", h5f.ACC_RDWR, fapl=_access(part, None))
+    for piece in request["pieces"]:
+        dataset = h5d.open(new, piece["path"].encode("utf-8", "surrogateescape"))
+        content = os.pread(staging, piece["size"], piece["at"])
+        if piece["chunk"] is None:
+            kind = dataset.get_type()
+            values = np.frombuffer(content, dtype=f"V{kind.get_size()}").reshape(dataset.shape)
+            dataset.write(h5s.ALL, h5s.ALL, values, mtype=kind)
+        else:
+            dataset.write_direct_chunk(tuple(piece["chunk"]), content, 0)
+    new.close()
+    yield {"built": part.truncate(part.seek(0, os.SEEK_END))}
+
+
+def _access(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    if like is not None and like.get_create_plist().get_version()[0] > _DENSE:
+        access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
+    return access
+
+
+def _file_creation(old: h5f.FileID, root: h5g.GroupID) -> h5p.PropFCID:
+    """What the old file was made with; whether its root keeps the order of things, only the root tells."""
+    creation, known = old.get_create_plist(), root.get_create_plist()
+    creation.set_link_creation_order(known.get_link_creation_order())
+    creation.set_attr_creation_order(known.get_attr_creation_order())
+    return creation
+
+
+class _Copy:
+    """One walk over the old file that writes the new one."""
+
+    def __init__(self, request: Json) -> None:
+        self._dropped = set(request["drop"])
+        self._types: dict[str, str] = request["types"]
+        self._attributes: dict[str, dict[str, Any]] = request["attributes"]
+        self._deferred = set(request["deferred"])
+        self._made: dict[int, tuple[h5g.GroupID, bytes]] = {}
+
+    def group(self, old: h5g.GroupID, new: h5g.GroupID, path: str) -> None:
+        """Copy what a group holds, depth first; the scan has bounded the depth."""
+        self._copy_attributes(old, new, path)
+        for name, cset in _links(old):
+            child_path = f"{path}/{text_of(name)}" if path else text_of(name)
+            if child_path in self._dropped:
+                continue
+            child = h5o.open(old, name)
+            address = h5o.get_info(child).addr
+            if address in self._made:
+                home, first = self._made[address]
+                new.links.create_hard(name, home, first)
+                continue
+            self._made[address] = (new, name)
+            link = h5p.create(h5p.LINK_CREATE)
+            link.set_char_encoding(cset)
+            if isinstance(child, h5g.GroupID):
+                made = h5g.create(new, name, lcpl=link, gcpl=child.get_create_plist())
+                self.group(child, made, child_path)
+            else:
+                self._dataset(child, new, name, link, child_path)
+
+    def _dataset(self, old: h5d.DatasetID, home: h5g.GroupID, name: bytes, link: h5p.PropLCID, path: str) -> None:
+        retyped = path in self._types
+        kind = type_of(self._types[path]) if retyped else old.get_type()
+        creation = _creation(old, keep_fill=not retyped)
+        made = h5d.create(home, name, kind, old.get_space(), dcpl=creation, lcpl=link)
+        if path not in self._deferred:
+            _copy_values(old, made)
+        self._copy_attributes(old, made, path)
+
+    def _copy_attributes(self, old: Any, new: Any, path: str) -> None:
+        changed = self._attributes.get(path, {})
+        for attribute in _attributes(old):
+            name = text_of(attribute.name)
+            if name not in changed:
+                _copy_attribute(attribute, new)
+            elif changed[name] is not None:
+                _set_attribute(new, name, changed[name], like=attribute)
+        present = {text_of(attribute.name) for attribute in _attributes(old)}
+        for name, value in changed.items():
+            if name not in present and value is not None:
+                _set_attribute(new, name, value, like=None)
+
+
+def _links(group: h5g.GroupID) -> list[tuple[bytes, int]]:
+    """Names and their encodings, in the order in which they were made where the group keeps it."""
+    found: list[tuple[bytes, int]] = []
+    tracked = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
+    order = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
+    group.links.iterate(lambda name, link: found.append((name, link.cset)), idx_type=order, info=True)
+    return found
+
+
+def _attributes(owner: Any) -> Iterator[h5a.AttrID]:
+    tracked = owner.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
+    order = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
+    for number in range(h5a.get_num_attrs(owner)):
+        yield h5a.open(owner, index=number, index_type=order, order=h5.ITER_INC)
+
+
+def _creation(old: h5d.DatasetID, *, keep_fill: bool) -> h5p.PropDCID:
+    """How the new dataset is laid out: as the old one; space for values in one piece is set aside at once."""
+    known = old.get_create_plist()
+    creation = known if keep_fill else _without_fill(known)
+    if known.get_layout() == h5d.CONTIGUOUS and old.get_offset() is not None:
+        creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+        creation.set_fill_time(h5d.FILL_TIME_NEVER)
+    return creation
+
+
+def _without_fill(known: h5p.PropDCID) -> h5p.PropDCID:
+    """A value to fill with has the old type; one of the new type cannot always be made from it."""
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_layout(known.get_layout())
+    creation.set_obj_track_times(known.get_obj_track_times())
+    if known.get_layout() == h5d.CHUNKED:
+        creation.set_chunk(known.get_chunk())
+        for number in range(known.get_nfilters()):
+            code, flags, options, _ = known.get_filter(number)
+            creation.set_filter(code, flags, options)
+    return creation
+
+
+def _copy_values(old: h5d.DatasetID, new: h5d.DatasetID) -> None:
+    """Chunks as they are stored; values in a header as raw bytes; values in one piece are the parent's to copy."""
+    layout = old.get_create_plist().get_layout()
+    if layout == h5d.CHUNKED:
+        for number in range(old.get_num_chunks()):
+            place = old.get_chunk_info(number).chunk_offset
+            mask, content = old.read_direct_chunk(place)
+            new.write_direct_chunk(place, content, mask)
+    elif layout == h5d.COMPACT:
+        kind = old.get_type()
+        values = np.empty(old.shape, dtype=f"V{kind.get_size()}")
+        old.read(h5s.ALL, h5s.ALL, values, mtype=kind)
+        new.write(h5s.ALL, h5s.ALL, values, mtype=kind)
+
+
+def _copy_attribute(old: h5a.AttrID, owner: Any) -> None:
+    kind, space = old.get_type(), old.get_space()
+    if kind.get_class() in {h5t.VLEN, h5t.REFERENCE}:
+        raise Refusal("unsupported", text_of(old.name), "an attribute of this type cannot be carried into a new file")
+    new = h5a.create(owner, old.name, kind, space)
+    if space.get_simple_extent_npoints():
+        values = attribute_values(old, kind, list(space.shape))
+        if values.dtype.hasobject:
+            new.write(values)
+        else:
+            new.write(values, mtype=kind)
+
+
+def _set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.AttrID | None) -> None:
+    """Text, or a list of text, stored in the manner of the attribute whose place it takes."""
+    encoded = name.encode("utf-8", "surrogateescape")
+    if isinstance(value, list) and not value:  # as Keras writes a list without names
+        h5a.create(owner, encoded, h5t.IEEE_F64LE, h5s.create_simple((0,)))
+        return
+    texts = [text.encode("utf-8", "surrogateescape") for text in (value if isinstance(value, list) else [value])]
+    space = h5s.create_simple((len(texts),)) if isinstance(value, list) else h5s.create(h5s.SCALAR)
+    if like is not None and like.get_type().get_class() == h5t.STRING and like.get_type().is_variable_str():
+        kind = like.get_type()
+        values = np.array(texts, dtype=h5py.string_dtype()).reshape(space.shape)
+        h5a.create(owner, encoded, kind, space).write(values)
+        return
+    kind = h5t.C_S1.copy()
+    kind.set_size(max(1, *map(len, texts)))
+    kind.set_strpad(h5t.STR_NULLPAD)
+    values = np.array(texts, dtype=f"S{kind.get_size()}").reshape(space.shape)
+    h5a.create(owner, encoded, kind, space).write(values, mtype=kind)

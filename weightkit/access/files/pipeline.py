@@ -1,0 +1,130 @@
+"""Chunks of a dataset, decoded and encoded: deflate, shuffle and Fletcher's checksum, with exact lengths.
+
+The HDF5 library hands out stale memory when a chunk inflates to less than it should; here it is refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightkit.errors import DamagedFileError
+
+_CHECKSUM = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One step of a pipeline, in the order in which it was applied on writing."""
+
+    name: str
+    """``deflate``, ``shuffle`` or ``fletcher32``."""
+    option: int = 0
+    """Level of deflate, bytes of an element for shuffle."""
+
+
+def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int) -> bytes:
+    """The values of one chunk, ``length`` bytes of them.
+
+    Args:
+        content: What the file stores.
+        filters: The dataset's pipeline.
+        mask: Bit *i* is set where filter *i* was left out for this chunk.
+        length: Bytes that the chunk must come to.
+
+    Raises:
+        DamagedFileError: It does not inflate, its checksum is wrong, or it has another length.
+    """
+    for number in reversed(range(len(filters))):
+        if not mask >> number & 1:
+            content = _undo(filters[number], content, length)
+    if len(content) != length:
+        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}")
+    return content
+
+
+def encoded(values: bytes, filters: tuple[Filter, ...]) -> bytes:
+    """What a file stores for one chunk, with every filter applied."""
+    for step in filters:
+        values = _apply(step, values)
+    return values
+
+
+def fletcher32(content: bytes) -> int:
+    """Fletcher's checksum over 16-bit words, most significant byte first, as HDF5 computes it.
+
+    Fletcher 1982, IEEE Transactions on Communications 30; a last odd byte counts as the upper half of a word.
+    """
+    words = np.frombuffer(content + b"\0" * (len(content) % 2), dtype=">u2").astype(np.uint64)
+    first = second = 0
+    for start in range(0, len(words), _WORDS):
+        block = words[start : start + _WORDS]
+        weights = np.arange(len(block), 0, -1, dtype=np.uint64)
+        second = _folded(second + first * len(block) + int((block * weights).sum()))
+        first = _folded(first + int(block.sum()))
+    return second << 16 | first
+
+
+_WORDS = 1 << 16
+
+
+def _folded(total: int) -> int:
+    """The sum modulo 65,535, in the library's representation: 65,535 itself, where a sum is not zero."""
+    while total > 0xFFFF:  # noqa: PLR2004  # 16 bits
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def _undo(step: Filter, content: bytes, length: int) -> bytes:
+    match step.name:
+        case "deflate":
+            return _inflated(content, length)
+        case "fletcher32":
+            return _checked(content)
+        case _:
+            return _unshuffled(content, step.option)
+
+
+def _apply(step: Filter, values: bytes) -> bytes:
+    match step.name:
+        case "deflate":
+            return zlib.compress(values, step.option)
+        case "fletcher32":
+            return values + _CHECKSUM.pack(fletcher32(values))
+        case _:
+            return _shuffled(values, step.option)
+
+
+def _inflated(content: bytes, length: int) -> bytes:
+    """Inflate to a little over ``length`` bytes at the most: a checksum may follow, a bomb may not."""
+    try:
+        inflater = zlib.decompressobj()
+        values = inflater.decompress(content, length + _CHECKSUM.size + 1)
+    except zlib.error as error:
+        raise DamagedFileError(f"a chunk does not inflate: {error}") from error
+    if not inflater.eof and len(values) <= length:
+        raise DamagedFileError("a chunk's compressed data ends early")
+    return values
+
+
+def _checked(content: bytes) -> bytes:
+    values, stored = content[: -_CHECKSUM.size], content[-_CHECKSUM.size :]
+    if len(stored) != _CHECKSUM.size or _CHECKSUM.pack(fletcher32(values)) != stored:
+        raise DamagedFileError("a chunk's checksum is wrong")
+    return values
+
+
+def _shuffled(values: bytes, size: int) -> bytes:
+    """All first bytes of the elements, then all second ones; what is over at the end stays there."""
+    whole = len(values) - len(values) % size
+    table = np.frombuffer(values[:whole], np.uint8).reshape(-1, size)
+    return table.T.tobytes() + values[whole:]
+
+
+def _unshuffled(values: bytes, size: int) -> bytes:
+    whole = len(values) - len(values) % size
+    table = np.frombuffer(values[:whole], np.uint8).reshape(size, -1)
+    return table.T.tobytes() + values[whole:]

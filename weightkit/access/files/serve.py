@@ -1,0 +1,53 @@
+"""What the reading process can be asked: to describe a file, to find chunks, to write a file anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from weightkit.access.files import build, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+
+def versions() -> Json:
+    """Versions of h5py and of the HDF5 library it carries."""
+    return {"h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
+
+
+def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
+    """Records in answer to one request; the last one says how it ended."""
+    count = 0
+    try:
+        for record in _records(request, descriptors, limits):
+            count += 1
+            yield record
+    except scan.Refusal as refusal:
+        yield refusal.record
+    except MemoryError:
+        yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
+    except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        yield {"refuse": "machine" if "writes" in request else "damaged", "path": "/", "why": why}
+    else:
+        yield {"end": count}
+
+
+def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
+    match request["do"]:
+        case "scan":
+            return scan.scan(descriptors[0], request["start"], request["length"], limits)
+        case "chunks":
+            return scan.chunks(descriptors[0], request["start"], request["length"], request["path"])
+        case "compact":
+            return scan.compact(descriptors[0], request["start"], request["length"], request["path"])
+        case "build":
+            return build.build(descriptors[0], descriptors[1], request)
+        case "fill":
+            return build.fill(descriptors[0], descriptors[1], request)
+        case unknown:
+            raise ValueError(unknown)

@@ -1,0 +1,58 @@
+"""Where an edit's new values go: each weight has its place in an open file."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightkit.access.files.copying import write_all
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.store import ALL, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weightkit.access.ref import WeightRef
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a weight's new values lie, one after another in C order."""
+
+    fd: int
+    offset: int
+    """Bytes from the start of the file."""
+    dtype: np.dtype
+
+
+class PlacedSink:
+    """Takes new values and writes them at their places; knows when it has all of them."""
+
+    def __init__(self, places: Mapping[WeightRef, Place], label: str) -> None:
+        self.outcome: Outcome | None = None
+        self._places, self._label = places, label
+        self._missing = {ref: ref.size for ref in places}
+        self._lock = threading.Lock()
+
+    def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
+        """Set the elements of ``span`` (C order) of one of the weights. May be called from several threads."""
+        first, last, _ = span.indices(ref.size)
+        place = self._places[ref] if values.size else None
+        if values.size != last - first or (place and values.dtype != place.dtype):
+            raise AssertionError(f"{ref.path}: {values.size} elements of {values.dtype} for {last - first}")
+        if place is None:
+            return
+        content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        with machine_errors("writing the new file", self._label):
+            write_all(place.fd, content, place.offset + first * place.dtype.itemsize)
+        with self._lock:
+            self._missing[ref] -= last - first
+
+    def require_complete(self) -> None:
+        """Check that every element that was to be changed has been written."""
+        for ref, missing in self._missing.items():
+            if missing:
+                raise AssertionError(f"{ref.path}: {missing} elements were not written")

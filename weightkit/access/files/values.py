@@ -1,0 +1,96 @@
+"""Where the values of each weight can be read from: the file itself, or a spool for what lies in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.openfile import read_exactly
+from weightkit.access.files.spool import ChunkTable, Spool, spool_chunks
+from weightkit.errors import DamagedFileError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from _typeshed import WriteableBuffer
+
+    from weightkit.access.files.container import Body
+    from weightkit.access.files.index import Dataset
+    from weightkit.access.files.scanner import Scanner
+    from weightkit.access.ref import WeightRef
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Values in one piece, in C order."""
+
+    fd: int
+    offset: int
+    """Bytes from the start of that file."""
+    name: str
+
+    def read_into(self, buffer: WriteableBuffer, skipped: int) -> None:
+        """Fill a buffer from ``skipped`` bytes after the first value on."""
+        read_exactly(self.fd, buffer, self.offset + skipped, self.name)
+
+
+class Values:
+    """The values of a file's weights; what lies in pieces is laid out in one when it is first asked for."""
+
+    def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset]) -> None:
+        self._body, self._scanner, self._weights = body, scanner, weights
+        self._spool: Spool | None = None
+        self._spooled: dict[str, Piece] = {}
+        self._tables: dict[str, ChunkTable] = {}
+
+    @property
+    def spool(self) -> Spool:
+        """The unnamed file for what lies in pieces, made when it is first needed."""
+        if self._spool is None:
+            self._spool = Spool()
+        return self._spool
+
+    def close(self) -> None:
+        """Free the spool's space."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def of(self, ref: WeightRef) -> Piece:
+        """Where a weight's values can be read.
+
+        Raises:
+            UnsupportedFileError: They are no plain numbers in pieces, or were declared and never written.
+            DamagedFileError: A piece does not decode to what it should.
+        """
+        dataset, body = self._weights[ref], self._body
+        if dataset.offset is not None:
+            return Piece(body.fd, body.start + dataset.offset, body.name)
+        if dataset.layout == "contiguous":
+            raise UnsupportedFileError(
+                f"{ref.path}: it was declared and its values were never written", mend="save the model again"
+            )
+        if dataset.numpy_dtype is None:
+            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")
+        if dataset.path not in self._spooled:
+            offset = self._laid_out(ref, dataset)
+            self._spooled[dataset.path] = Piece(self.spool.fd, offset, body.name)
+        return self._spooled[dataset.path]
+
+    def tables(self, datasets: Mapping[WeightRef, Dataset]) -> dict[WeightRef, ChunkTable]:
+        """The chunk tables of those weights that lie in chunks."""
+        return {ref: self._table(dataset) for ref, dataset in datasets.items() if dataset.layout == "chunked"}
+
+    def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
+        body = self._body
+        if dataset.layout == "chunked":
+            return spool_chunks(body, self._table(dataset), ref.dtype, self.spool)
+        request = {"do": "compact", "start": body.start, "length": body.length, "path": dataset.path}
+        values = bytes.fromhex(next(iter(list(self._scanner.ask(request, body.fd))))["values"])
+        if len(values) != ref.nbytes:
+            raise DamagedFileError(f"{ref.path}: its header holds {len(values)} bytes instead of {ref.nbytes}")
+        return self.spool.append(values)
+
+    def _table(self, dataset: Dataset) -> ChunkTable:
+        if dataset.path not in self._tables:
+            self._tables[dataset.path] = ChunkTable.ask(self._scanner, self._body, dataset)
+        return self._tables[dataset.path]

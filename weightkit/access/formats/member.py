@@ -1,0 +1,165 @@
+"""The weights inside a ``.keras`` archive, and how the archive around them is kept right or written anew."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.checksum import crc32_of
+from weightkit.access.files.container import Body, Members
+from weightkit.access.files.copying import write_all
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.spool import Spool
+from weightkit.access.formats.packing import Packing, Stored
+from weightkit.errors import DamagedFileError, UnsafeFileError
+
+if TYPE_CHECKING:
+    import zipfile
+
+    from weightkit.access.files.limits import Limits
+    from weightkit.access.files.openfile import OpenFile
+
+_LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
+_LOCAL_CRC = 14
+_IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
+_HAS_DESCRIPTOR = 0x8
+_STEP = 1 << 20  # bytes that are inflated at a time
+_DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
+_MEND = "use another copy of the file"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The archive as it is: its members and where they are."""
+
+    source: OpenFile
+    members: tuple[zipfile.ZipInfo, ...]
+    weights: str
+    comment: bytes
+
+    def packing(self, replaced: Members) -> Packing:
+        """The archive to be written anew, some members replaced."""
+        stored = [Stored(info, data_start(self.source, info)[0], replaced.get(info.filename)) for info in self.members]
+        return Packing(self.source, stored, self.weights, self.comment)
+
+
+@dataclass(slots=True)
+class _Repacked:
+    """A container that can be written anew."""
+
+    body: Body
+    around: Around
+    _packing: Packing | None = field(default=None, init=False)
+
+    def begin(self, fd: int, members: Members) -> int:
+        """Write a new archive up to its weights; returns where they begin."""
+        self._packing = self.around.packing(members)
+        with machine_errors("writing the archive", self.body.name):
+            return self._packing.begin(fd)
+
+    def finish(self, fd: int, length: int) -> None:
+        """Write what comes after weights of ``length`` bytes."""
+        if self._packing is None:
+            raise AssertionError("finish() before begin()")
+        with machine_errors("writing the archive", self.body.name):
+            self._packing.finish(fd, length)
+
+
+@dataclass(slots=True)
+class Member(_Repacked):
+    """Weights that are stored as they are: their bytes lie in the archive, and its checksum can be mended."""
+
+    crc: int
+    crc_places: tuple[int, ...]
+    """Offsets in bytes of the little-endian CRC-32 of the member."""
+    holds_body: bool = True
+
+    def require_intact(self) -> None:
+        """Check the member's checksum before its bytes are edited, so that damage is never blessed.
+
+        Raises:
+            DamagedFileError: The bytes are not those that were stored.
+        """
+        found = crc32_of(self.body.fd, self.body.start, self.body.length)
+        if found != self.crc:
+            raise DamagedFileError(
+                f"{self.around.weights}: its checksum is {found:08x} where the archive says {self.crc:08x}", mend=_MEND
+            )
+
+    def seal(self, fd: int) -> None:
+        """Write the checksum of the edited bytes wherever the archive keeps it."""
+        checksum = struct.pack("<I", crc32_of(fd, self.body.start, self.body.length))
+        with machine_errors("writing the archive's checksum", self.body.name):
+            for place in self.crc_places:
+                os.pwrite(fd, checksum, place)
+
+
+@dataclass(slots=True)
+class Inflated(_Repacked):
+    """Weights that were compressed, inflated to a file without a name; they are written back stored."""
+
+    spool: Spool
+    holds_body: bool = False
+
+    def require_intact(self) -> None:
+        """The checksum was checked while they were inflated."""
+
+    def seal(self, fd: int) -> None:
+        """A copy of this archive never holds edited weights."""
+        raise AssertionError(fd)
+
+
+def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, limits: Limits) -> Inflated:
+    """Inflate a member under the limits.
+
+    Raises:
+        UnsafeFileError: It claims more than its compressed bytes can hold, or than the limit.
+        DamagedFileError: It does not inflate to what it claims.
+    """
+    if info.file_size > min(limits.inflated, info.compress_size * _DEFLATE_RATIO + _STEP):
+        raise UnsafeFileError(
+            f"the member {info.filename} claims to inflate to {info.file_size} bytes",
+            mend="do not trust this file, or pack it anew without compression (`zip -0`)",
+        )
+    spool = Spool()
+    try:
+        start = spool.reserve(info.file_size)
+        _inflate(archive, info, spool.fd, start)
+    except BaseException:
+        spool.close()
+        raise
+    return Inflated(Body(spool.fd, start, info.file_size, around.source.name), around, spool)
+
+
+def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, fd: int, start: int) -> None:
+    place, stop = start, start + info.file_size
+    with archive.open(info) as member:
+        while part := member.read(_STEP):
+            if place + len(part) > stop:
+                raise DamagedFileError(f"the member {info.filename} inflates to more than it claims", mend=_MEND)
+            write_all(fd, memoryview(part), place)
+            place += len(part)
+    if place != stop:
+        raise DamagedFileError(f"the member {info.filename} inflates to less than it claims", mend=_MEND)
+
+
+def data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]:
+    """Where the member's bytes begin, and the place of the checksum before them, if there is one."""
+    signature, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(
+        source.read(max(0, info.header_offset), _LOCAL.size)
+    )
+    if signature != b"PK\x03\x04":
+        raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
+    streamed = bool(flags & _HAS_DESCRIPTOR)
+    same_name = source.read(info.header_offset + _LOCAL.size, name) == info.orig_filename.encode()
+    said = zip(sizes, (info.compress_size, info.file_size), strict=True)
+    same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in said)
+    same_flags = streamed == bool(info.flag_bits & _HAS_DESCRIPTOR) and method == info.compress_type
+    if not (same_name and same_sizes and same_flags):
+        raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
+    if crc != info.CRC and not (streamed and crc == 0):
+        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
+    place = info.header_offset + _LOCAL_CRC
+    return info.header_offset + _LOCAL.size + name + extra, [place] if crc == info.CRC else []

@@ -1,0 +1,174 @@
+"""Write a zip archive anew around one member that is written in place; the others go over as they are stored.
+
+Sizes over 4 GiB use the zip64 records of PKWARE's APPNOTE 6.3.10, sections 4.3.14 to 4.5.3.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.checksum import crc32_of
+from weightkit.access.files.copying import copy_range, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weightkit.access.files.openfile import OpenFile
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_END64 = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR64 = struct.Struct("<4sIQI")
+_FULL, _MANY = 0xFFFFFFFF, 0xFFFF
+_ZIP64 = 1  # id of the extra field for what does not fit
+_STREAMED = 0x8  # sizes behind the data: here they are always before it
+_UTF8 = 0x800
+_VERSION = 45  # of the format, the first with zip64
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A member of the archive to be written: where its bytes come from and what is said of them."""
+
+    info: zipfile.ZipInfo
+    data_start: int
+    """Where its bytes lie in the old archive."""
+    replacement: bytes | None = None
+    """What takes their place, stored."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What the directory says of a member that has been written."""
+
+    info: zipfile.ZipInfo
+    offset: int
+    crc: int
+    packed: int
+    size: int
+    method: int
+
+
+@dataclass(slots=True)
+class Packing:
+    """The new archive while it is being written: ``begin``, write the weights, ``finish``."""
+
+    source: OpenFile
+    members: Sequence[Stored]
+    weights: str
+    """Name of the member that is written in place."""
+    comment: bytes
+    _entries: list[_Entry] = field(default_factory=list)
+    _start: int = 0
+
+    def begin(self, fd: int) -> int:
+        """Write what comes before the weights; returns where their bytes begin."""
+        place = 0
+        for member in self.members:
+            if member.info.filename == self.weights:
+                entry = _Entry(member.info, place, 0, 0, 0, zipfile.ZIP_STORED)
+                self._entries.append(entry)
+                self._start = place + _write(fd, place, _local(entry, large=True))
+                return self._start
+            place = self._copy(fd, place, member)
+        raise AssertionError(f"{self.weights} is no member")
+
+    def finish(self, fd: int, length: int) -> int:
+        """Say how long the weights have become, write what comes after them; returns the archive's size in bytes."""
+        entry = self._entries[-1]
+        entry.packed = entry.size = length
+        entry.crc = crc32_of(fd, self._start, length)
+        _write(fd, entry.offset, _local(entry, large=True))
+        place, behind = self._start + length, False
+        for member in self.members:
+            if behind:
+                place = self._copy(fd, place, member)
+            behind = behind or member.info.filename == self.weights
+        place += _write(fd, place, self._directory(place))
+        os.ftruncate(fd, place)
+        return place
+
+    def _copy(self, fd: int, place: int, member: Stored) -> int:
+        info, new = member.info, member.replacement
+        if new is None:
+            entry = _Entry(info, place, info.CRC, info.compress_size, info.file_size, info.compress_type)
+        else:
+            entry = _Entry(info, place, zlib.crc32(new), len(new), len(new), zipfile.ZIP_STORED)
+        self._entries.append(entry)
+        place += _write(fd, place, _local(entry))
+        if new is None:
+            stop = member.data_start + info.compress_size
+            copy_range(self.source.fd, fd, member.data_start, stop, shift=place - member.data_start)
+        else:
+            _write(fd, place, new)
+        return place + entry.packed
+
+    def _directory(self, start: int) -> bytes:
+        records = b"".join(_central(entry) for entry in self._entries)
+        count, size = len(self._entries), len(records)
+        end = b""
+        if count >= _MANY or size >= _FULL or start >= _FULL:
+            end = _END64.pack(b"PK\6\6", _END64.size - 12, _VERSION, _VERSION, 0, 0, count, count, size, start)
+            end += _LOCATOR64.pack(b"PK\6\7", 0, start + size, 1)
+        few = min(count, _MANY)
+        tail = (few, few, min(size, _FULL), min(start, _FULL), len(self.comment))
+        return records + end + _END.pack(b"PK\5\6", 0, 0, *tail) + self.comment
+
+
+def _write(fd: int, place: int, content: bytes) -> int:
+    write_all(fd, memoryview(content), place)
+    return len(content)
+
+
+def _name(info: zipfile.ZipInfo) -> bytes:
+    return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+
+
+def _when(info: zipfile.ZipInfo) -> tuple[int, int]:
+    year, month, day, hour, minute, second = info.date_time
+    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+
+
+def _local(entry: _Entry, *, large: bool = False) -> bytes:
+    """The header before a member's bytes; ``large`` leaves room for sizes over 4 GiB, whatever they will be."""
+    info, name = entry.info, _name(entry.info)
+    extra = _other_extra(info.extra)
+    sizes = (entry.packed, entry.size)
+    if large or max(sizes) >= _FULL:
+        extra = struct.pack("<2H2Q", _ZIP64, 16, entry.size, entry.packed) + extra
+        sizes = (_FULL, _FULL)
+    flags = info.flag_bits & ~_STREAMED
+    header = (b"PK\3\4", _VERSION, flags, entry.method, *_when(info), entry.crc, *sizes, len(name), len(extra))
+    return _LOCAL.pack(*header) + name + extra
+
+
+def _central(entry: _Entry) -> bytes:
+    info, name = entry.info, _name(entry.info)
+    beyond = [number for number in (entry.size, entry.packed, entry.offset) if number >= _FULL]
+    extra = _other_extra(info.extra)
+    if beyond:
+        extra = struct.pack(f"<2H{len(beyond)}Q", _ZIP64, 8 * len(beyond), *beyond) + extra
+    made_by = info.create_system << 8 | _VERSION
+    record = (
+        b"PK\1\2", made_by, _VERSION, info.flag_bits & ~_STREAMED, entry.method, *_when(info), entry.crc,
+        min(entry.packed, _FULL), min(entry.size, _FULL), len(name), len(extra), len(info.comment), 0,
+        info.internal_attr, info.external_attr, min(entry.offset, _FULL),
+    )  # fmt: skip
+    return _CENTRAL.pack(*record) + name + extra + info.comment
+
+
+def _other_extra(extra: bytes) -> bytes:
+    """The extra fields without zip64's, which is made anew where it is needed."""
+    kept = b""
+    while len(extra) >= 4:  # noqa: PLR2004  # an id and a length of two bytes each
+        kind, length = struct.unpack_from("<2H", extra)
+        if kind != _ZIP64:
+            kept += extra[: 4 + length]
+        extra = extra[4 + length :]
+    return kept

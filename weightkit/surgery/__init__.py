@@ -1,0 +1,1 @@
+"""Verbs that change more than values: one a file."""
