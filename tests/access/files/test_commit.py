@@ -248,8 +248,8 @@ def test_an_output_that_exists_is_kept_unless_it_may_be_overwritten(path: Path, 
     output = tmp_path / "out.h5"
     output.write_bytes(b"precious")
     before = Folder.of(tmp_path)
-    with pytest.raises(RequestError, match="the output exists already"):
-        halve(path, Destination(output))
+    with pytest.raises(RequestError, match="the output exists already"), half_done(path, Destination(output)):
+        pytest.fail("the edit began")
     assert Folder.of(tmp_path) == before
     halve(path, Destination(output, overwrite=True))
     assert is_halved(output)

@@ -306,6 +306,17 @@ def test_a_member_described_in_two_ways_is_damage(
         open_weights(path)
 
 
+def test_a_stored_member_of_two_sizes_is_damage(tmp_path: Path, weights: bytes) -> None:
+    path = tmp_path / "model.keras"
+    streamed(path, weights)
+    raw = bytearray(path.read_bytes())
+    entry = raw.rindex(b"PK\x01\x02")
+    raw[entry + 20 : entry + 24] = (len(weights) - 1).to_bytes(4, "little")
+    path.write_bytes(raw)
+    with pytest.raises(DamagedFileError, match="is stored and has two sizes"):
+        open_weights(path)
+
+
 def test_a_checksum_behind_a_streamed_member_that_differs_is_damage(tmp_path: Path, weights: bytes) -> None:
     path = tmp_path / "model.keras"
     streamed(path, weights)
