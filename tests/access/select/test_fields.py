@@ -79,7 +79,7 @@ def test_what_is_not_known_is_not_chosen(weight: Make, word: str, value: str) ->
     [
         ("name", "moving_mean", True),
         ("kind", "statistic", True),
-        ("dtype", "float16", True),
+        ("dtype", "float16", False),
         ("name", "**", False),
         ("name", "**|moving_mean", True),
         ("class", "BatchNormalization", False),

@@ -30,7 +30,7 @@ _READ: dict[str, Callable[[WeightRef], str | None]] = {
     "role": role_of,
     "trainable": lambda ref: None if ref.trainable is None else str(ref.trainable).lower(),
 }
-_NAMES_THE_WEIGHT = frozenset({"dtype", "kind", "name", "role"})
+_NAMES_THE_WEIGHT = frozenset({"kind", "name", "role"})
 
 _CLOSED: dict[str, tuple[str, ...]] = {
     "kind": tuple(Kind),
