@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +84,28 @@ def run_weightkit(
     return subprocess.run(
         [python, "-m", "weightkit", *map(str, arguments)], capture_output=True, text=True, check=False, **options
     )
+
+
+def on_a_terminal(*arguments: object, width: int = 80, **environment: str) -> str:
+    """What a user sees: the command run on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR", "LINES"}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "weightkit", *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=inherited | {"TERM": "xterm-256color"} | environment,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # Linux tells the end of a terminal by an I/O error
+            while chunk := os.read(ours, 1 << 16):
+                seen += chunk
+        os.close(ours)
+    assert process.returncode == 0, seen
+    return seen.decode().replace("\r\n", "\n")
 
 
 HEAVY = ("numpy", "h5py", "ml_dtypes", "pydantic", "rich", "keras", "tensorflow", "jax", "torch")
@@ -188,3 +214,53 @@ def unprivileged() -> Iterator[None]:
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An HDF5 object as plain h5py sees it: everything but where it lies."""
+
+    attributes: dict[str, tuple[str, object]]
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    content: bytes = b""
+    storage: tuple[object, ...] = ()
+    """Chunks and filters."""
+
+
+def plain_things(path: Path) -> dict[str, Thing]:
+    """Every object of a file under each of its names, read with plain h5py; the root's name is empty."""
+    found: dict[str, Thing] = {}
+
+    def walk(thing: h5py.Group | h5py.Dataset, name: str) -> None:
+        attributes = {key: (value.dtype.str, value.tolist()) for key, value in _attributes(thing)}
+        if isinstance(thing, h5py.Dataset):
+            storage = (thing.chunks, thing.compression, thing.compression_opts, thing.shuffle, thing.fletcher32)
+            content = np.asarray(thing[()]).tobytes() if thing.shape is not None else b""
+            found[name] = Thing(attributes, thing.shape, thing.dtype.str, content, storage)
+        else:
+            found[name] = Thing(attributes)
+            for child in thing:
+                walk(thing[child], f"{name}/{child}" if name else child)
+
+    with plain_hdf5(path) as file:
+        walk(file, "")
+    return found
+
+
+def _attributes(thing: h5py.Group | h5py.Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    return ((name, np.asarray(thing.attrs[name])) for name in thing.attrs)
+
+
+def plain_members(path: Path) -> dict[str, bytes]:
+    """Every member of an archive but its weights, by name; none where it is no archive."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist() if name != "model.weights.h5"}
+
+
+def place_of(structure: str, things: Mapping[str, object]) -> str:
+    """The HDF5 path of a weight: addresses in legacy whole models leave out the group of the weights."""
+    return structure if structure in things else f"model_weights/{structure}"

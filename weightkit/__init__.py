@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from weightkit.access.ref import Kind, WeightRef
     from weightkit.editing import edit, plan
     from weightkit.errors import WeightkitError
+    from weightkit.surgery.cast import cast
+    from weightkit.surgery.drop import drop
+    from weightkit.surgery.restore import list_backups, restore
+    from weightkit.surgery.strip import strip
     from weightkit.transforms.scale import scale
 
 __version__ = "0.1.0"
@@ -24,14 +28,20 @@ _HOMES = {
     "Report": "weightkit.access.plan",
     "WeightRef": "weightkit.access.ref",
     "WeightkitError": "weightkit.errors",
+    "cast": "weightkit.surgery.cast",
+    "drop": "weightkit.surgery.drop",
     "edit": "weightkit.editing",
+    "list_backups": "weightkit.surgery.restore",
     "open_weights": "weightkit.access.open",
     "plan": "weightkit.editing",
+    "restore": "weightkit.surgery.restore",
     "scale": "weightkit.transforms.scale",
+    "strip": "weightkit.surgery.strip",
 }
 
 __all__ = [
-    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "edit", "open_weights", "plan", "scale",
+    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "drop", "edit", "list_backups",
+    "open_weights", "plan", "restore", "scale", "strip",
 ]  # fmt: skip
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
-    from weightkit.access.choose import Where
+    from weightkit.access.choose import Surgery, Where
     from weightkit.access.plan import Plan, Report, Transform
 
 
 def plan(
     target: str | os.PathLike[str],
-    transform: Transform,
+    transform: Transform | Surgery,
     where: Where = None,
     exclude: Where = None,
     *,
@@ -23,8 +23,9 @@ def plan(
 
     Args:
         target: Path of a weight file.
-        transform: What would be done, such as ``scale(0.5)``.
+        transform: What would be done, such as ``scale(0.5)``, ``cast("float16")``, ``drop()`` or ``strip()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+            ``drop()`` has no default, and ``strip()`` takes no selection.
         exclude: Which of them not.
         like: Another file to borrow names and kinds from.
 
@@ -42,13 +43,15 @@ def plan(
 
 def edit(
     target: str | os.PathLike[str],
-    transform: Transform,
+    transform: Transform | Surgery,
     where: Where = None,
     exclude: Where = None,
     *,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
     like: str | os.PathLike[str] | None = None,
     allow_nonfinite: bool = False,
 ) -> Report:
@@ -59,12 +62,15 @@ def edit(
 
     Args:
         target: Path of a weight file.
-        transform: What is done, such as ``scale(0.5)``.
+        transform: What is done, such as ``scale(0.5)``, ``cast("float16")``, ``drop()`` or ``strip()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+            ``drop()`` has no default, and ``strip()`` takes no selection.
         exclude: Which of them not.
         output: Write there instead, and leave ``target`` alone.
         overwrite: Whether ``output`` may exist already.
         backup: Whether an edit in place keeps the file as it was.
+        break_links: Whether a file with several hard links may be parted from the others, which hold it as it was.
+        verify: Read the new file back before it is put in place, and compare every weight.
         like: Another file to borrow names and kinds from.
         allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
 
@@ -81,8 +87,11 @@ def edit(
     from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
     from weightkit.access.store import Destination  # noqa: PLC0415
 
-    destination = Destination(None if output is None else Path(output), overwrite=overwrite, backup=backup)
+    destination = Destination(
+        None if output is None else Path(output), overwrite=overwrite, backup=backup, break_links=break_links
+    )
     with open_weights(target, editable=True, like=like) as store:
         from weightkit.access.choose import plan_edit  # noqa: PLC0415
 
-        return plan_edit(store, transform, where, exclude).apply(store, destination, allow_nonfinite=allow_nonfinite)
+        chosen = plan_edit(store, transform, where, exclude)
+        return chosen.apply(store, destination, allow_nonfinite=allow_nonfinite, verify=verify)

@@ -11,9 +11,11 @@ import pytest
 from support import Folder, digest, plain_datasets, write_legacy
 
 from weightkit import edit, open_weights, scale
-from weightkit.access.apply import TILE
+from weightkit.access.arithmetic import Losses, NonFinite
 from weightkit.access.choose import plan_edit
+from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
+from weightkit.access.tiles import TILE
 from weightkit.errors import NonFiniteError
 
 LARGE = (1537, 1021)  # more than 4 MiB of float32 and no multiple of a tile: two threads, a last tile that is short
@@ -25,6 +27,10 @@ class Watched:
 
     elementwise: bool
     calls: list[tuple[str, Any, tuple[int, ...], int]] = field(default_factory=list)
+    kinds = frozenset({Kind.PARAMETER})
+
+    def dtype(self, ref):
+        return ref.dtype
 
     def objection(self, ref):  # noqa: ARG002
         return ""
@@ -168,7 +174,7 @@ def test_new_infinities_are_refused_with_their_count_and_places(tmp_path):
 def test_new_infinities_that_are_allowed_are_reported(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([6e4, np.nan, -6e4], np.float16)}})
     report = edit(path, scale(2), allow_nonfinite=True)
-    assert [(ref.path, lost.infinities, lost.nans) for ref, lost in report.nonfinite.items()] == [("d/kernel", 2, 0)]
+    assert {ref.path: lost for ref, lost in report.lost.items()} == {"d/kernel": Losses(NonFinite(0, 2))}
     assert plain_datasets(path)["d/d/kernel:0"].tolist()[::2] == [np.inf, -np.inf]
 
 

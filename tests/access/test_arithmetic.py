@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from weightkit import scale
-from weightkit.access.arithmetic import NonFinite, is_floating, new_nonfinite, transformed
+from weightkit.access.arithmetic import Losses, NonFinite, is_floating, losses, new_nonfinite, transformed
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.access.store import ALL
 
@@ -123,3 +123,44 @@ def test_real_numbers_are_floating(dtype):
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i8", "bool", "V2", "c8"])
 def test_integers_truth_values_raw_bytes_and_complex_numbers_are_not_floating(dtype):
     assert not is_floating(np.dtype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+def test_signalling_nans_are_counted_without_a_warning(dtype):
+    size = np.dtype(dtype).itemsize
+    signalling = {2: {np.float16: 0x7D00}.get(dtype, 0x7F81), 4: 0x7F800001, 8: 0x7FF0000000000001}[size]
+    values = np.array([signalling], f"u{size}").view(dtype)
+    narrow = np.float16 if dtype != np.float16 else np.float32
+    assert losses(values, values) == losses(values, transformed(Cast(narrow), ref_of(values), values, ALL)) == Losses()
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Stores the values as they are in another type."""
+
+    to: object
+    elementwise = True
+
+    def dtype(self, ref):  # noqa: ARG002
+        return np.dtype(self.to)
+
+    def __call__(self, ref, values, span=ALL):  # noqa: ARG002
+        return values
+
+
+def test_what_a_narrower_type_loses_is_counted_apart():
+    before = np.array([1, 0.1, 1e-9, 1e6, np.inf, np.nan, 0.0, -1e-9], np.float32)
+    after = transformed(Cast(np.float16), ref_of(before), before.copy(), ALL)
+    assert losses(before, after) == Losses(NonFinite(0, 1), zeros=2, inexact=3)
+    assert losses(before, after.astype(np.float32).astype(np.float64)) == losses(before, after)
+
+
+def test_zeros_and_lost_digits_are_not_counted_where_the_type_stays():
+    before = np.array([1e-45, 1, 3], np.float32)
+    assert losses(before, before / np.float32(3)) == Losses()
+
+
+def test_losses_add_up_and_none_is_false():
+    assert Losses(NonFinite(1, 2), 3, 4) + Losses(NonFinite(5, 6), 7, 8) == Losses(NonFinite(6, 8), 10, 12)
+    assert not Losses()
+    assert all([Losses(NonFinite(1)), Losses(zeros=1), Losses(inexact=1)])

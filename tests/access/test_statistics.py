@@ -11,8 +11,8 @@ import pytest
 from support import write_legacy
 
 from weightkit import open_weights
-from weightkit.access.apply import TILE
 from weightkit.access.statistics import Statistics, measure
+from weightkit.access.tiles import TILE
 
 
 def measured(tmp_path, values: np.ndarray) -> dict[str, float]:

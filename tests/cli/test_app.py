@@ -16,7 +16,7 @@ from support import DATA, HEAVY, modules_loaded_by, run_weightkit
 from weightkit import __version__
 
 MAIN = "import sys; from weightkit.cli import main; sys.argv[0] = 'weightkit'; main()"
-COMMANDS = ["show", "scale"]
+COMMANDS = ["show", "scale", "cast", "strip", "drop", "restore"]
 
 
 def complete(line: str, shell: str = "bash", **options: object) -> subprocess.CompletedProcess[str]:
@@ -32,7 +32,10 @@ def complete(line: str, shell: str = "bash", **options: object) -> subprocess.Co
     return subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True, **options)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["scale", "--help"], ["show", "-h"], ["--version"], [], ["scale"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], [], ["scale"], ["strip"], ["show", "-h"], *([name, "--help"] for name in COMMANDS[1:])],
+)
 def test_help_and_mistakes_load_nothing_heavy(arguments):
     assert modules_loaded_by(MAIN, *arguments) == set()
 
@@ -60,12 +63,15 @@ def test_completion_loads_nothing_heavy(line, tmp_path):
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("weightkit ", ["show", "scale"]),
+        ("weightkit ", COMMANDS),
         ("weightkit sc", ["scale"]),
         ("weightkit scale --fa", ["--factor"]),
         ("weightkit scale --ex", ["--exclude"]),
         ("weightkit scale model.h5 --dry", ["--dry-run"]),
         ("weightkit show model.h5 --st", ["--stats"]),
+        ("weightkit cast model.h5 --t", ["--to"]),
+        ("weightkit strip model.h5 --ver", ["--verify"]),
+        ("weightkit drop model.h5 --wh", ["--where"]),
         ("weightkit nothing", []),
     ],
 )

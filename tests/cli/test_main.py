@@ -55,6 +55,22 @@ ARGUMENTS = {
     "pipe_to_show": (["show", "pipe"], 3),
     "overflow": (["scale", "float16.h5", "--factor", "2"], 3),
     "not_hdf5_to_borrow_from": (["scale", "undecided.h5", "--factor", "2", "--like", "text.h5"], 3),
+    "type_missing": (["cast", "model.keras"], 2),
+    "type_unknown": (["cast", "model.keras", "--to", "int8"], 2),
+    "cast_to_the_same": (["cast", "model.keras", "--to", "float32"], 2),
+    "cast_undecided": (["cast", "undecided.h5", "--to", "float16"], 2),
+    "cast_quantised": (["cast", "int8.keras", "--to", "float16"], 2),
+    "cast_an_integer": (["cast", "count.h5", "--to", "float16", "--where", "d/count"], 2),
+    "cast_overflow": (["cast", "large.h5", "--to", "float16"], 3),
+    "cast_truncated": (["cast", "truncated.h5", "--to", "float16"], 3),
+    "nothing_to_strip": (["strip", "count.h5"], 2),
+    "strip_selection": (["strip", "model.keras", "--where", "**"], 2),
+    "strip_truncated": (["strip", "truncated.keras"], 3),
+    "strip_exists": (["strip", "model.keras", "-o", "count.h5"], 2),
+    "drop_without_selection": (["drop", "model.keras"], 2),
+    "drop_nothing": (["drop", "model.keras", "--where", "nothing"], 2),
+    "drop_everything": (["drop", "model.keras", "--where", "**"], 2),
+    "drop_pipe": (["drop", "pipe", "--where", "**"], 3),
     "hard_links": (["scale", "linked.h5", "--factor", "2"], 2),
 }
 
@@ -67,6 +83,7 @@ def folder(tmp_path):
     write_legacy(tmp_path / "count.h5", {"d": {"kernel": np.ones(2, "f4"), "count": np.arange(2)}})
     write_legacy(tmp_path / "undecided.h5", {"mine": {"gain": np.ones(2, "f4")}})
     write_legacy(tmp_path / "float16.h5", {"d": {"kernel": np.array([6e4], "f2")}})
+    write_legacy(tmp_path / "large.h5", {"d": {"kernel": np.array([1e6], "f4")}})
     write_legacy(tmp_path / "linked.h5", {"d": {"kernel": np.ones(2, "f4")}})
     os.link(tmp_path / "linked.h5", tmp_path / "linked_too.h5")
     (tmp_path / "text.h5").write_text("no weights")
@@ -168,7 +185,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_system_error(folder):
 
 INTERRUPTED = """
 import os, signal, sys
-from weightkit.access.files import patch, commit
+from weightkit.access.files import commit, sink
 
 def at(place, name, number):
     original = getattr(place, name)
@@ -180,34 +197,51 @@ def at(place, name, number):
 
 place, name = sys.argv.pop().split(".")
 module, number = globals()[place], getattr(signal, sys.argv.pop())
-at(module.PatchSink if name == "write" else module.os, name, number)
+at({"sink": sink.PlacedSink}.get(place) or module.os, name, number)
 from weightkit.cli import main
 main()
 """
 
 
-def interrupted(folder, moment, name, *more, file="model.keras"):
-    command = [sys.executable, "-c", INTERRUPTED, "scale", file, "--factor", "0.5", *more, name, moment]
+def interrupted(folder, moment, name, *more, file="model.keras", verb=("scale", "--factor", "0.5")):
+    command = [sys.executable, "-c", INTERRUPTED, *verb, file, *more, name, moment]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("moment", ["patch.write", "commit.fsync", "commit.posix_fallocate", "commit.fchmod"])
+@pytest.mark.parametrize("moment", ["sink.write", "commit.fsync", "commit.posix_fallocate", "commit.fchmod"])
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)])
 def test_an_interrupted_edit_leaves_everything_as_it_was(tmp_path, moment, name, code):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
     done = interrupted(tmp_path, moment, name)
     assert done.returncode == code, done.stderr
-    assert done.stderr.startswith("interrupted")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == "interrupted; nothing was changed\n"
     assert done.stdout == ""
+    assert Folder.of(tmp_path) == before
+
+
+@pytest.mark.parametrize("moment", ["commit.fsync", "commit.fchmod"])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("verb", [("cast", "--to=float16"), ("strip",), ("drop", "--where=encoder")])
+def test_an_interrupted_rebuild_leaves_everything_as_it_was(tmp_path, moment, name, code, verb):
+    shutil.copyfile(GOLDEN, tmp_path / "model.keras")
+    before = Folder.of(tmp_path)
+    done = interrupted(tmp_path, moment, name, verb=verb)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "interrupted; nothing was changed\n")
+    assert Folder.of(tmp_path) == before
+
+
+def test_an_interrupted_cast_leaves_everything_as_it_was(tmp_path):
+    shutil.copyfile(GOLDEN, tmp_path / "model.keras")
+    before = Folder.of(tmp_path)
+    assert interrupted(tmp_path, "sink.write", "SIGTERM", verb=("cast", "--to=float16")).returncode == 143
     assert Folder.of(tmp_path) == before
 
 
 def test_an_edit_by_two_threads_is_interrupted_as_well(tmp_path):
     write_legacy(tmp_path / "large.h5", {"d": {"kernel": np.ones((1500, 1000), "f4")}})
     before = Folder.of(tmp_path)
-    done = interrupted(tmp_path, "patch.write", "SIGINT", file="large.h5")
+    done = interrupted(tmp_path, "sink.write", "SIGINT", file="large.h5")
     assert done.returncode == 130, done.stderr
     assert Folder.of(tmp_path) == before
 
@@ -219,13 +253,47 @@ def test_an_interruption_while_the_files_change_places_comes_too_late_and_says_n
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras", "model.keras.bak"]
     assert digest(tmp_path / "model.keras.bak") == digest(GOLDEN)
     assert digest(tmp_path / "model.keras") != digest(GOLDEN)
-    assert "nothing was changed" not in done.stderr
+    path = tmp_path / "model.keras"
+    complete = f"the edit was complete: {path} holds the result, the file as it was is {path}.bak"
+    assert done.stderr == f"interrupted; {complete}\n"
     assert plain_datasets(tmp_path / "model.keras").keys() == plain_datasets(GOLDEN).keys()
+
+
+def test_a_restore_that_is_interrupted_says_whether_it_was_done(tmp_path):
+    for name in ("model.h5", "model.h5.bak"):
+        (tmp_path / name).write_text(name)
+    for call, said in {
+        "fsync": "nothing was changed",
+        "link": f"model.h5.bak is back in its place, the file as it was is {tmp_path / 'model.h5.bak'}",
+    }.items():
+        code = (
+            "import os, signal\n"
+            f"whole = os.{call}\n"
+            "def interrupted(*arguments):\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    return whole(*arguments)\n"
+            f"os.{call} = interrupted\n"
+            "from weightkit.cli import main; main()\n"
+        )
+        command = [sys.executable, "-c", code, "restore", "model.h5"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (143, f"interrupted; {said}\n")
+    assert (tmp_path / "model.h5").read_text() == "model.h5.bak"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_that_the_shell_has_us_ignore_is_ignored(tmp_path, name):
+    shutil.copyfile(GOLDEN, tmp_path / "model.keras")
+    command = [sys.executable, "-c", f"import signal; signal.signal(signal.{name}, signal.SIG_IGN)\n{INTERRUPTED}"]
+    command += ["scale", "model.keras", "--factor", "0.5", name, "sink.write"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "model.keras") != digest(GOLDEN)
 
 
 def test_a_new_output_is_not_left_behind_by_an_interruption(tmp_path):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
-    done = interrupted(tmp_path, "patch.write", "SIGTERM", "-o", "out.keras")
+    done = interrupted(tmp_path, "sink.write", "SIGTERM", "-o", "out.keras")
     assert done.returncode == 143
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
@@ -234,9 +302,9 @@ def test_an_error_of_our_own_is_one_line_too_and_asks_for_a_report(tmp_path):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
     code = (
-        "import weightkit.access.files.patch as patch\n"
+        "import weightkit.access.files.sink as sink\n"
         "def write(*_): raise ZeroDivisionError('oh')\n"
-        "patch.PatchSink.write = write\n"
+        "sink.PlacedSink.write = write\n"
         "from weightkit.cli import main; main()"
     )
     command = [sys.executable, "-c", code, "scale", "model.keras", "--factor", "2"]

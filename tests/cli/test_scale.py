@@ -124,7 +124,7 @@ def test_the_json_report_of_a_dry_run_is_that_of_the_edit_but_for_where_it_went(
     planned = json.loads(scale(model, "--factor", "0.5", "--json", "-n").stdout)
     done = json.loads(scale(model, "--factor", "0.5", "--json").stdout)
     assert planned.pop("dry_run") is True
-    assert {name for name in planned if planned[name] != done[name]} == {"output", "backup"}
+    assert {name for name in planned if planned[name] != done[name]} == {"output", "backup", "backups"}
 
 
 @pytest.mark.parametrize("factor", ["0", "-0", "0.0"])

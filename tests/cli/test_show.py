@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import numpy as np
 import pytest
-from support import DATA, GOLDEN, REAL, Folder, modules_loaded_by, plain_datasets, run_weightkit, write_legacy
+from support import (
+    DATA,
+    GOLDEN,
+    REAL,
+    Folder,
+    modules_loaded_by,
+    on_a_terminal,
+    plain_datasets,
+    run_weightkit,
+    write_legacy,
+)
 
 NESTED = DATA / "keras315_nested.keras"
 FIELDS = [
@@ -29,28 +34,6 @@ def show(path, *options, **more):
     done = run_weightkit("show", path, *options, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def on_a_terminal(*arguments, width=80, **environment):
-    """What a user sees: the command run on a terminal of its own."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR", "LINES"}}
-    with subprocess.Popen(
-        [sys.executable, "-m", "weightkit", *map(str, arguments)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=inherited | {"TERM": "xterm-256color"} | environment,
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        with contextlib.suppress(OSError):  # Linux tells the end of a terminal by an I/O error
-            while chunk := os.read(ours, 1 << 16):
-                seen += chunk
-        os.close(ours)
-    assert process.returncode == 0, seen
-    return seen.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("path", GOLDEN[::4] + REAL, ids=lambda path: path.name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weightkit.access.arithmetic import Losses, losses, transformed
-from weightkit.access.store import ALL
+from weightkit.access.tiles import tiles
 from weightkit.errors import NonFiniteError
 
 if TYPE_CHECKING:
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.plan import Plan
     from weightkit.access.ref import WeightRef
-    from weightkit.access.store import Destination, Outcome, Sink, WeightStore
-
-TILE = 65_536
-"""Elements that are transformed at a time: 256 KiB of float32, which a core's cache holds."""
+    from weightkit.access.store import Check, Destination, Outcome, Sink, WeightStore
 
 _THREADS = 2
 _WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
@@ -34,9 +31,10 @@ def run(
     *,
     allow_nonfinite: bool,
     progress: Progress | None,
+    check: Check | None = None,
 ) -> tuple[Outcome | None, _Found]:
     """Apply a plan to a store; returns what was left on the disk, and what was lost."""
-    with store.editing(plan.chosen if plan.sets_values else (), destination, plan.changes) as sink:
+    with store.editing(plan.chosen if plan.sets_values else (), destination, plan.changes, check) as sink:
         work = _Work(plan, store, sink, progress)
         if plan.sets_values:
             work.do()
@@ -80,11 +78,8 @@ class _Work:
 
     def _spans(self) -> Iterator[tuple[WeightRef, slice]]:
         for ref in self._plan.chosen:
-            if not self._plan.transform.elementwise:
-                yield ref, ALL
-                continue
-            for first in range(0, ref.size, TILE):
-                yield ref, slice(first, min(first + TILE, ref.size))
+            for span in tiles(self._plan.transform, ref):
+                yield ref, span
 
     def _next(self) -> tuple[WeightRef, slice] | None:
         with self._lock:

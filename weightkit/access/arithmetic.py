@@ -90,22 +90,21 @@ def losses(before: np.ndarray, after: np.ndarray) -> Losses:
     nonfinite = new_nonfinite(before, after)
     if before.dtype == after.dtype:
         return Losses(nonfinite)
-    back = after.astype(np.float64)
-    exact = before.astype(np.float64)
-    return Losses(
-        nonfinite,
-        zeros=int(np.count_nonzero((back == 0) & (exact != 0))),
-        inexact=int(np.count_nonzero((back != exact) & np.isfinite(back) & np.isfinite(exact))),
-    )
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        back, exact = after.astype(np.float64), before.astype(np.float64)
+        zeros = np.count_nonzero((back == 0) & (exact != 0))
+        inexact = np.count_nonzero((back != exact) & np.isfinite(back) & np.isfinite(exact))
+    return Losses(nonfinite, int(zeros), int(inexact))
 
 
 def new_nonfinite(before: np.ndarray, after: np.ndarray) -> NonFinite:
     """Count what is finite before and not after."""
     if not is_floating(after.dtype):
         return NonFinite()
-    finite = np.isfinite(after)
-    if finite.all():
-        return NonFinite()
-    lost = ~finite & np.isfinite(before)
-    nans = int(np.count_nonzero(lost & np.isnan(after)))
+    with np.errstate(invalid="ignore"):  # ml_dtypes 0.5 warns of signalling NaNs
+        finite = np.isfinite(after)
+        if finite.all():
+            return NonFinite()
+        lost = ~finite & np.isfinite(before)
+        nans = int(np.count_nonzero(lost & np.isnan(after)))
     return NonFinite(nans, int(np.count_nonzero(lost)) - nans)

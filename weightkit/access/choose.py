@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.plan import Plan, Skipped
@@ -33,8 +33,25 @@ _EXCLUDED = "excluded"
 _SHOWN = 3
 
 
-def plan_edit(store: WeightStore, transform: Transform, where: Where = None, exclude: Where = None) -> Plan:
+@runtime_checkable
+class Surgery(Protocol):
+    """What is done to more than values, such as ``drop()``: it makes its own plan."""
+
+    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
+        """Decide which weights it touches, and what else changes with them."""
+
+
+def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None, exclude: Where = None) -> Plan:
     """Decide which weights of a store an edit changes.
+
+    Raises:
+        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+    """
+    return act.plan(store, where, exclude) if isinstance(act, Surgery) else choose(store, act, where, exclude)
+
+
+def choose(store: WeightStore, transform: Transform, where: Where = None, exclude: Where = None) -> Plan:
+    """Decide which weights of a store a transform is applied to.
 
     With no ``where``, these are the parameters. A selection that names a layer, or uses wildcards, changes the
     parameters under it too; statistics join when they are asked for themselves (``kind:statistic``,
@@ -147,7 +164,9 @@ class _Sorting:
 
     def _nothing(self) -> str:
         if self._where is None:
-            return "the file holds no parameters that this edit could change"
+            objections = {skipped.reason for skipped in self._skipped if skipped.ref.kind in self._transform.kinds}
+            why = "; ".join(sorted(objections - {_EXCLUDED}))
+            return "the file holds no parameters that this edit could change" + (f": {why}" if why else "")
         reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED})
         return f"the selection {self._where} chooses only what an edit leaves: {'; '.join(reasons)}"
 

@@ -65,6 +65,26 @@ def open_weights(
         return store
 
 
+def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS) -> FileStore:
+    """Open a weight file that is open already, such as a new one that has no name yet, for reading.
+
+    Args:
+        descriptor: It stays the caller's.
+        name: What messages call the file.
+        limits: What reading the file may cost.
+
+    Raises:
+        RefusedError: It is damaged, unsafe, or holds no Keras weights; or its container says other values.
+    """
+    with contextlib.ExitStack() as opened:
+        source = opened.enter_context(OpenFile.of(descriptor, name))
+        _require_content(source)
+        store = _store(source, opened.enter_context(Scanner(limits)), limits, editable=False)
+        store.require_intact()
+        opened.pop_all()
+        return store
+
+
 def _require_content(source: OpenFile) -> None:
     if source.size == 0:
         raise UnsupportedFileError("the file is empty", mend=_MEND, file=source.name)
@@ -95,9 +115,13 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
 
     if archive.recognises(source):
         found = archive.open_archive(source, limits)
-        index = _index(scanner, found.member.body)
-        contents = weights_h5.contents(index, found.config, found.keras_version, ".keras archive")
-        return FileStore(source, scanner, found.member, index, contents, editable=editable)
+        with contextlib.ExitStack() as opened:
+            opened.callback(found.member.close)
+            index = _index(scanner, found.member.body)
+            contents = weights_h5.contents(index, found.config, found.keras_version, ".keras archive")
+            store = FileStore(source, scanner, found.member, index, contents, editable=editable)
+            opened.pop_all()
+        return store
     body = Body(source.fd, 0, source.size, source.name)
     index = _index(scanner, body)
     return FileStore(source, scanner, Plain(body), index, _contents(index), editable=editable)

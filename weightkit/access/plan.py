@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weightkit.access.arithmetic import Losses
     from weightkit.access.ref import Kind, WeightRef
     from weightkit.access.store import WeightStore
+    from weightkit.access.verify import Verification
 
 
 class Transform(Protocol):
@@ -67,7 +68,7 @@ class Plan:
     changes: Changes = NO_CHANGES
     """What happens to a file besides new values."""
     sets_values: bool = True
-    """Whether the chosen weights get new values; else they go, or are only counted."""
+    """Whether the chosen weights get new values; else they go."""
 
     @property
     def nbytes(self) -> int:
@@ -85,7 +86,7 @@ class Plan:
         """What would be done to how much, in one line."""
         total = len(self.chosen) + len(self.skipped)
         counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
-        return f"{self.transform!r} changes {counts} of {self.label}"
+        return f"{self.transform!r} {'changes' if self.sets_values else 'drops'} {counts} of {self.label}"
 
     def __str__(self) -> str:
         lines = [self.summary()]
@@ -101,6 +102,7 @@ class Plan:
         *,
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
+        verify: bool = False,
     ) -> Report:
         """Do the edit, whole or not at all.
 
@@ -109,12 +111,29 @@ class Plan:
             destination: For files, where the result goes.
             allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
+            verify: Read the new file back before it is put in place: compare digests of all that stays, and compute
+                all that changes once more.
 
         Raises:
             NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
+            MachineError: The new file, read back, is not what it should be.
         """
-        outcome, lost = run(self, store, destination, allow_nonfinite=allow_nonfinite, progress=progress)
-        return Report(self, outcome, lost)
+        seen: list[Verification] = []
+
+        def check(descriptor: int) -> None:
+            from weightkit.access.verify import verified  # noqa: PLC0415  # few edits ask for it
+
+            seen.append(verified(self, store, descriptor))
+
+        outcome, lost = run(
+            self,
+            store,
+            destination,
+            allow_nonfinite=allow_nonfinite,
+            progress=progress,
+            check=check if verify else None,
+        )
+        return Report(self, outcome, lost, seen[0] if seen else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +145,27 @@ class Report:
     """None for a dry run."""
     lost: dict[WeightRef, Losses] = field(default_factory=dict)
     """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
+    verification: Verification | None = None
+    """What was compared, where that was asked for."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: what changed, what was left and why, where it went."""
+        """As JSON: what changed, what went, what was left and why, where the result is."""
         outcome = self.outcome or Outcome()
+        chosen = [_weight(ref) | _lost(self.lost.get(ref)) for ref in self.plan.chosen]
         return {
             "schema": "weightkit.report/1",
             "file": self.plan.label,
             "transform": repr(self.plan.transform),
             "dry_run": self.outcome is None,
-            "changed": [_weight(ref) | _lost(self.lost.get(ref)) for ref in self.plan.chosen],
+            "changed": chosen if self.plan.sets_values else [],
+            "dropped": [] if self.plan.sets_values else chosen,
             "skipped": [_weight(skipped.ref) | {"reason": skipped.reason} for skipped in self.plan.skipped],
             "bytes": self.plan.nbytes,
-            "notes": list(self.plan.notes),
+            "notes": [*self.plan.notes, *outcome.notes],
             "output": None if outcome.output is None else str(outcome.output),
             "backup": None if outcome.backup is None else str(outcome.backup),
+            "backups": {"count": outcome.backups, "bytes": outcome.backups_bytes},
+            "verified": None if self.verification is None else self.verification.to_dict(),
         }
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.apply import TILE
 from weightkit.access.arithmetic import is_floating
+from weightkit.access.tiles import TILE
 
 if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef

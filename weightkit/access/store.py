@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ALL = slice(None)
 """The span that is the whole weight, in its own shape."""
+Check = Callable[[int], None]
+"""Looks at a complete new file, by its descriptor, before it is put in place; raising gives the edit up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Destination:
     """Whether ``output`` may exist already."""
     backup: bool = True
     """Whether an edit in place keeps the file as it was."""
+    break_links: bool = False
+    """Whether an edit in place may part a file from its other hard links, which then hold the file as it was."""
 
 
 IN_PLACE = Destination()
@@ -41,6 +46,12 @@ class Outcome:
 
     output: Path | None = None
     backup: Path | None = None
+    backups: int = 0
+    """How many backups the file now has."""
+    backups_bytes: int = 0
+    """Bytes that they take in all."""
+    notes: tuple[str, ...] = ()
+    """What else happened, a sentence each: links followed or parted, leftovers of a killed edit kept."""
 
 
 class Sink(Protocol):
@@ -75,6 +86,10 @@ class WeightStore(Protocol):
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
 
     def editing(
-        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
+        self,
+        changing: Sequence[WeightRef],
+        destination: Destination = IN_PLACE,
+        changes: Changes = NO_CHANGES,
+        check: Check | None = None,
     ) -> AbstractContextManager[Sink]:
         """Set exactly the weights ``changing`` and do ``changes``: commits on exit, discards everything on an error."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, drop, scale, show, strip
+from weightkit.cli import cast, drop, restore, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -48,3 +48,4 @@ app.command("scale")(scale.scale)
 app.command("cast")(cast.cast)
 app.command("strip")(strip.strip)
 app.command("drop")(drop.drop)
+app.command("restore")(restore.restore)

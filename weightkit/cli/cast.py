@@ -26,6 +26,8 @@ def cast(
     out: options.Output = None,
     force: options.Force = False,
     no_backup: options.NoBackup = False,
+    break_links: options.BreakLinks = False,
+    verify: options.Verify = False,
     allow_nonfinite: options.AllowNonfinite = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
@@ -43,9 +45,11 @@ def cast(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.cast import plan_cast  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415  # it loads NumPy
 
-        return plan_cast(store, to, where or None, exclude or None)
+        return cast_to(to).plan(store, where or None, exclude or None)
 
-    destination = editing.Output(out, force, no_backup)
-    return editing.run(file, planned, destination, like=like, allow_nonfinite=allow_nonfinite, dry_run=dry_run)
+    destination = editing.Output(out, force, no_backup, break_links)
+    return editing.run(
+        file, planned, destination, like=like, allow_nonfinite=allow_nonfinite, verify=verify, dry_run=dry_run
+    )

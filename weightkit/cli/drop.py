@@ -20,6 +20,8 @@ def drop(
     out: options.Output = None,
     force: options.Force = False,
     no_backup: options.NoBackup = False,
+    break_links: options.BreakLinks = False,
+    verify: options.Verify = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
@@ -34,8 +36,10 @@ def drop(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.drop import plan_drop  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.drop import drop as drop_some  # noqa: PLC0415  # it loads NumPy
 
-        return plan_drop(store, where or None, exclude or None)
+        return drop_some().plan(store, where or None, exclude or None)
 
-    return editing.run(file, planned, editing.Output(out, force, no_backup), like=like, dry_run=dry_run)
+    return editing.run(
+        file, planned, editing.Output(out, force, no_backup, break_links), like=like, verify=verify, dry_run=dry_run
+    )

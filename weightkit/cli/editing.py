@@ -34,6 +34,7 @@ class Output:
     path: Path | None
     force: bool
     no_backup: bool
+    break_links: bool = False
 
     def destination(self) -> Destination:
         """As the library takes it."""
@@ -44,7 +45,7 @@ class Output:
                 "--force lets an output be overwritten, and there is no -o",
                 mend="leave out --force, or name an output",
             )
-        return Destination(self.path, overwrite=self.force, backup=not self.no_backup)
+        return Destination(self.path, overwrite=self.force, backup=not self.no_backup, break_links=self.break_links)
 
 
 def run(
@@ -54,6 +55,7 @@ def run(
     *,
     like: Path | None = None,
     allow_nonfinite: bool = False,
+    verify: bool = False,
     dry_run: bool = False,
 ) -> output.Result:
     """Plan an edit, then show it (a dry run, on a store that refuses to be edited) or do it."""
@@ -67,14 +69,15 @@ def run(
         if dry_run:
             return _result(Report(plan, None))
         with output.progress(plan.nbytes) as advance:
-            report = plan.apply(store, destination, allow_nonfinite=allow_nonfinite, progress=advance)
+            report = plan.apply(store, destination, allow_nonfinite=allow_nonfinite, progress=advance, verify=verify)
         return _result(report)
 
 
 def _result(report: Report) -> output.Result:
     plan = report.plan
     weights = f"{len(plan.chosen)} of {len(plan.chosen) + len(plan.skipped)} weights, {output.size(plan.nbytes)}"
-    verb = "would change" if report.outcome is None else "changed"
+    act, done = ("change", "changed") if plan.sets_values else ("drop", "dropped")
+    verb = f"would {act}" if report.outcome is None else done
     return output.Result(
         record=report.to_dict(),
         heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
@@ -83,7 +86,7 @@ def _result(report: Report) -> output.Result:
             (ref.path, output.shape(ref), str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
         ),
         lines=(
-            *(("change", ref.path, ref.structure) for ref in plan.chosen),
+            *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
         ),
         notes=(*_left(report), *plan.notes, *_where_it_went(report)),
@@ -112,4 +115,16 @@ def _where_it_went(report: Report) -> Iterator[str]:
     elif outcome.output is not None:
         yield f"written to {outcome.output}"
         if outcome.backup is not None:
-            yield f"the file as it was: {outcome.backup} ({output.size(outcome.backup.stat().st_size)})"
+            yield f"the file as it was: {outcome.backup}"
+        if outcome.backups:
+            backups = "1 backup takes" if outcome.backups == 1 else f"{outcome.backups} backups take"
+            yield f"{backups} {output.size(outcome.backups_bytes)}: see `weightkit restore --list`"
+        yield from _what_was_verified(report)
+        yield from outcome.notes
+
+
+def _what_was_verified(report: Report) -> Iterator[str]:
+    found = report.verification
+    if found is not None:
+        more = f", {found.structure_only} datasets of no numbers by structure alone" if found.structure_only else ""
+        yield f"verified: {found.changed} weights computed again, {found.untouched} untouched ones compared{more}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _REQUEST, _REFUSED, _MACHINE, _INTERRUPTED, _TERMINATED, _CLOSED_PIPE = 2, 3, 4, 130, 143, 141
+_HALF_DONE = "nothing was left half done"
 _CODES: dict[type[WeightkitError], int] = {
     RequestError: _REQUEST,
     RefusedError: _REFUSED,
@@ -24,14 +25,25 @@ _CODES: dict[type[WeightkitError], int] = {
 }
 
 
-class Terminated(BaseException):
-    """Somebody asked this process to end; everything is cleaned up on the way out."""
+_SIGNALS = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _TERMINATED, signal.SIGHUP: _TERMINATED}
+
+
+class Stopped(BaseException):
+    """Somebody asked this process to end; everything is cleaned up on the way out.
+
+    Not `KeyboardInterrupt`, which typer makes an exit code of, and what it has to say is lost.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def main() -> NoReturn:
     """The console script."""
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGHUP, _terminate)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background of a script
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -51,14 +63,15 @@ def run(arguments: Sequence[str]) -> int:
         return _CLOSED_PIPE
     except typer.exceptions.TyperException as error:
         return _fail(RequestError(error.format_message().rstrip("."), mend="see --help"), as_json=as_json)
+    except Stopped as stopped:
+        output.say(f"interrupted; {_standing(stopped)}")
+        return stopped.code
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
-    except Terminated:
-        code = _TERMINATED
     except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line, and the file is untouched
         return _fail(_as_ours(error), as_json=as_json)
-    if code in {_INTERRUPTED, _TERMINATED}:
-        output.say("interrupted; nothing was left half done")
+    if code == _INTERRUPTED:
+        output.say(f"interrupted; {_HALF_DONE}")
     return code
 
 
@@ -85,17 +98,22 @@ def _as_ours(error: Exception) -> WeightkitError:
     if isinstance(error, WeightkitError):
         return error
     if isinstance(error, OSError):
-        return MachineError(f"the system failed: {error}", mend="nothing was changed; try again")
+        return MachineError(f"the system failed: {error}", mend=f"{_standing(error)}; try again")
     if isinstance(error, MemoryError):
-        return MachineError("there is not enough memory", mend="nothing was changed; free some and try again")
+        return MachineError("there is not enough memory", mend=f"{_standing(error)}; free some and try again")
     return MachineError(
         f"an error of weightkit's own: {type(error).__name__}: {error}",
-        mend="nothing was changed; please report it",
+        mend=f"{_standing(error)}; please report it",
     )
 
 
-def _terminate(*_: Any) -> NoReturn:
-    raise Terminated
+def _standing(error: BaseException) -> str:
+    """What has become of the file: whoever was about to change it has noted that; nothing is ever left half done."""
+    return "; ".join(getattr(error, "__notes__", ())) or _HALF_DONE
+
+
+def _stop(number: int, _: Any) -> NoReturn:
+    raise Stopped(_SIGNALS[signal.Signals(number)])
 
 
 def _silence(stream: Any) -> None:

@@ -61,6 +61,14 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Let OUT be overwritten.")]
 NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the file as it was.")]
+BreakLinks = Annotated[
+    bool,
+    typer.Option("--break-links", help="Part FILE from its other hard links, which then hold it as it was."),
+]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Read the new file back, and compare every weight, before it replaces anything."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Let new infinities and NaNs by.")]

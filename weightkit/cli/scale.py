@@ -32,6 +32,8 @@ def scale(
     out: options.Output = None,
     force: options.Force = False,
     no_backup: options.NoBackup = False,
+    break_links: options.BreakLinks = False,
+    verify: options.Verify = False,
     allow_nonfinite: options.AllowNonfinite = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
@@ -55,5 +57,7 @@ def scale(
 
         return plan_edit(store, scale_by(factor), where or None, exclude or None)
 
-    destination = editing.Output(out, force, no_backup)
-    return editing.run(file, planned, destination, like=like, allow_nonfinite=allow_nonfinite, dry_run=dry_run)
+    destination = editing.Output(out, force, no_backup, break_links)
+    return editing.run(
+        file, planned, destination, like=like, allow_nonfinite=allow_nonfinite, verify=verify, dry_run=dry_run
+    )

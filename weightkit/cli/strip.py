@@ -17,6 +17,8 @@ def strip(
     out: options.Output = None,
     force: options.Force = False,
     no_backup: options.NoBackup = False,
+    break_links: options.BreakLinks = False,
+    verify: options.Verify = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
@@ -33,8 +35,10 @@ def strip(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.strip import plan_strip  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.strip import strip as strip_all  # noqa: PLC0415  # it loads NumPy
 
-        return plan_strip(store)
+        return strip_all().plan(store)
 
-    return editing.run(file, planned, editing.Output(out, force, no_backup), dry_run=dry_run)
+    return editing.run(
+        file, planned, editing.Output(out, force, no_backup, break_links), verify=verify, dry_run=dry_run
+    )

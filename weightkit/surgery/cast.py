@@ -10,15 +10,16 @@ import numpy as np
 
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.changes import Changes
-from weightkit.access.choose import Where, plan_edit
+from weightkit.access.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError
+from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
-    from weightkit.access.files.filestore import FileStore
     from weightkit.access.plan import Plan
     from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
 
 TYPES: dict[str, np.dtype] = {
     "float16": np.dtype("<f2"),
@@ -40,6 +41,19 @@ class Cast:
     def __repr__(self) -> str:
         return f"cast({self.to!r})"
 
+    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
+        """Which weights of a file are cast, and what else the file has to say then.
+
+        Raises:
+            SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+        """
+        file = require_file(store)
+        plan = choose(file, self, where, exclude)
+        changes = Changes(types=dict.fromkeys(plan.chosen, TYPES[self.to]))
+        for ref in plan.chosen:
+            changes = changes | file.layout.retyped(file.dataset(ref), TYPES[self.to])
+        return replace(plan, changes=changes, notes=(*plan.notes, *file.layout.advice(changes)))
+
     def dtype(self, ref: WeightRef) -> np.dtype:  # noqa: ARG002  # the same for all
         """The type asked for."""
         return TYPES[self.to]
@@ -50,7 +64,8 @@ class Cast:
             return "it belongs to a quantised layer, whose integers and scales stay as they are"
         if not is_floating(ref.dtype):
             return f"it holds {ref.dtype}, and only floating-point numbers are cast"
-        return f"it is {self.to} already" if ref.dtype == TYPES[self.to] else ""
+        same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
+        return f"it is {self.to} already" if same else ""
 
     def notes(self) -> tuple[str, ...]:
         """Nothing that holds for every file."""
@@ -62,29 +77,22 @@ class Cast:
 
 
 def cast(to: str) -> Cast:
-    """Store weights in another floating-point type.
+    """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
+
+    Without a selection, all parameters are cast. New infinities refuse the edit unless they are allowed; elements
+    that lose digits or become zero are counted in the report.
 
     Args:
         to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
 
     Raises:
         RequestError: It is another type.
+
+    Example:
+        >>> from weightkit import cast
+        >>> cast("float16")
+        cast('float16')
     """
     if to not in TYPES:
         raise RequestError(f"the type is {to}, not one of {', '.join(TYPES)}", mend="give one of these")
     return Cast(to)
-
-
-def plan_cast(store: FileStore, to: str, where: Where = None, exclude: Where = None) -> Plan:
-    """Which weights of a file a cast changes, and what else it has to say in the file.
-
-    Raises:
-        RequestError: The type is not one that weights can be cast to.
-        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
-    """
-    transform = cast(to)
-    plan = plan_edit(store, transform, where, exclude)
-    changes = Changes(types={ref: transform.dtype(ref) for ref in plan.chosen})
-    for ref in plan.chosen:
-        changes = changes | store.layout.retyped(store.dataset(ref), transform.dtype(ref))
-    return replace(plan, changes=changes, notes=(*plan.notes, *store.layout.advice(f"cast to {to}")))

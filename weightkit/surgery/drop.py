@@ -5,30 +5,56 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.choose import Where, plan_edit
+from weightkit.access.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import SelectionError
+from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
-    from weightkit.access.files.filestore import FileStore
     from weightkit.access.plan import Plan
     from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
 
-_STALE = "the optimizer's state stays, and no longer fits the weights: take it out with `weightkit strip`"
+_STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` takes it out"
+_AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer afresh"
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Take weights out; no values are computed."""
+    """Take weights out; made by `drop`."""
 
     elementwise: ClassVar[bool] = True
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 
     def __repr__(self) -> str:
         return "drop()"
+
+    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
+        """Which weights of a file go, of whatever kind, and what else must change for its lists to agree.
+
+        Raises:
+            SelectionError: There is no selection, or it is malformed, chooses nothing, or leaves no weight.
+        """
+        file = require_file(store)
+        if where is None:
+            raise SelectionError(
+                "there is no selection of what to drop", mend="say which weights with --where (where=)", file=file.label
+            )
+        plan = choose(file, self, where, exclude)
+        if all(skipped.ref.kind is Kind.OPTIMIZER for skipped in plan.skipped):
+            raise SelectionError(
+                "the selection chooses every weight, and a file without weights is of no use",
+                mend="leave some with --exclude (exclude=)",
+                file=file.label,
+            )
+        changes = file.layout.without([file.dataset(ref) for ref in plan.chosen])
+        notes = (*plan.notes, *file.layout.advice(changes), *_on_the_optimizer(plan))
+        return replace(plan, changes=changes, sets_values=False, notes=notes)
 
     def dtype(self, ref: WeightRef) -> np.dtype:
         """The weight's own."""
@@ -47,19 +73,21 @@ class Drop:
         return values
 
 
-def plan_drop(store: FileStore, where: Where, exclude: Where = None) -> Plan:
-    """Which weights of a file go, of whatever kind, and what else must change for its lists to agree.
+def drop() -> Drop:
+    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
 
-    Raises:
-        SelectionError: There is no selection, or it is malformed or chooses nothing.
+    All other weights stay as they are, byte for byte. A selection is needed.
+
+    Example:
+        >>> from weightkit import drop
+        >>> drop()
+        drop()
     """
-    if where is None:
-        raise SelectionError(
-            "there is no selection of what to drop", mend="say which weights with --where (where=)", file=store.label
-        )
-    plan = plan_edit(store, Drop(), where, exclude)
-    changes = store.layout.without([store.dataset(ref) for ref in plan.chosen])
-    kept = (skipped.ref for skipped in plan.skipped)
-    stale = (_STALE,) if any(ref.kind is Kind.OPTIMIZER for ref in kept) else ()
-    notes = (*plan.notes, *store.layout.advice("drop"), *stale)
-    return replace(plan, changes=changes, sets_values=False, notes=notes)
+    return Drop()
+
+
+def _on_the_optimizer(plan: Plan) -> Iterator[str]:
+    if any(ref.kind is Kind.OPTIMIZER for ref in plan.chosen):
+        yield _AFRESH
+    elif any(skipped.ref.kind is Kind.OPTIMIZER for skipped in plan.skipped):
+        yield _STALE

@@ -4,39 +4,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.planned import is_gone
 from weightkit.access.plan import Plan, Skipped
 from weightkit.access.ref import Kind
-from weightkit.errors import RequestError
+from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
 from weightkit.surgery.drop import Drop
+from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
-    from weightkit.access.files.filestore import FileStore
+    from weightkit.access.choose import Where
+    from weightkit.access.store import WeightStore
+
+_COMPILE = "the training configuration goes too: compile the model again after loading"
+_NEEDED = "needed without training too"
 
 
 class Strip(Drop):
-    """Take out what only training needs."""
+    """Take out what only training needs; made by `strip`."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "strip()"
 
+    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
+        """What goes.
 
-def plan_strip(store: FileStore) -> Plan:
-    """What stripping takes out of a file.
+        Raises:
+            SelectionError: There is a selection.
+            RequestError: The file holds neither optimizer state nor a training configuration.
+            UnsupportedFileError: Other weights lie where only the optimizer's state should.
+        """
+        file = require_file(store)
+        if where is not None or exclude is not None:
+            raise SelectionError(
+                "strip takes no selection: all optimizer state goes", mend="use drop to choose", file=file.label
+            )
+        changes = file.layout.stripped()
+        if not changes:
+            raise RequestError(
+                "it holds no optimizer state and no training configuration",
+                mend="there is nothing to strip",
+                file=file.label,
+            )
+        chosen = tuple(ref for ref in file if is_gone(file.dataset(ref).path, changes.dropped))
+        strange = [ref.path for ref in chosen if ref.kind is not Kind.OPTIMIZER]
+        if strange:
+            raise UnsupportedFileError(
+                f"{strange[0]} lies among the optimizer's state and is none of it",
+                mend="choose what goes with `weightkit drop`",
+                file=file.label,
+            )
+        gone = set(chosen)
+        skipped = tuple(Skipped(ref, _NEEDED) for ref in file if ref not in gone)
+        notes = (_COMPILE,) if changes.attributes or changes.members else ()
+        return Plan(file.label, self, chosen, skipped, notes, changes, sets_values=False)
 
-    Raises:
-        RequestError: The file holds neither optimizer state nor a training configuration.
+
+def strip() -> Strip:
+    """Take the optimizer's state and the training configuration out of a file.
+
+    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+
+    Example:
+        >>> from weightkit import strip
+        >>> strip()
+        strip()
     """
-    changes = store.layout.stripped()
-    if not changes:
-        raise RequestError(
-            "it holds no optimizer state and no training configuration",
-            mend="there is nothing to strip",
-            file=store.label,
-        )
-    refs = tuple(store)
-    chosen = tuple(ref for ref in refs if ref.kind is Kind.OPTIMIZER)
-    skipped = tuple(Skipped(ref, "needed without training too") for ref in refs if ref.kind is not Kind.OPTIMIZER)
-    notes = ("the training configuration goes too: compile the model again after loading",)
-    return Plan(store.label, Strip(), chosen, skipped, notes, changes, sets_values=False)
+    return Strip()

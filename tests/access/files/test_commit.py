@@ -88,8 +88,9 @@ def test_no_backup_is_ever_overwritten(path: Path) -> None:
     assert [path.with_name(name).read_bytes() for name in names] == texts
     path.with_name(names[1]).unlink()
     current = path.read_bytes()
-    assert halve(path).backup == path.with_name(names[1])
-    assert path.with_name(names[1]).read_bytes() == current
+    latest = path.with_name("model.weights.h5.bak.4")
+    assert halve(path).backup == latest  # the gap stays: a higher number is the later backup
+    assert latest.read_bytes() == current
 
 
 def test_a_folder_or_a_dangling_link_of_the_backup_s_name_is_left_alone(path: Path) -> None:
@@ -134,6 +135,8 @@ def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path
     outcome = halve(link)
     assert link.readlink() == Path("../model.weights.h5")
     assert (outcome.output, outcome.backup) == (path, path.with_name("model.weights.h5.bak"))
+    said = f"{link} is a symbolic link: {path} is edited, and its backups lie beside it"
+    assert outcome.notes == (said,)
     assert is_halved(path)
     assert [entry.name for entry in link.parent.iterdir()] == ["link.h5"]
 
@@ -141,9 +144,40 @@ def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path
 def test_a_file_with_two_hard_links_is_not_parted(path: Path, tmp_path: Path) -> None:
     os.link(path, tmp_path / "other.h5")
     before = Folder.of(tmp_path)
-    with pytest.raises(RequestError, match="has 2 hard links"):
+    with pytest.raises(RequestError, match=r"has 2 hard links.*--break-links"):
         halve(path)
     assert Folder.of(tmp_path) == before
+
+
+def test_a_file_with_two_hard_links_is_parted_where_that_is_asked_for_and_its_backup_is_nobody_else_s(
+    path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.h5"
+    os.link(path, other)
+    before, inode = path.read_bytes(), path.stat().st_ino
+    outcome = halve(path, Destination(break_links=True))
+    assert outcome.notes == ("it had 2 hard links: the others hold the file as it was",)
+    assert is_halved(path)
+    assert (other.read_bytes(), other.stat().st_ino) == (before, inode)
+    assert outcome.backup.read_bytes() == before
+    assert [name.stat().st_nlink for name in (path, other, outcome.backup)] == [1, 1, 1]
+
+
+def test_leave_to_part_links_changes_nothing_where_there_are_none(path: Path) -> None:
+    outcome = halve(path, Destination(break_links=True))
+    assert outcome.notes == ()
+    assert outcome.backup.exists()
+
+
+def test_an_edit_says_what_all_backups_of_the_file_take(path: Path) -> None:
+    size = path.stat().st_size
+    path.with_name("model.weights.h5.bak").symlink_to(path)
+    outcomes = [halve(path), halve(path), halve(path, Destination(backup=False))]
+    assert [(outcome.backups, outcome.backups_bytes) for outcome in outcomes] == [
+        (2, size),
+        (3, 2 * size),
+        (3, 2 * size),
+    ]
 
 
 def test_where_links_are_not_known_the_backup_is_a_copy_complete_before_the_replacement(
@@ -156,7 +190,8 @@ def test_where_links_are_not_known_the_backup_is_a_copy_complete_before_the_repl
     seen = []
 
     def replace(self: Path, target: Path) -> Any:
-        seen.append(Path(f"{target}.bak.1").read_bytes())
+        if target == path:
+            seen.append(Path(f"{target}.bak.1").read_bytes())
         return whole(self, target)
 
     monkeypatch.setattr(Path, "replace", replace)
@@ -203,10 +238,10 @@ def test_a_backup_that_cannot_be_copied_leaves_the_original_and_nothing_else(
     assert Folder.of(path.parent) == before
 
 
-def test_a_name_too_long_for_a_backup_leaves_the_original_in_place(path: Path) -> None:
+def test_a_name_too_long_for_a_backup_is_said_before_anything_is_written(path: Path) -> None:
     longest = path.rename(path.with_name("m" * 252 + ".h5"[:3]))
     before = Folder.of(longest.parent)
-    with pytest.raises(MachineError, match="File name too long"):
+    with pytest.raises(RequestError, match="the name of its backup would be too long — give --no-backup"):
         halve(longest)
     assert Folder.of(longest.parent) == before
     halve(longest, Destination(backup=False))

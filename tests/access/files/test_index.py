@@ -31,12 +31,14 @@ def dataset(path: str = "d", **changes: Any) -> Any:
         "offset": 2000,
         "size": 40,
         "attributes": [],
+        "form": "",
+        "fill": "",
     }
     return record | changes
 
 
 def group(path: str = "", **changes: Any) -> Any:
-    return {"path": path, "type": "group", "address": 96, "attributes": []} | changes
+    return {"path": path, "type": "group", "address": 96, "attributes": [], "form": ""} | changes
 
 
 def test_sound_records_become_groups_datasets_and_aliases() -> None:
@@ -72,6 +74,13 @@ DAMAGED = {
     "with two negative axes": [dataset(shape=[-2, -5])],
     "with an endless axis": [dataset(shape=[2**63], layout="chunked", offset=None)],
     "with endless elements": [dataset(shape=[2**40, 2**40], layout="chunked", offset=None)],
+    "of negative size, in chunks": [dataset(layout="chunked", offset=None, size=-40)],
+    "too short for its shape, inside a header": [dataset(layout="compact", offset=None, size=36)],
+    "too large for the file": [dataset(layout="chunked", offset=None, size=LENGTH + 1)],
+    "too large for the file, with another": [
+        dataset(layout="chunked", offset=None, size=LENGTH // 2),
+        dataset("e", layout="chunked", offset=None, size=LENGTH // 2 + 1, address=900),
+    ],
     "with 33 axes": [dataset(shape=[1] * 33, layout="chunked", offset=None)],
 }
 
@@ -89,7 +98,8 @@ SOUND = {
     "without space": [dataset(offset=None, size=0)],
     "without a dataspace": [dataset(shape=None, size=0)],
     "with one element": [dataset(shape=[], size=4)],
-    "a declared terabyte in chunks": [dataset(shape=[2**38], layout="chunked", offset=None, size=0)],
+    "in chunks that do not hold all of it": [dataset(shape=[1000], layout="chunked", offset=None, size=0)],
+    "inside its header": [dataset(layout="compact", offset=None)],
     "text of any size": [dataset(dtype="<text>", size=160)],
 }
 
@@ -97,6 +107,41 @@ SOUND = {
 @pytest.mark.parametrize("records", SOUND.values(), ids=SOUND)
 def test_a_dataset_that_can_be_is_taken(records: list[Any]) -> None:
     assert "d" in Index.of(records, LENGTH).datasets
+
+
+MIB = 1 << 20
+UNWRITTEN = {
+    "a terabyte without space": [dataset(shape=[2**38], offset=None, size=0)],
+    "a terabyte in chunks that are not there": [dataset(shape=[2**38], layout="chunked", offset=None, size=0)],
+    "two that are too much together": [
+        dataset(shape=[32 * MIB // 4], offset=None, size=0),
+        dataset("e", shape=[32 * MIB // 4 + 1], layout="chunked", offset=None, size=0, address=900),
+    ],
+    "more than deflate can hold": [
+        dataset(
+            shape=[16 * MIB + 258 * 100 + 1], layout="chunked", filters=["shuffle", "deflate"], offset=None, size=100
+        )
+    ],
+    "as much as deflate could hold, without it": [
+        dataset(shape=[16 * MIB + 258 * 100], layout="chunked", filters=["shuffle"], offset=None, size=100)
+    ],
+}
+
+
+@pytest.mark.parametrize("records", UNWRITTEN.values(), ids=UNWRITTEN)
+def test_values_that_a_file_declares_and_does_not_hold_are_refused_past_a_limit(records: list[Any]) -> None:
+    with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not hold"):
+        Index.of(records, LENGTH)
+
+
+def test_values_that_a_file_declares_and_does_not_hold_are_taken_up_to_a_limit() -> None:
+    for shape, more in [
+        ([16 * MIB], {"layout": "contiguous"}),
+        ([16 * MIB + 258 * 100], {"layout": "chunked", "filters": ["deflate"], "size": 100}),
+        ([2**40], {"layout": "contiguous", "dtype": "<text>"}),
+    ]:
+        index = Index.of([dataset(shape=shape, **({"offset": None, "size": 0} | more))], LENGTH)
+        assert index.datasets["d"].shape == tuple(shape)
 
 
 NONSENSE = {
@@ -116,6 +161,8 @@ NONSENSE = {
     "one path twice": [dataset(), dataset(offset=4000, address=900)],
     "one path for a group and a dataset": [group("d"), dataset()],
     "a layout that is none": [dataset(layout="elsewhere")],
+    "a number for what stands for missing values": [dataset(fill=0)],
+    "a number for what else it is made with": [group(form=0)],
     "an offset for chunks": [dataset(layout="chunked")],
 }
 

@@ -1,4 +1,4 @@
-"""The sink of a patch: new values at their places, every other byte as it was."""
+"""Patching a copy: new values at their places, every other byte as it was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from weightkit.access.files.openfile import OpenFile
-from weightkit.access.files.patch import PatchSink
+from weightkit.access.files.patch import copy_around
+from weightkit.access.files.sink import Place, PlacedSink
 from weightkit.access.ref import Kind, WeightRef
 
 if TYPE_CHECKING:
@@ -46,14 +47,23 @@ def expected(written: dict[WeightRef, np.ndarray]) -> Any:
     return bytes(content)
 
 
+def sink_for(target: int, places: dict[WeightRef, int]) -> Any:
+    return PlacedSink({ref: Place(target, offset, ref.dtype) for ref, offset in places.items()}, "model.h5")
+
+
+def copy_unchanged(source: OpenFile, target: int, places: dict[WeightRef, int]) -> None:
+    spans = [(offset, ref.nbytes) for ref, offset in places.items()]
+    copy_around(source.fd, target, 0, source.size, spans)
+
+
 def values_of(ref: WeightRef) -> Any:
     return np.random.default_rng(2).normal(size=ref.shape).astype(ref.dtype)
 
 
 def test_values_lie_at_their_places_and_all_other_bytes_are_the_source_s(files: tuple[OpenFile, int]) -> None:
     source, target = files
-    sink = PatchSink(source, target, PLACES)
-    sink.copy_unchanged()
+    sink = sink_for(target, PLACES)
+    copy_unchanged(source, target, PLACES)
     written = {ref: values_of(ref) for ref in PLACES}
     for ref, values in written.items():
         sink.write(ref, values)
@@ -63,8 +73,8 @@ def test_values_lie_at_their_places_and_all_other_bytes_are_the_source_s(files: 
 
 def test_spans_in_any_order_and_values_in_any_layout_end_at_their_elements(files: tuple[OpenFile, int]) -> None:
     source, target = files
-    sink = PatchSink(source, target, PLACES)
-    sink.copy_unchanged()
+    sink = sink_for(target, PLACES)
+    copy_unchanged(source, target, PLACES)
     written = {ref: values_of(ref) for ref in PLACES}
     for ref, values in written.items():
         flat = values.reshape(-1)
@@ -77,8 +87,8 @@ def test_spans_in_any_order_and_values_in_any_layout_end_at_their_elements(files
 
 
 def test_a_transposed_view_is_written_in_c_order(files: tuple[OpenFile, int]) -> None:
-    source, target = files
-    sink = PatchSink(source, target, {SMALL: 17})
+    _, target = files
+    sink = sink_for(target, {SMALL: 17})
     values = values_of(weight("t", (5, 3), "<f4")).T
     sink.write(SMALL, values)
     assert os.pread(target, SMALL.nbytes, 17) == values.tobytes()
@@ -86,8 +96,8 @@ def test_a_transposed_view_is_written_in_c_order(files: tuple[OpenFile, int]) ->
 
 def test_a_large_weight_is_not_copied_first_and_what_nobody_writes_is_missed(files: tuple[OpenFile, int]) -> None:
     source, target = files
-    sink = PatchSink(source, target, PLACES)
-    sink.copy_unchanged()
+    sink = sink_for(target, PLACES)
+    copy_unchanged(source, target, PLACES)
     assert os.pread(target, LARGE.nbytes, PLACES[LARGE]) == bytes(LARGE.nbytes)
     sink.write(SMALL, values_of(SMALL))
     sink.write(NARROW, values_of(NARROW))
@@ -96,10 +106,19 @@ def test_a_large_weight_is_not_copied_first_and_what_nobody_writes_is_missed(fil
         sink.require_complete()
 
 
+def test_a_part_of_a_file_lands_further_on_without_its_large_weights(files: tuple[OpenFile, int]) -> None:
+    source, target = files
+    copy_around(source.fd, target, 1000, 299_000, [(PLACES[LARGE], LARGE.nbytes)], shift=-1000)
+    wanted = bytearray(CONTENT[1000:299_000])
+    wanted[PLACES[LARGE] - 1000 : PLACES[LARGE] - 1000 + LARGE.nbytes] = bytes(LARGE.nbytes)
+    assert os.pread(target, len(wanted), 0) == bytes(wanted)
+    assert os.pread(target, len(CONTENT), len(wanted)) == bytes(len(CONTENT) - len(wanted))
+
+
 def test_without_changes_the_file_is_copied_whole(files: tuple[OpenFile, int]) -> None:
     source, target = files
-    sink = PatchSink(source, target, {})
-    sink.copy_unchanged()
+    sink = sink_for(target, {})
+    copy_unchanged(source, target, {})
     sink.require_complete()
     assert os.pread(target, len(CONTENT) + 1, 0) == CONTENT
 
@@ -119,15 +138,15 @@ def test_without_changes_the_file_is_copied_whole(files: tuple[OpenFile, int]) -
 def test_values_of_another_type_or_number_are_an_error_of_ours_and_not_written(
     files: tuple[OpenFile, int], values: Any, span: slice
 ) -> None:
-    source, target = files
-    sink = PatchSink(source, target, PLACES)
+    _, target = files
+    sink = sink_for(target, PLACES)
     with pytest.raises(AssertionError, match="small"):
         sink.write(SMALL, values, span)
     assert os.pread(target, len(CONTENT), 0) == bytes(len(CONTENT))
 
 
 def test_a_weight_that_was_not_to_change_takes_no_values(files: tuple[OpenFile, int]) -> None:
-    source, target = files
-    sink = PatchSink(source, target, {SMALL: 17})
+    _, target = files
+    sink = sink_for(target, {SMALL: 17})
     with pytest.raises(KeyError):
         sink.write(NARROW, values_of(NARROW))

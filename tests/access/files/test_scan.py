@@ -12,6 +12,7 @@ import pytest
 from support import GOLDEN, REAL, plain_hdf5, write_variables
 
 from weightkit import open_weights
+from weightkit.access.files import scan
 from weightkit.access.files.index import Index
 from weightkit.access.files.limits import Limits
 from weightkit.access.files.openfile import OpenFile
@@ -339,6 +340,45 @@ def test_an_attribute_is_known_by_type_shape_and_value_also_where_it_is_no_text(
     assert [attribute.name for attribute in found] == [f"{number:02}" for number in range(len(values))]
     digests = {attribute.digest for attribute in found}
     assert len(digests) >= len(values) - 3  # text of fixed and of variable length may count as one type
+
+
+@pytest.mark.parametrize("block", [0, 512])
+def test_places_of_chunks_are_counted_from_the_start_of_the_file_whatever_the_library_says(
+    tmp_path: Path, block: int
+) -> None:
+    path = tmp_path / "chunked.h5"
+    values = np.arange(6, dtype="f4")
+    with h5py.File(path, "w", userblock_size=block) as file:
+        file.create_dataset("d", data=values, chunks=(3,))
+    with path.open("rb") as source, h5py.File(path) as file:
+        dataset, part = file["d"].id, Part(source.fileno(), 0, path.stat().st_size)
+        found = scan.stored_chunks(dataset)
+        assert [path.read_bytes()[info.byte_offset :][: info.size] for info in found] == [
+            values[:3].tobytes(),
+            values[3:].tobytes(),
+        ]
+        assert scan._shift(file.id, dataset, found, part) == 0
+        from_block = [info._replace(byte_offset=info.byte_offset - block) for info in found]
+        assert scan._shift(file.id, dataset, from_block, part) == block
+        elsewhere = [info._replace(byte_offset=info.byte_offset + 4) for info in found]
+        with pytest.raises(scan.Refusal, match="do not lie where the file says"):
+            scan._shift(file.id, dataset, elsewhere, part)
+
+
+@pytest.mark.parametrize(("options", "shape"), [({"shuffle": True}, (6,)), ({"shuffle": True, "compression": 1}, (5,))])
+def test_chunks_of_which_nothing_tells_whether_they_are_shuffled_are_refused(
+    tmp_path: Path, options: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    for libver, length in ((None, (5,)), ("latest", shape)):
+        path = tmp_path / f"{libver}.h5"
+        with h5py.File(path, "w", libver=libver) as file:
+            file.create_dataset("layers/a/vars/0", data=np.arange(length[0]), chunks=(2,), **options)
+        with open_weights(path) as store:
+            assert store.read(next(iter(store))).tolist() == list(range(length[0]))
+    with h5py.File(path, "w", libver="latest") as file:
+        file.create_dataset("layers/a/vars/0", data=np.arange(5), chunks=(2,), shuffle=True)
+    with open_weights(path) as store, pytest.raises(UnsupportedFileError, match="are shuffled and not compressed"):
+        store.read(next(iter(store)))
 
 
 @pytest.mark.parametrize("keep", [0, 8, 100, 800, -1])

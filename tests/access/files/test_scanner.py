@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ import pytest
 from support import GOLDEN, write_variables
 
 from weightkit import open_weights
+from weightkit.access.files import child
 from weightkit.access.files.index import Index
 from weightkit.access.files.limits import Limits
 from weightkit.access.files.openfile import OpenFile
@@ -125,6 +127,26 @@ def test_a_process_that_speaks_nonsense_is_not_believed(
         ask(scanner, GOLDEN[0])
 
 
+def test_an_answer_is_passed_on_while_it_grows_so_that_work_is_not_taken_for_a_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(child.time, "monotonic", lambda: now[0])
+    sent: list[int] = []
+
+    class Replies(io.BytesIO):
+        def flush(self) -> None:
+            sent.append(self.getvalue().count(b"\n"))
+
+    def records() -> Any:
+        for number in range(10):
+            now[0] += 0.4
+            yield {"number": number}
+
+    child._send(Replies(), records())
+    assert sent == [3, 6, 9, 10]
+
+
 def test_the_process_may_use_no_more_memory_than_it_is_given(tmp_path: Path) -> None:
     path = tmp_path / "large.h5"
     with h5py.File(path, "w", libver="latest") as file:
@@ -135,14 +157,16 @@ def test_the_process_may_use_no_more_memory_than_it_is_given(tmp_path: Path) -> 
         assert len(ask(scanner, path)) == 1
 
 
-def test_the_process_can_write_to_no_file_dump_no_core_and_not_run_for_ever() -> None:
+def test_the_process_may_write_to_no_file_dump_no_core_and_not_run_for_ever() -> None:
     with Scanner(Limits(processor=77)) as scanner:
         ask(scanner, GOLDEN[0])
         limits = {
             what: resource.prlimit(scanner._process.pid, what)
             for what in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_CPU)
         }
-    assert list(limits.values()) == [(0, 0), (0, 0), (77, 77)]
+    writing, core, processor = limits.values()
+    assert writing[0] == 0  # the bound in force; it is raised for the new file alone
+    assert (core, processor) == ((0, 0), (77, 77))
 
 
 def test_the_process_loads_no_plugin_and_obeys_no_setting_of_hdf5(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,13 +253,6 @@ def test_more_members_than_the_limit_are_refused(tmp_path: Path, weights: bytes)
         open_weights(path, limits=Limits(members=10))
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_compressed_weights_are_refused_in_words(tmp_path: Path, weights: bytes, compression: int) -> None:
-    path = pack(tmp_path / "model.keras", weights, compression=compression)
-    with pytest.raises(UnsupportedFileError, match=f"the member {WEIGHTS} is compressed"):
-        open_weights(path)
-
-
 def test_damage_that_the_checksum_tells_is_listed_and_never_blessed(tmp_path: Path, weights: bytes) -> None:
     path = pack(tmp_path / "model.keras", weights)
     raw = bytearray(path.read_bytes())

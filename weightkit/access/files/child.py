@@ -1,7 +1,8 @@
 """The reading process: opens HDF5 with h5py, read-only and under limits, and says what is in it.
 
 libhdf5 can crash, hang or exhaust memory on a damaged or hostile file. Whatever it does, it does here, in a
-process that holds no lock, can write to no file and whose words the parent checks with its own arithmetic.
+process that holds no lock, may write to no file but the new one while it builds it, and whose words the parent checks
+with its own arithmetic.
 
 It is told nothing but descriptors: each request is JSON with descriptors attached, each reply a stream of JSON lines,
 the last of which is ``{"end": count}`` or ``{"refuse": ...}``.
@@ -15,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LENGTH = 8  # bytes, before each request
+_OFTEN = 1.0  # seconds
 
 
 def main() -> None:
@@ -31,6 +34,8 @@ def main() -> None:
     limits = json.loads(sys.argv[1])
     from weightkit.access.files import serve  # noqa: PLC0415  # h5py is loaded here, behind the limits
 
+    if limits["main_thread"]:  # what the kernel watches is not the process that started us but the thread
+        _end_with_parent()
     _confine(limits)
     channel = socket.socket(fileno=0)
     with channel, channel.makefile("wb", buffering=1 << 16) as replies:
@@ -43,6 +48,17 @@ def main() -> None:
                 _allow_writing(0)
                 for descriptor in descriptors:
                     os.close(descriptor)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the parent is killed: else it held the parent's locks until it noticed.
+
+    Only Linux can; elsewhere the end of the request, or of the channel, ends us.
+    """
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  # NumPy has loaded it
+
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
 
 
 def _confine(limits: Json) -> None:
@@ -87,6 +103,11 @@ def _requests(channel: socket.socket) -> Iterator[tuple[Json, list[int]]]:
 
 
 def _send(replies: Any, records: Any) -> None:
+    """Write the records, at least one every few moments while there are any: silence counts as a hang."""
+    sent = time.monotonic()
     for record in records:
         replies.write(json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n")
+        if time.monotonic() - sent > _OFTEN:
+            replies.flush()
+            sent = time.monotonic()
     replies.flush()

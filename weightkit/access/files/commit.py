@@ -1,50 +1,84 @@
-"""Put a new file in the place of an old one: whole or not at all, the old one kept.
-
-The path holds the old or the new file at every instant. The new one is written beside it under a temporary name
-and locked, so that a later run can tell a leftover from a file in use.
-"""
+"""Where an edited file goes, how it is written beside that place, and how it gets there: whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
-import signal
-import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.copying import copy_range
+from weightkit.access.files.backup import backups_of, copy_status, require_nameable
+from weightkit.access.files.exchange import exchange, has_other_links
+from weightkit.access.files.hidden import Temporary
+from weightkit.access.files.leftovers import clear_leftovers
 from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.replace import publish, signals_held, sync_folder
 from weightkit.access.store import Destination, Outcome
-from weightkit.errors import DurabilityError, MachineError, RequestError
+from weightkit.errors import MachineError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from weightkit.access.files.openfile import OpenFile
 
-_SUFFIX = ".weightkit-tmp"
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
-_TO_HOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a new file will lie, symbolic links followed."""
+
+    path: Path
+    notes: tuple[str, ...]
+    """What its owner should know of that place, a sentence each."""
 
 
-def target_of(source: OpenFile, destination: Destination) -> Path:
-    """Where the new file will lie, symbolic links followed.
+def target_of(source: OpenFile, destination: Destination) -> Target:
+    """Where the new file will lie; what killed edits left there is cleared away.
 
     Raises:
         RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
     """
-    if destination.output is None:
-        if source.status.st_nlink > 1:
-            raise RequestError(
-                f"it has {source.status.st_nlink} hard links, and an edit in place would part them",
-                mend="write elsewhere with -o OUT",
-                file=source.name,
-            )
-        return source.path
-    return _output_target(source, destination)
+    if destination.output is not None:
+        path = _output_target(source, destination)
+        return Target(path, (*link_note(str(destination.output), path, "is written"), *recovered(path)))
+    notes = (
+        *link_note(source.name, source.path, "is edited, and its backups lie beside it"),
+        *recovered(source.path, source),
+    )
+    if destination.backup:
+        require_nameable(source.path)
+    return Target(source.path, (*notes, *parted_links(source, part=destination.break_links)))
+
+
+def parted_links(source: OpenFile, *, part: bool) -> tuple[str, ...]:
+    """What to say of a file that is about to part from its other hard links.
+
+    Raises:
+        RequestError: It has some, and they are not to be parted.
+    """
+    if not has_other_links(source):
+        return ()
+    count = os.fstat(source.fd).st_nlink
+    if not part:
+        raise RequestError(
+            f"it has {count} hard links, and replacing it would part them",
+            mend="give --break-links (break_links=True) to part them, or write elsewhere with -o OUT",
+            file=source.name,
+        )
+    return (f"it had {count} hard links: the others hold the file as it was",)
+
+
+def link_note(named: str, target: Path, what: str) -> tuple[str, ...]:
+    """What to say of a file whose name is a symbolic link: where the work is done."""
+    return (f"{named} is a symbolic link: {target} {what}",) if Path(named).is_symlink() else ()
+
+
+def recovered(target: Path, source: OpenFile | None = None) -> tuple[str, ...]:
+    """Clear away what killed edits left beside a file; what to say of it."""
+    with contextlib.suppress(OSError):  # a folder that may be written in and not be listed
+        return tuple(
+            f"a killed edit had left the file as it was before: it is kept as {backup}"
+            for backup in clear_leftovers(target, source)
+        )
+    return ()
 
 
 def _output_target(source: OpenFile, destination: Destination) -> Path:
@@ -73,103 +107,78 @@ def _output_target(source: OpenFile, destination: Destination) -> Path:
 class Replacement:
     """The new file while it is being written, and the act of putting it in place."""
 
-    def __init__(self, source: OpenFile, destination: Destination, target: Path, size: int) -> None:
+    def __init__(self, source: OpenFile, destination: Destination, target: Target, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
-        _require_space(target, size, source.name)
-        self.path = _temporary_name(target)
-        self.fd = _create(self.path, source.status.st_mode & 0o777 if destination.output else 0o600)
+        in_place = destination.output is None
+        copied = source.size if in_place and destination.backup and has_other_links(source) else 0
+        _require_space(target.path, size + copied, source.name)
+        self._temporary = Temporary.beside(target.path, 0o600 if in_place else source.status.st_mode & 0o777)
         try:
-            with machine_errors("making room for the new file", str(target)):
-                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with machine_errors("making room for the new file", str(target.path)):
                 _reserve(self.fd, size)
-        except BaseException:
+        except BaseException as error:
             self.discard()
+            error.add_note("nothing was changed")
             raise
+
+    @property
+    def fd(self) -> int:
+        """The new file's descriptor."""
+        return self._temporary.fd
 
     def commit(self) -> Outcome:
         """Make it last, put it in place, keep the old one as asked."""
-        with machine_errors("writing the new file to the disk", str(self._target)):
+        with machine_errors("writing the new file to the disk", str(self._target.path)):
             if self._destination.output is None:
-                _copy_status(self._source, self.fd)
+                copy_status(self._source, self.fd)
             os.fsync(self.fd)
-        with _signals_held():
-            self._source.require_unchanged()
-            if self._destination.output is not None:
-                self._put_beside()
-                return Outcome(self._target)
-            return Outcome(self._target, self._replace_source())
+        outcome = None
+        try:
+            with signals_held():
+                self._source.require_unchanged()
+                outcome = self._put_beside() if self._destination.output is not None else self._replace_source()
+        except BaseException as error:
+            if outcome is not None:
+                error.add_note(f"the edit was complete: {_described(outcome)}")
+            raise
+        return outcome
 
     def discard(self) -> None:
-        """Remove the temporary file, if it still is one; safe to call twice."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+        """Remove the new file, if it has no other name; safe to call twice."""
+        self._temporary.discard()
 
-    def _put_beside(self) -> None:
-        with machine_errors("putting the output in place", str(self._target)):
+    def _put_beside(self) -> Outcome:
+        target = self._target.path
+        with machine_errors("putting the output in place", str(target)):
             if self._destination.overwrite:
-                self.path.replace(self._target)
+                self._temporary.path.replace(target)
             else:
-                _publish(self.path, self._target)
-        _sync_folder(self._target)
-
-    def _replace_source(self) -> Path | None:
-        with machine_errors("putting the edited file in place", self._source.name):
-            if not self._destination.backup:
-                self.path.replace(self._target)
-                kept = None
-            else:
-                kept = self._replace_keeping_old()
-        _sync_folder(self._target)
-        return kept
-
-    def _replace_keeping_old(self) -> Path:
-        old = self.path.with_suffix(".weightkit-old")
-        try:
-            os.link(self._target, old)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            return self._replace_with_copied_backup()
-        try:
-            self.path.replace(self._target)
-        except BaseException:
-            old.unlink()
-            raise
-        try:
-            return self._name_backup(old)
-        except BaseException:
-            old.replace(self._target)
-            raise
-
-    def _name_backup(self, old: Path) -> Path:
-        for backup in _backup_names(self._target):
-            with contextlib.suppress(FileExistsError):
-                os.link(old, backup)
-                old.unlink()
-                return backup
-        raise AssertionError("unreachable: the names do not end")
-
-    def _replace_with_copied_backup(self) -> Path:
-        """Where the file system knows no hard links, the backup is a copy, complete before the replacement."""
-        for backup in _backup_names(self._target):
-            with contextlib.suppress(FileExistsError):
-                _copy_exclusively(self._source, backup)
                 try:
-                    self.path.replace(self._target)
-                except BaseException:
-                    backup.unlink()
-                    raise
-                return backup
-        raise AssertionError("unreachable: the names do not end")
+                    publish(self._temporary.path, target)
+                except FileExistsError:
+                    raise _exists_already(str(target)) from None
+        sync_folder(target)
+        return Outcome(target, notes=self._target.notes)
+
+    def _replace_source(self) -> Outcome:
+        target = self._target.path
+        with machine_errors("putting the edited file in place", self._source.name):
+            kept = exchange(self._temporary.path, self._source, backup=self._destination.backup)
+        sync_folder(target)
+        return Outcome(target, kept, *_held_by_backups(target), self._target.notes)
 
 
-def _temporary_name(target: Path) -> Path:
-    """A name of its own beside the target, and like it; names have at most 255 bytes."""
-    start = os.fsdecode(os.fsencode(target.name)[:200])
-    return target.with_name(f".{start}.{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}")
+def _described(outcome: Outcome) -> str:
+    kept = f", the file as it was is {outcome.backup}" if outcome.backup else ""
+    return f"{outcome.output} holds the result{kept}"
+
+
+def _held_by_backups(target: Path) -> tuple[int, int]:
+    """How many backups a file has, and their bytes."""
+    with contextlib.suppress(OSError):  # it is a courtesy, and the edit is done
+        sizes = [backup.size for backup in backups_of(target)]
+        return len(sizes), sum(sizes)
+    return 0, 0
 
 
 def _require_space(target: Path, size: int, name: str) -> None:
@@ -192,108 +201,5 @@ def _reserve(fd: int, size: int) -> None:
     os.ftruncate(fd, size)
 
 
-def _create(path: Path, mode: int) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-    except OSError as error:
-        raise MachineError(
-            f"nothing can be written in {path.parent}: {error.strerror}", mend="write elsewhere with -o OUT"
-        ) from error
-
-
-def _copy_status(source: OpenFile, fd: int) -> None:
-    """Give an edited file, or a copied backup, the owner, mode and extended attributes of the original."""
-    status = source.status
-    try:
-        os.fchown(fd, status.st_uid, status.st_gid)
-    except PermissionError:
-        with contextlib.suppress(PermissionError):
-            os.fchown(fd, -1, status.st_gid)
-    os.fchmod(fd, status.st_mode & 0o7777)
-    if hasattr(os, "listxattr"):
-        _copy_extended_attributes(source.fd, fd)
-
-
-def _copy_extended_attributes(source: int, fd: int) -> None:
-    with contextlib.suppress(OSError):  # a file system without them
-        for name in os.listxattr(source):
-            with contextlib.suppress(OSError):  # security.* may not be ours to set
-                os.setxattr(fd, name, os.getxattr(source, name))
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Give the file its name unless somebody took the name meanwhile."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise _exists_already(str(target)) from None
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if os.path.lexists(target):  # without links no call does both at once; this leaves a moment
-            raise _exists_already(str(target)) from None
-        temporary.replace(target)
-    else:
-        temporary.unlink()
-
-
 def _exists_already(output: str) -> RequestError:
     return RequestError("the output exists already", mend="choose another name, or give --force", file=output)
-
-
-def _backup_names(target: Path) -> Iterator[Path]:
-    yield target.with_name(f"{target.name}.bak")
-    number = 0
-    while True:
-        number += 1
-        yield target.with_name(f"{target.name}.bak.{number}")
-
-
-def _copy_exclusively(source: OpenFile, backup: Path) -> None:
-    with open(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as copy:  # noqa: PTH123
-        try:
-            copy_range(source.fd, copy.fileno(), 0, source.size)
-            _copy_status(source, copy.fileno())
-            os.utime(copy.fileno(), ns=(source.status.st_atime_ns, source.status.st_mtime_ns))
-            os.fsync(copy.fileno())
-        except BaseException:
-            backup.unlink()
-            raise
-
-
-def _sync_folder(target: Path) -> None:
-    try:
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise DurabilityError(
-            f"replaced, durability not confirmed: {error.strerror}",
-            mend="run `sync` and check the disk",
-            file=str(target),
-        ) from error
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let no signal fall between two steps of the replacement; it arrives after them.
-
-    Masking would not do: NumPy's threads take what this one does not, and Python then acts on it here.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python acts on signals in the main thread alone
-        return
-    waiting: list[int] = []
-    before = {}
-    try:
-        for number in _TO_HOLD:
-            if signal.getsignal(number) is not None:
-                before[number] = signal.signal(number, lambda arrived, _: waiting.append(arrived))
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for arrived in waiting:
-            signal.raise_signal(arrived)

@@ -44,6 +44,9 @@ class Container(Protocol):
     def finish(self, fd: int, length: int) -> None:
         """Write what comes after a body of ``length`` bytes."""
 
+    def close(self) -> None:
+        """Free what was taken to read the body."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -64,3 +67,6 @@ class Plain:
 
     def finish(self, fd: int, length: int) -> None:
         """And nothing comes after it."""
+
+    def close(self) -> None:
+        """Nothing was taken."""

@@ -11,9 +11,12 @@ import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, target_of
+from weightkit.access.files.patch import Patch
+from weightkit.access.files.planned import is_gone, planned
+from weightkit.access.files.rebuild import Rebuild
 from weightkit.access.files.values import Values
-from weightkit.access.files.writers import Job, Patch, Rebuild, Writer, is_gone
-from weightkit.access.store import ALL, IN_PLACE, Destination
+from weightkit.access.files.writers import Job, Writer
+from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError, WeightkitError
 
 if TYPE_CHECKING:
@@ -112,17 +115,29 @@ class FileStore:
     def close(self) -> None:
         """End the reading process and give the descriptor and its lock back."""
         self._values.close()
+        self._container.close()
         self._scanner.close()
         self._source.close()
 
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         first, last, _ = span.indices(ref.size)
-        source = self._values.of(ref) if ref.size else None  # before memory is taken: what lies nowhere has any size
+        try:
+            source = self._values.of(ref) if ref.size else None  # before memory is taken: it may lie nowhere
+        except WeightkitError as error:
+            raise error.about(self.label) from error.__cause__
         values = np.empty(max(0, last - first), dtype=ref.dtype)
         if values.size and source:
             source.read_into(values.view(np.uint8).data, first * ref.dtype.itemsize)
         return values.reshape(ref.shape) if span == ALL else values
+
+    def require_intact(self) -> None:
+        """Check what an archive says of its weights' bytes; HDF5 alone says nothing of them.
+
+        Raises:
+            DamagedFileError: They are not those that were stored.
+        """
+        self._container.require_intact()
 
     def renamed(self, names: Mapping[WeightRef, WeightRef]) -> FileStore:
         """The same open file, its weights known by other references; this store is then no longer to be used."""
@@ -132,7 +147,11 @@ class FileStore:
 
     @contextlib.contextmanager
     def editing(
-        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
+        self,
+        changing: Sequence[WeightRef],
+        destination: Destination = IN_PLACE,
+        changes: Changes = NO_CHANGES,
+        check: Check | None = None,
     ) -> Iterator[PlacedSink]:
         """Edit exactly the weights ``changing`` into a new file, verify it, and put it in place.
 
@@ -140,6 +159,7 @@ class FileStore:
             changing: The weights that get new values.
             destination: Where the new file goes.
             changes: What else is to change: types, objects, attributes.
+            check: What is to look at the complete new file before it is put in place.
 
         Raises:
             RequestError: The store was opened for reading, or the destination cannot be.
@@ -152,33 +172,59 @@ class FileStore:
                 file=self.label,
             )
         target = target_of(self._source, destination)
-        for ref in changing:
-            self._values.of(ref)
+        datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}  # an empty one lies nowhere
+        new = self._prepared(datasets, changes)
         replacement = Replacement(self._source, destination, target, self._bound(changes))
         try:
-            writer = self._writer(changing, changes, replacement.fd)
+            fd, size = replacement.fd, self._source.size
+            job = Job(self._container, self._index, self._scanner, fd, datasets, self.label, size)
+            writer = self._writer(job, changes, new)
             sink = writer.begin()
             yield sink
             sink.require_complete()
             writer.finish()
+            if check is not None:
+                check(replacement.fd)
             sink.outcome = replacement.commit()
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__
+        except BaseException as error:
+            if not hasattr(error, "__notes__"):
+                error.add_note("nothing was changed")
+            raise
         finally:
             replacement.discard()
 
-    def _writer(self, changing: Sequence[WeightRef], changes: Changes, fd: int) -> Writer:
-        datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}
-        job = Job(self._container, self._index, self._scanner, fd, datasets, self.label)
-        if not changes and all(dataset.offset is not None for dataset in datasets.values()):
+    def _prepared(self, datasets: Mapping[WeightRef, Dataset], changes: Changes) -> Index | None:
+        """Refuse what cannot be done, before anything is written.
+
+        Returns:
+            What a file built anew is to hold; None where patching a copy will do.
+        """
+        try:
+            patched = not changes and all(dataset.offset is not None for dataset in datasets.values())
+            new = None if patched else planned(self._index, self._types(changes), changes)
+            for ref in datasets:
+                self._values.of(ref)
+        except WeightkitError as error:
+            raise error.about(self.label) from error.__cause__
+        return new
+
+    def _writer(self, job: Job, changes: Changes, new: Index | None) -> Writer:
+        if new is None:
             return Patch(job)
-        return Rebuild(job, changes, self._values.tables(datasets), self._values.spool)
+        tables = self._values.tables(job.changing)
+        return Rebuild(job, changes, self._types(changes), new, tables, self._values.spool)
+
+    def _types(self, changes: Changes) -> dict[str, np.dtype]:
+        return {self._contents.weights[ref].path: dtype for ref, dtype in changes.types.items()}
 
     def _bound(self, changes: Changes) -> int:
         """Bytes that the new file may take, about."""
         grown = sum((dtype.itemsize - ref.dtype.itemsize) * ref.size for ref, dtype in changes.types.items())
         gone = sum(d.size for path, d in self._index.datasets.items() if is_gone(path, changes.dropped))
-        return self._source.size + max(0, grown) - gone
+        unpacked = 0 if self._container.holds_body else self._container.body.length
+        return self._source.size + unpacked + max(0, grown) - gone
 
 
 def elements(dataset: Dataset) -> int:

@@ -18,6 +18,10 @@ _INTEGERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 _LAYOUTS = ("contiguous", "chunked", "compact")
 _LARGEST_AXIS = 1 << 62
 _MOST_AXES = 32  # HDF5 allows no more
+_DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
+_MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare and not hold
+_LONG_TEXT = "<text of variable length>"
+_REFERRING = {"<list of variable length>", "<reference>", "<structure with references>"}
 _NUMBERS = {f"{order}{letter}" for order in "<>" for letter in ("f2", "f4", "f8", *_INTEGERS)} | {"|b1"}
 
 
@@ -27,6 +31,7 @@ class Attribute:
 
     name: str
     digest: str
+    """Empty where the value is a reference to another place in the file."""
     text: str | tuple[str, ...] | None
 
 
@@ -37,6 +42,8 @@ class Group:
     path: str
     address: int
     attributes: tuple[Attribute, ...]
+    form: str = ""
+    """What else it was made with: whether it keeps the order of things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,10 @@ class Dataset:
     """Bytes; None where no space was ever given to it."""
     size: int
     """Bytes that it takes up in the file."""
+    form: str = ""
+    """What else it was made with: how far it may grow, its chunks, the options of its filters."""
+    fill: str = ""
+    """The element that stands for values that were never written; empty where that is the library's own."""
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
@@ -63,6 +74,27 @@ class Dataset:
         if self.dtype == "|V2":
             return np.dtype(ml_dtypes.bfloat16) if _says_bfloat16(self.attributes) else None
         return np.dtype(self.dtype) if self.dtype in _NUMBERS else None
+
+    @property
+    def numpy_size(self) -> int:
+        """Bytes of its values as NumPy holds them; 0 for what is no plain number."""
+        dtype = self.numpy_dtype
+        return 0 if dtype is None or self.shape is None else math.prod(self.shape) * dtype.itemsize
+
+    @property
+    def refers(self) -> bool:
+        """Whether its values are references to other places in the file, so that copying them copies nothing."""
+        return self.dtype in _REFERRING
+
+    @property
+    def is_long_text(self) -> bool:
+        """Whether its values are text of variable length, which lies elsewhere in the file."""
+        return self.dtype == _LONG_TEXT
+
+    @property
+    def never_written(self) -> int:
+        """Bytes that it claims to hold beyond what its bytes in the file can stand for."""
+        return max(0, self.numpy_size - self.size * (_DEFLATE_RATIO if "deflate" in self.filters else 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +134,8 @@ class Index:
             raise ValueError(f"{path} twice")
         match record["type"]:
             case "group":
-                self.groups[path] = Group(path, _number(record["address"]), _attributes(record))
+                attributes, form = _attributes(record), _text(record["form"])
+                self.groups[path] = Group(path, number(record["address"]), attributes, form)
             case "alias":
                 self.aliases[path] = _text(record["of"])
             case "dataset":
@@ -114,10 +147,28 @@ class Index:
         spans = []
         for dataset in self.datasets.values():
             _check_shape(dataset)
-            if dataset.layout == "contiguous" and dataset.offset is not None:
-                _check_size(dataset, self.length)
+            if dataset.layout == "compact" or dataset.offset is not None:
+                _check_size(dataset)
+            if dataset.offset is not None:
+                _check_place(dataset, self.length)
                 spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
         _check_overlaps(spans, self._headers())
+        self._check_totals()
+
+    def _check_totals(self) -> None:
+        """Refuse the declared terabyte before anything is asked of memory or disk."""
+        held = sum(dataset.size for dataset in self.datasets.values())
+        if held > self.length:
+            raise DamagedFileError(
+                f"its datasets take {held} bytes, and the file has {self.length}", mend="use another copy of the file"
+            )
+        missing = sum(dataset.never_written for dataset in self.datasets.values())
+        if missing > _MOST_UNWRITTEN:
+            worst = max(self.datasets.values(), key=lambda dataset: dataset.never_written)
+            raise UnsafeFileError(
+                f"it declares {missing} bytes of values that it does not hold, most of them in {worst.path}",
+                mend="do not trust this file, or save the model again",
+            )
 
     def _headers(self) -> Iterator[tuple[int, int, str]]:
         """The first byte of each object's header: no dataset's values may lie over it."""
@@ -133,14 +184,16 @@ def _dataset(path: str, record: dict[str, Any]) -> Dataset:
         raise ValueError(layout)
     return Dataset(
         path,
-        _number(record["address"]),
+        number(record["address"]),
         _attributes(record),
-        None if shape is None else tuple(_number(axis) for axis in shape),
+        None if shape is None else tuple(number(axis) for axis in shape),
         _text(record["dtype"]),
         layout,
         tuple(_text(name) for name in record["filters"]),
-        None if offset is None else _number(offset),
-        _number(record["size"]),
+        None if offset is None else number(offset),
+        number(record["size"]),
+        _text(record["form"]),
+        _text(record["fill"]),
     )
 
 
@@ -161,7 +214,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _number(value: Any) -> int:
+def number(value: Any) -> int:
     """A whole number; True is none, and neither is 1.0."""
     if type(value) is not int:
         raise TypeError(value)
@@ -177,23 +230,28 @@ def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
 def _check_shape(dataset: Dataset) -> None:
     axes = dataset.shape or ()
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
-    if not possible or math.prod(axes) > _LARGEST_AXIS:
-        raise DamagedFileError(f"{dataset.path}: its shape {axes} cannot be", mend="use another copy of the file")
+    if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
+        raise DamagedFileError(
+            f"{dataset.path}: its shape {axes} or size cannot be", mend="use another copy of the file"
+        )
 
 
-def _check_size(dataset: Dataset, length: int) -> None:
+def _check_size(dataset: Dataset) -> None:
     dtype = dataset.numpy_dtype
-    wanted = math.prod(dataset.shape or (0,) if dataset.shape is None else dataset.shape)
+    wanted = 0 if dataset.shape is None else math.prod(dataset.shape)
     if dtype is not None and wanted * dtype.itemsize != dataset.size:
         raise DamagedFileError(
             f"{dataset.path}: {wanted} elements of {dtype} take {wanted * dtype.itemsize} bytes, "
             f"and the file gives it {dataset.size}",
             mend="use another copy of the file",
         )
-    assert dataset.offset is not None  # noqa: S101  # the caller asked
-    if dataset.offset < 0 or dataset.size < 0 or dataset.offset + dataset.size > length:
+
+
+def _check_place(dataset: Dataset, length: int) -> None:
+    start = dataset.offset or 0
+    if start < 0 or start + dataset.size > length:
         raise DamagedFileError(
-            f"{dataset.path}: its values would lie at bytes {dataset.offset} to {dataset.offset + dataset.size}, "
+            f"{dataset.path}: its values would lie at bytes {start} to {start + dataset.size}, "
             f"and the file ends at {length}",
             mend="it is truncated: use another copy of the file",
         )

@@ -25,5 +25,5 @@ class Layout(Protocol):
     def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
         """Say in the file that a dataset has a new type, where its format says so."""
 
-    def advice(self, verb: str) -> tuple[str, ...]:
-        """What Keras will say of the file after ``drop`` or ``cast``, a sentence each."""
+    def advice(self, changes: Changes) -> tuple[str, ...]:
+        """What Keras will say of the file after these changes, a sentence each."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.hidden import NO_LOCKS
 from weightkit.errors import BusyError, DamagedFileError, MachineError, RequestError, UnsupportedFileError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class OpenFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
+        self.alone = False
+        """Whether nobody else can hold a lock on it."""
         self.path = _resolved(self.name)
         self.fd = _open(self.path, self.name)
         self.status = os.fstat(self.fd)
@@ -57,6 +60,16 @@ class OpenFile:
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def of(cls, descriptor: int, name: str) -> Self:
+        """A file that is open already, by a descriptor of its own; no path is looked at."""
+        opened = cls.__new__(cls)
+        opened.name, opened.alone, opened.path = name, False, Path(name)
+        opened.fd = os.dup(descriptor)
+        opened.status = os.fstat(opened.fd)
+        opened.identity = Identity.of(opened.status)
+        return opened
 
     @property
     def size(self) -> int:
@@ -93,8 +106,10 @@ class OpenFile:
                 file=self.name,
             ) from None
         except OSError as error:
-            if error.errno not in {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EBADF}:
+            if error.errno not in NO_LOCKS:
                 raise
+        else:
+            self.alone = exclusive
         self.require_unchanged()
 
     def require_unchanged(self) -> None:

@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.sink import Place, PlacedSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from weightkit.access.files.writers import Job
+
 _WORTH_SKIPPING = 64 << 10  # bytes; below this, copying a span that is overwritten later costs less than a call
+
+
+@dataclass(slots=True)
+class Patch:
+    """Same layout, same types, values in one piece: a copy in which some spans are other."""
+
+    job: Job
+    _start: int = 0
+
+    def begin(self) -> PlacedSink:
+        """Copy everything but the large weights that will be written."""
+        job = self.job
+        body = job.body
+        self._start = body.start if job.container.holds_body else job.container.begin(job.fd, {})
+        shift = self._start - body.start
+        offsets = {
+            ref: body.start + dataset.offset for ref, dataset in job.changing.items() if dataset.offset is not None
+        }
+        whole = (0, job.size) if job.container.holds_body else (body.start, body.start + body.length)
+        spans = [(offset, ref.nbytes) for ref, offset in offsets.items()]
+        with machine_errors("copying the file", job.label):
+            copy_around(body.fd, job.fd, *whole, spans, shift=shift)
+        places = {ref: Place(job.fd, offset + shift, ref.dtype) for ref, offset in offsets.items()}
+        return PlacedSink(places, job.label)
+
+    def finish(self) -> None:
+        """Mend the container, and require the new structure to equal the old one."""
+        job = self.job
+        job.container.require_intact()
+        if job.container.holds_body:
+            job.container.seal(job.fd)
+        else:
+            job.container.finish(job.fd, job.body.length)
+        if job.scan(self._start, job.body.length) != job.index:
+            raise AssertionError("the new file's structure differs from the old one's")
 
 
 def copy_around(

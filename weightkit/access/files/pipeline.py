@@ -14,6 +14,8 @@ import numpy as np
 from weightkit.errors import DamagedFileError
 
 _CHECKSUM = struct.Struct("<I")
+_WORDS = 1 << 16  # 16-bit words that are summed at a time: their weighted sum fits 64 bits
+_MEND = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int)
     Raises:
         DamagedFileError: It does not inflate, its checksum is wrong, or it has another length.
     """
+    most = length + _CHECKSUM.size * sum(step.name == "fletcher32" for step in filters)
     for number in reversed(range(len(filters))):
         if not mask >> number & 1:
-            content = _undo(filters[number], content, length)
+            content = _undo(filters[number], content, most)
     if len(content) != length:
-        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}")
+        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}", mend=_MEND)
     return content
 
 
@@ -68,9 +71,6 @@ def fletcher32(content: bytes) -> int:
     return second << 16 | first
 
 
-_WORDS = 1 << 16
-
-
 def _folded(total: int) -> int:
     """The sum modulo 65,535, in the library's representation: 65,535 itself, where a sum is not zero."""
     while total > 0xFFFF:  # noqa: PLR2004  # 16 bits
@@ -78,10 +78,10 @@ def _folded(total: int) -> int:
     return total
 
 
-def _undo(step: Filter, content: bytes, length: int) -> bytes:
+def _undo(step: Filter, content: bytes, most: int) -> bytes:
     match step.name:
         case "deflate":
-            return _inflated(content, length)
+            return _inflated(content, most)
         case "fletcher32":
             return _checked(content)
         case _:
@@ -98,22 +98,24 @@ def _apply(step: Filter, values: bytes) -> bytes:
             return _shuffled(values, step.option)
 
 
-def _inflated(content: bytes, length: int) -> bytes:
-    """Inflate to a little over ``length`` bytes at the most: a checksum may follow, a bomb may not."""
+def _inflated(content: bytes, most: int) -> bytes:
+    """Inflate, to ``most`` bytes and one at the most: a bomb takes no memory."""
     try:
         inflater = zlib.decompressobj()
-        values = inflater.decompress(content, length + _CHECKSUM.size + 1)
+        values = inflater.decompress(content, most + 1)
     except zlib.error as error:
-        raise DamagedFileError(f"a chunk does not inflate: {error}") from error
-    if not inflater.eof and len(values) <= length:
-        raise DamagedFileError("a chunk's compressed data ends early")
+        raise DamagedFileError(f"a chunk does not inflate: {error}", mend=_MEND) from error
+    if len(values) > most:
+        raise DamagedFileError(f"a chunk inflates to more than {most} bytes", mend=_MEND)
+    if not inflater.eof:
+        raise DamagedFileError("a chunk's compressed data ends early", mend=_MEND)
     return values
 
 
 def _checked(content: bytes) -> bytes:
     values, stored = content[: -_CHECKSUM.size], content[-_CHECKSUM.size :]
     if len(stored) != _CHECKSUM.size or _CHECKSUM.pack(fletcher32(values)) != stored:
-        raise DamagedFileError("a chunk's checksum is wrong")
+        raise DamagedFileError("a chunk's checksum is wrong", mend=_MEND)
     return values
 
 

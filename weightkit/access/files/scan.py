@@ -32,7 +32,9 @@ _FLOATS = {
     4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 }
+_EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
 _INTEGER_SIZES = {1, 2, 4, 8}
+LONG_TEXT = "<text of variable length>"
 _BOOLEAN = {b"FALSE": 0, b"TRUE": 1}
 
 
@@ -113,6 +115,7 @@ def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
             "type": "group",
             "address": address,
             "attributes": _attributes(group, path, limits),
+            "form": _group_form(group),
         }
         if len(above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
@@ -150,7 +153,9 @@ def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, str]]:
 
 def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> Json:
     creation = dataset.get_create_plist()
-    layout = _layout(creation, path)
+    layout, fill = _layout(creation, path), fill_value(dataset, creation)
+    size = dataset.get_storage_size()
+    lies = layout == "contiguous" and size > 0  # behind a user block, what lies nowhere has an offset too (HDF5 1.14.6)
     return {
         "path": path,
         "type": "dataset",
@@ -159,10 +164,36 @@ def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> J
         "dtype": type_name(dataset.get_type()),
         "layout": layout,
         "filters": _filters(creation, path) if layout == "chunked" else [],
-        "offset": dataset.get_offset() if layout == "contiguous" else None,
-        "size": dataset.get_storage_size(),
+        "offset": dataset.get_offset() if lies else None,
+        "size": size,
         "attributes": _attributes(dataset, path, limits),
+        "form": _dataset_form(dataset, creation, layout),
+        "fill": "" if fill is None else fill.tobytes().hex(),
     }
+
+
+def _group_form(group: h5g.GroupID) -> str:
+    creation = group.get_create_plist()
+    return f"order {creation.get_link_creation_order()} {creation.get_attr_creation_order()}"
+
+
+def _dataset_form(dataset: h5d.DatasetID, creation: h5p.PropDCID, layout: str) -> str:
+    form = f"order {creation.get_attr_creation_order()}"
+    if layout == "chunked":
+        steps = [creation.get_filter(number) for number in range(creation.get_nfilters())]
+        options = [options for code, _, options, _ in steps if code != h5z.FILTER_SHUFFLE]  # that is the type's size
+        grows = dataset.get_space().get_simple_extent_dims(maxdims=True)
+        form += f" grows {grows} chunks {creation.get_chunk()} filters {options}"
+    return form
+
+
+def fill_value(dataset: h5d.DatasetID, creation: h5p.PropDCID) -> np.ndarray | None:
+    """The number that stands for values never written; None where the file says none."""
+    if creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED or type_name(dataset.get_type()).endswith(">"):
+        return None
+    fill = np.zeros((), dtype=dataset.dtype)
+    creation.get_fill_value(fill)
+    return fill
 
 
 def _layout(creation: h5p.PropDCID, path: str) -> str:
@@ -198,27 +229,77 @@ def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Jso
 
 def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
     """Where the chunks of one dataset lie, its pipeline, and the bytes of the element that stands for missing ones."""
-    file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
+    part = Part(descriptor, start, length)
+    file = open_for_reading(part)  # closing it closes what is open in it
     dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
-    creation, kind = dataset.get_create_plist(), dataset.get_type()
+    creation = dataset.get_create_plist()
     steps = [creation.get_filter(number) for number in range(creation.get_nfilters())]
-    fill = np.zeros((), dtype=f"V{kind.get_size()}")
-    if creation.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
-        fill = np.zeros((), dtype=dataset.dtype)
-        creation.get_fill_value(fill)
+    fill = fill_value(dataset, creation)
+    _require_telling(file, dataset, creation, path)
     yield {
         "chunk": list(creation.get_chunk()),
         "filters": [[_SAFE_FILTERS[code], int(options[0]) if options else 0] for code, _, options, _ in steps],
-        "fill": fill.tobytes().hex(),
+        "fill": (bytes(dataset.get_type().get_size()) if fill is None else fill.tobytes()).hex(),
     }
-    for number in range(dataset.get_num_chunks()):
-        info = dataset.get_chunk_info(number)
-        yield {"at": list(info.chunk_offset), "mask": info.filter_mask, "offset": info.byte_offset, "size": info.size}
+    found = stored_chunks(dataset)
+    shift = _shift(file, dataset, found, part) if found else 0
+    for info in found:
+        place = None if info.byte_offset is None else shift + info.byte_offset
+        yield {"at": list(info.chunk_offset), "mask": info.filter_mask, "offset": place, "size": info.size}
+
+
+def _require_telling(file: h5f.FileID, dataset: h5d.DatasetID, creation: h5p.PropDCID, path: str) -> None:
+    """Refuse chunks of which nothing tells whether they are shuffled.
+
+    In the format of HDF5 1.10, chunks that reach over the edge may be stored without filters. Deflate and checksums
+    then fail; shuffle alone would silently mix the bytes up.
+    """
+    alone = creation.get_nfilters() == 1 and creation.get_filter(0)[0] == h5z.FILTER_SHUFFLE
+    over = any(axis % step for axis, step in zip(dataset.shape, creation.get_chunk(), strict=True))
+    if alone and over and file.get_create_plist().get_version()[0] >= _EDGES:
+        raise Refusal("unsupported", path, "its chunks are shuffled and not compressed, in a format that may not do so")
+
+
+def stored_chunks(dataset: h5d.DatasetID) -> list[Any]:
+    """What the library knows of every chunk; asking by number, as h5py for HDF5 1.10 must, takes squared time."""
+    found: list[Any] = []
+    if hasattr(dataset, "chunk_iter"):
+        dataset.chunk_iter(found.append)
+        return found
+    return [dataset.get_chunk_info(number) for number in range(dataset.get_num_chunks())]
+
+
+def _shift(file: h5f.FileID, dataset: h5d.DatasetID, found: list[Any], part: Part) -> int:
+    """What to add to the places of chunks: up to HDF5 1.14.1 they are counted from the end of the user block."""
+    first = found[0]
+    _, content = dataset.read_direct_chunk(first.chunk_offset)
+    for shift in (0, int(file.get_create_plist().get_userblock())):
+        part.seek(shift + first.byte_offset)
+        if part.read(first.size) == content:
+            return shift
+    raise Refusal("damaged", "/", "its chunks do not lie where the file says")
 
 
 def _shape(space: h5s.SpaceID) -> list[int] | None:
     """Lengths of the axes in elements; None for a dataspace that holds nothing at all."""
     return None if space.get_simple_extent_type() == h5s.NULL else list(space.shape)
+
+
+def refers(kind: h5t.TypeID) -> bool:
+    """Whether values of this type are references to other places in the file; long text alone is none."""
+    match kind.get_class():
+        case h5t.VLEN | h5t.REFERENCE:
+            return True
+        case h5t.ARRAY:
+            return _points(kind.get_super())
+        case h5t.COMPOUND:
+            return any(_points(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+        case _:
+            return False
+
+
+def _points(kind: h5t.TypeID) -> bool:
+    return refers(kind) or (kind.get_class() == h5t.STRING and kind.is_variable_str())
 
 
 def type_name(kind: h5t.TypeID) -> str:
@@ -233,10 +314,20 @@ def type_name(kind: h5t.TypeID) -> str:
         return "|b1"
     if family == h5t.OPAQUE:
         return f"|V{size}"
+    return _other_name(kind)
+
+
+def _other_name(kind: h5t.TypeID) -> str:
+    """What to call a type that is no plain number; text and structures whose values lie elsewhere have other names."""
+    family = kind.get_class()
+    if family == h5t.STRING and kind.is_variable_str():
+        return LONG_TEXT
+    if family in {h5t.COMPOUND, h5t.ARRAY} and refers(kind):
+        return "<structure with references>"
     names = {
         h5t.STRING: "text",
         h5t.COMPOUND: "compound",
-        h5t.VLEN: "variable length",
+        h5t.VLEN: "list of variable length",
         h5t.REFERENCE: "reference",
         h5t.ENUM: "enumeration",
         h5t.ARRAY: "array",
@@ -260,7 +351,10 @@ def _members(kind: h5t.TypeEnumID) -> dict[bytes, int]:
 
 
 def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
-    """``[name, digest, value]`` of each, by name; the value is there for text and lists of text, else None."""
+    """``[name, digest, value]`` of each, by name; the value is there for text and lists of text, else None.
+
+    The digest is empty where the value refers to other places in the file.
+    """
     found = []
     for number in range(h5a.get_num_attrs(owner)):
         attribute = h5a.open(owner, index=number, index_type=h5.INDEX_NAME, order=h5.ITER_INC)
@@ -287,8 +381,8 @@ def _attribute(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int] | None)
         texts = [text_of(item) for item in attribute_values(attribute, kind, shape).reshape(-1)]
         joined = "\0".join(texts).encode("utf-8", "surrogateescape")
         return _digest(kind, shape, joined), texts if shape else texts[0]
-    if family in {h5t.VLEN, h5t.REFERENCE, h5t.COMPOUND, h5t.ARRAY}:
-        return _digest(kind, shape, b""), None
+    if refers(kind):
+        return "", None
     return _digest(kind, shape, attribute_values(attribute, kind, shape).tobytes()), None
 
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class Scanner:
                     "-B",
                     "-c",
                     _START,
-                    json.dumps(dataclasses.asdict(limits)),
+                    json.dumps(dataclasses.asdict(limits) | {"main_thread": _in_main_thread()}),
                     json.dumps([entry for entry in sys.path if entry]),
                 ],
                 stdin=theirs.fileno(),
@@ -80,7 +81,7 @@ class Scanner:
         ours.settimeout(limits.silence)
         self._channel = ours
         self._replies = ours.makefile("rb", buffering=1 << 16)
-        self._ready = False
+        self._ready = self._answering = False
         self._finalizer = weakref.finalize(self, _end, self._process, ours, self._replies)
 
     def __enter__(self) -> Self:
@@ -110,13 +111,16 @@ class Scanner:
             MachineError: The process could not be started, or could not write.
         """
         self._require_ready()
+        if self._answering:  # an answer that nobody heard to its end would be taken for this one's
+            self._process.kill()
+        self._answering = True
         text = json.dumps(request).encode()
         try:
             socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
             self._channel.sendall(text)
             yield from self._reply()
-        except (TimeoutError, OSError, ValueError) as error:
-            raise self._obituary(error) from error
+        except (OSError, *_NONSENSE) as error:
+            raise self._obituary(error, writes="writes" in request) from error
 
     def _require_ready(self) -> None:
         if self._ready:
@@ -144,24 +148,33 @@ class Scanner:
             if "end" in record:
                 if record["end"] != count:
                     raise ValueError(record)
+                self._answering = False
                 return
             if "refuse" in record:
-                raise _refusal(record)
+                refusal = _refusal(record)
+                self._answering = False
+                raise refusal
             count += 1
             yield record
         raise ValueError("the stream ended early")
 
-    def _obituary(self, error: Exception) -> WeightkitError:
+    def _obituary(self, error: Exception, *, writes: bool) -> WeightkitError:
         """What to say of a process that died, hung or spoke nonsense over this file."""
         if isinstance(error, TimeoutError):
             self._process.kill()
-            return DamagedFileError(
-                f"the HDF5 library hung for {self.limits.silence:g} seconds over this file",
-                mend=_MENDS["damaged"],
+            fate, end = f"hung for {self.limits.silence:g} seconds", ""
+        else:
+            fate, end = "crashed", f" ({_end_of(self._process)})"
+        if writes:
+            return MachineError(
+                f"the HDF5 library {fate} while it wrote the new file{end}; nothing was changed",
+                mend=_MENDS["machine"],
             )
-        return DamagedFileError(
-            f"the HDF5 library crashed over this file ({_end_of(self._process)})", mend=_MENDS["damaged"]
-        )
+        return DamagedFileError(f"the HDF5 library {fate} over this file{end}", mend=_MENDS["damaged"])
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _refusal(record: dict[str, Any]) -> WeightkitError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.chunks import ChunkTable
 from weightkit.access.files.openfile import read_exactly
-from weightkit.access.files.spool import ChunkTable, Spool, spool_chunks
-from weightkit.errors import DamagedFileError, UnsupportedFileError
+from weightkit.access.files.recoding import spool_chunks
+from weightkit.access.files.spool import Spool
+from weightkit.errors import DamagedFileError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +45,7 @@ class Values:
         self._spool: Spool | None = None
         self._spooled: dict[str, Piece] = {}
         self._tables: dict[str, ChunkTable] = {}
+        self._lock = threading.Lock()  # one question to the reading process at a time
 
     @property
     def spool(self) -> Spool:
@@ -71,10 +75,11 @@ class Values:
             )
         if dataset.numpy_dtype is None:
             raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")
-        if dataset.path not in self._spooled:
-            offset = self._laid_out(ref, dataset)
-            self._spooled[dataset.path] = Piece(self.spool.fd, offset, body.name)
-        return self._spooled[dataset.path]
+        with self._lock:
+            if dataset.path not in self._spooled:
+                offset = self._laid_out(ref, dataset)
+                self._spooled[dataset.path] = Piece(self.spool.fd, offset, body.name)
+            return self._spooled[dataset.path]
 
     def tables(self, datasets: Mapping[WeightRef, Dataset]) -> dict[WeightRef, ChunkTable]:
         """The chunk tables of those weights that lie in chunks."""
@@ -83,12 +88,20 @@ class Values:
     def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
         body = self._body
         if dataset.layout == "chunked":
-            return spool_chunks(body, self._table(dataset), ref.dtype, self.spool)
-        request = {"do": "compact", "start": body.start, "length": body.length, "path": dataset.path}
-        values = bytes.fromhex(next(iter(list(self._scanner.ask(request, body.fd))))["values"])
+            return spool_chunks(body, self._table(dataset), self.spool)
+        values = self._from_header(dataset)
         if len(values) != ref.nbytes:
             raise DamagedFileError(f"{ref.path}: its header holds {len(values)} bytes instead of {ref.nbytes}")
         return self.spool.append(values)
+
+    def _from_header(self, dataset: Dataset) -> bytes:
+        body = self._body
+        request = {"do": "compact", "start": body.start, "length": body.length, "path": dataset.path}
+        try:
+            (record,) = self._scanner.ask(request, body.fd)
+            return bytes.fromhex(record["values"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
 
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.files.container import Body
 from weightkit.access.formats.legacy import parse_config
-from weightkit.access.formats.member import Around, Inflated, Member, data_start, inflated
+from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     try:
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
             _require_safe(archive, limits)
+            _require_apart(archive)
             member = _member(source, archive, limits)
             config = parse_config(_small(archive, _CONFIG, limits))
             metadata = parse_config(_small(archive, _METADATA, limits)) or {}
@@ -99,17 +100,15 @@ def _fault(member: zipfile.ZipInfo) -> str:
 
 def _member(source: OpenFile, archive: zipfile.ZipFile, limits: Limits) -> Member | Inflated:
     info = _weights(archive)
-    start, local_crc = data_start(source, info)
-    if start + info.compress_size > archive.start_dir:
-        raise DamagedFileError(f"the member {_WEIGHTS} runs over the archive's directory", mend=_MEND)
-    _require_apart(archive, info, start + info.compress_size)
-    around = Around(source, tuple(archive.infolist()), _WEIGHTS, archive.comment)
+    header = local_header(source, info, archive.start_dir)
+    around = Around(source, tuple(archive.infolist()), _WEIGHTS, archive.comment, archive.start_dir)
     if info.compress_type != zipfile.ZIP_STORED:
         return inflated(archive, info, around, limits)
     if info.file_size != info.compress_size:
         raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", mend=_MEND)
-    places = [*local_crc, _central_crc(source, archive, info), *_descriptor_crc(source, info, start)]
-    return Member(Body(source.fd, start, info.file_size, source.name), around, info.CRC, tuple(places))
+    behind = _descriptor_crc(source, info, header.data_start)
+    places = [*header.crc_places, _central_crc(source, archive, info), *behind]
+    return Member(Body(source.fd, header.data_start, info.file_size, source.name), around, info.CRC, tuple(places))
 
 
 def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -123,12 +122,13 @@ def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     )
 
 
-def _require_apart(archive: zipfile.ZipFile, wanted: zipfile.ZipInfo, stop: int) -> None:
-    """Check that no other member shares the wanted one's bytes: editing one would damage the other."""
-    for info in archive.infolist():
-        least = info.header_offset + _LOCAL.size + info.compress_size
-        if info is not wanted and info.header_offset < stop and least > wanted.header_offset:
-            raise DamagedFileError(f"the members {wanted.filename} and {info.filename} lie over each other", mend=_MEND)
+def _require_apart(archive: zipfile.ZipFile) -> None:
+    """Check that no two members share bytes: editing one would damage the other, and copying both blow them up."""
+    reach, holder = 0, ""
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset < reach:
+            raise DamagedFileError(f"the members {holder} and {info.filename} lie over each other", mend=_MEND)
+        reach, holder = info.header_offset + _LOCAL.size + info.compress_size, info.filename
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:

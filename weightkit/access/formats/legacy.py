@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.filestore import Contents
@@ -12,7 +15,7 @@ from weightkit.access.formats.refs import refs_of, stored, with_other_names
 from weightkit.access.names.legacy import LegacyGroup, name_legacy, name_legacy_optimizer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import numpy as np
 
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"
 _NAMES, _TRAINING = "weight_names", "training_config"
+_OPAQUE = "Keras cannot load bfloat16 from legacy HDF5, which says nothing of the type"
+_INCOMPLETE = (
+    "Keras' load_model will fail; model.load_weights(file, by_name=True, skip_mismatch=True) loads all top-level "
+    "layers but those that lack a weight, a nested model being one layer"
+)
 
 
 def recognises(index: Index) -> bool:
@@ -61,6 +69,8 @@ class ListLayout:
 
     def stripped(self) -> Changes:
         """The optimizer's group goes, and the attribute that says how the model was trained."""
+        if not self.prefix:  # weights alone: what is called so is a layer
+            return NO_CHANGES
         gone = {name: None for name in self.index.attributes("") if _is_part(name, _TRAINING)}
         return Changes(
             dropped=frozenset({_OPTIMIZER} & self.index.groups.keys()), attributes={"": gone} if gone else {}
@@ -80,12 +90,12 @@ class ListLayout:
         """A legacy file says nothing of types beside the datasets themselves."""
         return NO_CHANGES
 
-    def advice(self, verb: str) -> tuple[str, ...]:
-        """What Keras will say."""
-        if verb == "drop":
-            return ("Keras will load this file only by name: load_weights(by_name=True, skip_mismatch=True)",)
-        if verb == "cast to bfloat16":
-            return ("Keras cannot load bfloat16 from legacy HDF5: it stores two opaque bytes without a type",)
+    def advice(self, changes: Changes) -> tuple[str, ...]:
+        """What Keras 3.15 says: it counts the names in the lists, those of a nested model as one."""
+        if any(dtype == ml_dtypes.bfloat16 for dtype in changes.types.values()):
+            return (_OPAQUE,)
+        if any(_lists_weights(names) for group, names in changes.attributes.items() if group != _OPTIMIZER):
+            return (_INCOMPLETE,)
         return ()
 
     def _shortened(self, group: str, dropped: frozenset[str]) -> dict[str, list[str] | str | None]:
@@ -106,6 +116,10 @@ def _is_part(name: str, attribute: str) -> bool:
     return name == attribute or (name.startswith(attribute) and name[len(attribute) :].isdecimal())
 
 
+def _lists_weights(names: Iterable[str]) -> bool:
+    return any(_is_part(name, _NAMES) for name in names)
+
+
 def _lists_layers(index: Index) -> bool:
     """Whether it holds weights alone; one of the layers may well be called ``model_weights``."""
     root = index.attributes("")
@@ -117,10 +131,8 @@ def split_list(index: Index, path: str, name: str) -> tuple[str, ...]:
     found = index.attributes(path)
     if name in found:
         return _as_list(found[name])
-    parts: list[str] = []
-    while (part := found.get(f"{name}{len(parts)}")) is not None:
-        parts.append(part)  # type: ignore[arg-type]
-    return tuple(text for part in parts for text in _as_list(part))
+    parts = itertools.takewhile(found.__contains__, (f"{name}{number}" for number in itertools.count()))
+    return tuple(text for part in parts for text in _as_list(found[part]))
 
 
 def _as_list(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from weightkit.access.files.container import Body, Members
 from weightkit.access.files.copying import write_all
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.spool import Spool
-from weightkit.access.formats.packing import Packing, Stored
+from weightkit.access.formats.packing import Packing, Stored, stored_name
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -38,10 +38,15 @@ class Around:
     members: tuple[zipfile.ZipInfo, ...]
     weights: str
     comment: bytes
+    end: int
+    """Where the archive's directory begins."""
 
     def packing(self, replaced: Members) -> Packing:
         """The archive to be written anew, some members replaced."""
-        stored = [Stored(info, data_start(self.source, info)[0], replaced.get(info.filename)) for info in self.members]
+        stored = []
+        for info in self.members:
+            header = local_header(self.source, info, self.end)
+            stored.append(Stored(info, header.data_start, header.extra, replaced.get(info.filename)))
         return Packing(self.source, stored, self.weights, self.comment)
 
 
@@ -61,10 +66,12 @@ class _Repacked:
 
     def finish(self, fd: int, length: int) -> None:
         """Write what comes after weights of ``length`` bytes."""
-        if self._packing is None:
-            raise AssertionError("finish() before begin()")
+        assert self._packing is not None  # noqa: S101  # begun before
         with machine_errors("writing the archive", self.body.name):
             self._packing.finish(fd, length)
+
+    def close(self) -> None:
+        """Nothing was taken to read weights that lie in the archive as they are."""
 
 
 @dataclass(slots=True)
@@ -110,6 +117,10 @@ class Inflated(_Repacked):
         """A copy of this archive never holds edited weights."""
         raise AssertionError(fd)
 
+    def close(self) -> None:
+        """Free the space of the inflated weights."""
+        self.spool.close()
+
 
 def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, limits: Limits) -> Inflated:
     """Inflate a member under the limits.
@@ -134,26 +145,40 @@ def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, li
 
 
 def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, fd: int, start: int) -> None:
-    place, stop = start, start + info.file_size
-    with archive.open(info) as member:
+    place = start
+    with archive.open(info) as member:  # which gives no more than is claimed, and checks the checksum at the end
         while part := member.read(_STEP):
-            if place + len(part) > stop:
-                raise DamagedFileError(f"the member {info.filename} inflates to more than it claims", mend=_MEND)
-            write_all(fd, memoryview(part), place)
+            with machine_errors("inflating the weights", ""):
+                write_all(fd, memoryview(part), place)
             place += len(part)
-    if place != stop:
+    if place != start + info.file_size:
         raise DamagedFileError(f"the member {info.filename} inflates to less than it claims", mend=_MEND)
 
 
-def data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]:
-    """Where the member's bytes begin, and the place of the checksum before them, if there is one."""
-    signature, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(
-        source.read(max(0, info.header_offset), _LOCAL.size)
-    )
-    if signature != b"PK\x03\x04":
+@dataclass(frozen=True, slots=True)
+class LocalHeader:
+    """What stands right before a member's bytes."""
+
+    data_start: int
+    """Where the bytes begin."""
+    crc_places: tuple[int, ...]
+    """The place of the checksum, if it is there and not behind the bytes."""
+    extra: bytes
+    """Extra fields, which need not be those of the directory."""
+
+
+def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHeader:
+    """The header of a member, whose bytes must lie before ``end``.
+
+    Raises:
+        DamagedFileError: There is none, or it says other things than the directory does.
+    """
+    header = source.read(max(0, info.header_offset), _LOCAL.size)
+    if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
         raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
+    _, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(header)
     streamed = bool(flags & _HAS_DESCRIPTOR)
-    same_name = source.read(info.header_offset + _LOCAL.size, name) == info.orig_filename.encode()
+    same_name = source.read(info.header_offset + _LOCAL.size, name) == stored_name(info)
     said = zip(sizes, (info.compress_size, info.file_size), strict=True)
     same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in said)
     same_flags = streamed == bool(info.flag_bits & _HAS_DESCRIPTOR) and method == info.compress_type
@@ -161,5 +186,8 @@ def data_start(source: OpenFile, info: zipfile.ZipInfo) -> tuple[int, list[int]]
         raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
     if crc != info.CRC and not (streamed and crc == 0):
         raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
-    place = info.header_offset + _LOCAL_CRC
-    return info.header_offset + _LOCAL.size + name + extra, [place] if crc == info.CRC else []
+    behind_name = info.header_offset + _LOCAL.size + name
+    if behind_name + extra + info.compress_size > end:
+        raise DamagedFileError(f"the member {info.filename} runs over the archive's directory", mend=_MEND)
+    places = (info.header_offset + _LOCAL_CRC,) if crc == info.CRC else ()
+    return LocalHeader(behind_name + extra, places, source.read(behind_name, extra))

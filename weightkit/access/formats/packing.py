@@ -25,7 +25,8 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR64 = struct.Struct("<4sIQI")
-_FULL, _MANY = 0xFFFFFFFF, 0xFFFF
+_FULL, _MANY = 0xFFFFFFFF, 0xFFFF  # say that a number does not fit, and stands elsewhere
+_LARGEST, _MOST = _FULL - 1, _MANY - 1
 _ZIP64 = 1  # id of the extra field for what does not fit
 _STREAMED = 0x8  # sizes behind the data: here they are always before it
 _UTF8 = 0x800
@@ -39,6 +40,8 @@ class Stored:
     info: zipfile.ZipInfo
     data_start: int
     """Where its bytes lie in the old archive."""
+    extra: bytes
+    """Extra fields of the header before them."""
     replacement: bytes | None = None
     """What takes their place, stored."""
 
@@ -48,6 +51,7 @@ class _Entry:
     """What the directory says of a member that has been written."""
 
     info: zipfile.ZipInfo
+    extra: bytes
     offset: int
     crc: int
     packed: int
@@ -72,7 +76,7 @@ class Packing:
         place = 0
         for member in self.members:
             if member.info.filename == self.weights:
-                entry = _Entry(member.info, place, 0, 0, 0, zipfile.ZIP_STORED)
+                entry = _Entry(member.info, member.extra, place, 0, 0, 0, zipfile.ZIP_STORED)
                 self._entries.append(entry)
                 self._start = place + _write(fd, place, _local(entry, large=True))
                 return self._start
@@ -97,9 +101,9 @@ class Packing:
     def _copy(self, fd: int, place: int, member: Stored) -> int:
         info, new = member.info, member.replacement
         if new is None:
-            entry = _Entry(info, place, info.CRC, info.compress_size, info.file_size, info.compress_type)
+            entry = _Entry(info, member.extra, place, info.CRC, info.compress_size, info.file_size, info.compress_type)
         else:
-            entry = _Entry(info, place, zlib.crc32(new), len(new), len(new), zipfile.ZIP_STORED)
+            entry = _Entry(info, member.extra, place, zlib.crc32(new), len(new), len(new), zipfile.ZIP_STORED)
         self._entries.append(entry)
         place += _write(fd, place, _local(entry))
         if new is None:
@@ -113,12 +117,17 @@ class Packing:
         records = b"".join(_central(entry) for entry in self._entries)
         count, size = len(self._entries), len(records)
         end = b""
-        if count >= _MANY or size >= _FULL or start >= _FULL:
+        if count > _MOST or size > _LARGEST or start > _LARGEST:
             end = _END64.pack(b"PK\6\6", _END64.size - 12, _VERSION, _VERSION, 0, 0, count, count, size, start)
             end += _LOCATOR64.pack(b"PK\6\7", 0, start + size, 1)
-        few = min(count, _MANY)
-        tail = (few, few, min(size, _FULL), min(start, _FULL), len(self.comment))
+        few = _fitting(count, _MOST, _MANY)
+        tail = (few, few, _fitting(size), _fitting(start), len(self.comment))
         return records + end + _END.pack(b"PK\5\6", 0, 0, *tail) + self.comment
+
+
+def _fitting(number: int, largest: int | None = None, mark: int = _FULL) -> int:
+    """The number, or the mark that says it stands elsewhere."""
+    return mark if number > (_LARGEST if largest is None else largest) else number
 
 
 def _write(fd: int, place: int, content: bytes) -> int:
@@ -126,7 +135,8 @@ def _write(fd: int, place: int, content: bytes) -> int:
     return len(content)
 
 
-def _name(info: zipfile.ZipInfo) -> bytes:
+def stored_name(info: zipfile.ZipInfo) -> bytes:
+    """A member's name as the archive has it."""
     return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
 
 
@@ -137,10 +147,10 @@ def _when(info: zipfile.ZipInfo) -> tuple[int, int]:
 
 def _local(entry: _Entry, *, large: bool = False) -> bytes:
     """The header before a member's bytes; ``large`` leaves room for sizes over 4 GiB, whatever they will be."""
-    info, name = entry.info, _name(entry.info)
-    extra = _other_extra(info.extra)
+    info, name = entry.info, stored_name(entry.info)
+    extra = _other_extra(entry.extra)
     sizes = (entry.packed, entry.size)
-    if large or max(sizes) >= _FULL:
+    if large or max(sizes) > _LARGEST:
         extra = struct.pack("<2H2Q", _ZIP64, 16, entry.size, entry.packed) + extra
         sizes = (_FULL, _FULL)
     flags = info.flag_bits & ~_STREAMED
@@ -149,16 +159,16 @@ def _local(entry: _Entry, *, large: bool = False) -> bytes:
 
 
 def _central(entry: _Entry) -> bytes:
-    info, name = entry.info, _name(entry.info)
-    beyond = [number for number in (entry.size, entry.packed, entry.offset) if number >= _FULL]
+    info, name = entry.info, stored_name(entry.info)
+    beyond = [number for number in (entry.size, entry.packed, entry.offset) if number > _LARGEST]
     extra = _other_extra(info.extra)
     if beyond:
         extra = struct.pack(f"<2H{len(beyond)}Q", _ZIP64, 8 * len(beyond), *beyond) + extra
     made_by = info.create_system << 8 | _VERSION
     record = (
         b"PK\1\2", made_by, _VERSION, info.flag_bits & ~_STREAMED, entry.method, *_when(info), entry.crc,
-        min(entry.packed, _FULL), min(entry.size, _FULL), len(name), len(extra), len(info.comment), 0,
-        info.internal_attr, info.external_attr, min(entry.offset, _FULL),
+        _fitting(entry.packed), _fitting(entry.size), len(name), len(extra), len(info.comment), 0,
+        info.internal_attr, info.external_attr, _fitting(entry.offset),
     )  # fmt: skip
     return _CENTRAL.pack(*record) + name + extra + info.comment
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from weightkit.access.files.index import Dataset, Index
 
 _VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
+_INCOMPLETE = (
+    "Keras' load_model will fail; model.load_weights(file, skip_mismatch=True) loads all layers but those that lack a "
+    "variable"
+)
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
@@ -58,10 +62,10 @@ class ObjectLayout:
             return Changes(attributes={dataset.path: {"dtype": None}})
         return NO_CHANGES
 
-    def advice(self, verb: str) -> tuple[str, ...]:
-        """What Keras will say."""
-        if verb == "drop":
-            return ("Keras will load this file only with skip_mismatch=True: layers without their variables fail",)
+    def advice(self, changes: Changes) -> tuple[str, ...]:
+        """What Keras 3.15 says: a layer loads all of its variables or none; other datasets it never looks at."""
+        if any(_is_variable(path) and not path.startswith(f"{_OPTIMIZER}/") for path in changes.dropped):
+            return (_INCOMPLETE,)
         return ()
 
 

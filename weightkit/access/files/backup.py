@@ -1,0 +1,139 @@
+"""Backups of a file: ``NAME.bak``, ``NAME.bak.1``, ``NAME.bak.2``, and never one in the place of another.
+
+A new backup gets the number after the highest there is, so that a higher number is always the later one, also where
+some were removed and whatever the files' times say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.copying import copy_range
+from weightkit.access.files.hidden import Temporary
+from weightkit.access.files.replace import publish
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.files.openfile import OpenFile
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup of a file."""
+
+    path: Path
+    number: int
+    """0 for ``NAME.bak``, 1 for ``NAME.bak.1`` and so on; the higher, the later."""
+    status: os.stat_result
+    """Of the name itself: a symbolic link is not followed."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that its content takes; none where it is no file."""
+        return self.status.st_size if stat.S_ISREG(self.status.st_mode) else 0
+
+    @property
+    def objection(self) -> str:
+        """Why it cannot be put back, as the end of a sentence; empty where it can."""
+        mode = self.status.st_mode
+        if stat.S_ISLNK(mode):
+            return "it is a symbolic link"
+        if stat.S_ISDIR(mode):
+            return "it is a folder"
+        if not stat.S_ISREG(mode):
+            return "it is a pipe or a device"
+        if self.status.st_nlink > 1:
+            return f"it has {self.status.st_nlink} hard links, and whatever changes one of them changes all"
+        return ""
+
+
+def backups_of(target: Path) -> list[Backup]:
+    """All that lies beside a file under the name of a backup of it, the latest first."""
+    pattern = re.compile(rf"{re.escape(target.name)}\.bak(?:\.([1-9][0-9]{{0,5}}))?")  # not dates, such as .20260131
+    found = []
+    with os.scandir(target.parent) as entries:
+        for entry in entries:
+            match = pattern.fullmatch(entry.name)
+            if match:
+                with contextlib.suppress(FileNotFoundError):
+                    status = Path(entry.path).lstat()  # entry.stat() may lag on some systems
+                    found.append(Backup(target.with_name(entry.name), int(match[1] or 0), status))
+    return sorted(found, key=lambda backup: -backup.number)
+
+
+def require_nameable(target: Path) -> None:
+    """Check that a backup can have its name.
+
+    Raises:
+        RequestError: The name would be too long.
+    """
+    try:
+        os.lstat(next(_next_names(target)))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise RequestError(
+                "the name of its backup would be too long", mend="give --no-backup, or write elsewhere with -o OUT"
+            ) from None
+
+
+def name_backup(old: Path, target: Path) -> Path:
+    """Give the old file, which has a hidden name, that of the next backup."""
+    for backup in _next_names(target):
+        with contextlib.suppress(FileExistsError):
+            os.link(old, backup)
+            old.unlink()
+            return backup
+    raise AssertionError("unreachable: the names do not end")
+
+
+def copy_backup(source: OpenFile) -> Path:
+    """Make a copy of the file the next backup: complete, and on the disk, before it has the name of one."""
+    copy = Temporary.beside(source.path, 0o600)
+    try:
+        copy_range(source.fd, copy.fd, 0, source.size)
+        copy_status(source, copy.fd)
+        os.utime(copy.fd, ns=(source.status.st_atime_ns, source.status.st_mtime_ns))
+        os.fsync(copy.fd)
+        for backup in _next_names(source.path):
+            with contextlib.suppress(FileExistsError):
+                publish(copy.path, backup)
+                return backup
+        raise AssertionError("unreachable: the names do not end")
+    finally:
+        copy.discard()
+
+
+def copy_status(source: OpenFile, fd: int) -> None:
+    """Give an edited file, or a copied backup, the owner, mode and extended attributes of the original."""
+    status = source.status
+    try:
+        os.fchown(fd, status.st_uid, status.st_gid)
+    except PermissionError:
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, -1, status.st_gid)
+    os.fchmod(fd, status.st_mode & 0o7777)
+    if hasattr(os, "listxattr"):
+        _copy_extended_attributes(source.fd, fd)
+
+
+def _copy_extended_attributes(source: int, fd: int) -> None:
+    with contextlib.suppress(OSError):  # a file system without them
+        for name in os.listxattr(source):
+            with contextlib.suppress(OSError):  # security.* may not be ours to set
+                os.setxattr(fd, name, os.getxattr(source, name))
+
+
+def _next_names(target: Path) -> Iterator[Path]:
+    present = backups_of(target)
+    for number in itertools.count(present[0].number + 1 if present else 0):
+        yield target.with_name(f"{target.name}.bak.{number}" if number else f"{target.name}.bak")

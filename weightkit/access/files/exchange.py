@@ -1,0 +1,77 @@
+"""One file takes another's name, and the other becomes its backup: what an edit in place and a restore both end in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.backup import copy_backup, name_backup
+from weightkit.access.files.hidden import OLD, hidden_name
+from weightkit.access.files.replace import NO_LINKS
+from weightkit.errors import DurabilityError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weightkit.access.files.openfile import OpenFile
+
+
+def exchange(new: Path, source: OpenFile, *, backup: bool) -> Path | None:
+    """Put the file ``new`` in the place of ``source``; where it fails, ``new`` and the source are as they were.
+
+    Args:
+        new: A complete file in the source's folder; it loses this name.
+        source: The file to replace, locked.
+        backup: Whether the source is kept.
+
+    Returns:
+        The backup, if one is kept.
+    """
+    if not backup:
+        new.replace(source.path)
+        return None
+    if has_other_links(source):
+        return _exchange_with_copy(new, source)
+    old = hidden_name(source.path, OLD)
+    try:
+        os.link(source.path, old)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return _exchange_with_copy(new, source)
+    try:
+        new.replace(source.path)
+    except BaseException:
+        old.unlink()
+        raise
+    try:
+        return name_backup(old, source.path)
+    except BaseException:
+        _undo(new, old, source.path)
+        raise
+
+
+def _undo(new: Path, old: Path, target: Path) -> None:
+    try:
+        os.link(target, new)
+    except OSError as error:
+        raise DurabilityError(
+            f"replaced, but its backup found no name, and is {old} for now: {error.strerror}",
+            mend="check the disk; the next edit of this file gives the backup its name",
+        ) from error
+    old.replace(target)
+
+
+def has_other_links(source: OpenFile) -> bool:
+    """Whether the file has other names, under which it may be changed: then its backup must be a copy."""
+    return os.fstat(source.fd).st_nlink > 1
+
+
+def _exchange_with_copy(new: Path, source: OpenFile) -> Path:
+    copy = copy_backup(source)
+    try:
+        new.replace(source.path)
+    except BaseException:
+        copy.unlink()
+        raise
+    return copy

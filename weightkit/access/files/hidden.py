@@ -1,0 +1,113 @@
+"""The hidden files of an edit: their names tell whose they are, their locks whether anybody still needs them.
+
+While a new file is written it lies beside its target as ``.NAME.PID-HEX.weightkit-tmp``, locked. While it takes the
+target's place, the old file keeps a second link ``.NAME.PID-HEX.weightkit-old``; its lock is the one on the source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightkit.errors import MachineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+NEW, OLD = ".weightkit-tmp", ".weightkit-old"
+NO_LOCKS = frozenset({errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EBADF})
+"""What taking a lock says on a file system without locks, or on one that wants the file open for writing (NFS)."""
+
+_LONGEST = 196  # bytes of a target's name; with what is added here, 255 are not passed
+_PREFIX = 180  # bytes that are kept of a longer one
+
+
+def hidden_name(target: Path, suffix: str) -> Path:
+    """A name of its own beside the target, and like it."""
+    return target.with_name(f"{_stem(target)}{os.getpid()}-{os.urandom(4).hex()}{suffix}")
+
+
+def hidden_names(target: Path) -> re.Pattern[str]:
+    """What the names of hidden files of this very target look like; the first group is their suffix."""
+    return re.compile(rf"{re.escape(_stem(target))}[0-9]{{1,10}}-[0-9a-f]{{8}}({re.escape(NEW)}|{re.escape(OLD)})")
+
+
+def _stem(target: Path) -> str:
+    name = os.fsencode(target.name)
+    if len(name) <= _LONGEST:
+        return f".{target.name}."
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()  # two long names may begin alike
+    return f".{os.fsdecode(name[:_PREFIX])}~{digest}."
+
+
+def lock_alone(fd: int) -> bool | None:
+    """Try to lock an open file; whether nobody else holds it, or None where there are no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return None
+        raise
+    return True
+
+
+@dataclass(slots=True)
+class Temporary:
+    """A new file beside its target, open for writing and locked, that is gone again unless it is given a name."""
+
+    path: Path
+    fd: int
+
+    @classmethod
+    def beside(cls, target: Path, mode: int) -> Self:
+        """Create one.
+
+        Raises:
+            MachineError: Nothing can be written in the target's folder.
+        """
+        while True:
+            path = hidden_name(target, NEW)
+            temporary = cls(path, _create(path, mode))
+            try:
+                # Between its creation and its lock, another edit may have taken it for a leftover.
+                if lock_alone(temporary.fd) is not False and leads_to(path, temporary.fd):
+                    return temporary
+            except BaseException:
+                temporary.discard()
+                raise
+            temporary.discard()
+
+    def discard(self) -> None:
+        """Remove it, if it still has its name; safe to call twice."""
+        if self.fd < 0:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        os.close(self.fd)
+        self.fd = -1
+
+
+def leads_to(path: Path, fd: int) -> bool:
+    """Whether a path is, without any symbolic link, the open file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def _create(path: Path, mode: int) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    except OSError as error:
+        raise MachineError(
+            f"nothing can be written in {path.parent}: {error.strerror}", mend="write elsewhere with -o OUT"
+        ) from error

@@ -1,0 +1,70 @@
+"""What killed edits of a file left beside it: cleared away when nobody holds it, and never at the price of a weight."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.backup import backups_of, name_backup
+from weightkit.access.files.hidden import NEW, hidden_names, leads_to, lock_alone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weightkit.access.files.openfile import OpenFile
+
+
+def clear_leftovers(target: Path, source: OpenFile | None = None) -> list[Path]:
+    """Clear away what killed edits of, or into, this very path left in its folder.
+
+    A new file that was never finished goes. An old file's hidden link goes if the file has its name still or is a
+    backup already; else it is the only one of that file, and becomes the next backup.
+
+    Args:
+        target: The path, without symbolic links in it.
+        source: The file to be edited, whose lock we hold ourselves.
+
+    Returns:
+        The backups that were made.
+    """
+    pattern = hidden_names(target)
+    with os.scandir(target.parent) as entries:
+        found = [
+            (target.with_name(entry.name), match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))
+        ]
+    recovered = []
+    for path, suffix in sorted(found):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's: left to whom it belongs
+            backup = _clear(path, suffix, target, source)
+            if backup is not None:
+                recovered.append(backup)
+    return recovered
+
+
+def _clear(path: Path, suffix: str, target: Path, source: OpenFile | None) -> Path | None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or not _is_nobodys(fd, source) or not leads_to(path, fd):
+            return None
+        if suffix == NEW or _has_a_name(status, target):
+            path.unlink()
+            return None
+        return name_backup(path, target)
+    finally:
+        os.close(fd)
+
+
+def _is_nobodys(fd: int, source: OpenFile | None) -> bool:
+    if source is not None and source.alone and os.path.samestat(os.fstat(fd), os.fstat(source.fd)):
+        return True  # we hold it ourselves, so nobody else can be in the middle of an edit of it
+    return lock_alone(fd) is True
+
+
+def _has_a_name(old: os.stat_result, target: Path) -> bool:
+    names = [backup.status for backup in backups_of(target)]
+    with contextlib.suppress(FileNotFoundError):
+        names.append(os.lstat(target))
+    return any(os.path.samestat(old, other) for other in names)

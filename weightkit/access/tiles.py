@@ -1,0 +1,25 @@
+"""The spans in which weights are computed: what a core's cache holds at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access.store import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.plan import Transform
+    from weightkit.access.ref import WeightRef
+
+TILE = 65_536
+"""Elements that are transformed at a time: 256 KiB of float32."""
+
+
+def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
+    """The spans of one weight for a transform, in order; one that is not elementwise gets the whole."""
+    if not transform.elementwise:
+        yield ALL
+        return
+    for first in range(0, ref.size, TILE):
+        yield slice(first, min(first + TILE, ref.size))
