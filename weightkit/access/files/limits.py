@@ -13,9 +13,9 @@ class Limits:
     """Groups and datasets in one file."""
     depth: int = 64
     """Levels of groups; Keras' own files have fewer than ten."""
-    attribute: int = 256 << 20
+    attribute: int = 32 << 20
     """Bytes of one attribute: a model's configuration is the largest, and has a few megabytes."""
-    reply: int = 2 << 30
+    reply: int = 512 << 20
     """Bytes that the reading process may send about one file."""
     memory: int = 1 << 30
     """Bytes of address space that the reading process may add to what it starts with."""
@@ -25,7 +25,7 @@ class Limits:
     """Seconds of processor time that the reading process may use."""
     members: int = 100_000
     """Members of a ``.keras`` archive."""
-    text_member: int = 256 << 20
+    text_member: int = 32 << 20
     """Bytes of an archive's configuration, inflated."""
 
 
