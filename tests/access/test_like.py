@@ -8,7 +8,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from support import DATA, Folder, digest, half, plain_datasets
+from support import DATA, Folder, digest, half, plain_datasets, write_variables
 
 from weightkit import Kind, edit, open_weights, scale
 from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
@@ -96,7 +96,10 @@ def test_a_file_with_all_its_names_may_be_given_another_to_borrow_from_in_vain()
 def test_a_file_of_another_model_is_refused_and_told_with_both_shapes(archive, tmp_path):
     other = weights_h5(tmp_path / "other.weights.h5", VALUES | {"layers/batch_normalization/vars/0": np.ones(7, "f4")})
     before = Folder.of(tmp_path)
-    with pytest.raises(RequestError, match=r"has shape \(7,\) here and \(2,\) in .*model.keras — give a file of the"):
+    said = (
+        r"vars holds 0 \(7,\) floating-point, .* here, and 0 \(2,\) floating-point, .* in .*model.keras — give a file"
+    )
+    with pytest.raises(RequestError, match=said):
         edit(other, scale(0.5), like=archive)
     assert Folder.of(tmp_path) == before
 
@@ -134,3 +137,12 @@ def test_the_file_that_is_borrowed_from_is_not_touched(anonymous, archive):
     before = digest(archive)
     edit(anonymous, scale(0.5), like=archive)
     assert digest(archive) == before
+
+
+def test_names_are_borrowed_for_whole_objects_only(tmp_path):
+    vector = np.ones(3, np.float32)
+    layer = "layers/batch_normalization/vars"
+    three = write_variables(tmp_path / "a.weights.h5", {f"{layer}/{n}": vector for n in range(3)})
+    four = write_variables(tmp_path / "b.weights.h5", {f"{layer}/{n}": vector for n in range(4)})
+    with pytest.raises(RequestError, match="layers/batch_normalization/vars holds 0"), open_weights(three, like=four):
+        pass

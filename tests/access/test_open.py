@@ -123,7 +123,7 @@ def test_a_refused_file_leaves_no_lock_and_no_descriptor_behind(tmp_path):
 def test_many_may_read_and_one_may_edit(tmp_path):
     path = tmp_path / "model.h5"
     shutil.copyfile(DATA / "keras1_nested.h5", path)
-    with open_weights(path), open_weights(path), pytest.raises(BusyError, match="another process has the file open"):
+    with open_weights(path), open_weights(path), pytest.raises(BusyError, match="the file is open elsewhere"):
         open_weights(path, editable=True)
     with open_weights(path, editable=True), pytest.raises(BusyError, match="open for writing"):
         open_weights(path)

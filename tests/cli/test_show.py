@@ -185,4 +185,4 @@ def test_names_can_be_borrowed_for_showing():
 def test_a_selection_that_chooses_nothing_is_an_error():
     done = run_weightkit("show", NESTED, "--where", "encodr")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("the selection encodr chooses nothing — did you mean encoder?\n")
+    assert done.stderr.endswith("the selection 'encodr' chooses nothing — did you mean encoder?\n")

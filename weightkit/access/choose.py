@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.plan import Plan, Skipped
 from weightkit.access.ref import Kind
-from weightkit.access.select import Choice, Selector, combine, escape_pattern, nearest
+from weightkit.access.select import Choice, Glob, Selector, combine, escape_pattern, nearest
+from weightkit.access.select.selectors import Or
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -79,15 +80,28 @@ class _Sorting:
         self._undecided: list[WeightRef] = []
 
     def plan(self) -> Plan:
-        if self._where is not None:
-            require_match(self._where, self._refs, self._store.label)
+        notes = missed(self._where, self._exclude, self._refs, self._store.label)
         for ref in self._refs:
             self._sort(ref)
         self._require_decided()
         self._require_no_quantised_layer()
         self._require_any()
-        notes = self._transform.notes()
+        notes += self._transform.notes() + self._notes_on_unknown()
         return Plan(self._store.label, self._transform, tuple(self._chosen), tuple(self._skipped), notes)
+
+    def _notes_on_unknown(self) -> tuple[str, ...]:
+        """A selection settles what is unknown; its owner should know that it did."""
+        chosen = sum(ref.kind is Kind.UNKNOWN for ref in self._chosen)
+        left = sum(
+            skipped.ref.kind is Kind.UNKNOWN and skipped.reason == _NOT_SELECTED and is_floating(skipped.ref.dtype)
+            for skipped in self._skipped
+        )
+        notes = []
+        if chosen:
+            notes.append(f"{chosen} of the chosen are of unknown kind: statistics may be among them")
+        if left:
+            notes.append(f"{left} not selected are of unknown kind: --like OTHER may tell what they are")
+        return tuple(notes)
 
     def _bound(self, selector: Selector | None) -> Selector | None:
         return None if selector is None else selector.bind(self._refs, ordered=self._store.ordered)
@@ -131,7 +145,8 @@ class _Sorting:
         raise SelectionError(
             f"nothing in the file tells what {_listed(self._undecided)} {_be(self._undecided)}, and leaving "
             f"{_them(self._undecided)} could leave a half-edited model",
-            mend="choose with --where (where=) or --exclude (exclude=), or borrow names with --like OTHER (like=)",
+            mend="add --where '**' (where=) to change all floating-point weights, --exclude kind:unknown (exclude=) to "
+            "leave these, or --like OTHER (like=) to borrow names from a file of the same model and format",
             file=self._store.label,
         )
 
@@ -139,17 +154,17 @@ class _Sorting:
         """A layer's integers, scales and bias only mean something together."""
         if Kind.QUANTIZATION in self._transform.kinds:
             return
-        quantised = {ref.layer for ref in self._refs if ref.kind is Kind.QUANTIZATION}
+        quantised = {ref.owner for ref in self._refs if _is_quantised(ref)}
         excluded = {skipped.ref for skipped in self._skipped if skipped.reason == _EXCLUDED}
-        touched = [ref for ref in self._chosen if ref.layer in quantised]
+        touched = [ref for ref in self._chosen if ref.owner in quantised]
         if self._where is None:
-            touched = [ref for ref in self._refs if ref.layer in quantised and ref not in excluded]
+            touched = [ref for ref in self._refs if ref.owner in quantised and ref not in excluded]
         if touched:
-            layers = sorted({ref.layer or ref.structure for ref in touched})
+            layers = sorted({ref.layer or ref.owner for ref in touched})
             raise SelectionError(
-                f"the layer {layers[0]} is quantised{_and_more(len(layers) - 1)}, and there is no rule yet for "
-                "changing a quantised layer as a whole",
-                mend=f"leave it as it is with --exclude '{escape_pattern(layers[0])}'",
+                f"quantised layers ({', '.join(layers[:_SHOWN])}{_and_more(len(layers) - _SHOWN)}) cannot be changed "
+                "as a whole yet, and their parts only mean something together",
+                mend="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
                 file=self._store.label,
             )
 
@@ -168,22 +183,52 @@ class _Sorting:
             why = "; ".join(sorted(objections - {_EXCLUDED}))
             return "the file holds no parameters that this edit could change" + (f": {why}" if why else "")
         reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED})
-        return f"the selection {self._where} chooses only what an edit leaves: {'; '.join(reasons)}"
+        if reasons == [_EXCLUDED]:
+            return f"the selection '{self._where}' is excluded as a whole"
+        return f"the selection '{self._where}' chooses only what an edit leaves: {'; '.join(reasons)}"
 
 
-def require_match(selector: Selector, refs: Sequence[WeightRef], label: str) -> None:
-    """Refuse a selection that chooses none of a store's weights, and show the nearest that would choose some.
+def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[WeightRef], label: str) -> tuple[str, ...]:
+    """Refuse selections that miss, and say which of them do.
+
+    A path that matches nothing is a slip: what it was to choose, or to protect, would be got wrong silently. A field
+    or an expression that matches nothing, beside others, gets a sentence.
 
     Raises:
-        SelectionError: It chooses none.
+        SelectionError: ``where`` chooses nothing, or a path among the selections matches nothing.
     """
-    if not any(map(selector, refs)):
-        near = nearest(selector, refs)
-        raise SelectionError(
-            f"the selection {selector} chooses nothing",
-            mend=f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there",
-            file=label,
-        )
+    if where is not None and not any(map(where, refs)):
+        raise _chooses_nothing(where, refs, label)
+    notes = []
+    for part in (*_parts(where), *_parts(exclude)):
+        if any(map(part, refs)):
+            continue
+        if isinstance(part, Glob):
+            raise _chooses_nothing(part, refs, label)
+        notes.append(f"the selection {part} matches nothing")
+    return tuple(notes)
+
+
+def _parts(selector: Selector | None) -> tuple[Selector, ...]:
+    if selector is None:
+        return ()
+    return selector.parts if isinstance(selector, Or) else (selector,)
+
+
+def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) -> SelectionError:
+    named = [f"name:{selector}"] if any(ref.name == str(selector) for ref in refs) else []
+    near = (named + nearest(selector, refs))[:_SHOWN]
+    return SelectionError(
+        f"the selection '{selector}' chooses nothing",
+        mend=f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there",
+        file=label,
+    )
+
+
+def _is_quantised(ref: WeightRef) -> bool:
+    """Whether it stands for other numbers: known to, or bytes among a user's own weights, as in no plain layer."""
+    small = ref.dtype.kind in "iu" and ref.dtype.itemsize == 1
+    return ref.kind is Kind.QUANTIZATION or (small and ref.kind in {Kind.UNKNOWN, Kind.PARAMETER})
 
 
 def _listed(refs: Sequence[WeightRef]) -> str:

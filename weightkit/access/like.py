@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from weightkit.access.arithmetic import is_floating
 from weightkit.access.ref import Kind, Source
 from weightkit.errors import RequestError
 
@@ -17,9 +18,10 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     """For each weight of ``store``, itself or a copy of it with the names that ``other`` has at its address.
 
     Raises:
-        RequestError: A weight that needs a name has another shape in ``other``, or none is there at all.
+        RequestError: An object whose weights need names is another in ``other``, or none is there at all.
     """
     theirs = {ref.structure: ref for ref in other}
+    ours_by_object, theirs_by_object = _objects(store), _objects(other)
     result, borrowed, wanting = {}, 0, 0
     for ref in store:
         result[ref] = ref
@@ -29,7 +31,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
         found = theirs.get(ref.structure)
         if found is None or found.name is None:
             continue
-        _require_same_shape(ref, found, other)
+        _require_same(ref.owner, ours_by_object[ref.owner], theirs_by_object[ref.owner], other.label)
         result[ref] = _with_names(ref, found)
         borrowed += 1
     if wanting and not borrowed:
@@ -41,10 +43,20 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     return result
 
 
-def _require_same_shape(ref: WeightRef, found: WeightRef, other: WeightStore) -> None:
-    if ref.shape != found.shape:
+def _objects(store: WeightStore) -> dict[str, list[str]]:
+    """The weights of each object, in words: their places, shapes, and whether they are real numbers."""
+    found: dict[str, list[str]] = {}
+    for ref in store:
+        numbers = "floating-point" if is_floating(ref.dtype) else str(ref.dtype)
+        found.setdefault(ref.owner, []).append(f"{ref.structure.rpartition('/')[2]} {ref.shape} {numbers}")
+    return found
+
+
+def _require_same(owner: str, ours: list[str], theirs: list[str], label: str) -> None:
+    """Names are borrowed for whole objects: three vectors in the place of four have other names, in part."""
+    if sorted(ours) != sorted(theirs):
         raise RequestError(
-            f"{ref.structure} has shape {ref.shape} here and {found.shape} in {other.label}",
+            f"{owner} holds {', '.join(sorted(ours))} here, and {', '.join(sorted(theirs))} in {label}",
             mend="give a file of the same model",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.choose import require_match
+from weightkit.access.choose import missed
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine
 from weightkit.access.statistics import Statistics, measure
@@ -55,6 +55,8 @@ class Listing:
     file_bytes: int
     weights: tuple[Listed, ...]
     with_statistics: bool
+    notes: tuple[str, ...] = ()
+    """What the user should know of the selection."""
 
     def totals(self) -> dict[str, Any]:
         """Counts of weights, elements and bytes, overall and by kind."""
@@ -85,11 +87,10 @@ def list_weights(store: FileStore, where: Where = None, exclude: Where = None, *
     chosen, excluded = (
         selector and selector.bind(refs, ordered=store.ordered) for selector in combine(where or None, exclude or None)
     )
-    if chosen is not None:
-        require_match(chosen, refs, store.label)
+    notes = missed(chosen, excluded, refs, store.label)
     kept = [ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))]
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in kept)
-    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats)
+    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, notes)
 
 
 def _total(refs: list[WeightRef]) -> dict[str, int]:

@@ -80,6 +80,11 @@ class WeightRef:
         return address if self.duplicate == 1 else f"{address}#{self.duplicate}"
 
     @property
+    def owner(self) -> str:
+        """The object that it belongs to, by structure: ``layers/dense_1/vars``, ``d1/d1``."""
+        return self.structure.rpartition("/")[0]
+
+    @property
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)

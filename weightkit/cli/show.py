@@ -67,6 +67,7 @@ def _result(listing: Listing) -> output.Result:
         notes=(
             f"{totals['weights']} weights, {totals['elements']} elements, {output.size(totals['bytes'])}"
             + (f": {kinds}" if kinds else ""),
+            *listing.notes,
         ),
     )
 

@@ -150,3 +150,13 @@ def test_the_table_covers_every_layer_class_but_other_frameworks() -> None:
     names = {c.__name__ for c in own if isinstance(c, type) and issubclass(c, layers.Layer)}
     missing = {name for name in names if table.find(name) is None}
     assert missing == {"FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"}
+
+
+@pytest.mark.parametrize("name", ["mean", "variance", "count", "scale", "vector_u"])
+@pytest.mark.parametrize("layer_class", [None, "Gauss"])
+def test_a_common_word_tells_nothing_outside_keras_own_classes(name: str, layer_class: str | None) -> None:
+    assert table.kind_of_name(name, layer_class) is Kind.UNKNOWN
+
+
+def test_a_common_word_tells_its_kind_in_keras_own_classes() -> None:
+    assert table.kind_of_name("mean", "Normalization") is Kind.STATISTIC

@@ -232,3 +232,10 @@ def test_explicitness_agrees_with_a_naive_matcher(
     assume(all(how != "either" for segment in drawn for how, _ in segment or ()))
     expected = names_fit(drawn, names) and spells_out(drawn[-1])
     assert Glob(pattern_of(drawn)).explicit(weight("/".join(names))) is expected
+
+
+def test_a_layer_s_name_selects_weights_that_have_none(weight: Make) -> None:
+    unnamed = weight("x", "block/layers/dense/vars/0", layer="block_one/dense_1", name=None)
+    assert Glob("block_one")(unnamed)
+    assert Glob("block_one/dense_1/vars/0").explicit(unnamed)
+    assert not Glob("block_two")(unnamed)

@@ -13,9 +13,9 @@ class Limits:
     """Groups and datasets in one file."""
     depth: int = 64
     """Levels of groups; Keras' own files have fewer than ten."""
-    attribute: int = 256 << 20
+    attribute: int = 32 << 20
     """Bytes of one attribute: a model's configuration is the largest, and has a few megabytes."""
-    reply: int = 2 << 30
+    reply: int = 512 << 20
     """Bytes that the reading process may send about one file."""
     memory: int = 1 << 30
     """Bytes of address space that the reading process may add to what it starts with."""
@@ -27,7 +27,7 @@ class Limits:
     """Members of a ``.keras`` archive."""
     inflated: int = 1 << 40
     """Bytes to which an archive's compressed weights may inflate, on the disk."""
-    text_member: int = 256 << 20
+    text_member: int = 32 << 20
     """Bytes of an archive's configuration, inflated."""
 
 

@@ -99,9 +99,9 @@ class OpenFile:
             fcntl.flock(self.fd, operation)
         except BlockingIOError:
             raise BusyError(
-                "another process has the file open for writing"
+                "the file is open for writing elsewhere, in another process or in this one"
                 if not exclusive
-                else "another process has the file open",
+                else "the file is open elsewhere, in another process or in this one",
                 mend="wait until it has finished, then try again",
                 file=self.name,
             ) from None

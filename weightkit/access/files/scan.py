@@ -33,6 +33,7 @@ _FLOATS = {
     8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 }
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
+_CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
 _INTEGER_SIZES = {1, 2, 4, 8}
 LONG_TEXT = "<text of variable length>"
 _BOOLEAN = {b"FALSE": 0, b"TRUE": 1}
@@ -93,6 +94,10 @@ def open_for_reading(part: Part) -> h5f.FileID:
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
+    cache = access.get_mdc_config()
+    # Left alone, the library's cache of object headers grows to 60 MB over 10,000 weights that are looked at once.
+    cache.set_initial_size, cache.initial_size, cache.min_size, cache.max_size = True, *_CACHE
+    access.set_mdc_config(cache)
     return h5f.open(b"scanned", h5f.ACC_RDONLY, fapl=access)
 
 
@@ -100,9 +105,11 @@ def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
     """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle."""
     base = file.get_create_plist().get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
     seen: dict[int, str] = {}
-    stack: list[tuple[Any, str, tuple[int, ...]]] = [(h5g.open(file, b"/"), "", ())]
+    # Groups wait by name: an open one costs libhdf5 some 10 KB, and there may be thousands side by side.
+    stack: list[tuple[Any, bytes, str, tuple[int, ...]]] = [(file, b"/", "", ())]
     while stack:
-        group, path, above = stack.pop()
+        home, own_name, path, above = stack.pop()
+        group = h5g.open(home, own_name)
         address = base + h5o.get_info(group).addr
         if address in above:
             raise Refusal("unsafe", path, "its groups contain each other in a circle")
@@ -120,10 +127,10 @@ def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
         if len(above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
         below = []
-        for child, child_path in _children(group, path):
+        for child, name, child_path in _children(group, path):
             place = base + h5o.get_info(child).addr
             if isinstance(child, h5g.GroupID):
-                below.append((child, child_path, (*above, address)))
+                below.append((group, name, child_path, (*above, address)))
             elif place in seen:
                 yield {"path": child_path, "type": "alias", "of": seen[place]}
             else:
@@ -138,7 +145,7 @@ def _admit(seen: dict[int, str], address: int, path: str, limits: Json) -> None:
         raise Refusal("unsafe", path, f"the file holds more than {limits['objects']} objects")
 
 
-def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, str]]:
+def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, bytes, str]]:
     links: list[tuple[bytes, int]] = []
     group.links.iterate(lambda name, link: links.append((name, link.type)), info=True)
     for name, link in links:
@@ -148,7 +155,7 @@ def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, str]]:
         child = h5o.open(group, name)
         if not isinstance(child, h5g.GroupID | h5d.DatasetID):
             raise Refusal("unsupported", child_path, "it is a named datatype")
-        yield child, child_path
+        yield child, name, child_path
 
 
 def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> Json:

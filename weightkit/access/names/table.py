@@ -20,6 +20,10 @@ FREE = object()
 """The quantization of a sublayer whose configuration the file does not hold."""
 
 
+_COMMON_WORDS = frozenset({"count", "mean", "scale", "variance", "vector_u"})
+"""Names that tell a kind in Keras' own classes only: a user's layer may well train its ``mean``."""
+
+
 def own_weights(class_name: str, config: Mapping[str, Any]) -> tuple[NamedWeight, ...] | None:
     """What a layer of a built-in class saves itself, in its save order.
 
@@ -49,13 +53,13 @@ def kind_of_name(name: str, layer_class: str | None, *, integer: bool = False) -
         integer: Whether the stored array holds integers, as quantised kernels do.
 
     Returns:
-        The kind it has in that class; in other classes, the kind that it has in all of Keras' classes;
-        else UNKNOWN.
+        The kind it has in that class; in other classes, the kind that it has in all of Keras' classes, unless it is
+        a word that people give to weights of other kinds too; else UNKNOWN.
     """
-    kinds = _kinds(canonical(layer_class) if layer_class else None, integer=integer).get(name)
-    if not kinds:
+    kinds = _kinds(canonical(layer_class), integer=integer).get(name) if layer_class else None
+    if not kinds and name not in _COMMON_WORDS:
         kinds = _kinds(None, integer=integer).get(name, frozenset())
-    return next(iter(kinds)) if len(kinds) == 1 else Kind.UNKNOWN
+    return next(iter(kinds)) if kinds and len(kinds) == 1 else Kind.UNKNOWN
 
 
 def find(class_name: str) -> LayerClass | None:

@@ -52,6 +52,14 @@ class PathPattern:
             yield path.removesuffix(f"#{ref.duplicate}")
         if path != ref.structure:
             yield ref.structure
+        elif ref.layer:  # the layer has a name and the weight has none
+            yield f"{ref.layer}/{_own_part(ref.structure)}"
+
+
+def _own_part(structure: str) -> str:
+    """What a structure has below its layer: ``vars/0``, or its last segment."""
+    inside = structure.rfind("/vars/")
+    return structure[inside + 1 :] if inside >= 0 else structure.rpartition("/")[2]
 
 
 # Over ``_shape``: a bare slash with no name on one side, or nothing at all.
