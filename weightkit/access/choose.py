@@ -10,7 +10,7 @@ from weightkit.access.plan import Plan, Skipped
 from weightkit.access.ref import Kind
 from weightkit.access.select import Choice, Glob, Selector, combine, escape_pattern, nearest
 from weightkit.access.select.selectors import Or
-from weightkit.errors import SelectionError
+from weightkit.errors import RequestError, SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,11 @@ def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None,
     Raises:
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
     """
-    return act.plan(store, where, exclude) if isinstance(act, Surgery) else choose(store, act, where, exclude)
+    if isinstance(act, Surgery):
+        return act.plan(store, where, exclude)
+    if not hasattr(act, "objection"):
+        raise RequestError(f"{act!r} is no transform", mend="give one, such as scale(0.5)", file=store.label)
+    return choose(store, act, where, exclude)
 
 
 def choose(store: WeightStore, transform: Transform, where: Where = None, exclude: Where = None) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -44,6 +45,9 @@ def main() -> NoReturn:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background of a script
             signal.signal(number, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -78,13 +82,16 @@ def run(arguments: Sequence[str]) -> int:
 def _print(result: output.Result, *, as_json: bool) -> None:
     try:
         output.show(result, as_json=as_json)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except OSError as error:
-        _silence(sys.stdout)
+    except Exception as error:
+        if isinstance(error, OSError):
+            _silence(sys.stdout)
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise MachineError(
-            f"the result cannot be printed: {error.strerror}", mend="all else was done; print it somewhere else"
+            f"the result cannot be printed: {why}", mend="all else was done; print it somewhere else"
         ) from error
 
 

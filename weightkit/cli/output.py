@@ -47,6 +47,8 @@ class Result:
 
 def show(result: Result, *, as_json: bool) -> None:
     """Print a command's result on standard output; remarks go to standard error where that is for programs."""
+    if sys.stdout is None:  # closed by whoever started us
+        return
     if as_json:
         sys.stdout.write(json.dumps(result.record) + "\n")
     elif sys.stdout.isatty():
@@ -78,7 +80,7 @@ def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
 
 def say(remark: str) -> None:
     """One line on standard error, unless nobody listens there."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):  # closed, or never there
         sys.stderr.write(escape(remark) + "\n")
 
 

@@ -11,7 +11,7 @@ import h5py
 import ml_dtypes
 import numpy as np
 import pytest
-from support import GOLDEN, Folder, half, halve
+from support import GOLDEN, Folder, half, halve, plain_datasets
 
 from weightkit import open_weights
 from weightkit.access.changes import Changes

@@ -121,7 +121,9 @@ class FileStore:
 
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
-        first, last, _ = span.indices(ref.size)
+        first, last, step = span.indices(ref.size)
+        if step != 1:
+            raise RequestError(f"the span has a step of {step}", mend="read it whole and take every so many elements")
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may lie nowhere
         except WeightkitError as error:

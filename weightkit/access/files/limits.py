@@ -25,6 +25,8 @@ class Limits:
     """Seconds of processor time that the reading process may use."""
     members: int = 100_000
     """Members of a ``.keras`` archive."""
+    directory: int = 16 << 20
+    """Bytes of an archive's directory; a member takes about a hundred."""
     inflated: int = 1 << 40
     """Bytes to which an archive's compressed weights may inflate, on the disk."""
     text_member: int = 32 << 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.files.copying import copy_range
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.sink import Place, PlacedSink
+from weightkit.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,10 @@ class Patch:
         else:
             job.container.finish(job.fd, job.body.length)
         if job.scan(self._start, job.body.length) != job.index:
-            raise AssertionError("the new file's structure differs from the old one's")
+            raise DamagedFileError(
+                "with its values changed, the copy has another structure: some values lie over the file's own tables",
+                mend="use another copy of the file",
+            )
 
 
 def copy_around(

@@ -10,7 +10,7 @@ from weightkit.access.files.chunks import ChunkTable
 from weightkit.access.files.openfile import read_exactly
 from weightkit.access.files.recoding import spool_chunks
 from weightkit.access.files.spool import Spool
-from weightkit.errors import DamagedFileError, UnsafeFileError, UnsupportedFileError
+from weightkit.errors import DamagedFileError, RequestError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,11 @@ class Values:
             UnsupportedFileError: They are no plain numbers in pieces, or were declared and never written.
             DamagedFileError: A piece does not decode to what it should.
         """
+        if ref not in self._weights:
+            raise RequestError(
+                f"there is no weight {ref.path} of shape {ref.shape} and type {ref.dtype}",
+                mend="use the references that this very store gives",
+            )
         dataset, body = self._weights[ref], self._body
         if dataset.offset is not None:
             return Piece(body.fd, body.start + dataset.offset, body.name)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
+_END = struct.Struct("<4s4H2IH")  # signature … size of the directory, its offset, length of the comment
+_END_REACH = 65_557 + 76  # bytes: the end record with the longest comment, and the zip64 records before it
+_IN_RECORD_64 = 0xFFFFFFFF
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _CENTRAL = struct.Struct("<4s6H3I5H2I")  # signature … crc at 16, sizes, lengths of name, extra and comment
 _CENTRAL_CRC = 16
@@ -56,6 +59,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         UnsafeFileError: A member's name or size is one that no ``.keras`` has.
         UnsupportedFileError: It holds no weights that are read here.
     """
+    _require_small_directory(source, limits)
     try:
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
             _require_safe(archive, limits)
@@ -69,6 +73,23 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         raise DamagedFileError(f"it is not a sound zip archive: {error}", mend=_MEND) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)
+
+
+def _require_small_directory(source: OpenFile, limits: Limits) -> None:
+    """Bound the directory before it is read into memory: a small file may claim gigabytes of it."""
+    tail = source.read(max(0, source.size - _END_REACH), _END_REACH)
+    place = tail.rfind(b"PK\5\6")
+    if place < 0 or len(tail) < place + _END.size:
+        return  # zipfile says what is wrong
+    claimed = _END.unpack_from(tail, place)[5]
+    large = tail.rfind(b"PK\6\6", 0, place)
+    if claimed == _IN_RECORD_64 and large >= 0 and len(tail) >= large + 48:
+        claimed = struct.unpack_from("<Q", tail, large + 40)[0]
+    if claimed > limits.directory:
+        raise UnsafeFileError(
+            f"the archive's directory claims {claimed} bytes, more than {limits.directory}",
+            mend="do not trust this file, or pack it anew",
+        )
 
 
 def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
