@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the harness wai
 
 WHOLE = [
     *((Case("scale", "legacy", "in-place"), fault) for fault in FAULTS if fault != "reader"),
+    (Case("scale", "keras", "output"), "short"),
     *((Case("strip", "weights", "in-place"), fault) for fault in ("SIGKILL", "SIGTERM", "EIO", "reader")),
     *((Case("restore", "keras", "in-place"), fault) for fault in FAULTS if fault not in {"reader", "short"}),
 ]

@@ -489,8 +489,10 @@ def test_a_killed_edit_leaves_the_original_bit_for_bit_and_the_next_one_works(
     assert path.read_bytes() == before
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
     assert [entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(".")] == [path.name]
+    assert len(hidden(tmp_path)) == 1
     halve(path, Destination(*output))
     assert is_halved(output[0] if elsewhere else path)
+    assert hidden(tmp_path) == []
 
 
 def test_an_interrupted_edit_leaves_no_trace(path: Path) -> None:

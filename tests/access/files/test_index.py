@@ -132,6 +132,7 @@ UNWRITTEN = {
 def test_values_that_a_file_declares_and_does_not_hold_are_refused_past_a_limit(records: list[Any]) -> None:
     with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not hold"):
         Index.of(records, LENGTH)
+    assert Index.of(records, LENGTH, whole=False).datasets  # a new file, whose chunks are yet to be written
 
 
 def test_values_that_a_file_declares_and_does_not_hold_are_taken_up_to_a_limit() -> None:

@@ -76,6 +76,11 @@ def test_more_than_ten_parts_of_a_list_are_read_by_number_and_not_by_letter() ->
     assert split_list(index_of(parts), "", "names") == tuple(str(number) for number in range(12))
 
 
+def test_a_part_of_a_list_that_lost_all_its_names_does_not_end_the_list() -> None:
+    parts = {"weight_names0": ("a",), "weight_names1": None, "weight_names2": (), "weight_names3": ("b",)}
+    assert split_list(index_of(parts), "", "weight_names") == ("a", "b")
+
+
 def test_a_list_is_its_own_attribute_before_any_part_and_nothing_where_there_is_none() -> None:
     index = index_of(
         {"names": ("a", "b"), "names0": ("c",), "one": "word", "number": None, "text0": "al", "text1": "l"}

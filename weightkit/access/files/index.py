@@ -107,12 +107,17 @@ class Index:
     aliases: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Iterable[dict[str, Any]], length: int) -> Index:
-        """Build and check the index of an HDF5 file of ``length`` bytes.
+    def of(cls, records: Iterable[dict[str, Any]], length: int, *, whole: bool = True) -> Index:
+        """Build and check the index of an HDF5 file.
+
+        Args:
+            records: What the reading process says.
+            length: Bytes of the file.
+            whole: Whether all values are in it; not so in a new one whose chunks are yet to be written.
 
         Raises:
             DamagedFileError: A dataset lies outside the file, over another object, or has the wrong size.
-            UnsafeFileError: What was said of the file does not fit together.
+            UnsafeFileError: What was said of the file does not fit together, or it declares far more than it holds.
         """
         index = cls(length)
         try:
@@ -121,6 +126,8 @@ class Index:
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
         index._check()
+        if whole:
+            index._require_whole()
         return index
 
     def attributes(self, path: str) -> dict[str, str | tuple[str, ...] | None]:
@@ -153,15 +160,14 @@ class Index:
                 _check_place(dataset, self.length)
                 spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
         _check_overlaps(spans, self._headers())
-        self._check_totals()
-
-    def _check_totals(self) -> None:
-        """Refuse the declared terabyte before anything is asked of memory or disk."""
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(
                 f"its datasets take {held} bytes, and the file has {self.length}", mend="use another copy of the file"
             )
+
+    def _require_whole(self) -> None:
+        """Refuse the declared terabyte before anything is asked of memory or disk."""
         missing = sum(dataset.never_written for dataset in self.datasets.values())
         if missing > _MOST_UNWRITTEN:
             worst = max(self.datasets.values(), key=lambda dataset: dataset.never_written)

@@ -51,7 +51,7 @@ class Rebuild:
         job.container.require_intact()
         self._start = job.container.begin(job.fd, self.changes.members)
         self._build()
-        self._require_structure()
+        self._require_structure(whole=False)
         self._copy_unchanged()
         return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label)
 
@@ -60,7 +60,7 @@ class Rebuild:
         pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
         if pieces:
             self._fill(pieces)
-            self._require_structure()
+            self._require_structure(whole=True)
         self.job.container.finish(self.job.fd, self._length)
 
     def _build(self) -> None:
@@ -128,9 +128,9 @@ class Rebuild:
         for piece in encoded_chunks(offset, element, self.tables[ref], self.spool, retyped=retyped):
             yield {"path": path, **piece}
 
-    def _require_structure(self) -> None:
+    def _require_structure(self, *, whole: bool) -> None:
         """The new file has the same objects, shapes, attributes and filters, less what the changes say."""
-        self._new = self.job.scan(self._start, self._length)
+        self._new = self.job.scan(self._start, self._length, whole=whole)
         wanted = described(self.planned, self.changes, self.types)
         found = described(self._new, self.changes, self.types)
         if found != wanted:

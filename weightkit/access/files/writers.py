@@ -45,6 +45,6 @@ class Job:
         """The old HDF5 file."""
         return self.container.body
 
-    def scan(self, start: int, length: int) -> Index:
-        """What the reading process finds in the new file."""
-        return Index.of(self.scanner.records(self.fd, start, length), length)
+    def scan(self, start: int, length: int, *, whole: bool = True) -> Index:
+        """What the reading process finds in the new file, whose chunks may be yet to be written."""
+        return Index.of(self.scanner.records(self.fd, start, length), length, whole=whole)
