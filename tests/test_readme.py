@@ -15,10 +15,11 @@ from support import DATA, run_weightkit
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COPIES = {
-    "model.h5": "keras23_nested.h5",
+    "model.h5": "keras20_optimizer.h5",
     "model.keras": "keras315_recurrent.keras",
     "model.weights.h5": "keras315_float16.weights.h5",
     "other.weights.h5": "keras315_float16.weights.h5",
+    "model.h5.bak": "keras20_optimizer.h5",
 }
 
 
