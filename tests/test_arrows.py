@@ -154,7 +154,9 @@ def test_references_are_measured_without_any_other_module():
 def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones(for_types):
     shared = {"weightkit.access.formats.refs"}
     hdf5 = {"weightkit.access.formats.legacy", "weightkit.access.formats.weights_h5"}
-    zipped = {f"weightkit.access.formats.{name}" for name in ("archive", "member", "packing")}  # one format, three ideas
+    zipped = {
+        f"weightkit.access.formats.{name}" for name in ("archive", "member", "packing")
+    }  # one format, three ideas
     for arrow in INSIDE:
         if under(arrow.source, "access.formats") and under(arrow.target, "access.formats"):
             allowed = shared | (hdf5 | zipped if arrow.source in zipped else set())
@@ -196,4 +198,6 @@ def test_nothing_imports_in_a_circle():
 
 def test_every_third_package_that_is_imported_is_a_declared_dependency():
     allowed = {"h5py", "ml_dtypes", "numpy", "rich", "typer"}
-    assert outside("access") | outside("cli") | outside("transforms") | outside("surgery") | outside("editing") <= allowed | {"_typeshed"}
+    assert outside("access") | outside("cli") | outside("transforms") | outside("surgery") | outside(
+        "editing"
+    ) <= allowed | {"_typeshed"}

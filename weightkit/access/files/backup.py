@@ -91,7 +91,8 @@ def name_backup(old: Path, target: Path) -> Path:
     for backup in _next_names(target):
         with contextlib.suppress(FileExistsError):
             os.link(old, backup)
-            old.unlink()
+            with contextlib.suppress(OSError):  # one name more, which the next edit clears away
+                old.unlink()
             return backup
     raise AssertionError("unreachable: the names do not end")
 

@@ -235,6 +235,7 @@ def _creation(old: h5d.DatasetID, new_type: str | None) -> h5p.PropDCID:
     """How the new dataset is laid out: as the old one; space for values in one piece is set aside at once."""
     known = old.get_create_plist()
     creation = known if new_type is None else _for_type(old, known, np.dtype(new_type))
+    creation.set_obj_track_times(bool(h5o.get_info(old).mtime))  # the list says yes for every dataset of old headers
     in_one_piece = known.get_layout() == h5d.CONTIGUOUS and old.get_storage_size()
     if in_one_piece and type_name(old.get_type()) != LONG_TEXT:
         creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)

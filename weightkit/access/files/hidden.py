@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.replace import signals_held
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ class Temporary:
             MachineError: Nothing can be written in the target's folder.
         """
         while True:
-            path = hidden_name(target, NEW)
-            temporary = cls(path, _create(path, mode))
+            temporary = cls(hidden_name(target, NEW), -1)
+            path = temporary.path
             try:
+                with signals_held():  # one that came between the creation and the next line would leave the file
+                    temporary.fd = _create(path, mode)
                 # Between its creation and its lock, another edit may have taken it for a leftover.
                 if lock_alone(temporary.fd) is not False and leads_to(path, temporary.fd):
                     return temporary
@@ -90,7 +93,7 @@ class Temporary:
         """Remove it, if it still has its name; safe to call twice."""
         if self.fd < 0:
             return
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone already, or left to the next edit, which clears it away
             self.path.unlink()
         os.close(self.fd)
         self.fd = -1

@@ -40,7 +40,8 @@ def publish(hidden: Path, target: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         hidden.replace(target)
     else:
-        hidden.unlink()
+        with contextlib.suppress(OSError):  # one name more, which the next edit clears away
+            hidden.unlink()
 
 
 def sync_folder(target: Path) -> None:

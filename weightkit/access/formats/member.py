@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -100,7 +99,7 @@ class Member(_Repacked):
         checksum = struct.pack("<I", crc32_of(fd, self.body.start, self.body.length))
         with machine_errors("writing the archive's checksum", self.body.name):
             for place in self.crc_places:
-                os.pwrite(fd, checksum, place)
+                write_all(fd, memoryview(checksum), place)
 
 
 @dataclass(slots=True)
