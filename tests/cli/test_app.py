@@ -120,7 +120,8 @@ def test_every_example_of_a_help_page_runs(command, tmp_path):
     for number, example in enumerate(found):
         folder = tmp_path / str(number)
         folder.mkdir()
-        shutil.copyfile(DATA / "tfkeras215_nested.h5", folder / "model.h5")
+        for name in ("model.h5", "model.h5.bak"):
+            shutil.copyfile(DATA / "keras20_optimizer.h5", folder / name)
         shutil.copyfile(DATA / "keras315_nested.keras", folder / "model.keras")
         shutil.copyfile(DATA / "keras315_float16.weights.h5", folder / "model.weights.h5")
         program, *arguments = shlex.split(example)

@@ -131,10 +131,10 @@ def test_the_json_report_of_a_dry_run_is_that_of_the_edit_but_for_what_only_the_
 def test_on_a_terminal_a_table_fits_it_and_shows_every_weight_that_is_touched(model, verb):
     seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(*VERBS[verb], "-n", model))
     assert max(map(len, seen.splitlines())) <= 80
-    table = "".join(seen.split()).replace("\n", "")
+    column = "".join(line.split("  ")[0].strip() for line in seen.split("\n", 1)[1].splitlines())
     for line in run(verb, model, "-n").stdout.splitlines():
         if not line.startswith("leave"):
-            assert line.split("\t")[1].rpartition("/")[2] in table
+            assert line.split("\t")[1] in column
 
 
 @pytest.mark.parametrize("name", ["-odd.keras", "--json", "ü\n.keras"])
