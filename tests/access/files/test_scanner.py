@@ -151,9 +151,9 @@ def test_the_process_may_use_no_more_memory_than_it_is_given(tmp_path: Path) -> 
     path = tmp_path / "large.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file.attrs["large"] = np.zeros(48 << 20, np.uint8)
-    with Scanner(Limits(memory=40 << 20)) as scanner, pytest.raises(RefusedError):
+    with Scanner(Limits(memory=40 << 20, attribute=256 << 20)) as scanner, pytest.raises(RefusedError):
         ask(scanner, path)
-    with Scanner(Limits(memory=400 << 20)) as scanner:
+    with Scanner(Limits(memory=400 << 20, attribute=256 << 20)) as scanner:
         assert len(ask(scanner, path)) == 1
 
 

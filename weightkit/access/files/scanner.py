@@ -55,6 +55,9 @@ main()
 """
 
 
+_START_UP = 60.0  # seconds for the process to load h5py, from a slow disk on a busy machine
+
+
 class Scanner:
     """A process that reads HDF5 structure for us. Closing it ends the process."""
 
@@ -78,7 +81,7 @@ class Scanner:
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
             )
-        ours.settimeout(limits.silence)
+        ours.settimeout(max(limits.silence, _START_UP))
         self._channel = ours
         self._replies = ours.makefile("rb", buffering=1 << 16)
         self._ready = self._answering = False
@@ -129,6 +132,7 @@ class Scanner:
             self._ready = "ready" in json.loads(self._replies.readline(1 << 16))
             if not self._ready:
                 raise ValueError("another process answered")
+            self._channel.settimeout(self.limits.silence)
         except (OSError, *_NONSENSE) as error:
             self._process.kill()
             raise MachineError(
