@@ -59,7 +59,7 @@ class FileStore:
     ) -> None:
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
-        self._values = Values(container.body, scanner, contents.weights)
+        self._values = Values(container.body, scanner, contents.weights, index)
 
     @property
     def label(self) -> str:

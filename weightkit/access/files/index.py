@@ -159,7 +159,7 @@ class Index:
             if dataset.offset is not None:
                 _check_place(dataset, self.length)
                 spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
-        _check_overlaps(spans, self._headers())
+        require_apart(spans, self.headers())
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(
@@ -176,7 +176,7 @@ class Index:
                 mend="do not trust this file, or save the model again",
             )
 
-    def _headers(self) -> Iterator[tuple[int, int, str]]:
+    def headers(self) -> Iterator[tuple[int, int, str]]:
         """The first byte of each object's header: no dataset's values may lie over it."""
         yield 0, 8, "the file's signature"
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
@@ -263,7 +263,12 @@ def _check_place(dataset: Dataset, length: int) -> None:
         )
 
 
-def _check_overlaps(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
+def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
+    """Check that no values lie over others, or over the first bytes of what is no value.
+
+    Raises:
+        DamagedFileError: Two of them share a byte.
+    """
     reach, holder = 0, ""
     for start, stop, path in sorted((*spans, *headers)):
         if start < reach and stop > start:

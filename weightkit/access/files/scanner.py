@@ -55,7 +55,7 @@ main()
 """
 
 
-_START_UP = 60.0  # seconds for the process to load h5py, from a slow disk on a busy machine
+_START_UP = 20.0  # seconds for the process to load h5py, from a slow disk on a busy machine
 
 
 class Scanner:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.chunks import ChunkTable
+from weightkit.access.files.index import require_apart
 from weightkit.access.files.openfile import read_exactly
 from weightkit.access.files.recoding import spool_chunks
 from weightkit.access.files.spool import Spool
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
     from weightkit.access.files.container import Body
-    from weightkit.access.files.index import Dataset
+    from weightkit.access.files.index import Dataset, Index
     from weightkit.access.files.scanner import Scanner
     from weightkit.access.ref import WeightRef
 
@@ -40,8 +41,8 @@ class Piece:
 class Values:
     """The values of a file's weights; what lies in pieces is laid out in one when it is first asked for."""
 
-    def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset]) -> None:
-        self._body, self._scanner, self._weights = body, scanner, weights
+    def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset], index: Index) -> None:
+        self._body, self._scanner, self._weights, self._index = body, scanner, weights, index
         self._spool: Spool | None = None
         self._spooled: dict[str, Piece] = {}
         self._tables: dict[str, ChunkTable] = {}
@@ -110,5 +111,8 @@ class Values:
 
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:
-            self._tables[dataset.path] = ChunkTable.ask(self._scanner, self._body, dataset)
+            table = ChunkTable.ask(self._scanner, self._body, dataset)
+            spans = [(chunk.offset, chunk.offset + chunk.size, dataset.path) for chunk in table.chunks]
+            require_apart(spans, self._index.headers())
+            self._tables[dataset.path] = table
         return self._tables[dataset.path]

@@ -24,6 +24,7 @@ _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths o
 _LOCAL_CRC = 14
 _IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
 _HAS_DESCRIPTOR = 0x8
+_TELLING = _HAS_DESCRIPTOR | 0x1  # and whether it is encrypted
 _STEP = 1 << 20  # bytes that are inflated at a time
 _DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
 _MEND = "use another copy of the file"
@@ -180,7 +181,7 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     same_name = source.read(info.header_offset + _LOCAL.size, name) == stored_name(info)
     said = zip(sizes, (info.compress_size, info.file_size), strict=True)
     same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in said)
-    same_flags = streamed == bool(info.flag_bits & _HAS_DESCRIPTOR) and method == info.compress_type
+    same_flags = not (flags ^ info.flag_bits) & _TELLING and method == info.compress_type
     if not (same_name and same_sizes and same_flags):
         raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
     if crc != info.CRC and not (streamed and crc == 0):
