@@ -94,7 +94,9 @@ class _Sorting:
         return Plan(self._store.label, self._transform, tuple(self._chosen), tuple(self._skipped), notes)
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
-        """A selection settles what is unknown; its owner should know that it did."""
+        """A selection settles what is unknown; its owner should know that it did, where kinds matter at all."""
+        if Kind.UNKNOWN in self._transform.kinds:
+            return ()
         chosen = sum(ref.kind is Kind.UNKNOWN for ref in self._chosen)
         left = sum(
             skipped.ref.kind is Kind.UNKNOWN and skipped.reason == _NOT_SELECTED and is_floating(skipped.ref.dtype)
