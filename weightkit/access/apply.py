@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from weightkit.access.arithmetic import Losses, losses, transformed
 from weightkit.access.tiles import tiles
 from weightkit.errors import NonFiniteError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from weightkit.access.store import Check, Destination, Outcome, Sink, WeightStore
 
 _THREADS = 2
+_KEPT = 8 << 20  # bytes
 _WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
 
 Progress = Callable[[int], None]
@@ -63,6 +66,8 @@ class _Work:
         if self._plan.nbytes < _WORTH_THREADS:
             self._drain()
             return
+        # glibc keeps what is freed from then on, up to twice this much: tiles no longer cost a page fault a page.
+        np.empty(_KEPT, np.uint8)
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small edits start faster without
 
         with ThreadPoolExecutor(_THREADS) as pool:
