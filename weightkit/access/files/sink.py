@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.files.copying import write_all
+from weightkit.access.files.copying import STEP, begin_writing, write_all
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.store import ALL, Outcome
 
@@ -35,6 +35,7 @@ class PlacedSink:
         self.outcome: Outcome | None = None
         self._places, self._label = places, label
         self._missing = {ref: ref.size for ref in places}
+        self._written: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
@@ -46,10 +47,25 @@ class PlacedSink:
         if place is None:
             return
         content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        start = place.offset + first * place.dtype.itemsize
         with machine_errors("writing the new file", self._label):
-            write_all(place.fd, content, place.offset + first * place.dtype.itemsize)
+            write_all(place.fd, content, start)
         with self._lock:
             self._missing[ref] -= last - first
+            due = self._due(place.fd, start, start + len(content))
+        if due:
+            begin_writing(place.fd, *due)
+
+    def _due(self, fd: int, start: int, stop: int) -> tuple[int, int] | None:
+        """The range that the disk may begin with: what was written in a row, once it is large or another begins."""
+        low, high = self._written.get(fd, (start, start))
+        if not low - STEP <= start <= high + STEP:
+            self._written[fd] = (start, stop)
+            return (low, high) if high > low else None
+        low, high = min(low, start), max(high, stop)
+        due = high - low >= STEP
+        self._written[fd] = (high, high) if due else (low, high)
+        return (low, high) if due else None
 
     def require_complete(self) -> None:
         """Check that every element that was to be changed has been written."""
