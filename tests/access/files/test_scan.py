@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zipfile
 from typing import TYPE_CHECKING
@@ -387,6 +388,28 @@ def test_a_truncated_file_is_damaged(scanner: Scanner, tmp_path: Path, keep: int
     path.write_bytes(GOLDEN[0].read_bytes()[:keep])
     with pytest.raises(DamagedFileError):
         records(scanner, path)
+
+
+@FILES
+def test_a_part_of_a_file_is_read_as_the_whole_file_is(tmp_path: Path, path: Path) -> None:
+    raw, start, length = hdf5_part(path)
+    (tmp_path / "whole").write_bytes(raw[start : start + length])
+    (tmp_path / "part").write_bytes(b"before" + raw[start : start + length] + b"after")
+    limits = dataclasses.asdict(Limits())
+    with (tmp_path / "whole").open("rb") as whole, (tmp_path / "part").open("rb") as part:
+        expected = list(scan.scan(whole.fileno(), 0, length, limits))
+        assert list(scan.scan(part.fileno(), 6, length, limits)) == expected
+    assert len(expected) > 1
+
+
+def test_a_file_is_read_by_its_descriptor_whatever_bears_its_name_by_now(scanner: Scanner, tmp_path: Path) -> None:
+    write_variables(tmp_path / "model.h5", {"layers/a/vars/0": np.zeros(3, "f4")})
+    write_variables(tmp_path / "other.h5", {"layers/other/vars/0": np.zeros(3, "f4")})
+    with OpenFile(tmp_path / "model.h5") as source:
+        (tmp_path / "other.h5").rename(tmp_path / "model.h5")
+        paths = [record["path"] for record in scanner.records(source.fd, 0, source.size)]
+    assert "layers/a/vars/0" in paths
+    assert "layers/other" not in paths
 
 
 def test_the_reading_process_sees_nothing_outside_the_part_it_was_given(tmp_path: Path) -> None:
