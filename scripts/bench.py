@@ -3,12 +3,17 @@
 
 Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jobs:
 
-  slope    scale from 256 MiB to 2 GiB against ``cp --reflink=never`` and ``sync``: cost of each further byte
-  plain    scale at 2 GiB against a plain h5py loop: copy, then multiply in place
+  slope    scale from 256 MiB to 2 GiB against ``cp --reflink=never`` and ``sync``: cost of each further byte;
+           at 2 GiB against a plain h5py loop too: copy, then multiply in place
   fixed    scale of a 16 MiB file against ``python -c "import h5py, typer"``
   keras    scale at 512 MiB against Keras' file editor and against load, scale, save (needs Keras)
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
   memory   peak resident memory of parent and child above a bare interpreter's
+  rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
+  strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory
+  restore  putting a backup of 1 GiB back against ``import h5py, typer``: no byte is copied
+  growth   scale from 16 MiB to 8 GiB (2 GiB with --quick): seconds, peak memory
+  many     show and scale of 10,000 and 100,000 small weights: seconds, peak memory
 
 Every copy is synced to the disk within its time. Machines are noisy: compare ratios of one run, not runs.
 """
@@ -19,24 +24,17 @@ import argparse
 import compileall
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+from bench_surgery import SurgeryJobs
+from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
 
 import weightkit
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-MIB = 1 << 20
-WEIGHTKIT = [sys.executable, "-m", "weightkit"]
 BARE_TYPER = """
 import typer
 app = typer.Typer()
@@ -81,98 +79,19 @@ for layer in model.layers:
 model.save_weights(sys.argv[2])
 os.sync()
 """
-PEAK = """
-import re, runpy, sys
-from weightkit.access.files import scanner
-
-def peak(process):
-    # VmHWM begins anew with the program; getrusage counts what the parent had before.
-    with open(f"/proc/{process}/status") as status:
-        return int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1])
-
-children, end = [], scanner._end
-def noted(process, *channels):
-    children.append(peak(process.pid))
-    end(process, *channels)
-scanner._end = noted
-sys.argv = ["weightkit", *sys.argv[1:]]
-if len(sys.argv) > 1:
-    try:
-        runpy.run_module("weightkit", run_name="__main__")
-    except SystemExit as stop:
-        assert not stop.code, stop.code
-print(peak("self"), max(children, default=0), file=sys.stderr)
-"""
-BARE_PEAK = 'import re; print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])'
 
 
-def dense_file(path: Path, layers: int, rows: int = 4096, columns: int = 4096) -> Path:
-    """A version-3 file of equal Dense layers: 64 MiB each at the usual size."""
-    kernel = np.random.default_rng(0).standard_normal((rows, columns), dtype=np.float32)
-    with h5py.File(path, "w") as file:
-        for number in range(layers):
-            key = f"dense_{number}" if number else "dense"
-            group = file.create_group(f"layers/{key}/vars")
-            group.attrs["name"] = key
-            group["0"] = kernel
-            group["1"] = np.zeros(columns, np.float32)
-    return path
-
-
-def timed(command: list[str], *, quiet: bool = True) -> float:
-    """Seconds that a command took; it must succeed."""
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if quiet else None)
-    return time.perf_counter() - start
-
-
-def copied(source: Path, target: Path) -> float:
-    """Seconds for ``cp`` and ``sync``."""
-    start = time.perf_counter()
-    subprocess.run(["cp", "--reflink=never", str(source), str(target)], check=True)
-    subprocess.run(["sync"], check=True)
-    return time.perf_counter() - start
-
-
-def side_by_side(runs: int, **jobs: Callable[[], float]) -> dict[str, float]:
-    """Medians of several jobs, run in turns so that the machine's moods meet all of them."""
-    times: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(runs):
-        for name, job in jobs.items():
-            subprocess.run(["sync"], check=True)
-            times[name].append(job())
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
-
-
-class Bench:
-    """The jobs, in one folder that is removed afterwards."""
-
-    def __init__(self, folder: Path, runs: int) -> None:
-        self.folder, self.runs, self.out = folder, runs, folder / "out.h5"
-
-    def scale(self, source: Path) -> float:
-        """Seconds for our ``scale``, which syncs by itself."""
-        self.out.unlink(missing_ok=True)
-        return timed([*WEIGHTKIT, "scale", str(source), "--factor", "0.5", "-o", str(self.out)])
-
-    def copy(self, source: Path) -> float:
-        """Seconds for a copy to the same place."""
-        self.out.unlink(missing_ok=True)
-        return copied(source, self.out)
-
-    def script(self, text: str, *arguments: str) -> float:
-        """Seconds for a Python program that writes to the same place."""
-        self.out.unlink(missing_ok=True)
-        return timed([sys.executable, "-c", text, *arguments])
+class Bench(SurgeryJobs):
+    """Every job."""
 
     def slope(self) -> None:
         """Seconds for each further GiB."""
         small, large = dense_file(self.folder / "small.h5", 4), dense_file(self.folder / "large.h5", 32)
         seconds = side_by_side(
             self.runs,
-            ours_small=lambda: self.scale(small),
+            ours_small=lambda: self.command("scale", small, "--factor", "0.5"),
             cp_small=lambda: self.copy(small),
-            ours_large=lambda: self.scale(large),
+            ours_large=lambda: self.command("scale", large, "--factor", "0.5"),
             cp_large=lambda: self.copy(large),
             plain_large=lambda: self.script(PLAIN_LOOP, str(large), str(self.out)),
         )
@@ -190,7 +109,7 @@ class Bench:
         source = dense_file(self.folder / "fixed.h5", 1, 1024)
         seconds = side_by_side(
             self.runs + 4,
-            ours=lambda: self.scale(source),
+            ours=lambda: self.command("scale", source, "--factor", "0.5"),
             imports=lambda: self.script("import h5py, typer"),
         )
         report("fixed: scale of 16 MiB", seconds["ours"], seconds["imports"], "import h5py, typer", 3.0)
@@ -201,7 +120,7 @@ class Bench:
         out = self.folder / "keras.weights.h5"
         seconds = side_by_side(
             max(1, self.runs // 2),
-            ours=lambda: self.scale(source),
+            ours=lambda: self.command("scale", source, "--factor", "0.5"),
             cp=lambda: self.copy(source),
             editor=lambda: self.script(FILE_EDITOR, str(source), str(out)),
             load=lambda: self.script(LOAD_SCALE_SAVE, str(source), str(out), layers),
@@ -234,33 +153,11 @@ class Bench:
             "one row of 268 MB": lambda path: _one(path, (1, 16384, 4096)),
             "10,000 weights": lambda path: dense_file(path, 5000, 8, 8),
         }
-        bare = _peak_of_interpreter()
         for what, make in shapes.items():
             source = make(self.folder / "memory.h5")
             self.out.unlink(missing_ok=True)
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-c",
-                    PEAK,
-                    "scale",
-                    str(source),
-                    "--factor",
-                    "0.5",
-                    "-o",
-                    str(self.out),
-                    "--where",
-                    "layers/**/[01]",
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            own, child = (int(part) / 1024 for part in done.stderr.split()[-2:])
-            print(
-                f"memory: {what:<20} parent {own - bare:6.1f} MB, child {child - bare:6.1f} MB above a bare "
-                f"interpreter ({bare:.1f} MB); wanted at most 80"
-            )
+            found = measured("scale", source, "--factor", "0.5", "-o", self.out, "--where", "layers/**/[01]")
+            print(f"memory: {what:<20} {found}; wanted at most 80")
             source.unlink()
 
 
@@ -270,33 +167,17 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
     return path
 
 
-def _peak_of_interpreter() -> float:
-    """Megabytes that a Python without anything takes."""
-    return int(subprocess.check_output([sys.executable, "-c", BARE_PEAK])) / 1024
-
-
-def report(what: str, ours: float, theirs: float, peer: str, wanted: float | None) -> None:
-    """One line: both times, their ratio, and what was wanted."""
-    verdict = (
-        "" if wanted is None else f"; wanted at most {wanted:.3g}: {'ok' if ours <= theirs * wanted else 'MISSED'}"
-    )
-    print(
-        f"{what:<52} ours {ours:7.3f} s   {peer} {theirs:7.3f} s   ratio {ours / theirs:5.2f}{verdict}",
-        flush=True,
-    )
-
-
 def main() -> None:
     """Run the jobs that were asked for."""
-    jobs = ["slope", "fixed", "keras", "start", "memory"]
+    jobs = ["slope", "fixed", "keras", "start", "memory", "rebuild", "strip", "restore", "growth", "many"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")
-    parser.add_argument("--quick", action="store_true", help="fewer runs")
+    parser.add_argument("--quick", action="store_true", help="fewer runs, nothing over 2 GiB")
     parser.add_argument("--folder", type=Path, help="where to work; the system's temporary folder by default")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="weightkit-bench-", dir=given.folder))
     try:
-        bench = Bench(folder, 3 if given.quick else 7)
+        bench = Bench(folder, quick=given.quick)
         for job in given.jobs:
             getattr(bench, job)()
     finally:
