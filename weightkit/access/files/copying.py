@@ -10,6 +10,7 @@ from weightkit.errors import MachineError
 
 STEP = 32 << 20
 """Bytes that are copied or written before the disk is asked to begin with them."""
+_WORTH_ASKING = 1 << 20  # bytes copied by one call
 _BUFFER = 1 << 20  # bytes, where the kernel cannot copy by itself
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTSUP}
 
@@ -31,7 +32,7 @@ def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 
             count = len(content)
         if count == 0:
             raise MachineError(f"the file ended at byte {start} while it was being copied")
-        if count == STEP:
+        if count >= _WORTH_ASKING:
             begin_writing(target, start + shift, start + shift + count)
         start += count
 

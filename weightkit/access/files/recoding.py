@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.files.openfile import read_exactly
+from weightkit.access.files.parallel import in_order
 from weightkit.access.files.pipeline import Filter, decoded, encoded
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
     rows: dict[int, list[Chunk]] = {}
     for chunk in table.chunks:
         rows.setdefault(chunk.at[0], []).append(chunk)
+    ordered = [chunk for chunks in rows.values() for chunk in chunks]
+    blocks = in_order(lambda chunk: _block(body, table, chunk), ordered, math.prod(table.chunk) * element)
     for first, chunks in rows.items():
         values = _row(spool, offset, table, first, element)
         for chunk in chunks:
             part = table.inside(chunk.at)
-            values[part] = _block(body, table, chunk)[tuple(slice(axis.stop - axis.start) for axis in part)]
+            values[part] = next(blocks)[tuple(slice(axis.stop - axis.start) for axis in part)]
     return offset
 
 
@@ -74,6 +77,16 @@ def encoded_chunks(
         retyped: Whether they have another type than the old ones.
     """
     filters = tuple(Filter(step.name, element) if step.name == "shuffle" else step for step in table.filters)
+    blocks = _new_blocks(offset, element, table, spool, retyped=retyped)
+    size = math.prod(table.chunk) * element
+    for at, content in in_order(lambda block: (block[0], encoded(block[1].tobytes(), filters)), blocks, size):
+        yield {"chunk": list(at), "at": spool.append(content), "size": len(content)}
+
+
+def _new_blocks(
+    offset: int, element: int, table: ChunkTable, spool: Spool, *, retyped: bool
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Where each chunk that is to be written begins, and its values, zeros past the edges."""
     written = {chunk.at for chunk in table.chunks}
     for first in range(0, table.shape[0], table.chunk[0]):
         values = _row(spool, offset, table, first, element)
@@ -83,5 +96,4 @@ def encoded_chunks(
                 continue
             block = np.zeros(table.chunk, part.dtype)
             block[tuple(map(slice, part.shape))] = part
-            content = encoded(block.tobytes(), filters)
-            yield {"chunk": list(at), "at": spool.append(content), "size": len(content)}
+            yield at, block
