@@ -82,6 +82,25 @@ def test_a_dry_run_changes_nothing_at_all(model, verb, more):
     assert Folder.of(model.parent) == before
 
 
+def test_a_dry_run_refuses_what_the_edit_would_refuse_and_touches_nothing(model, verb):
+    out = model.with_name("out.keras")
+    out.write_text("precious")
+    (model.parent / "link.keras").hardlink_to(model)
+    before = Folder.of(model.parent)
+    cases = {
+        ("-o", out): "the output exists already",
+        ("-o", model): "the output is the input",
+        ("-o", model.parent / "none" / "out.keras"): "does not exist",
+        (): "it has 2 hard links",
+    }
+    for more, why in cases.items():
+        planned, done = (run(verb, model, *dry, *more, code=2).stderr for dry in (["-n"], []))
+        assert why in planned
+        assert planned == done
+    run(verb, model, "-n", "--break-links")
+    assert Folder.of(model.parent) == before
+
+
 def test_a_dry_run_says_exactly_what_the_edit_then_says(model, verb):
     planned, done = run(verb, model, "-n"), run(verb, model)
     act, past = ("drop", "dropped") if verb in REMOVING else ("change", "changed")

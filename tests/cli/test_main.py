@@ -215,7 +215,7 @@ def test_an_interrupted_edit_leaves_everything_as_it_was(tmp_path, moment, name,
     before = Folder.of(tmp_path)
     done = interrupted(tmp_path, moment, name)
     assert done.returncode == code, done.stderr
-    assert done.stderr == "interrupted; nothing was changed\n"
+    assert done.stderr == "weightkit: interrupted; nothing was changed\n"
     assert done.stdout == ""
     assert Folder.of(tmp_path) == before
 
@@ -227,8 +227,18 @@ def test_an_interrupted_rebuild_leaves_everything_as_it_was(tmp_path, moment, na
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
     done = interrupted(tmp_path, moment, name, verb=verb)
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", "interrupted; nothing was changed\n")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "weightkit: interrupted; nothing was changed\n")
     assert Folder.of(tmp_path) == before
+
+
+def test_an_interruption_is_an_object_too_where_json_is_asked_for(tmp_path):
+    shutil.copyfile(GOLDEN, tmp_path / "model.keras")
+    done = interrupted(tmp_path, "commit.fsync", "SIGTERM", "--json")
+    assert json.loads(done.stdout) == {
+        "schema": "weightkit.error/1", "error": "Interrupted", "exit": 143, "file": None,
+        "problem": "interrupted; nothing was changed", "mend": None,
+    }  # fmt: skip
+    assert done.stderr == "weightkit: interrupted; nothing was changed\n"
 
 
 def test_an_interrupted_cast_leaves_everything_as_it_was(tmp_path):
@@ -255,7 +265,7 @@ def test_an_interruption_while_the_files_change_places_comes_too_late_and_says_n
     assert digest(tmp_path / "model.keras") != digest(GOLDEN)
     path = tmp_path / "model.keras"
     complete = f"the edit was complete: {path} holds the result, the file as it was is {path}.bak"
-    assert done.stderr == f"interrupted; {complete}\n"
+    assert done.stderr == f"weightkit: interrupted; {complete}\n"
     assert plain_datasets(tmp_path / "model.keras").keys() == plain_datasets(GOLDEN).keys()
 
 
@@ -277,7 +287,7 @@ def test_a_restore_that_is_interrupted_says_whether_it_was_done(tmp_path):
         )
         command = [sys.executable, "-c", code, "restore", "model.h5"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (143, f"interrupted; {said}\n")
+        assert (done.returncode, done.stderr) == (143, f"weightkit: interrupted; {said}\n")
     assert (tmp_path / "model.h5").read_text() == "model.h5.bak"
 
 

@@ -123,6 +123,21 @@ def test_on_a_terminal_a_table_fits_it_and_shows_every_weight(path, options):
         assert line.split("\t")[0].replace(" ", "") in first_column.replace(" ", "")
 
 
+@pytest.mark.parametrize("width", [20, 40, 60])
+@pytest.mark.parametrize("options", [[], ["--stats"]], ids=["plain", "stats"])
+def test_a_terminal_too_narrow_for_the_table_shows_every_field_all_the_same(width, options):
+    path = DATA / "keras20_copied.h5"
+    narrow = ESCAPES.sub("", on_a_terminal("show", path, *options, width=width))
+    wide = ESCAPES.sub("", on_a_terminal("show", path, *options, width=200))
+    assert max(map(len, narrow.split("\n"))) <= width
+    together = re.sub(r"\s", "", narrow)
+    heading, *rows = wide.split("\n")[1:14]
+    for row in rows:
+        assert re.sub(r"\s", "", row.split()[0]) in together
+        assert all(cell in together for cell in row.split()[1:])
+    assert all(name in together for name in heading.split()[1:])
+
+
 def test_on_a_terminal_names_are_escaped(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"a\x1b[31m\x07": {"kernel": np.ones(2, "f4")}, "[red]b": {"kernel": [1.0]}})
     seen = on_a_terminal("show", path)

@@ -67,6 +67,7 @@ def run(
 
         plan = planned(store)
         if dry_run:
+            store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
             return _result(Report(plan, None))
         with output.progress(plan.nbytes) as advance:
             report = plan.apply(store, destination, allow_nonfinite=allow_nonfinite, progress=advance, verify=verify)

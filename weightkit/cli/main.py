@@ -68,15 +68,12 @@ def run(arguments: Sequence[str]) -> int:
     except typer.exceptions.TyperException as error:
         return _fail(RequestError(error.format_message().rstrip("."), mend="see --help"), as_json=as_json)
     except Stopped as stopped:
-        output.say(f"interrupted; {_standing(stopped)}")
-        return stopped.code
+        return _interrupted(stopped.code, _standing(stopped), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line, and the file is untouched
         return _fail(_as_ours(error), as_json=as_json)
-    if code == _INTERRUPTED:
-        output.say(f"interrupted; {_HALF_DONE}")
-    return code
+    return _interrupted(code, _HALF_DONE, as_json=as_json) if code == _INTERRUPTED else code
 
 
 def _print(result: output.Result, *, as_json: bool) -> None:
@@ -98,6 +95,11 @@ def _print(result: output.Result, *, as_json: bool) -> None:
 def _fail(error: WeightkitError, *, as_json: bool) -> int:
     code = next(number for family, number in _CODES.items() if isinstance(error, family))
     output.show_error(error, code, as_json=as_json)
+    return code
+
+
+def _interrupted(code: int, standing: str, *, as_json: bool) -> int:
+    output.show_problem("Interrupted", f"interrupted; {standing}", code, as_json=as_json)
     return code
 
 

@@ -13,6 +13,8 @@ from weightkit.escape import escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
+
     from weightkit.access.ref import WeightRef
     from weightkit.errors import WeightkitError
 
@@ -63,16 +65,16 @@ def show(result: Result, *, as_json: bool) -> None:
 
 def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
     """One line on standard error; as JSON an object on standard output besides."""
-    say(f"weightkit: {error}")
+    more = {"file": error.file or None, "problem": error.problem, "mend": error.mend or None}
+    show_problem(type(error).__name__, str(error), code, as_json=as_json, **more)
+
+
+def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str | None) -> None:
+    """The same for what is no error of a class of ours; ``more`` completes the object."""
+    say(f"weightkit: {line}")
     if as_json:
-        record = {
-            "schema": "weightkit.error/1",
-            "error": type(error).__name__,
-            "exit": code,
-            "file": error.file or None,
-            "problem": error.problem,
-            "mend": error.mend or None,
-        }
+        known = {"file": None, "problem": line, "mend": None}
+        record = {"schema": "weightkit.error/1", "error": kind, "exit": code} | known | more
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(json.dumps(record) + "\n")
             sys.stdout.flush()
@@ -121,7 +123,9 @@ def _show_to_people(result: Result) -> None:
     console = Console(highlight=False)
     for line in result.heading:
         console.print(Text(escape(line), style="bold"))
-    if result.rows:
+    if result.rows and _least_width(result) > console.width:
+        _stack(result, console)
+    elif result.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for number, column in enumerate(result.columns):
             # The first column, the weight, gives way where the terminal is narrow; nothing is cut off.
@@ -134,6 +138,25 @@ def _show_to_people(result: Result) -> None:
         console.print(table)
     for line in result.notes:
         console.print(Text(escape(line), style="dim"))
+
+
+def _least_width(result: Result) -> int:
+    """Characters without which a table would lose columns: all but the first stand in full, two apart."""
+    cells = zip(*result.rows, strict=True)
+    widths = [max(map(len, (column.heading, *below))) for column, below in zip(result.columns, cells, strict=True)]
+    return result.columns[0].least + sum(widths[1:]) + 2 * len(widths[1:])
+
+
+def _stack(result: Result, console: Console) -> None:
+    """Each row as a paragraph, where a terminal is too narrow for the table."""
+    from rich.padding import Padding  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    for first, *rest in result.rows:
+        console.print(Text(escape(first)))
+        cells = zip(result.columns[1:], rest, strict=True)
+        told = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
+        console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
 
 
 def shape(ref: WeightRef) -> str:

@@ -382,6 +382,13 @@ def test_chunks_of_which_nothing_tells_whether_they_are_shuffled_are_refused(
         store.read(next(iter(store)))
 
 
+def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
+    whole = write_variables(tmp_path / "model.h5", {"layers/a/vars/0": np.zeros(999, "f4")}).read_bytes()
+    (tmp_path / "model.h5").write_bytes(whole[:-500])
+    with pytest.raises(DamagedFileError, match=f"it is cut off: of {len(whole)} bytes it holds {len(whole) - 500}"):
+        records(scanner, tmp_path / "model.h5")
+
+
 @pytest.mark.parametrize("keep", [0, 8, 100, 800, -1])
 def test_a_truncated_file_is_damaged(scanner: Scanner, tmp_path: Path, keep: int) -> None:
     path = tmp_path / "cut.h5"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.files.backup import backups_of, copy_status, require_nameable
 from weightkit.access.files.exchange import exchange, has_other_links
 from weightkit.access.files.hidden import Temporary
-from weightkit.access.files.leftovers import clear_leftovers
+from weightkit.access.files.leftovers import clear_leftovers, leftovers_of
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.replace import publish, signals_held, sync_folder
 from weightkit.access.store import Destination, Outcome
@@ -46,6 +46,23 @@ def target_of(source: OpenFile, destination: Destination) -> Target:
     if destination.backup:
         require_nameable(source.path)
     return Target(source.path, (*notes, *parted_links(source, part=destination.break_links)))
+
+
+def require_place(source: OpenFile, destination: Destination) -> None:
+    """Refuse what `target_of` refuses, and touch nothing.
+
+    Raises:
+        RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
+    """
+    if destination.output is not None:
+        _output_target(source, destination)
+        return
+    if destination.backup:
+        require_nameable(source.path)
+    with contextlib.suppress(OSError):  # a folder that may not be listed
+        if leftovers_of(source.path):  # among the file's links are those of killed edits, which the next edit clears
+            return
+    parted_links(source, part=destination.break_links)
 
 
 def parted_links(source: OpenFile, *, part: bool) -> tuple[str, ...]:

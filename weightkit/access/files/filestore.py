@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.files.commit import Replacement, target_of
+from weightkit.access.files.commit import Replacement, require_place, target_of
 from weightkit.access.files.patch import Patch
 from weightkit.access.files.planned import is_gone, planned
 from weightkit.access.files.rebuild import Rebuild
@@ -146,6 +146,23 @@ class FileStore:
         weights = {names[ref]: dataset for ref, dataset in self._contents.weights.items()}
         contents = replace(self._contents, weights=weights)
         return FileStore(self._source, self._scanner, self._container, self._index, contents, editable=self._editable)
+
+    def require_possible(
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
+    ) -> None:
+        """Refuse an edit that would be refused before anything is written; nothing is touched.
+
+        Args:
+            changing: The weights that would get new values.
+            destination: Where the new file would go.
+            changes: What else would change.
+
+        Raises:
+            RequestError: The destination cannot be.
+            RefusedError: The file cannot be edited like that.
+        """
+        require_place(self._source, destination)
+        self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
     @contextlib.contextmanager
     def editing(

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
 
 
+def leftovers_of(target: Path) -> list[tuple[Path, str]]:
+    """Hidden files of edits of, or into, this very path, with what they are; those of living edits too."""
+    pattern = hidden_names(target)
+    with os.scandir(target.parent) as entries:
+        found = [(entry.name, match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))]
+    return sorted((target.with_name(name), suffix) for name, suffix in found)
+
+
 def clear_leftovers(target: Path, source: OpenFile | None = None) -> list[Path]:
     """Clear away what killed edits of, or into, this very path left in its folder.
 
@@ -29,13 +37,8 @@ def clear_leftovers(target: Path, source: OpenFile | None = None) -> list[Path]:
     Returns:
         The backups that were made.
     """
-    pattern = hidden_names(target)
-    with os.scandir(target.parent) as entries:
-        found = [
-            (target.with_name(entry.name), match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))
-        ]
     recovered = []
-    for path, suffix in sorted(found):
+    for path, suffix in leftovers_of(target):
         with contextlib.suppress(OSError):  # gone meanwhile, or another user's: left to whom it belongs
             backup = _clear(path, suffix, target, source)
             if backup is not None:

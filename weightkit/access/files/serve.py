@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json = dict[str, Any]
+
+_TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
 def versions() -> Json:
@@ -31,10 +34,15 @@ def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json
     except MemoryError:
         yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
     except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        yield {"refuse": "damaged", "path": "/", "why": why}
+        yield {"refuse": "damaged", "path": "/", "why": _in_words(error)}
     else:
         yield {"end": count}
+
+
+def _in_words(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    cut = _TRUNCATED.search(text)
+    return f"it is cut off: of {cut[2]} bytes it holds {cut[1]}" if cut else text
 
 
 def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:

@@ -70,7 +70,8 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, *_UNPACKING) as error:
         if isinstance(error, OSError) and error.errno not in _BAD_DATA:
             raise MachineError(f"reading the archive failed: {error.strerror}") from error
-        raise DamagedFileError(f"it is not a sound zip archive: {error}", mend=_MEND) from error
+        why = "its end is missing" if "is not a zip file" in str(error) else error
+        raise DamagedFileError(f"it is not a sound zip archive: {why}", mend=_MEND) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)
 
