@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
-from support import DATA, Folder, digest, half, plain_datasets
+from support import DATA, Folder, digest, half, plain_datasets, write_legacy
 
-from weightkit import edit, plan, scale
+from weightkit import cast, edit, plan, scale
 from weightkit.errors import NonFiniteError, RequestError, SelectionError
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -110,3 +114,24 @@ def test_an_edit_that_is_refused_leaves_everything_as_it_was(model, arguments, e
     with pytest.raises(error):
         edit(model, **arguments)
     assert Folder.of(model.parent) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors where Linux lists them")
+def test_a_hundred_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary(model, tmp_path, monkeypatch):
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spools))
+    out, huge = tmp_path / "out.keras", write_legacy(tmp_path / "huge.h5", {"d": {"kernel": np.full(9, 3e38, "f4")}})
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(50):  # two edits each: one is refused half-way now and then, one patches, one builds anew
+        edit(model, scale(2.0 if number % 2 else 0.5), backup=False)
+        if number % 10 == 0:
+            with pytest.raises(NonFiniteError):
+                edit(huge, scale(2.0), backup=False)
+        else:
+            edit(model, cast("float16"), output=out, overwrite=True)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.h5", "model.keras", "out.keras", "spools"]
+    assert list(spools.iterdir()) == []
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    assert not children.exists() or children.read_text().split() == []
