@@ -21,11 +21,10 @@ from keras.src.initializers.random_initializers import compute_fans as keras_fan
 
 from weightkit import open_weights, reinitialize
 from weightkit.access.configured import Configured
-from weightkit.access.names.initial import initial_of
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.fans import compute_fans
-from weightkit.transforms.reinitialize import _made
+from weightkit.transforms.initializers.own import own_initializer
 
 FOLDER = Path(sys.argv[1])
 FACTS: dict[str, bool] = {}
@@ -166,25 +165,6 @@ def floats(layer: keras.Layer) -> list[tuple[str, keras.Layer, keras.Variable]]:
     return [found for found in innermost(layer) if "float" in found[2].dtype]
 
 
-def try_beginnings() -> None:
-    keras.utils.set_random_seed(2)
-    for name, (layer, shape) in BUILT.items():
-        if isinstance(shape, list):
-            layer.build(*shape) if "Multi" in type(layer).__name__ or "Group" in type(layer).__name__ else layer.build(
-                shape
-            )
-        else:
-            layer.build(shape)
-        pairs = floats(layer)
-        FACTS[f"beginning {name}: has weights"] = bool(pairs)
-        for path, one, variable in pairs:
-            initial = initial_of(configured(one), variable.name, path)
-            drawn = _made(initial)(tuple(variable.shape), Draws(1, variable.path), 0, math.prod(variable.shape))
-            FACTS[f"beginning {name} {variable.path}: is Keras'"] = alike(
-                drawn.reshape(variable.shape), plain(variable)
-            )
-
-
 def build() -> keras.Model:
     """A model whose names are automatic, but for some."""
     tokens, numbers = keras.Input((6,), dtype="int32"), keras.Input((8,))
@@ -226,6 +206,20 @@ class Live:
         return {
             ref.path: plan.transform(ref, plain(self.owners[ref][1])).astype(ref.dtype).tobytes() for ref in plan.chosen
         }
+
+
+def try_beginnings() -> None:
+    keras.utils.set_random_seed(2)
+    for name, (layer, shape) in BUILT.items():
+        if isinstance(layer, layers.MultiHeadAttention | layers.GroupQueryAttention):
+            layer.build(*shape)
+        else:
+            layer.build(shape)
+        store = Live(layer)
+        for ref, (_, variable) in store.owners.items():
+            if "float" in variable.dtype:
+                drawn = own_initializer(store, ref)(ref.shape, Draws(1, ref.path), 0, ref.size).reshape(ref.shape)
+                FACTS[f"beginning {name} {ref.path}: is Keras'"] = alike(drawn, plain(variable))
 
 
 def reinit(*arguments: object) -> dict:

@@ -38,7 +38,7 @@ def test_draws_have_the_distributions_of_keras_own_and_constants_are_the_same(fa
 
 
 def test_every_weight_of_freshly_built_layers_begins_as_keras_begins_it(facts):
-    assert wrong(facts, "beginning", 113) == []
+    assert wrong(facts, "beginning", 84) == []
 
 
 def test_keras_loads_a_reinitialised_file_whose_weights_are_as_it_begins_them_and_the_models_own(facts):

@@ -197,6 +197,22 @@ def test_a_layer_that_does_not_tell_in_keras_own_words_is_refused_and_can_be_lef
     assert [ref.path for ref in left.chosen] == ["e/kernel"]
 
 
+def test_another_file_of_the_model_lends_its_configuration(tmp_path):
+    whole = dense(tmp_path / "whole.h5", kernel_initializer="ones")
+    values = {"d": {"kernel": np.full((30, 50), 9, "f4"), "bias": np.full(50, 9, "f4")}}
+    path = write_legacy(tmp_path / "weights.h5", values)
+    edit(path, reinitialize(seed=1), like=whole)
+    assert set(plain_datasets(path)["d/d/kernel:0"].ravel().tolist()) == {1}
+    assert not plain_datasets(path)["d/d/bias:0"].any()
+
+
+def test_a_layer_of_other_shapes_lends_nothing(tmp_path):
+    whole = dense(tmp_path / "whole.h5", (30, 51))
+    values = {"d": {"kernel": np.full((30, 50), 9, "f4"), "bias": np.full(50, 9, "f4")}}
+    with pytest.raises(SelectionError, match="there is no configuration"):
+        plan(write_legacy(tmp_path / "weights.h5", values), reinitialize(seed=1), like=whole)
+
+
 def test_many_untold_weights_are_counted(tmp_path):
     layers = {f"d{number}": {"kernel": np.ones((2, 2), "f4")} for number in range(6)}
     with pytest.raises(SelectionError, match=r"d0/kernel, d1/kernel, d2/kernel and 3 more began"):

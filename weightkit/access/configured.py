@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from weightkit.access.ref import WeightRef
 
@@ -28,6 +28,9 @@ class Configured:
 @runtime_checkable
 class ConfiguredStore(Protocol):
     """A store that may know the configurations behind its weights."""
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        """All weights."""
 
     def configured(self, ref: WeightRef) -> Configured | None:
         """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightkit.access.addresses import addresses
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.choose import Where, choose
-from weightkit.access.configured import Configured, ConfiguredStore
-from weightkit.access.names.initial import Initial, initial_of
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError, SelectionError
-from weightkit.transforms.initializers import Draws, get, keras1
-from weightkit.transforms.initializers.forget_bias import ForgetBias
-from weightkit.transforms.initializers.variance_scaling import VarianceScaling
+from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers.own import own_initializer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +33,8 @@ _NEVER = {
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _SHOWN = 3
 _MEND = (
-    "add --initializer NAME (initializer=), such as he_normal, to say how they begin, or --exclude (exclude=) to "
-    "leave them as they are"
+    "add --initializer NAME (initializer=), such as he_normal, to say how they begin, --like OTHER (like=) to take it "
+    "from a file of the model with its configuration, or --exclude (exclude=) to leave them as they are"
 )
 
 
@@ -175,7 +172,7 @@ class _Sources:
         initializer = self._act.initializer
         if initializer is None:
             try:
-                initializer = self._own(ref)
+                initializer = own_initializer(self._store, ref)
             except RequestError as error:
                 self._untold[ref] = error.problem
                 return ""
@@ -193,43 +190,6 @@ class _Sources:
             raise SelectionError(
                 f"nothing tells how {listed}{more} began: {self._untold[untold[0]]}", mend=_MEND, file=self._store.label
             )
-
-    def _own(self, ref: WeightRef) -> Initializer:
-        """The initialiser that the layer's configuration names.
-
-        Raises:
-            RequestError: There is none.
-        """
-        configured = self._store.configured(ref) if isinstance(self._store, ConfiguredStore) else None
-        if configured is None:
-            raise RequestError("there is no configuration of its layer")
-        initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer)
-        if initial is None:
-            raise RequestError(_why_not(configured))
-        return _made(initial)
-
-
-def _why_not(configured: Configured) -> str:
-    whose = f"its layer is a {configured.layer_class}"
-    return f"{whose}, which says nothing of it" if configured.builtin else f"{whose}, which is none of Keras' own"
-
-
-def _made(initial: Initial) -> Initializer:
-    """The initialiser that a configuration describes."""
-    initializer = _found(initial.said, initial)
-    if initial.axes is not None and isinstance(initializer, VarianceScaling):
-        initializer = initializer.along(*initial.axes)
-    if initial.forget is not None:
-        forget = _found(initial.forget.said, initial)
-        initializer = ForgetBias(initializer, forget, initial.forget.part, initial.forget.parts)
-    return initializer
-
-
-def _found(said: Any, initial: Initial) -> Initializer:
-    old = (
-        keras1.find(said, channels_first=initial.channels_first) if initial.keras_1 and isinstance(said, str) else None
-    )
-    return old or get(said)
 
 
 def _notes(store: WeightStore, chosen: Sequence[WeightRef], initializer: Initializer | None) -> tuple[str, ...]:

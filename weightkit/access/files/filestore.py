@@ -148,10 +148,17 @@ class FileStore:
         """
         self._container.require_intact()
 
-    def renamed(self, names: Mapping[WeightRef, WeightRef]) -> FileStore:
-        """The same open file, its weights known by other references; this store is then no longer to be used."""
+    def renamed(
+        self, names: Mapping[WeightRef, WeightRef], configured: Mapping[str, Configured] | None = None
+    ) -> FileStore:
+        """The same open file, its weights known by other references, and more configurations known of them.
+
+        This store is then no longer to be used.
+        """
         weights = {names[ref]: dataset for ref, dataset in self._contents.weights.items()}
-        contents = replace(self._contents, weights=weights)
+        contents = replace(
+            self._contents, weights=weights, configured={**self._contents.configured, **(configured or {})}
+        )
         return FileStore(self._source, self._scanner, self._container, self._index, contents, editable=self._editable)
 
     @contextlib.contextmanager
