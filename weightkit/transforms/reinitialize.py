@@ -56,7 +56,7 @@ class Reinitialize:
 
     @property
     def elementwise(self) -> bool:
-        """Whether no chosen weight has to be drawn whole; `whole` tells of each."""
+        """It is, but for the weights that `whole` names."""
         return True
 
     @property
