@@ -213,6 +213,12 @@ def test_a_layer_of_other_shapes_lends_nothing(tmp_path):
         plan(write_legacy(tmp_path / "weights.h5", values), reinitialize(seed=1), like=whole)
 
 
+def test_a_configured_initialiser_that_does_not_fit_is_refused_not_left_half_done(tmp_path):
+    path = dense(tmp_path / "m.h5", bias_initializer="orthogonal")
+    with pytest.raises(SelectionError, match=r"d/bias began: only a weight of two axes or more can be orthogonal"):
+        plan(path, reinitialize(seed=1))
+
+
 def test_many_untold_weights_are_counted(tmp_path):
     layers = {f"d{number}": {"kernel": np.ones((2, 2), "f4")} for number in range(6)}
     with pytest.raises(SelectionError, match=r"d0/kernel, d1/kernel, d2/kernel and 3 more began"):

@@ -169,17 +169,22 @@ class _Sources:
         """Why this weight cannot be drawn anew; what nothing tells of is told at the end, all at once."""
         if objection := self._act.objection(ref):
             return objection
-        initializer = self._act.initializer
-        if initializer is None:
-            try:
-                initializer = own_initializer(self._store, ref)
-            except RequestError as error:
-                self._untold[ref] = error.problem
-                return ""
+        try:
+            initializer = self._act.initializer or self._own(ref)
+        except RequestError as error:
+            self._untold[ref] = error.problem
+            return ""
         if objection := initializer.objection(ref.shape):
             return objection
         self.drawn[ref] = (initializer, Draws(self._act.seed, self._addresses[ref]))
         return ""
+
+    def _own(self, ref: WeightRef) -> Initializer:
+        """The weight's own initialiser; one that does not fit it cannot be what it began by, so nothing tells."""
+        initializer = own_initializer(self._store, ref)
+        if objection := initializer.objection(ref.shape):
+            raise RequestError(objection)
+        return initializer
 
     def require_all(self, chosen: Sequence[WeightRef]) -> None:
         """Refuse an edit of which a part has nothing that tells how it begins."""
