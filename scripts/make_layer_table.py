@@ -9,6 +9,7 @@ which sublayers are saved below it. Run it again for a new Keras, and read the d
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import json
@@ -415,6 +416,14 @@ class Table:
         ]
         return {"weights": weights, "children": [] if recipe.wraps else self.children(built)}
 
+    def require_passed_on(self, name: str, cls: type, recipe: Recipe) -> None:
+        """See that a layer which makes sublayers itself has the keys of their initialisers in its own configuration."""
+        config = make(cls, recipe, SIZES[0], {flag: v for flag, (_, (v, *_)) in self.flags[name].items()}).get_config()
+        for case in self.entries[name]["cases"]:
+            for _, child, _, _ in case["children"]:
+                keys = {how.split()[0] for how in self.entries[child]["initial"].values()} - {"-"}
+                assert keys <= config.keys(), f"{name} says nothing of {keys - config.keys()} of its {child}"
+
     def children(self, built: list[Any]) -> list[list[Any]]:
         """The sublayers with weights: path in the file, class, name (None where automatic), flags."""
         out = []
@@ -454,6 +463,19 @@ class Table:
             "lora": lora_freezes(cls, recipe) if name in LORA else [],
             "cases": cases,
         }
+        self.entries[name]["initial"] = self.initial(name, cls, recipe)
+        self.require_passed_on(name, cls, recipe)
+
+    def initial(self, name: str, cls: type, recipe: Recipe) -> dict[str, str]:
+        """What each weight begins as, under any setting of flags: see `initial_values`."""
+        found: dict[str, str] = {}
+        for case in self.entries[name]["cases"]:
+            flags = case["when"]
+            # A wrapper's own weights are copies of the wrapped layer's: its configuration does not say how they begin.
+            if case.get("weights") and flags.get("quantization") is None and not recipe.wraps:
+                for weight, how in initial_values(name, cls, recipe, flags).items():
+                    assert found.setdefault(weight, how) == how, f"{name} begins {weight} in two ways"
+        return found
 
     def try_case(self, name: str, cls: type, recipe: Recipe, flags: Flags) -> dict[str, Any] | None:
         """The case, or None where Keras refuses this setting of flags."""
@@ -468,6 +490,66 @@ def read(config: dict[str, Any], flag: str, how: str) -> Any:
     """A flag's value in a layer's configuration."""
     value = config.get(flag)
     return {"true": bool(value), "given": value is not None}.get(how, value)
+
+
+def initial_values(name: str, cls: type, recipe: Recipe, flags: Flags) -> dict[str, str]:
+    """How each floating-point parameter and statistic of a layer begins, by the weight's name.
+
+    ``KEY DEFAULT``: as the configuration's key says, by default so; ``- NAME``: so, whatever the configuration says.
+    A third word is a flag of the configuration under which the second of four equal parts begins as ones.
+    """
+    keys = [key for key in inspect.signature(cls).parameters if key.endswith("_initializer")]
+    marks = {key: float(7 + number) for number, key in enumerate(keys)}
+    chosen = {key: keras.initializers.Constant(mark) for key, mark in marks.items()}
+    added: dict[int, Any] = {}
+    with recorded(added):
+        layer = make(cls, recipe, SIZES[0], flags | chosen)
+    defaults = make(cls, recipe, SIZES[0], flags).get_config()
+    found = {}
+    for variable in own_variables(layer):
+        if not variable.dtype.startswith("float") or kind(name, variable, None, set()) == "state":
+            continue
+        values = np.asarray(keras.ops.convert_to_numpy(variable)).reshape(-1)
+        key = next((key for key, mark in marks.items() if mark in values), None)
+        if key is not None:
+            rest = set(values.tolist()) - {marks[key]}
+            assert not rest or (rest == {1.0} and np.all(np.split(values, 4)[1] == 1)), (cls, variable.name)
+            found[variable.name] = f"{key} {plain_name(defaults[key])}" + (" unit_forget_bias" if rest else "")
+        elif len(set(values.tolist())) == 1 and values[0] in (0, 1):
+            found[variable.name] = "- ones" if values[0] else "- zeros"
+        else:
+            made = added[id(variable)]
+            # BatchNormalization's deviations begin as roots of the variance's beginning: of ones, where none is given.
+            found[variable.name] = "- ones" if inspect.isfunction(made) else f"- {plain_name(made)}"
+    return found
+
+
+@contextlib.contextmanager
+def recorded(added: dict[int, Any]) -> Iterator[None]:
+    """Keep the initialiser that each variable is made with, by the variable's identity."""
+    original = layers.Layer.add_weight
+
+    def add_weight(self: Any, *arguments: Any, **options: Any) -> Any:
+        variable = original(self, *arguments, **options)
+        added[id(variable)] = options.get("initializer")
+        return variable
+
+    layers.Layer.add_weight = add_weight
+    try:
+        yield
+    finally:
+        layers.Layer.add_weight = original
+
+
+def plain_name(initializer: Any) -> str:
+    """An initialiser's name, where its arguments are those of its class; else its class and arguments."""
+    made = keras.initializers.get(initializer)
+    name, config = type(made).__name__, made.get_config()
+    usual = type(made)().get_config() if name != "Constant" else {}
+    differing = {key: value for key, value in config.items() if key not in usual or usual[key] != value}
+    differing.pop("seed", None)
+    given = ",".join(f"{key}={value!r}" for key, value in differing.items())
+    return f"{name}({given})" if given else to_snake_case(name)
 
 
 def lora_freezes(cls: type, recipe: Recipe) -> list[str]:

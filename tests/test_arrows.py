@@ -134,7 +134,7 @@ def test_only_the_command_line_imports_what_prints():
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_references_selectors_and_names_know_no_store(for_types):
-    known = ("access.ref", "access.select", "access.names", "errors", "escape")
+    known = ("access.ref", "access.configured", "access.select", "access.names", "errors", "escape")
     for place in ("access.ref", "access.select", "access.names"):
         if any(under(arrow.source, place) and arrow.target.startswith("weightkit") for arrow in ARROWS):
             assert broken(place, *known, for_types=for_types) == []
@@ -143,7 +143,12 @@ def test_references_selectors_and_names_know_no_store(for_types):
 @pytest.mark.parametrize("for_types", [False, True])
 def test_selectors_know_no_names_and_names_no_selectors(for_types):
     assert broken("access.select", "access.ref", "access.select", "errors", "escape", for_types=for_types) == []
-    assert broken("access.names", "access.ref", "access.names", "errors", "escape", for_types=for_types) == []
+    assert (
+        broken(
+            "access.names", "access.ref", "access.configured", "access.names", "errors", "escape", for_types=for_types
+        )
+        == []
+    )
 
 
 def test_references_are_measured_without_any_other_module():
@@ -165,7 +170,7 @@ def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones(for_types)
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_bytes_know_neither_formats_nor_names_nor_plans(for_types):
-    known = ("access.files", "access.ref", "access.store", "access.changes", "errors")
+    known = ("access.files", "access.ref", "access.configured", "access.store", "access.changes", "errors")
     assert broken("access.files", *known, for_types=for_types) == []
 
 

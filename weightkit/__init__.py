@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weightkit.surgery.drop import drop
     from weightkit.surgery.restore import list_backups, restore
     from weightkit.surgery.strip import strip
+    from weightkit.transforms.reinitialize import reinitialize
     from weightkit.transforms.scale import scale
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _HOMES = {
     "list_backups": "weightkit.surgery.restore",
     "open_weights": "weightkit.access.open",
     "plan": "weightkit.editing",
+    "reinitialize": "weightkit.transforms.reinitialize",
     "restore": "weightkit.surgery.restore",
     "scale": "weightkit.transforms.scale",
     "strip": "weightkit.surgery.strip",
@@ -41,7 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "drop", "edit", "list_backups",
-    "open_weights", "plan", "restore", "scale", "strip",
+    "open_weights", "plan", "reinitialize", "restore", "scale", "strip",
 ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def plan(
 
     Args:
         target: Path of a weight file.
-        transform: What would be done, such as ``scale(0.5)``, ``cast("float16")``, ``drop()`` or ``strip()``.
+        transform: What would be done, such as ``scale(0.5)``, ``reinitialize()`` or ``drop()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
             ``drop()`` has no default, and ``strip()`` takes no selection.
         exclude: Which of them not.
@@ -62,7 +62,7 @@ def edit(
 
     Args:
         target: Path of a weight file.
-        transform: What is done, such as ``scale(0.5)``, ``cast("float16")``, ``drop()`` or ``strip()``.
+        transform: What is done, such as ``scale(0.5)``, ``reinitialize()`` or ``drop()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
             ``drop()`` has no default, and ``strip()`` takes no selection.
         exclude: Which of them not.

@@ -1,4 +1,4 @@
-"""Borrow names: what one file does not tell of its weights, another of the same model may."""
+"""Borrow names and configurations: what one file does not tell of its weights, another of the same model may."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from weightkit.access.ref import Kind, Source
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weightkit.access.configured import Configured, ConfiguredStore
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
@@ -43,7 +46,21 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     return result
 
 
-def _objects(store: WeightStore) -> dict[str, list[str]]:
+def borrow_configurations(store: ConfiguredStore, other: ConfiguredStore) -> dict[str, Configured]:
+    """The configurations that ``other`` has of objects which have none in ``store`` and hold the same weights."""
+    ours, theirs = _objects(store), _objects(other)
+    found = {ref.structure: ref for ref in other}
+    borrowed = {}
+    for ref in store:
+        same = ref.structure in found and sorted(ours[ref.owner]) == sorted(theirs[ref.owner])
+        if same and store.configured(ref) is None:
+            configured = other.configured(found[ref.structure])
+            if configured is not None:
+                borrowed[ref.structure] = configured
+    return borrowed
+
+
+def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
     """The weights of each object, in words: their places, shapes, and whether they are real numbers."""
     found: dict[str, list[str]] = {}
     for ref in store:

@@ -35,7 +35,7 @@ def open_weights(
     Args:
         target: Path of the file.
         editable: Whether the store may be edited; then nobody else may have the file open for writing or editing.
-        like: Another file of the same model, to borrow names and kinds from where this one tells none.
+        like: Another file of the same model, to borrow names, kinds and configurations from where this one tells none.
         limits: What reading the file may cost.
 
     Raises:
@@ -146,7 +146,7 @@ def _contents(index: Index) -> Contents:
 
 
 def _named_like(store: FileStore, like: str | os.PathLike[str], limits: Limits) -> FileStore:
-    from weightkit.access.like import borrow_names  # noqa: PLC0415
+    from weightkit.access.like import borrow_configurations, borrow_names  # noqa: PLC0415
 
     with open_weights(like, limits=limits) as other:
-        return store.renamed(borrow_names(store, other))
+        return store.renamed(borrow_names(store, other), borrow_configurations(store, other))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, drop, restore, scale, show, strip
+from weightkit.cli import cast, drop, reinit, restore, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -45,6 +45,7 @@ def weightkit(
 
 app.command("show")(show.show)
 app.command("scale")(scale.scale)
+app.command("reinit")(reinit.reinit)
 app.command("cast")(cast.cast)
 app.command("strip")(strip.strip)
 app.command("drop")(drop.drop)

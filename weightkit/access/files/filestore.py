@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
+    from weightkit.access.configured import Configured
     from weightkit.access.files.container import Container
     from weightkit.access.files.index import Dataset, Index
     from weightkit.access.files.layout import Layout
@@ -42,6 +43,8 @@ class Contents:
     ordered: bool
     config: Mapping[str, Any] | None
     layout: Layout
+    configured: Mapping[str, Configured] = field(default_factory=dict)
+    """Configurations of the layers behind weights, by structural address."""
 
 
 class FileStore:
@@ -90,6 +93,10 @@ class FileStore:
     def layout(self) -> Layout:
         """What must change with an edit of structure."""
         return self._contents.layout
+
+    def configured(self, ref: WeightRef) -> Configured | None:
+        """What the model's configuration in the file says of a weight's layer."""
+        return self._contents.configured.get(ref.structure)
 
     def dataset(self, ref: WeightRef) -> Dataset:
         """Where a weight lies in the file, and in which form."""
@@ -141,10 +148,17 @@ class FileStore:
         """
         self._container.require_intact()
 
-    def renamed(self, names: Mapping[WeightRef, WeightRef]) -> FileStore:
-        """The same open file, its weights known by other references; this store is then no longer to be used."""
+    def renamed(
+        self, names: Mapping[WeightRef, WeightRef], configured: Mapping[str, Configured] | None = None
+    ) -> FileStore:
+        """The same open file, its weights known by other references, and more configurations known of them.
+
+        This store is then no longer to be used.
+        """
         weights = {names[ref]: dataset for ref, dataset in self._contents.weights.items()}
-        contents = replace(self._contents, weights=weights)
+        contents = replace(
+            self._contents, weights=weights, configured={**self._contents.configured, **(configured or {})}
+        )
         return FileStore(self._source, self._scanner, self._container, self._index, contents, editable=self._editable)
 
     def require_possible(

@@ -11,7 +11,7 @@ import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.filestore import Contents
-from weightkit.access.formats.refs import refs_of, stored, with_other_names
+from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.names.legacy import LegacyGroup, name_legacy, name_legacy_optimizer
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def contents(index: Index) -> Contents:
         ordered=True,
         config=config,
         layout=ListLayout(index, prefix),
+        configured=configured_of(namings),
     )
 
 

@@ -14,6 +14,7 @@ from weightkit.access.ref import WeightRef
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from weightkit.access.configured import Configured
     from weightkit.access.files.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
@@ -48,6 +49,11 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
         )
         refs[ref] = dataset
     return refs
+
+
+def configured_of(namings: Iterable[Naming]) -> dict[str, Configured]:
+    """The configurations behind weights, by structural address, where there are any."""
+    return {naming.structure: naming.configured for naming in namings if naming.configured is not None}
 
 
 def dtype_of(dataset: Dataset) -> np.dtype:

@@ -10,7 +10,7 @@ import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.filestore import Contents
-from weightkit.access.formats.refs import refs_of, stored, with_other_names
+from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.names.objects import name_objects
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def contents(
         ordered=ordered,
         config=config,
         layout=ObjectLayout(index, config),
+        configured=configured_of(namings),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.configured import Configured
 from weightkit.access.names import by_key, keys, reading, table
 from weightkit.access.names.classes import canonical
 from weightkit.access.names.serialized import Serialized, serialized, serialized_list
@@ -35,6 +36,8 @@ class Claim:
     """None where the class is not Keras' own."""
     trainable: bool | None
     """The layer's flag."""
+    configured: Configured | None
+    """None for what has no configuration."""
     frozen: frozenset[str] = frozenset()
     """Weights that LoRA has taken out of training."""
 
@@ -52,8 +55,15 @@ class Walk:
     ordered: bool = True
     """False once an object was found in a place that the configuration does not order."""
 
-    def claim(self, node: Node, layer: Serialized, name: str | None, trainable: bool | None = None) -> None:
-        """Take an object for a layer of the configuration, and go on below it."""
+    def claim(
+        self,
+        node: Node,
+        layer: Serialized,
+        name: str | None,
+        trainable: bool | None = None,
+        maker: Serialized | None = None,
+    ) -> None:
+        """Take an object for a layer of the configuration, and go on below it; ``maker`` is one that made it itself."""
         if node.path in self.claims:
             return
         flag = layer.config.get("trainable")
@@ -64,7 +74,8 @@ class Walk:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
         class_name = canonical(layer.class_name) if known else layer.class_name
-        self.claims[node.path] = Claim(node, class_name, name, weights, trainable, frozen)
+        configured = Configured(class_name, (maker or layer).config, builtin=known is not None)
+        self.claims[node.path] = Claim(node, class_name, name, weights, trainable, configured, frozen)
         if known:
             self._fixed(node, layer, trainable)
         else:
@@ -79,9 +90,10 @@ class Walk:
                 above = below.path.split("/")[: -1 - child.path.count("/")]
                 inner = below.path.split("/")[len(above) : -1]
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
-                self.claim(below, Serialized(child.class_name, child.config, child.builtin), child.name, trainable)
+                inner_layer = Serialized(child.class_name, child.config, child.builtin)
+                self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
         for seed in by_key.seeds(node):
-            self.claims[seed.node.path] = Claim(seed.node, seed.class_name, by_key.SEED, seed.weights, trainable)
+            self.claims[seed.node.path] = Claim(seed.node, seed.class_name, by_key.SEED, seed.weights, trainable, None)
 
     def _listed(self, node: Node, layer: Serialized) -> None:
         """The layers of a Functional or Sequential model."""

@@ -45,6 +45,8 @@ class Child:
     config: Mapping[str, Any]
     builtin: bool = True
     """False for a class that is not Keras' own."""
+    fixed: bool = False
+    """Whether its layer makes it itself, and passes its own configuration on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class LayerClass:
     """Attribute to the configuration keys that may hold the configuration of the layer(s) in it."""
     lora: frozenset[str]
     """Weights that LoRA takes out of training; their saved values have it merged in."""
+    initial: Mapping[str, tuple[str | None, str, str | None]]
+    """How weights begin, by name: the configuration's key, or None; else so; the flag of an open forget gate."""
     cases: tuple[Case, ...]
     by_flags: Mapping[tuple[Any, ...], tuple[Case, ...]]
     """The cases by the values of all flags but the quantization, in the order of ``flags``."""
@@ -103,6 +107,7 @@ def _entry(entry: dict[str, Any]) -> LayerClass:
         flags=flags,
         wraps={attribute: tuple(keys) for attribute, keys in entry.get("wraps", {}).items()},
         lora=frozenset(entry.get("lora", ())),
+        initial={name: _initial(text) for name, text in entry.get("initial", {}).items()},
         cases=cases,
         by_flags=by_flags,
     )
@@ -125,7 +130,12 @@ def _weight(text: str) -> NamedWeight:
 
 def _child(path: str, class_name: str, name: str | None, flags: dict[str, Any]) -> Child:
     # A flag that asks whether a key is given reads False as given: the configuration says None.
-    return Child(path, class_name, name, _Flags({flag: value or None for flag, value in flags.items()}))
+    return Child(path, class_name, name, _Flags({flag: value or None for flag, value in flags.items()}), fixed=True)
+
+
+def _initial(text: str) -> tuple[str | None, str, str | None]:
+    key, default, *flag = text.split(" ")
+    return None if key == "-" else key, default, flag[0] if flag else None
 
 
 class _Flags(dict[str, Any]):

@@ -19,6 +19,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.configured import Configured
 from weightkit.access.names import keras1, legacy_kinds
 from weightkit.access.names.legacy_config import ConfiguredLayer, LayerTree, without_number
 from weightkit.access.names.legacy_places import LegacyGroup, Place, Places
@@ -115,6 +116,7 @@ class _GroupNames:
             layer_class=place.layer_class,
             trainable=_trainable(place, name, kind, self._major),
             known_from=Source.FILE,
+            configured=_configured(place, keras_1=self._keras1_parts(text) is not None),
         )
 
     def _reading(self, text: str, dtype: str) -> tuple[str, Place, Kind]:
@@ -145,6 +147,13 @@ def _kind(name: str, layer_class: str | None, dtype: str) -> Kind:
         if kind is not Kind.UNKNOWN:
             return kind
     return Kind.UNKNOWN
+
+
+def _configured(place: Place, *, keras_1: bool) -> Configured | None:
+    """Tells what the configuration says of the layer; one inside that it does not list has the outer one's."""
+    if place.layer is None or place.layer_class is None:
+        return None
+    return Configured(place.layer_class, place.layer.config, builtin=place.layer.builtin, keras_1=keras_1)
 
 
 def _trainable(place: Place, name: str, kind: Kind, major: str) -> bool | None:

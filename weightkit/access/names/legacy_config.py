@@ -23,6 +23,8 @@ class ConfiguredLayer:
     """None for a Sequential inside another in Keras 1 and 2.0, and for a layer whose ``get_config`` leaves it out."""
     class_name: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    builtin: bool = True
+    """False for a class that is registered by another package, or comes from one."""
     lists_layers: bool = False
     """True for a model: every layer in it is one of ``children``."""
     parent: ConfiguredLayer | None = None
@@ -132,10 +134,18 @@ def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> C
         name if isinstance(name, str) else None,
         class_name.rpartition(">")[2],  # registered classes: "package>Name"
         fields,
+        builtin=_is_builtin(entry, class_name),
         lists_layers=isinstance(fields.get("layers"), list),
         parent=parent,
         depth=0 if parent is None else parent.depth + 1,
     )
+
+
+def _is_builtin(entry: Mapping[str, Any], class_name: str) -> bool:
+    """Whether the class may be Keras' own: before Keras 3, a configuration says no more than its name."""
+    registered, module = entry.get("registered_name"), entry.get("module")
+    foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "tensorflow")
+    return not foreign and not any(isinstance(name, str) and ">" in name for name in (class_name, registered))
 
 
 def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from weightkit.access.ref import Kind, Source
+
+if TYPE_CHECKING:
+    from weightkit.access.configured import Configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,5 @@ class Naming:
     layer_class: str | None = None
     trainable: bool | None = None
     known_from: Source | None = None
+    configured: Configured | None = field(default=None, compare=False, repr=False)
+    """The layer's configuration."""

@@ -101,13 +101,16 @@ def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) 
         weights, layer_class, source = read.weights, read.class_name, Source.KEY
     else:
         weights, layer_class, source = None, None, Source.FILE
+    configured = None if claim is None else claim.configured
     for position, (index, stored) in enumerate(zip(node.indices, node.variables, strict=True)):
         if weights is None:
-            yield Naming(stored.structure, index, layer, layer_class=layer_class)
+            yield Naming(stored.structure, index, layer, layer_class=layer_class, configured=configured)
             continue
         weight = weights[position]
         trainable = _trainable(weight, claim)
-        yield Naming(stored.structure, index, layer, weight.name, weight.kind, layer_class, trainable, source)
+        yield Naming(
+            stored.structure, index, layer, weight.name, weight.kind, layer_class, trainable, source, configured
+        )
 
 
 def _trainable(weight: NamedWeight, claim: by_config.Claim | None) -> bool | None:

@@ -1,0 +1,36 @@
+"""What a model's configuration says of the layer that a weight belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weightkit.access.ref import WeightRef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configured:
+    """The class and configuration behind a weight."""
+
+    layer_class: str
+    """Class of the innermost layer: ``LSTMCell``."""
+    config: Mapping[str, Any]
+    """Its configuration; for a sublayer that Keras makes itself, that of the layer which passes its own on."""
+    builtin: bool = True
+    """False for a class that is not Keras' own."""
+    keras_1: bool = False
+    """Whether it is written as Keras 1 wrote configurations."""
+
+
+@runtime_checkable
+class ConfiguredStore(Protocol):
+    """A store that may know the configurations behind its weights."""
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        """All weights."""
+
+    def configured(self, ref: WeightRef) -> Configured | None:
+        """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""

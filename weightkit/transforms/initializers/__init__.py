@@ -1,0 +1,9 @@
+"""Keras' initialisers in NumPy: one idea a file; `get` finds one by name or configuration."""
+
+from __future__ import annotations
+
+from weightkit.transforms.initializers.draws import Draws
+from weightkit.transforms.initializers.initializer import Initializer
+from weightkit.transforms.initializers.parse import get
+
+__all__ = ["Draws", "Initializer", "get"]

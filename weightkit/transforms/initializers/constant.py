@@ -1,0 +1,100 @@
+"""The same number everywhere, or given numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from weightkit.transforms.initializers.draws import Draws
+    from weightkit.transforms.initializers.initializer import Shape
+
+Value = float | tuple["Value", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """``value``: a number, or nested sequences of numbers that broadcast to the weight's shape."""
+
+    value: Value = 0.0
+    elementwise: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _numbers(self.value))
+
+    def objection(self, shape: Shape) -> str:
+        """Given numbers must have a shape that fits."""
+        given = np.shape(self.value)
+        try:
+            fits = np.broadcast_shapes(given, shape) == shape
+        except ValueError:
+            fits = False
+        return "" if fits else f"the constant has the shape {given}, the weight {shape}"
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
+        """The numbers; nothing is drawn."""
+        if isinstance(self.value, float):
+            return np.full(last - first, self.value)
+        return np.broadcast_to(np.asarray(self.value, np.float64), shape).flat[first:last]
+
+
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """0 everywhere."""
+
+    elementwise: ClassVar[bool] = True
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
+        """Zeros."""
+        return np.zeros(last - first)
+
+
+@dataclass(frozen=True, slots=True)
+class Ones:
+    """1 everywhere."""
+
+    elementwise: ClassVar[bool] = True
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
+        """Ones."""
+        return np.ones(last - first)
+
+
+def _numbers(value: object) -> Value:
+    """The value as floats in tuples; as Keras 3 writes an array into a configuration, too."""
+    if isinstance(value, dict) and value.get("class_name") == "__numpy__" and isinstance(value.get("config"), dict):
+        value = value["config"].get("value")
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        found = tuple(_numbers(one) for one in value)
+        if len({np.shape(one) for one in found}) == 1:
+            return found
+    elif isinstance(value, int | float | np.number) and not isinstance(value, bool) and _is_finite(value):
+        return float(value)
+    raise RequestError(f"the value of Constant is {_short(value)}", mend="give a finite number, such as Constant(0.1)")
+
+
+def _is_finite(value: float | np.number) -> bool:
+    try:
+        return math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004  # characters of a line

@@ -1,0 +1,68 @@
+"""Random numbers of a weight, keyed by seed and address, so that any span of it is drawn alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+DRAW_TILE = 65_536
+"""Elements (C order) that come from one generator."""
+
+_LIMIT = 2.0
+"""Standard deviations at which Keras truncates a normal distribution."""
+
+_Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The random numbers of one weight.
+
+    Elements are drawn in tiles of 65,536 in C order. Each tile has a generator of its own, Philox with the key
+    blake2b(seed, tile, address), so that a span depends on nothing but these: not on other weights, threads, order.
+    """
+
+    seed: int
+    address: str
+
+    def part(self, name: str) -> Draws:
+        """Other numbers, for a part of the weight that Keras initialises apart."""
+        return replace(self, address=f"{self.address}\0{name}")
+
+    def uniform(self, size: int, first: int, last: int) -> np.ndarray:
+        """Elements ``first`` to ``last`` of ``size``, in [0, 1)."""
+        return self._drawn(size, first, last, lambda generator, count: generator.random(count))
+
+    def normal(self, size: int, first: int, last: int) -> np.ndarray:
+        """Elements ``first`` to ``last`` of ``size``, of the standard normal distribution."""
+        return self._drawn(size, first, last, lambda generator, count: generator.standard_normal(count))
+
+    def truncated_normal(self, size: int, first: int, last: int) -> np.ndarray:
+        """As `normal`, drawn again where they are more than two standard deviations from 0."""
+        return self._drawn(size, first, last, _truncated)
+
+    def _drawn(self, size: int, first: int, last: int, draw: _Draw) -> np.ndarray:
+        """Draw the tiles that hold the elements, each whole, and cut the elements out."""
+        if first >= last:
+            return np.empty(0)
+        tiles = range(first // DRAW_TILE, -(-last // DRAW_TILE))
+        drawn = [draw(self._generator(tile), min(DRAW_TILE, size - tile * DRAW_TILE)) for tile in tiles]
+        start = tiles.start * DRAW_TILE
+        return (drawn[0] if len(drawn) == 1 else np.concatenate(drawn))[first - start : last - start]
+
+    def _generator(self, tile: int) -> np.random.Generator:
+        text = f"{self.seed} {tile} {self.address}".encode("utf-8", "surrogatepass")
+        key = hashlib.blake2b(text, digest_size=16).digest()  # Philox takes 128 bits
+        return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+
+
+def _truncated(generator: np.random.Generator, count: int) -> np.ndarray:
+    values = generator.standard_normal(count)
+    outside = np.flatnonzero(np.abs(values) > _LIMIT)
+    while outside.size:
+        values[outside] = generator.standard_normal(outside.size)
+        outside = outside[np.abs(values[outside]) > _LIMIT]
+    return values

@@ -1,0 +1,81 @@
+"""What differs in Keras 1: its normal draws were not truncated, its fans followed the ordering of dimensions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from weightkit.transforms.initializers.constant import Ones, Zeros
+from weightkit.transforms.initializers.matrices import Identity, Orthogonal
+from weightkit.transforms.initializers.random import RandomNormal, RandomUniform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from weightkit.transforms.initializers.draws import Draws
+    from weightkit.transforms.initializers.initializer import Initializer, Shape
+
+_CONVOLUTIONS = (4, 5)  # axes of a kernel; the one-dimensional convolution's has four too
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A draw whose spread follows from the fans: ``sqrt(numerator / (fan_in + fan_out))``, or by the fan-in alone."""
+
+    numerator: float
+    both_fans: bool
+    normal: bool
+    channels_first: bool = True
+    elementwise: ClassVar[bool] = True
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """Draws scaled by the fans of the whole shape."""
+        fan_in, fan_out = compute_fans(shape, channels_first=self.channels_first)
+        spread = math.sqrt(self.numerator / max(1.0, fan_in + fan_out if self.both_fans else fan_in))
+        how = RandomNormal(0.0, spread) if self.normal else RandomUniform(-spread, spread)
+        return how(shape, draws, first, last)
+
+
+def compute_fans(shape: Shape, *, channels_first: bool) -> tuple[float, float]:
+    """``(fan_in, fan_out)`` as Keras 1.2.2 computes them."""
+    if len(shape) == 2:  # noqa: PLR2004  # a matrix
+        return shape
+    if len(shape) not in _CONVOLUTIONS:
+        return (math.sqrt(math.prod(shape)),) * 2
+    if channels_first:
+        field = math.prod(shape[2:])
+        return shape[1] * field, shape[0] * field
+    field = math.prod(shape[:2])
+    return shape[-2] * field, shape[-1] * field
+
+
+def find(name: str, *, channels_first: bool) -> Initializer | None:
+    """One of Keras 1's initialisers by its name; None for another name."""
+    make = _BY_NAME.get(name)
+    return make(channels_first) if make is not None else None
+
+
+def _scaled(numerator: float, *, both_fans: bool = False, normal: bool = False) -> Callable[[bool], Initializer]:
+    return lambda channels_first: Scaled(numerator, both_fans, normal, channels_first)
+
+
+_BY_NAME: dict[str, Callable[[bool], Initializer]] = {
+    "uniform": lambda _: RandomUniform(-0.05, 0.05),
+    "normal": lambda _: RandomNormal(0.0, 0.05),
+    "lecun_uniform": _scaled(3.0),
+    "glorot_normal": _scaled(2.0, both_fans=True, normal=True),
+    "glorot_uniform": _scaled(6.0, both_fans=True),
+    "he_normal": _scaled(2.0, normal=True),
+    "he_uniform": _scaled(6.0),
+    "orthogonal": lambda _: Orthogonal(1.1),
+    "identity": lambda _: Identity(),
+    "zero": lambda _: Zeros(),
+    "one": lambda _: Ones(),
+}

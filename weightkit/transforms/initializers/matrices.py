@@ -1,0 +1,66 @@
+"""Initialisers of whole matrices: no element of them is drawn alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from weightkit.transforms.initializers.numbers import require_finite
+
+if TYPE_CHECKING:
+    from weightkit.transforms.initializers.draws import Draws
+    from weightkit.transforms.initializers.initializer import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """A random matrix with orthonormal columns, or rows where it has more columns, times ``gain``.
+
+    All axes but the last are rows. Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks".
+    """
+
+    gain: float = 1.0
+    elementwise: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_finite(self, gain=self.gain)
+
+    def objection(self, shape: Shape) -> str:
+        """A vector has no rows and columns."""
+        return "" if len(shape) >= 2 else "only a weight of two axes or more can be orthogonal"  # noqa: PLR2004  # a matrix
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """The Q of a normal matrix's QR, its columns' signs those of R's diagonal, which makes it uniform.
+
+        Computed in float64; Keras computes it in the weight's own type.
+        """
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = draws.normal(rows * columns, first, last).reshape(max(rows, columns), min(rows, columns))
+        q, r = np.linalg.qr(normal)
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+        matrix: np.ndarray = self.gain * (q.T if rows < columns else q)
+        return matrix.reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``gain`` on the diagonal of a matrix, 0 elsewhere; it need not be square."""
+
+    gain: float = 1.0
+    elementwise: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_finite(self, gain=self.gain)
+
+    def objection(self, shape: Shape) -> str:
+        """Only a matrix has a diagonal."""
+        return "" if len(shape) == 2 else "only a weight of two axes can be an identity matrix"  # noqa: PLR2004
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
+        """The matrix; nothing is drawn."""
+        matrix: np.ndarray = self.gain * np.eye(shape[0], shape[1])
+        return matrix.reshape(-1)

@@ -1,0 +1,93 @@
+"""Independent draws from one distribution, whatever the shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from weightkit.errors import RequestError
+from weightkit.transforms.initializers.numbers import require_finite
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightkit.transforms.initializers.draws import Draws
+    from weightkit.transforms.initializers.initializer import Shape
+
+import math
+
+
+@dataclass(frozen=True, slots=True)
+class RandomNormal:
+    """The normal distribution."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    elementwise: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _require_spread(self, self.mean, self.stddev)
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """``mean + stddev * normal``."""
+        return self.mean + self.stddev * draws.normal(math.prod(shape), first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedNormal:
+    """The normal distribution within two standard deviations; what is farther out is drawn again.
+
+    ``stddev`` is that before truncation: what is drawn has 0.88 of it.
+    """
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    elementwise: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _require_spread(self, self.mean, self.stddev)
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """``mean + stddev * truncated normal``."""
+        return self.mean + self.stddev * draws.truncated_normal(math.prod(shape), first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomUniform:
+    """The uniform distribution between two numbers."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    elementwise: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_finite(self, minval=self.minval, maxval=self.maxval)
+        if self.minval > self.maxval:
+            raise RequestError(
+                f"{type(self).__name__} has a minval of {self.minval!r}, above its maxval of {self.maxval!r}",
+                mend="exchange them",
+            )
+
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+        """None."""
+        return ""
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """``minval + (maxval - minval) * uniform``."""
+        return self.minval + (self.maxval - self.minval) * draws.uniform(math.prod(shape), first, last)
+
+
+def _require_spread(initializer: object, mean: float, stddev: float) -> None:
+    require_finite(initializer, mean=mean, stddev=stddev)
+    if stddev < 0:
+        raise RequestError(
+            f"{type(initializer).__name__} has a stddev of {stddev!r}", mend="give 0 or more, such as stddev=0.05"
+        )
