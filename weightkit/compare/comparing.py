@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from weightkit.access.matching import By
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
-    from weightkit.compare.measures import Tolerance
+    from weightkit.compare.measures import Measures, Tolerance
 
 
 def compared(
     ours: WeightStore,
     theirs: WeightStore,
     tolerance: Tolerance,
+    *,
     where: Where = None,
     exclude: Where = None,
     by: By = "auto",
@@ -37,7 +38,10 @@ def compared(
     selected = Selection(where, exclude, (ours, theirs))
     found = with_renames(match(ours, theirs, by), ours, theirs)
     pairs = [(a, b) for a, b in found.pairs.items() if selected(a, b)]
-    sides = [_alone(found.missing, lambda ref: selected(ref, None)), _alone(found.unused, lambda ref: selected(None, ref))]
+    sides = [
+        _alone(found.missing, lambda ref: selected(ref, None)),
+        _alone(found.unused, lambda ref: selected(None, ref)),
+    ]
     results = [_reshaped(a, b) for a, b in pairs if a.size != b.size]
     work = compare(ours, theirs, [(a, b) for a, b in pairs if a.size == b.size], tolerance, progress)
     results += [_paired(pair, tolerance) for pair in work]
@@ -46,6 +50,7 @@ def compared(
         raise SelectionError("the selection leaves nothing to compare", mend="`weightkit show` lists what is there")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
+    notes += _renames(model)
     return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), tuple(notes))
 
 
@@ -54,11 +59,21 @@ def _alone(refs: Iterable[WeightRef], selected: Callable[[WeightRef], bool]) -> 
 
 
 def _reshaped(ours: WeightRef, theirs: WeightRef) -> WeightDiff:
-    return WeightDiff(ours, theirs, Status.RESHAPED, what=_as_shape(ours, theirs), is_renamed=is_renamed(ours, theirs))
+    return _told(ours, theirs, Status.RESHAPED, None, "reshaped", _shapes(ours, theirs))
 
 
-def _as_shape(ours: WeightRef, theirs: WeightRef) -> str:
-    return f"reshaped from {_shape(ours)} to {_shape(theirs)}"
+def _told(
+    ours: WeightRef, theirs: WeightRef, status: Status, measures: Measures | None, label: str, *more: str
+) -> WeightDiff:
+    """A pair, with all that happened to it in words."""
+    renamed = is_renamed(ours, theirs)
+    words = (label, *more, f"renamed to {theirs.layer}" if renamed else "")
+    what = ", ".join(dict.fromkeys(word for word in words if word))
+    return WeightDiff(ours, theirs, status, measures, label, what, renamed)
+
+
+def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
+    return f"from {_shape(ours)} to {_shape(theirs)}"
 
 
 def _shape(ref: WeightRef) -> str:
@@ -68,24 +83,22 @@ def _shape(ref: WeightRef) -> str:
 def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     ours, theirs, measures = pair.ours, pair.theirs, pair.measures
     what = what_happened(measures, pair.hypothesis)
-    renamed = is_renamed(ours, theirs)
-    close = bool(tolerance) and not measures.outside
     if ours.shape != theirs.shape:
-        values = f", {what}" if what else ", the same values"
-        return WeightDiff(ours, theirs, Status.RESHAPED, measures, _as_shape(ours, theirs) + values, renamed)
-    if not same_type(ours, theirs) and not close:
-        return WeightDiff(ours, theirs, Status.RETYPED, measures, _as_type(pair, what), renamed)
+        shapes = _shapes(ours, theirs)
+        return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
+    if not same_type(ours, theirs) and not (tolerance and not measures.outside):
+        return _told(ours, theirs, Status.RETYPED, measures, *_types(pair, what))
     if measures.outside:
-        return WeightDiff(ours, theirs, Status.DIFFERS, measures, what, renamed)
-    if renamed:
-        return WeightDiff(ours, theirs, Status.RENAMED, measures, f"renamed to {theirs.layer}", renamed)
-    return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what, renamed)
+        return _told(ours, theirs, Status.DIFFERS, measures, what)
+    if is_renamed(ours, theirs):
+        return _told(ours, theirs, Status.RENAMED, measures, "renamed", what)
+    return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
 
 
-def _as_type(pair: Compared, what: str) -> str:
+def _types(pair: Compared, what: str) -> tuple[str, str]:
     """A cast where the values are those of one, else what else happened too."""
     cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
-    return cast if not pair.measures.changed or pair.hypothesis is not None else f"{cast} and {what}"
+    return cast, "" if not pair.measures.changed or pair.hypothesis is not None else what
 
 
 def _with_one_sided(
@@ -93,9 +106,7 @@ def _with_one_sided(
 ) -> tuple[list[WeightDiff], list[str]]:
     """Add what only one side has; what only its format keeps gets a sentence, and is no difference."""
     notes: list[str] = []
-    for status, refs, store, other in zip(
-        (Status.MISSING, Status.EXTRA), sides, stores, stores[::-1], strict=True
-    ):
+    for status, refs, store, other in zip((Status.MISSING, Status.EXTRA), sides, stores, stores[::-1], strict=True):
         training = [ref for ref in refs if ref.kind is Kind.OPTIMIZER]
         if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
             notes.append(f"only {store.label} holds optimizer state ({_weights(training)})")
@@ -109,7 +120,15 @@ def _with_one_sided(
 
 
 def _alone_there(ref: WeightRef, status: Status) -> WeightDiff:
-    return WeightDiff(*((ref, None) if status is Status.MISSING else (None, ref)), status, what=str(status))
+    ours, theirs = (ref, None) if status is Status.MISSING else (None, ref)
+    return WeightDiff(ours, theirs, status, label=str(status), what=str(status))
+
+
+def _renames(results: Iterable[WeightDiff]) -> list[str]:
+    layers = {
+        (found.ours.layer, found.theirs.layer) for found in results if found.is_renamed and found.ours and found.theirs
+    }
+    return [f"layer {old} is named {new} in the second" for old, new in sorted(layers, key=str)]
 
 
 def _is_counter(ref: WeightRef) -> bool:

@@ -64,7 +64,7 @@ def diff(
         from weightkit.compare.comparing import compared  # noqa: PLC0415  # NumPy, after the reading processes start
         from weightkit.compare.measures import Tolerance  # noqa: PLC0415
 
-        return compared(ours, theirs, Tolerance(rtol, atol), where, exclude, match, progress)
+        return compared(ours, theirs, Tolerance(rtol, atol), where=where, exclude=exclude, by=match, progress=progress)
 
 
 def _store(target: Any) -> contextlib.AbstractContextManager[WeightStore]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ml_dtypes
 import numpy as np
 
 from weightkit.access.arithmetic import is_floating, rounded
-from weightkit.compare.measures import differing
+from weightkit.compare.measures import differing, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Hypothesis(Protocol):
 class Scaled:
     """Every element times a factor."""
 
-    factor: np.generic
+    factor: np.floating[Any]
 
     @property
     def text(self) -> str:
@@ -46,6 +46,7 @@ class Scaled:
         return "sign flipped" if self.factor == -1 else f"scaled by {_shown(self.factor)}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Their products with it."""
         return np.asarray(values * self.factor)
 
 
@@ -53,7 +54,7 @@ class Scaled:
 class Shifted:
     """Every element plus a constant."""
 
-    constant: np.generic
+    constant: np.floating[Any]
 
     @property
     def text(self) -> str:
@@ -61,6 +62,7 @@ class Shifted:
         return f"shifted by {_shown(self.constant)}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Their sums with it."""
         return np.asarray(values + self.constant)
 
 
@@ -76,6 +78,7 @@ class Rounded:
         return f"rounded to {self.to}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Them in that type."""
         return rounded(values, self.to)
 
 
@@ -91,8 +94,7 @@ def holds(hypothesis: Hypothesis, ours: np.ndarray, theirs: np.ndarray) -> bool:
     """Whether it makes exactly these elements; float16 and bfloat16 compute in float32 and are rounded once."""
     with np.errstate(all="ignore"):
         made = rounded(hypothesis(ours.astype(_working(ours.dtype), copy=False)), theirs.dtype)
-        apart = differing(made, theirs)
-        return not apart.any() or not (apart & ~(np.isnan(made) & np.isnan(theirs))).any()
+        return is_same(made, theirs) or not (differing(made, theirs) & ~(np.isnan(made) & np.isnan(theirs))).any()
 
 
 def _candidates(ours: np.ndarray, theirs: np.ndarray) -> Iterator[Hypothesis]:
@@ -161,6 +163,6 @@ def _between(least: float, greatest: float) -> Iterator[float]:
             yield float(np.nextafter(near, type_(way)))
 
 
-def _shown(number: np.generic) -> str:
+def _shown(number: np.floating[Any]) -> str:
     """In as few digits as tell it from its neighbours."""
-    return np.format_float_positional(number, trim="-") if 1e-4 <= abs(number) < 1e6 else str(number)  # type: ignore[operator]  # noqa: PLR2004
+    return np.format_float_positional(number, trim="-") if 1e-4 <= abs(number) < 1e6 else str(number)  # noqa: PLR2004

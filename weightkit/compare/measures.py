@@ -11,6 +11,7 @@ import numpy as np
 from weightkit.access.arithmetic import is_floating
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 
@@ -27,6 +28,8 @@ class Tolerance:
 
 EXACT = Tolerance()
 _WORDS = (8, 4, 2, 1)  # bytes
+_PART = 32_768
+"""Elements that are measured at a time: 256 KiB in float64, so that all that is made of them fits the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class Measures:
 
     @property
     def cosine(self) -> float | None:
-        """Cosine of the angle between the two; None where one of them is zero."""
+        """Cosine of the angle between the two; None where one of them is zero and the other is not."""
+        if not self.changed:
+            return 1.0
         norms = math.sqrt(self.ours) * math.sqrt(self.theirs)
         return max(-1.0, min(1.0, self.product / norms)) if norms else None
 
@@ -108,7 +113,7 @@ class Measures:
 
 
 def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance = EXACT) -> Measures:
-    """Measures of one span of two weights.
+    """Measures of one span of two weights that are not the same there.
 
     Args:
         ours: Elements of the first weight, flat.
@@ -116,16 +121,23 @@ def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Toleran
         first: Where the span begins, in elements.
         tolerance: What counts as close.
     """
-    if is_same(ours, theirs):
-        return Measures(ours.size, ours=_squares(_numbers(ours)))
-    changed = differing(ours, theirs)
-    count = int(np.count_nonzero(changed))
     if not (are_numbers(ours.dtype) and are_numbers(theirs.dtype)):
+        count = int(np.count_nonzero(differing(ours, theirs)))
         return Measures(ours.size, count, count)
     with np.errstate(all="ignore"):
-        found = _measure(_numbers(ours), _numbers(theirs), changed, count, first, tolerance)
+        parts = (_part(ours[part], theirs[part], first + part.start, tolerance) for part in _parts(ours.size))
+        found = sum(parts, start=Measures())
     exact_integers = not tolerance and not (is_floating(ours.dtype) or is_floating(theirs.dtype))
-    return replace(found, outside=count) if exact_integers else found  # float64 does not tell all of them apart
+    return replace(found, outside=found.changed) if exact_integers else found  # float64 does not hold all of them
+
+
+def unchanged(values: np.ndarray) -> Measures:
+    """Measures of one span in which both weights are the same; the size is counted elsewhere."""
+    if not are_numbers(values.dtype):
+        return Measures()
+    with np.errstate(all="ignore"):
+        squares = sum(_squares(_numbers(values[part])) for part in _parts(values.size))
+    return Measures(ours=squares, theirs=squares, product=squares)
 
 
 def is_same(ours: np.ndarray, theirs: np.ndarray) -> bool:
@@ -155,59 +167,55 @@ def are_numbers(dtype: np.dtype) -> bool:
     return is_floating(dtype) or dtype.kind in "biu"
 
 
-def _measure(
-    a: np.ndarray, b: np.ndarray, changed: np.ndarray, count: int, first: int, tolerance: Tolerance
-) -> Measures:
+def _parts(size: int) -> Iterator[slice]:
+    for first in range(0, size, _PART):
+        yield slice(first, first + _PART)
+
+
+def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance) -> Measures:
+    a, b = _numbers(ours), _numbers(theirs)
     apart = b - a
-    difference = _squares(apart)
-    lost = 0
+    moved = apart != 0
+    changed = moved if moved.all() else differing(ours, theirs)
+    difference, lost, outside = _product(apart, apart), 0, 0
     if not math.isfinite(difference):  # a NaN or an infinity somewhere
-        lost = int(np.count_nonzero(np.isfinite(a) & ~np.isfinite(b)))
         finite = np.isfinite(a) & np.isfinite(b)
+        changed = differing(ours, theirs)
+        lost = int(np.count_nonzero(np.isfinite(a) & ~finite))
         outside = int(np.count_nonzero(changed & ~finite))
-        a, b, apart = np.where(finite, a, 0.0), np.where(finite, b, 0.0), np.where(finite, apart, 0.0)
-        difference = _squares(apart)
-    else:
-        finite, outside = None, 0
-    greatest = max(float(apart.max(initial=0.0)), -float(apart.min(initial=0.0)))
-    zeroed, zeros = _zeros(b, changed, finite)
+        a, b, apart = (np.where(finite, numbers, 0.0) for numbers in (a, b, apart))
+        moved, changed, difference = apart != 0, changed & finite, _product(apart, apart)
+    most, least = int(apart.argmax()), int(apart.argmin())
+    at = most if apart[most] >= -apart[least] else least
+    zero = b == 0
     return Measures(
         a.size,
-        count,
-        outside + _outside(apart, b, tolerance),
-        zeroed,
-        zeros,
+        int(np.count_nonzero(changed)) + outside,
+        outside + int(np.count_nonzero(_are_outside(apart, b, tolerance) if tolerance else moved)),
+        int(np.count_nonzero(zero & changed)),
+        int(np.count_nonzero(zero)),
         lost,
-        greatest,
-        first + int(np.argmax(np.abs(apart))) if greatest else None,
+        abs(float(apart[at])),
+        first + at if apart[at] else None,
         difference,
-        _squares(a),
-        _squares(b),
-        float(np.einsum("i,i->", a, b)),
+        _product(a, a),
+        _product(b, b),
+        _product(a, b),
     )
 
 
-def _outside(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> int:
-    if not tolerance:
-        return int(np.count_nonzero(apart))
-    return int(np.count_nonzero(np.abs(apart) > tolerance.atol + tolerance.rtol * np.abs(b)))
+def _are_outside(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    return np.asarray(np.abs(apart) > tolerance.atol + tolerance.rtol * np.abs(b))
 
 
-def _zeros(b: np.ndarray, changed: np.ndarray, finite: np.ndarray | None) -> tuple[int, int]:
-    """How many changed elements are zero now, and how many elements in all."""
-    if finite is None and np.count_nonzero(b) == b.size:
-        return 0, 0
-    zero = b == 0 if finite is None else (b == 0) & finite
-    return int(np.count_nonzero(zero & changed)), int(np.count_nonzero(zero))
+def _product(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two vectors; unlike NumPy's, einsum starts no threads of its own."""
+    return float(np.einsum("i,i->", a, b))
 
 
 def _squares(values: np.ndarray) -> float:
-    with np.errstate(all="ignore"):
-        total = float(np.einsum("i,i->", values, values))
-        if math.isfinite(total):
-            return total
-        kept = np.where(np.isfinite(values), values, 0.0)
-        return float(np.einsum("i,i->", kept, kept))
+    total = _product(values, values)
+    return total if math.isfinite(total) else _squares(np.where(np.isfinite(values), values, 0.0))
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:

@@ -55,9 +55,7 @@ def _like(ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
     return next(described) == next(described)
 
 
-def _by_values(
-    missing: _Layers, unused: _Layers, ours: WeightStore, theirs: WeightStore
-) -> dict[WeightRef, WeightRef]:
+def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: WeightStore) -> dict[WeightRef, WeightRef]:
     pairs: dict[WeightRef, WeightRef] = {}
     for layer, refs in list(missing.items()):
         for other, candidates in unused.items():

@@ -49,8 +49,10 @@ class WeightDiff:
     status: Status
     measures: Measures | None = None
     """None where there are not as many elements on both sides."""
+    label: str = ""
+    """What happened, in the words under which it is counted with others: ``scaled by 0.5``."""
     what: str = ""
-    """What happened, in words: ``scaled by 0.5``."""
+    """All that happened, in words: ``scaled by 0.5, renamed to head``."""
     is_renamed: bool = False
     """Whether its layer has another name in the second store, whatever else happened to it."""
 
@@ -125,13 +127,13 @@ class Diff:
 
     def summary(self) -> str:
         """``27 of 206 weights changed: 13 scaled by 0.5, 13 perturbed, 1 with 4 values zeroed``."""
-        return tally(len(self.weights), (found.what for found in self.changed())) + _close(self.weights)
+        return tally(len(self.weights), (found.label for found in self.changed())) + _close(self.weights)
 
     def optimizer_summary(self) -> str:
         """The same of the optimizer's state; empty where there is none to compare."""
         if not self.optimizer:
             return ""
-        found = tally(len(self.optimizer), (found.what for found in self.optimizer if found.differs))
+        found = tally(len(self.optimizer), (found.label for found in self.optimizer if found.differs))
         return f"optimizer state: {found}{_close(self.optimizer)}"
 
     def lines(self) -> tuple[str, ...]:
@@ -187,4 +189,4 @@ def is_optimizer(found: WeightDiff) -> bool:
 
 def _close(weights: tuple[WeightDiff, ...]) -> str:
     close = sum(found.status is Status.CLOSE for found in weights)
-    return f" ({close} of them within the tolerance)" if close else ""
+    return f" ({close} only close)" if close else ""

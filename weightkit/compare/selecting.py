@@ -10,14 +10,12 @@ from weightkit.access.select.selectors import Or
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from weightkit.access.choose import Where
     from weightkit.access.ref import WeightRef
     from weightkit.access.select import Selector
     from weightkit.access.store import WeightStore
-
-_Test = "Callable[[WeightRef | None, WeightRef | None], bool]"
 
 
 class Selection:

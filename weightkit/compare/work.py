@@ -11,7 +11,7 @@ import numpy as np
 
 from weightkit.access.tiles import TILE
 from weightkit.compare.hypotheses import Hypothesis, guess, holds
-from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure
+from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,8 @@ class Compared:
     measures: Measures = field(default_factory=Measures)
     hypothesis: Hypothesis | None = None
     """What made the second of the first, as far as has been seen."""
+    same: list[slice] = field(default_factory=list)
+    """Spans that are the same: of these, norms are computed only where other spans of the weight are not."""
     _early: dict[int, Measures] = field(default_factory=dict)
     _begun: threading.Event = field(default_factory=threading.Event)
 
@@ -44,11 +46,11 @@ class Compared:
         while (due := self._early.pop(self.measures.size, None)) is not None:
             self.measures += due
 
-    def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray) -> None:
+    def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray, *, same: bool) -> None:
         """Guess from the beginning what happened, and give that up where a later span does not bear it out."""
         if first == 0:
             try:
-                self.hypothesis = None if is_same(ours, theirs) else guess(ours, theirs)
+                self.hypothesis = None if same else guess(ours, theirs)
             finally:
                 self._begun.set()
             return
@@ -56,7 +58,6 @@ class Compared:
         hypothesis = self.hypothesis
         if hypothesis is not None and not holds(hypothesis, ours, theirs):
             self.hypothesis = None
-
 
     def give_up(self) -> None:
         """Let nobody wait for a guess that will not come."""
@@ -81,6 +82,10 @@ def compare(
     """
     work = _Work(ours, theirs, pairs, tolerance, progress)
     work.do()
+    for pair in work.compared:
+        if pair.measures.changed:
+            for span in sorted(pair.same, key=lambda span: span.start):
+                pair.measures += unchanged(_native(ours.read(pair.ours, span)))
     return work.compared
 
 
@@ -140,16 +145,18 @@ class _Work:
     def _compare(self, pair: Compared, span: slice) -> None:
         try:
             ours, theirs = (
-                _native(store.read(ref, span))
-                for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
+                _native(store.read(ref, span)) for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
             )
         except BaseException:
             pair.give_up()
             raise
-        pair.examine(span.start, ours, theirs)
-        found = measure(ours, theirs, span.start, self._tolerance)
+        same = is_same(ours, theirs)
+        pair.examine(span.start, ours, theirs, same=same)
+        found = Measures(ours.size) if same else measure(ours, theirs, span.start, self._tolerance)
         with self._lock:
             pair.add(span.start, found)
+            if same:
+                pair.same.append(span)
             if self._progress:
                 self._progress(ours.nbytes)
 
