@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightkit.access.matching import match
-from weightkit.access.matching.match import same_type
+from weightkit.access.matching.match import is_counter, same_type
 from weightkit.access.ref import Kind
 from weightkit.compare.renames import is_renamed, with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
@@ -67,7 +67,7 @@ def _told(
 ) -> WeightDiff:
     """A pair, with all that happened to it in words."""
     renamed = is_renamed(ours, theirs)
-    words = (label, *more, f"renamed to {theirs.layer}" if renamed else "")
+    words = (label if status is not Status.RENAMED else "", *more, f"renamed to {theirs.layer}" if renamed else "")
     what = ", ".join(dict.fromkeys(word for word in words if word))
     return WeightDiff(ours, theirs, status, measures, label, what, renamed)
 
@@ -111,10 +111,10 @@ def _with_one_sided(
         if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
             notes.append(f"only {store.label} holds optimizer state ({_weights(training)})")
             refs = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]  # noqa: PLW2901
-        counters = [ref for ref in refs if _is_counter(ref)]
+        counters = [ref for ref in refs if is_counter(ref)]
         if counters and store.format != other.format:
             notes.append(f"only {store.label} holds seeds and counters ({_weights(counters)})")
-            refs = [ref for ref in refs if not _is_counter(ref)]  # noqa: PLW2901
+            refs = [ref for ref in refs if not is_counter(ref)]  # noqa: PLW2901
         results += [_alone_there(ref, status) for ref in refs]
     return results, notes
 
@@ -129,11 +129,6 @@ def _renames(results: Iterable[WeightDiff]) -> list[str]:
         (found.ours.layer, found.theirs.layer) for found in results if found.is_renamed and found.ours and found.theirs
     }
     return [f"layer {old} is named {new} in the second" for old, new in sorted(layers, key=str)]
-
-
-def _is_counter(ref: WeightRef) -> bool:
-    """State in integers, such as a seed: legacy files do not hold it."""
-    return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
 
 
 def _weights(refs: list[WeightRef]) -> str:

@@ -13,7 +13,7 @@ from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from weightkit.access.ref import WeightRef
 
@@ -117,9 +117,15 @@ def match(ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto
     if by not in BY:
         raise RequestError(f"match is {by!r}", mend=f"give one of {', '.join(BY)}")
     own, other = list(ours), list(theirs)
-    found = _of_models([ref for ref in own if not _trains(ref)], [ref for ref in other if not _trains(ref)], by)
-    training = _of_optimizers([ref for ref in own if _trains(ref)], [ref for ref in other if _trains(ref)])
-    return _match(found.by, own, other, found.pairs | training)
+    weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
+    found = _of_models(*weights, by)
+    counted = _by_name(*counters) if found.by == "name" else by_structure(*counters)
+    return _match(found.by, own, other, found.pairs | counted | _of_optimizers(*training))
+
+
+def is_counter(ref: WeightRef) -> bool:
+    """Whether it is state in integers, such as a seed; not every format keeps these."""
+    return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
 
 
 def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
@@ -127,8 +133,20 @@ def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
     return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
 
 
+def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[WeightRef]:
+    return [ref for ref in refs if part(ref)]
+
+
 def _trains(ref: WeightRef) -> bool:
     return ref.kind is Kind.OPTIMIZER
+
+
+def _is_weight(ref: WeightRef) -> bool:
+    return not _trains(ref) and not is_counter(ref)
+
+
+def _by_name(ours: list[WeightRef], theirs: list[WeightRef]) -> Pairs:
+    return dict(aligned(by_name(ours), by_name(theirs)))
 
 
 def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs) -> Match:
@@ -144,7 +162,7 @@ def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs
 
 
 def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By) -> Match:
-    named = _match("name", ours, theirs, dict(aligned(by_name(ours), by_name(theirs))))
+    named = _match("name", ours, theirs, _by_name(ours, theirs))
     if by == "name" or (named.complete and (named.fits or not _fits_by_structure(ours, theirs))):
         return named
     placed = _by_structure(ours, theirs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.automatic import automatic
 from weightkit.access.names.keys import key_base, keys_of_class
 
 if TYPE_CHECKING:
@@ -43,12 +44,21 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
     found: dict[tuple[object, ...], WeightRef] = {}
     for ref in refs:
         around, owner = _owner(ref)
-        if ref.layer_class is None:
+        class_key = _class_key(ref)
+        if class_key is None:
             continue
-        key = (around, keys_of_class(ref.layer_class)[0])
+        key = (around, class_key)
         turn = turns.setdefault(key, {}).setdefault(owner, len(turns[key]) if key in turns else 0)
         found[(*key, turn, ref.name if ref.name is not None else ref.index)] = ref
     return found
+
+
+def _class_key(ref: WeightRef) -> str | None:
+    """What the class is called in a file; where it is not known, an automatic name tells it too."""
+    if ref.layer_class is not None:
+        return keys_of_class(ref.layer_class)[0]
+    found = automatic(ref.layer.rpartition("/")[2]) if ref.layer else None
+    return None if found is None else found[0]
 
 
 def _owner(ref: WeightRef) -> tuple[tuple[str, ...], str]:
