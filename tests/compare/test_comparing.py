@@ -46,7 +46,7 @@ def test_a_real_legacy_file_equals_its_weights_in_the_newer_format(path, tmp_pat
     """Laid out by hand as Keras 3 does, with layers' names beside: the classes and turns are those of the file."""
     datasets, groups = plain_datasets(path), {}
     with h5py.File(path) as file:
-        top = file["model_weights"] if "model_weights" in file else file
+        top = file.get("model_weights", file)
         prefix = "model_weights/" if "model_weights" in file else ""
         layers = [name.decode() if isinstance(name, bytes) else name for name in top.attrs["layer_names"]]
         for layer in layers:
@@ -122,7 +122,7 @@ def test_what_our_own_edits_did_is_told(tmp_path):
     halved, narrow = tmp_path / "halved.h5", tmp_path / "narrow.h5"
     edit(source, scale(0.5), where="role:kernel", output=halved)
     edit(source, cast("float16"), output=narrow)
-    kernels = [found for found in diff(source, halved).changed()]
+    kernels = diff(source, halved).changed()
     assert {found.what for found in kernels} == {"scaled by 0.5"}
     assert all(found.path.endswith("kernel") for found in kernels)
     assert {found.what for found in diff(source, narrow).changed()} == {"cast from float32 to float16"}
