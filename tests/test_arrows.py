@@ -128,7 +128,7 @@ def test_comparing_stands_on_the_floor_and_knows_neither_transforms_nor_surgery(
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_matching_knows_references_and_names_and_no_store(for_types):
-    known = ("access.matching", "access.ref", "access.names", "errors", "escape")
+    known = ("access.matching", "access.html", "access.ref", "access.names", "errors", "escape")
     assert broken("access.matching", *known, for_types=for_types) == []
 
 
@@ -177,7 +177,7 @@ def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones(for_types)
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_bytes_know_neither_formats_nor_names_nor_plans(for_types):
-    known = ("access.files", "access.ref", "access.store", "access.changes", "errors")
+    known = ("access.files", "access.html", "access.ref", "access.store", "access.changes", "errors")
     assert broken("access.files", *known, for_types=for_types) == []
 
 

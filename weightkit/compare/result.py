@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.html import table
 from weightkit.access.ref import Kind
 from weightkit.compare.wording import tally
 from weightkit.escape import escape
@@ -55,6 +56,9 @@ class WeightDiff:
     """All that happened, in words: ``scaled by 0.5, renamed to head``."""
     is_renamed: bool = False
     """Whether its layer has another name in the second store, whatever else happened to it."""
+
+    def __repr__(self) -> str:
+        return f"<WeightDiff {self.path!r}: {self.status}{f', {self.what!r}' if self.what else ''}>"
 
     @property
     def ref(self) -> WeightRef:
@@ -140,10 +144,17 @@ class Diff:
         """The summaries and notes, a sentence each."""
         return tuple(line for line in (self.summary(), self.optimizer_summary(), *self.notes) if line)
 
+    def __repr__(self) -> str:
+        return f"<Diff of {self.a!r} and {self.b!r}: {self.summary()}>"
+
     def __str__(self) -> str:
         lines = [f"{self.a} and {self.b}, matched by {self.match.by}"]
-        lines += ["  ".join(cell for cell in ("", *cells(found)) if cell or not lines) for found in self.changed()]
+        lines += ["  " + "  ".join(cell for cell in cells(found) if cell) for found in self.changed()]
         return "\n".join(escape(line) for line in (*lines, *self.lines()))
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.a} and {self.b}, matched by {self.match.by}"
+        return table(caption, HEADINGS, (cells(found) for found in self.changed()), self.lines())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: every weight, the optimizer's apart."""

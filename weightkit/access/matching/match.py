@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from weightkit.access.html import table
 from weightkit.access.matching.align import aligned
 from weightkit.access.matching.places import Pairs, by_class, by_structure, by_turn
 from weightkit.access.matching.tree import by_name, is_given
@@ -78,12 +79,22 @@ class Match:
         """How many pairs differ in shape."""
         return sum(found.ours.shape != found.theirs.shape for found in self.mismatched)
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.mismatched)} mismatched, {len(self.missing)} missing, {len(self.unused)} unused"
+        return f"<Match by {self.by}: {len(self.pairs)} weights, {counts}>"
+
     def __str__(self) -> str:
         lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
         lines += [f"  mismatched: {found.ours.path} and {found.theirs.path}, {found.what}" for found in self.mismatched]
         lines += [f"  missing: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.missing]
         lines += [f"  unused: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.unused]
         return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        rows = [("mismatched", found.ours.path, found.theirs.path, found.what) for found in self.mismatched]
+        rows += [("missing", ref.path, "", "") for ref in self.missing]
+        rows += [("unused", "", ref.path, "") for ref in self.unused]
+        return table(f"matched by {self.by}: {len(self.pairs)} weights", ("", "ours", "theirs", ""), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: all pairs, and what is in neither."""
