@@ -14,6 +14,7 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   restore  putting a backup of 1 GiB back against ``import h5py, typer``: no byte is copied
   growth   scale from 16 MiB to 8 GiB (2 GiB with --quick): seconds, peak memory
   many     show and scale of 10,000 and 100,000 small weights: seconds, peak memory
+  diff     diff of two 1 GiB files, equal and different, against h5diff (hdf5-tools), and its peak memory
 
 Every copy is synced to the disk within its time. Machines are noisy: compare ratios of one run, not runs.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from bench_diff import DiffJobs
 from bench_surgery import SurgeryJobs
 from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
 
@@ -81,7 +83,7 @@ os.sync()
 """
 
 
-class Bench(SurgeryJobs):
+class Bench(SurgeryJobs, DiffJobs):
     """Every job."""
 
     def slope(self) -> None:
@@ -169,7 +171,7 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
 
 def main() -> None:
     """Run the jobs that were asked for."""
-    jobs = ["slope", "fixed", "keras", "start", "memory", "rebuild", "strip", "restore", "growth", "many"]
+    jobs = ["slope", "fixed", "keras", "start", "memory", "rebuild", "strip", "restore", "growth", "many", "diff"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer runs, nothing over 2 GiB")

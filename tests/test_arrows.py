@@ -121,6 +121,18 @@ def test_surgery_stands_on_the_floor_and_knows_no_transforms(for_types):
 
 
 @pytest.mark.parametrize("for_types", [False, True])
+def test_comparing_stands_on_the_floor_and_knows_neither_transforms_nor_surgery(for_types):
+    assert broken("compare", "access", "compare", "errors", "escape", for_types=for_types) == []
+    assert outside("compare") <= {"numpy", "ml_dtypes"}
+
+
+@pytest.mark.parametrize("for_types", [False, True])
+def test_matching_knows_references_and_names_and_no_store(for_types):
+    known = ("access.matching", "access.html", "access.ref", "access.names", "errors", "escape")
+    assert broken("access.matching", *known, for_types=for_types) == []
+
+
+@pytest.mark.parametrize("for_types", [False, True])
 def test_only_the_command_line_imports_the_command_line(for_types):
     arrows = [arrow for arrow in INSIDE if under(arrow.target, "cli") and (for_types or not arrow.for_types)]
     assert {arrow.source for arrow in arrows if not under(arrow.source, "cli")} == {"weightkit.__main__"}
@@ -170,7 +182,9 @@ def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones(for_types)
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_bytes_know_neither_formats_nor_names_nor_plans(for_types):
-    known = ("access.files", "access.ref", "access.configured", "access.store", "access.changes", "errors")
+    known = (
+        "access.files", "access.html", "access.ref", "access.configured", "access.store", "access.changes", "errors",
+    )  # fmt: skip
     assert broken("access.files", *known, for_types=for_types) == []
 
 
@@ -203,6 +217,6 @@ def test_nothing_imports_in_a_circle():
 
 def test_every_third_package_that_is_imported_is_a_declared_dependency():
     allowed = {"h5py", "ml_dtypes", "numpy", "rich", "typer"}
-    assert outside("access") | outside("cli") | outside("transforms") | outside("surgery") | outside(
-        "editing"
-    ) <= allowed | {"_typeshed"}
+    assert outside("compare") | outside("access") | outside("cli") | outside("transforms") | outside(
+        "surgery"
+    ) | outside("editing") <= allowed | {"_typeshed"}

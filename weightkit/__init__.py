@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from weightkit.access.open import open_weights
     from weightkit.access.plan import Plan, Report
     from weightkit.access.ref import Kind, WeightRef
+    from weightkit.compare.diff import diff
     from weightkit.editing import edit, plan
     from weightkit.errors import WeightkitError
     from weightkit.surgery.cast import cast
@@ -30,6 +31,7 @@ _HOMES = {
     "WeightRef": "weightkit.access.ref",
     "WeightkitError": "weightkit.errors",
     "cast": "weightkit.surgery.cast",
+    "diff": "weightkit.compare.diff",
     "drop": "weightkit.surgery.drop",
     "edit": "weightkit.editing",
     "list_backups": "weightkit.surgery.restore",
@@ -42,8 +44,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "drop", "edit", "list_backups",
-    "open_weights", "plan", "reinitialize", "restore", "scale", "strip",
+    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "diff", "drop", "edit",
+    "list_backups", "open_weights", "plan", "reinitialize", "restore", "scale", "strip",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from support import DATA, HEAVY, modules_loaded_by, run_weightkit
 from weightkit import __version__
 
 MAIN = "import sys; from weightkit.cli import main; sys.argv[0] = 'weightkit'; main()"
-COMMANDS = ["show", "scale", "reinit", "cast", "strip", "drop", "restore"]
+COMMANDS = ["show", "diff", "scale", "reinit", "cast", "strip", "drop", "restore"]
 
 
 def complete(line: str, shell: str = "bash", **options: object) -> subprocess.CompletedProcess[str]:
@@ -70,6 +70,8 @@ def test_completion_loads_nothing_heavy(line, tmp_path):
         ("weightkit scale model.h5 --dry", ["--dry-run"]),
         ("weightkit show model.h5 --st", ["--stats"]),
         ("weightkit reinit model.h5 --see", ["--seed"]),
+        ("weightkit diff a.h5 b.h5 --rt", ["--rtol"]),
+        ("weightkit diff a.h5 b.h5 --match ", ["auto", "name", "structure"]),
         ("weightkit cast model.h5 --t", ["--to"]),
         ("weightkit strip model.h5 --ver", ["--verify"]),
         ("weightkit drop model.h5 --wh", ["--where"]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weightkit.access.apply import Progress, run
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.html import WEIGHT_HEADINGS, table, weights
 from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
 from weightkit.escape import escape
 
@@ -88,12 +89,21 @@ class Plan:
         counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
         return f"{self.transform!r} {'changes' if self.sets_values else 'drops'} {counts} of {self.label}"
 
+    def __repr__(self) -> str:
+        return f"<Plan: {escape(self.summary())}>"
+
     def __str__(self) -> str:
         lines = [self.summary()]
         lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
         lines += [f"  left as they are: {count}, {reason}" for reason, count in self.reasons().items()]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        left = (f"left as they are: {count}, {reason}" for reason, count in self.reasons().items())
+        return table(
+            self.summary(), WEIGHT_HEADINGS, weights(self.chosen), (*left, *(f"note: {note}" for note in self.notes))
+        )
 
     def apply(
         self,
@@ -148,6 +158,32 @@ class Report:
     verification: Verification | None = None
     """What was compared, where that was asked for."""
 
+    def summary(self) -> str:
+        """What was done to how much, in one line."""
+        plan = self.plan
+        total = len(plan.chosen) + len(plan.skipped)
+        act = "change" if plan.sets_values else "drop"
+        done = f"would {act}" if self.outcome is None else {"change": "changed", "drop": "dropped"}[act]
+        return f"{plan.transform!r} {done} {len(plan.chosen)} of {total} weights ({plan.nbytes} bytes) of {plan.label}"
+
+    def lines(self) -> tuple[str, ...]:
+        """What else there is to say, a sentence each: what was left and lost, where the result is."""
+        outcome = self.outcome or Outcome()
+        left = [f"left as they are: {count}, {reason}" for reason, count in self.plan.reasons().items()]
+        lost = [f"{ref.path}: {_in_words(lost)}" for ref, lost in self.lost.items() if lost]
+        places = [("written to", outcome.output), ("the file as it was:", outcome.backup)]
+        where = [f"{what} {path}" for what, path in places if path is not None]
+        return (*left, *self.plan.notes, *lost, *where, *outcome.notes)
+
+    def __repr__(self) -> str:
+        return f"<Report: {escape(self.summary())}>"
+
+    def __str__(self) -> str:
+        return "\n".join(escape(line) for line in (self.summary(), *(f"  {line}" for line in self.lines())))
+
+    def _repr_html_(self) -> str:
+        return table(self.summary(), WEIGHT_HEADINGS, weights(self.plan.chosen), self.lines())
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what changed, what went, what was left and why, where the result is."""
         outcome = self.outcome or Outcome()
@@ -167,6 +203,10 @@ class Report:
             "backups": {"count": outcome.backups, "bytes": outcome.backups_bytes},
             "verified": None if self.verification is None else self.verification.to_dict(),
         }
+
+
+def _in_words(lost: Losses) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in _lost(lost).items())
 
 
 def _weight(ref: WeightRef) -> dict[str, Any]:

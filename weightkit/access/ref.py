@@ -74,6 +74,12 @@ class WeightRef:
     def __hash__(self) -> int:  # by what is unique: an edit looks a weight up for every tile
         return hash(self.structure)
 
+    def __repr__(self) -> str:
+        # Names come from files: repr() leaves nothing in them that could steer a terminal.
+        known = "" if self.layer_class is None else f" of {self.layer_class!r}"
+        shape = "x".join(map(str, self.shape)) or "scalar"
+        return f"<WeightRef {self.path!r}: {shape} {self.dtype}, {self.kind}{known}>"
+
     @property
     def path(self) -> str:
         """The name address where it is known (``encoder/dense_1/kernel``), else the structural one."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, drop, reinit, restore, scale, show, strip
+from weightkit.cli import cast, diff, drop, reinit, restore, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -34,7 +34,7 @@ def weightkit(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Inspect and edit the weights of Keras models in .h5, .weights.h5 and .keras files.
+    """Inspect, compare and edit the weights of Keras models in .h5, .weights.h5 and .keras files.
 
     An edit never writes to the file it is given: a new file replaces it when it is complete, and the old one stays
     beside it as NAME.bak.
@@ -44,6 +44,7 @@ def weightkit(
 
 
 app.command("show")(show.show)
+app.command("diff")(diff.diff)
 app.command("scale")(scale.scale)
 app.command("reinit")(reinit.reinit)
 app.command("cast")(cast.cast)

@@ -54,7 +54,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code.
 
-    0 done, 2 the request is wrong, 3 the file is refused, 4 the system failed, 130 and 143 interrupted.
+    0 done, 1 a comparison found differences, 2 the request is wrong, 3 the file is refused, 4 the system failed, 130
+    and 143 interrupted.
     """
     as_json = "--json" in arguments
     try:
@@ -62,6 +63,7 @@ def run(arguments: Sequence[str]) -> int:
         code = result if isinstance(result, int) else 0
         if isinstance(result, output.Result):
             _print(result, as_json=as_json)
+            code = result.code
     except BrokenPipeError:
         _silence(sys.stdout)
         return _CLOSED_PIPE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,13 @@ File = Annotated[
         show_default=False,
         help="A weight file: .h5, .weights.h5 or .keras, by content.",
     ),
+]
+First = Annotated[
+    Path,
+    typer.Argument(metavar="A", readable=False, show_default=False, help="A weight file: .h5, .weights.h5 or .keras."),
+]
+Second = Annotated[
+    Path, typer.Argument(metavar="B", readable=False, show_default=False, help="Another, of the same format or not.")
 ]
 Where = Annotated[
     list[str] | None,
@@ -72,3 +79,10 @@ Verify = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Let new infinities and NaNs by.")]
+Match = Annotated[
+    Literal["auto", "name", "structure"],
+    typer.Option(
+        "--match",
+        help="How weights are matched; auto does it by name where all names agree, else by structure.",
+    ),
+]

@@ -45,6 +45,8 @@ class Result:
     lines: tuple[tuple[str, ...], ...] = ()
     """For programs: complete fields, a line each."""
     notes: tuple[str, ...] = field(default=())
+    code: int = 0
+    """The exit code: 1 where a comparison found differences."""
 
 
 def show(result: Result, *, as_json: bool) -> None:

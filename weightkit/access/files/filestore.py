@@ -16,6 +16,7 @@ from weightkit.access.files.planned import is_gone, planned
 from weightkit.access.files.rebuild import Rebuild
 from weightkit.access.files.values import Values
 from weightkit.access.files.writers import Job, Writer
+from weightkit.access.html import WEIGHT_HEADINGS, table, weights
 from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError, WeightkitError
 
@@ -106,6 +107,12 @@ class FileStore:
     def nbytes(self) -> int:
         """Size of the file in bytes."""
         return self._source.size
+
+    def __repr__(self) -> str:
+        return f"<FileStore {self.label!r}: {self.format}, {len(self)} weights>"
+
+    def _repr_html_(self) -> str:
+        return table(f"{self.label}: {self.format}", WEIGHT_HEADINGS, weights(self))
 
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._contents.weights)

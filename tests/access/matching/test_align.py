@@ -1,0 +1,85 @@
+"""Layers by given names, and automatic ones by their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from weightkit.access.matching.align import aligned
+from weightkit.access.matching.tree import by_name
+
+
+@pytest.fixture
+def matched(dense, layers_of):
+    """Which layer of one architecture is which of another."""
+
+    def match(ours, theirs):
+        def tree(layers):
+            return by_name(dense(dict.fromkeys(layers, (2, 2)) if not isinstance(layers, dict) else layers))
+
+        return layers_of(aligned(tree(ours), tree(theirs)))
+
+    return match
+
+
+def test_given_names_are_taken_at_their_word_wherever_they_stand(matched):
+    assert matched(["a", "b"], ["b", "a", "c"]) == {"a": "a", "b": "b"}
+
+
+def test_the_same_architecture_built_twice_is_matched_in_order(matched):
+    assert matched(["dense", "dense_1"], ["dense_2", "dense_3"]) == {"dense": "dense_2", "dense_1": "dense_3"}
+
+
+def test_automatic_numbers_that_overlap_in_part_are_no_names(matched):
+    assert matched(["dense", "dense_1"], ["dense_1", "dense_2"]) == {"dense": "dense_1", "dense_1": "dense_2"}
+
+
+def test_the_same_automatic_names_in_another_order_are_taken_at_their_word(matched):
+    """A legacy file holds the weights of a nested model trainable first, whatever the order of its layers."""
+    assert matched(["e/dense", "e/dense_1"], ["e/dense_1", "e/dense"]) == {
+        "e/dense": "e/dense",
+        "e/dense_1": "e/dense_1",
+    }
+
+
+def test_numbers_beyond_nine_are_sorted_as_numbers(matched):
+    ours, theirs = [f"dense_{n}" for n in range(1, 13)], [f"dense_{n}" for n in range(21, 33)]
+    assert matched(ours, sorted(theirs)) == dict(zip(ours, theirs, strict=True))
+
+
+def test_where_numbers_do_not_fit_the_shapes_the_order_of_the_store_does(matched):
+    ours = {"dense_2": (2, 3), "dense_1": (3, 4)}
+    theirs = {"dense_5": (2, 3), "dense_6": (3, 4)}
+    assert matched(ours, theirs) == {"dense_2": "dense_5", "dense_1": "dense_6"}
+
+
+def test_layers_in_models_with_automatic_names_are_matched(matched):
+    assert matched(["sequential/dense", "model_1/head"], ["sequential_4/dense_9", "functional/head"]) == {
+        "sequential/dense": "sequential_4/dense_9",
+        "model_1/head": "functional/head",
+    }
+
+
+def test_an_inserted_layer_leaves_those_that_look_the_same_together(matched):
+    ours = {"dense": (8, 4), "dense_1": (4, 2)}
+    theirs = {"dense_5": (8, 4), "dense_6": (4, 4), "dense_7": (4, 2)}
+    assert matched(ours, theirs) == {"dense": "dense_5", "dense_1": "dense_7"}
+
+
+def test_another_head_is_still_the_head(matched):
+    ours = {"dense": (8, 4), "dense_1": (4, 2)}
+    theirs = {"dense_2": (8, 4), "dense_3": (4, 10)}
+    assert matched(ours, theirs) == {"dense": "dense_2", "dense_1": "dense_3"}
+
+
+def test_layers_of_different_classes_are_never_each_others(matched):
+    assert matched(["dense_1"], ["lstm_1"]) == {}
+
+
+def test_weights_without_names_are_matched_by_their_order_where_all_shapes_agree(dense):
+    ours = dense({"d": (2, 3)})
+    theirs = [replace(ref, name=None) for ref in reversed(ours)]
+    pairs = dict(aligned(by_name(ours), by_name(theirs)))
+    assert {a.index: b.index for a, b in pairs.items()} == {0: 0, 1: 1}
+    assert dict(aligned(by_name(ours), by_name(theirs[:1]))) == {}

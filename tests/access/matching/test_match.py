@@ -1,0 +1,165 @@
+"""Two stores are matched by name where all names agree, else by structure, else refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import DATA, GOLDEN, plain_datasets, write_legacy, write_variables
+
+from weightkit import open_weights
+from weightkit.access.matching import match
+from weightkit.access.ref import Kind
+from weightkit.errors import RequestError
+
+FORMATS = [
+    ("keras315_bfloat16.h5", "keras315_bfloat16.weights.h5"),
+    ("tfkeras215_nested.h5", "tfkeras215_nested.keras"),
+    ("keras1_layers.h5", "keras1_layers.weights_only.h5"),
+    ("tfkeras212_three_dense.weights.h5", "tfkeras213_three_dense.weights.h5"),
+]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
+def test_a_file_matches_itself_weight_for_weight(path):
+    with open_weights(path) as store:
+        found = match(store, store)
+        assert found.pairs == {ref: ref for ref in store}
+        assert found.fits
+        assert (found.missing, found.unused, found.mismatched) == ((), (), ())
+
+
+@pytest.mark.parametrize(("first", "second"), FORMATS + [pair[::-1] for pair in FORMATS])
+def test_one_model_in_two_formats_matches_and_the_values_are_the_same(first, second):
+    with open_weights(DATA / first) as ours, open_weights(DATA / second) as theirs:
+        found = match(ours, theirs)
+        assert found.fits
+        for a, b in found.pairs.items():
+            assert ours.read(a).tobytes() == theirs.read(b).tobytes(), (a, b)
+
+
+def test_the_layers_of_keras_2_13_are_matched_in_order_though_it_numbers_them_by_two(tmp_path):
+    """Keras 3.15 loads the second's weights into the third."""
+    values = plain_datasets(DATA / "tfkeras213_three_dense.weights.h5")
+    by_one = {"dense": "dense", "dense_2": "dense_1", "dense_4": "dense_2"}
+    again = {
+        f"layers/{by_one[key]}/vars/{n}": values[f"_layer_checkpoint_dependencies/{key}/vars/{n}"]
+        for key in by_one
+        for n in (0, 1)
+    }
+    with (
+        open_weights(DATA / "tfkeras213_three_dense.weights.h5") as ours,
+        open_weights(write_variables(tmp_path / "m.weights.h5", again)) as theirs,
+    ):
+        found = match(ours, theirs)
+        assert {a.structure.split("/")[1]: b.structure.split("/")[1] for a, b in found.pairs.items()} == by_one
+        assert all(np.array_equal(ours.read(a), theirs.read(b)) for a, b in found.pairs.items())
+
+
+def test_a_legacy_file_matches_one_without_any_names_by_class_and_turn(tmp_path):
+    """What was matched is read back from the values, each of which there is once."""
+    values = plain_datasets(DATA / "tfkeras213_three_dense.weights.h5")
+    layers = {
+        f"layer_{turn}": {
+            "kernel": values[f"_layer_checkpoint_dependencies/{key}/vars/0"],
+            "bias": values[f"_layer_checkpoint_dependencies/{key}/vars/1"],
+        }
+        for turn, key in enumerate(["dense", "dense_2", "dense_4"])
+    }
+    renamed = {f"dense_{7 + turn}": weights for turn, weights in enumerate(layers.values())}
+    with (
+        open_weights(write_legacy(tmp_path / "m.h5", renamed)) as ours,
+        open_weights(DATA / "tfkeras213_three_dense.weights.h5") as theirs,
+    ):
+        known = [replace(ref, layer_class="Dense") for ref in ours]
+        found = match(known, theirs)
+        assert (found.by, found.fits) == ("structure", True)
+        for (a, b), ref in zip(found.pairs.items(), ours, strict=True):
+            assert np.array_equal(ours.read(ref), theirs.read(b)), a
+
+
+def test_a_renamed_layer_of_a_version_3_file_is_matched_by_structure(dense):
+    ours = [replace(ref, structure=f"layers/d{n}") for n, ref in enumerate(dense({"a": (2, 2), "b": (2, 3)}))]
+    theirs = [replace(ref, structure=f"layers/d{n}") for n, ref in enumerate(dense({"a": (2, 2), "x": (2, 3)}))]
+    found = match(ours, theirs)
+    assert (found.by, found.fits) == ("structure", True)
+    assert {a.layer: b.layer for a, b in found.pairs.items()} == {"a": "a", "b": "x"}
+
+
+def test_layers_that_changed_places_are_matched_by_their_given_names_never_by_structure(dense):
+    ours = [replace(ref, structure=f"layers/d{n}") for n, ref in enumerate(dense({"a": (2, 2), "b": (2, 2)}))]
+    theirs = [replace(ref, structure=f"layers/d{n}") for n, ref in enumerate(dense({"b": (2, 2), "x": (2, 2)}))]
+    found = match(ours, theirs)
+    assert found.by == "name"
+    assert {a.layer: b.layer for a, b in found.pairs.items()} == {"b": "b"}
+    assert [ref.path for ref in found.missing] == ["a/kernel", "a/bias"]
+    assert [ref.path for ref in found.unused] == ["x/kernel", "x/bias"]
+    assert {a.layer: b.layer for a, b in match(ours, theirs, "structure").pairs.items()} == {"a": "b", "b": "x"}
+
+
+def test_what_neither_names_nor_structure_settle_is_refused_with_what_was_tried(dense):
+    with pytest.raises(RequestError, match=r"by name, 0 pair .* by structure, 0 pair .* --match name"):
+        match(dense({"a": (2, 2)}), dense({"b": (3, 3)}, cls=None))
+    found = match(dense({"a": (2, 2)}), dense({"b": (3, 3)}, cls=None), "name")
+    assert (found.pairs, len(found.missing), len(found.unused)) == ({}, 2, 2)
+
+
+def test_a_word_that_is_no_way_of_matching_is_refused(dense):
+    with pytest.raises(RequestError, match="match is 'nmae' — give one of auto, name, structure"):
+        match(dense({"a": (2, 2)}), dense({"a": (2, 2)}), "nmae")
+
+
+def test_other_shapes_and_types_are_told(dense):
+    found = match(dense({"a": (2, 2)}), dense({"a": (2, 3)}, dtype="f2"))
+    assert [mismatch.what for mismatch in found.mismatched] == [
+        "shape (2, 2) and (2, 3), type float32 and float16",
+        "shape (2,) and (3,), type float32 and float16",
+    ]
+    assert (found.complete, found.fits, found.reshaped) == (True, False, 2)
+
+
+def test_the_order_of_bytes_is_no_other_type(dense):
+    assert match(dense({"a": (2, 2)}), dense({"a": (2, 2)}, dtype=">f4")).mismatched == ()
+
+
+def test_an_optimizers_state_goes_by_its_own_names_else_by_its_order(weight):
+    def state(*names):
+        return [weight(f"optimizer/{name}", (n,), kind=Kind.OPTIMIZER) for n, name in enumerate(names)]
+
+    def matched(ours, theirs):
+        return [(a.name, b.name) for a, b in match(ours, theirs).pairs.items()]
+
+    assert matched(state("m", "v"), state("m", "v")) == [("m", "m"), ("v", "v")]
+    assert matched(state("dense_m", "dense_v"), state("dense_3_m", "dense_3_v")) == [
+        ("dense_m", "dense_3_m"), ("dense_v", "dense_3_v"),
+    ]  # fmt: skip
+    assert matched(state("m", "v"), state("v")) == [("v", "v")]
+
+
+def test_a_match_is_printed_and_has_a_json(dense):
+    found = match(dense({"a": (2, 2), "b\x1b": (2, 2)}), dense({"a": (2, 3), "c": (2, 2)}))
+    assert str(found).splitlines() == [
+        "matched by name: 2 weights",
+        "  mismatched: a/kernel and a/kernel, shape (2, 2) and (2, 3)",
+        "  mismatched: a/bias and a/bias, shape (2,) and (3,)",
+        "  missing: b\\x1b/kernel  (2, 2)  float32",
+        "  missing: b\\x1b/bias  (2,)  float32",
+        "  unused: c/kernel  (2, 2)  float32",
+        "  unused: c/bias  (2,)  float32",
+    ]
+    record = json.loads(json.dumps(found.to_dict()))
+    assert record["matched"][0] == {"ours": "at/a/kernel", "theirs": "at/a/kernel"}
+    assert record["mismatched"][0]["shapes"] == [[2, 2], [2, 3]]
+    assert record["unused"] == ["c/kernel", "c/bias"]
+
+
+def test_matching_ten_thousand_weights_needs_no_quadratic_time(dense):
+    """Every pair of layers looked at once would be 25 million comparisons; a test that hangs says so."""
+    shapes = itertools.cycle([(2, 2), (2, 3), (3, 2)])
+    ours = {f"dense_{n}": next(shapes) for n in range(5000)}
+    shapes = itertools.cycle([(2, 2), (2, 3), (3, 2)])
+    theirs = {f"dense_{n + 5000}": next(shapes) for n in range(5000)}
+    assert match(dense(ours), dense(theirs)).fits

@@ -1,0 +1,40 @@
+"""diff() takes paths and open stores, and gives back what a store's owner opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import DATA
+
+from weightkit import diff, open_weights
+from weightkit.errors import RequestError
+
+NESTED = DATA / "keras315_nested.keras"
+
+
+def test_paths_as_text_and_as_paths_and_open_stores_are_compared():
+    assert diff(str(NESTED), Path(NESTED)).equal
+    with open_weights(NESTED) as store:
+        assert diff(store, NESTED).equal
+        assert diff(store, store).equal
+        assert isinstance(store.read(next(iter(store))), np.ndarray)  # it was not closed
+
+
+def test_files_are_closed_again():
+    folder = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
+    before = len(list(folder.iterdir()))
+    diff(NESTED, NESTED)
+    assert len(list(folder.iterdir())) == before
+
+
+@pytest.mark.parametrize("tolerance", [{"rtol": -1}, {"atol": float("nan")}, {"atol": float("inf")}])
+def test_a_tolerance_that_is_none_is_refused(tolerance):
+    with pytest.raises(RequestError, match="give a finite number of zero or more"):
+        diff(NESTED, NESTED, **tolerance)
+
+
+def test_what_is_no_path_and_no_store_is_refused():
+    with pytest.raises(RequestError, match="the target is a int"):
+        diff(NESTED, 3)

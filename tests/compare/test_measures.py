@@ -1,0 +1,138 @@
+"""Distances between weights, held to NumPy's own."""
+
+from __future__ import annotations
+
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
+
+FLOATS = arrays(np.float32, 40, elements=st.floats(-1e3, 1e3, width=32))
+
+
+def drawn(dtype, size=100_000, seed=0):
+    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+def test_measures_equal_numpys(dtype):
+    a, b = drawn(dtype), drawn(dtype, seed=1)
+    b[::3] = a[::3]
+    found, x, y = measure(a, b, 0), a.astype(np.float64), b.astype(np.float64)
+    assert found.changed == found.outside == np.count_nonzero(x != y)
+    assert found.max_abs == np.abs(y - x).max()
+    assert found.max_at == np.abs(y - x).argmax()
+    assert found.relative_l2 == pytest.approx(np.linalg.norm(y - x) / np.linalg.norm(x), rel=1e-12)
+    assert found.cosine == pytest.approx(x @ y / np.linalg.norm(x) / np.linalg.norm(y), rel=1e-12)
+
+
+@given(FLOATS, FLOATS, st.integers(1, 39))
+@settings(max_examples=50)
+def test_measures_of_two_spans_are_those_of_the_whole(a, b, cut):
+    if is_same(a, b):
+        return
+    whole = measure(a, b, 0)
+    parts = [Measures(a[s].size) + unchanged(a[s]) if is_same(a[s], b[s]) else measure(a[s], b[s], s.start)
+             for s in (slice(0, cut), slice(cut, 40))]  # fmt: skip
+    total = parts[0] + parts[1]
+    assert (total.size, total.changed, total.outside) == (whole.size, whole.changed, whole.outside)
+    assert (total.zeroed, total.max_abs, total.max_at) == (whole.zeroed, whole.max_abs, whole.max_at)
+    assert total.relative_l2 == pytest.approx(whole.relative_l2)
+
+
+@given(FLOATS, FLOATS, st.floats(0, 1), st.floats(0, 10))
+@settings(max_examples=100)
+def test_what_is_close_is_what_numpy_finds_close(a, b, rtol, atol):
+    if is_same(a, b) or not (rtol or atol):
+        return
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    assert measure(a, b, 0, Tolerance(rtol, atol)).outside == np.count_nonzero(~np.isclose(x, y, rtol=rtol, atol=atol))
+
+
+def test_a_nan_equals_a_nan_of_the_same_bits_and_no_other():
+    quiet = np.array([0x7FC00000, 0x7FC00000, 0x3F800000], np.uint32).view(np.float32)
+    other = np.array([0x7FC00000, 0x7FC00001, 0x3F800000], np.uint32).view(np.float32)
+    assert is_same(quiet, quiet.copy())
+    found = measure(quiet, other, 0)
+    assert (found.changed, found.outside, found.lost) == (1, 1, 0)
+
+
+def test_zeros_of_another_sign_are_changed_and_close():
+    found = measure(np.array([0.0, 1.0], "f4"), np.array([-0.0, 1.0], "f4"), 0)
+    assert (found.changed, found.outside, found.max_at) == (1, 0, None)
+
+
+def test_what_is_no_longer_finite_is_counted_and_left_out_of_the_sums():
+    a = np.array([1, 2, 3, np.inf, np.nan], "f4")
+    b = np.array([1, np.nan, np.inf, np.inf, 4], "f4")
+    found = measure(a, b, 0)
+    assert (found.changed, found.outside, found.lost, found.difference) == (3, 3, 2, 0)
+    assert (found.ours, found.theirs) == (1, 1)
+    assert math.isfinite(found.relative_l2)
+
+
+def test_an_infinity_is_never_within_a_tolerance_of_a_number():
+    assert measure(np.array([1.0]), np.array([np.inf]), 0, Tolerance(rtol=1)).outside == 1
+
+
+def test_elements_that_became_zero_are_counted():
+    found = measure(np.array([1, 0, 3, 4], "f4"), np.array([0, 0, 0, 5], "f4"), 0)
+    assert (found.changed, found.zeroed, found.zeros) == (3, 2, 3)
+
+
+def test_the_place_of_the_largest_difference_counts_from_the_start_of_the_weight():
+    found = measure(np.zeros(3, "f4"), np.array([0, -2, 1], "f4"), 100)
+    assert (found.max_abs, found.max_at) == (2, 101)
+    assert found.to_dict((11, 10))["max_at"] == [10, 1]
+
+
+def test_from_zero_the_relative_distance_is_infinite_and_null_in_json():
+    found = measure(np.zeros(3, "f4"), np.ones(3, "f4"), 0)
+    assert (found.relative_l2, found.cosine) == (math.inf, None)
+    record = found.to_dict((3,))
+    assert (record["relative_l2"], record["cosine"]) == (None, None)
+
+
+def test_what_did_not_change_has_no_distance_and_no_angle():
+    found = Measures(3)
+    assert (found.relative_l2, found.cosine) == (0, 1)
+
+
+def test_large_integers_differ_although_float64_cannot_tell_them_apart():
+    a = np.array([2**60, 5], np.int64)
+    found = measure(a, a + np.array([1, 0]), 0)
+    assert (found.changed, found.outside) == (1, 1)
+
+
+def test_weights_of_two_types_are_compared_by_value():
+    a = np.array([0.5, 0.1, np.nan], "f4")
+    found = measure(a, a.astype(np.float16), 0)
+    assert (found.changed, found.outside) == (1, 1)
+    assert found.max_abs == abs(float(np.float16(np.float32(0.1))) - float(np.float32(0.1)))
+
+
+def test_bytes_that_are_no_real_numbers_are_the_same_or_not():
+    found = measure(np.array([1 + 2j, 3]), np.array([1 + 2j, 4]), 0)
+    assert (found.size, found.changed, found.outside) == (2, 1, 1)
+    assert measure(np.array([1 + 2j, 3]), np.array([1.0, 3.0]), 0).outside == 2
+
+
+def test_booleans_are_numbers():
+    assert measure(np.array([True, False]), np.array([True, True]), 0).changed == 1
+
+
+def test_a_tolerance_of_nothing_is_exact():
+    assert not EXACT
+    assert Tolerance(atol=1e-9)
+
+
+def test_numbers_whose_squares_overflow_do_not_warn():
+    found = measure(np.array([1e300, 1.0]), np.array([2e300, 1.0]), 0)
+    assert found.changed == 1
+    assert found.to_dict((2,))["relative_l2"] is None

@@ -1,0 +1,223 @@
+"""Match the weights of two stores: by name where all names agree, else by structure, else not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from weightkit.access.html import table
+from weightkit.access.matching.align import aligned
+from weightkit.access.matching.places import Pairs, by_class, by_structure, by_turn
+from weightkit.access.matching.tree import by_name, is_given
+from weightkit.access.ref import Kind
+from weightkit.errors import RequestError
+from weightkit.escape import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from weightkit.access.ref import WeightRef
+
+By = Literal["auto", "name", "structure"]
+BY: tuple[str, ...] = get_args(By)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Two weights that are each other's and differ in shape or type."""
+
+    ours: WeightRef
+    theirs: WeightRef
+
+    @property
+    def what(self) -> str:
+        """What differs: ``shape (2, 3) and (3, 2)``."""
+        parts = []
+        if self.ours.shape != self.theirs.shape:
+            parts.append(f"shape {self.ours.shape} and {self.theirs.shape}")
+        if not same_type(self.ours, self.theirs):
+            parts.append(f"type {self.ours.dtype} and {self.theirs.dtype}")
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "ours": self.ours.path,
+            "theirs": self.theirs.path,
+            "shapes": [list(self.ours.shape), list(self.theirs.shape)],
+            "dtypes": [str(self.ours.dtype), str(self.theirs.dtype)],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which weight of one store is which of another."""
+
+    by: str
+    """``name`` or ``structure``."""
+    pairs: dict[WeightRef, WeightRef]
+    """Ours to theirs, in our order; those that differ in shape or type too."""
+    missing: tuple[WeightRef, ...]
+    """Those that are only ours."""
+    unused: tuple[WeightRef, ...]
+    """Those that are only theirs."""
+    mismatched: tuple[Mismatch, ...] = field(default=())
+    """Those pairs that differ in shape or type."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every weight of either store has its own in the other."""
+        return not self.missing and not self.unused
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is complete, and all shapes agree."""
+        return self.complete and self.reshaped == 0
+
+    @property
+    def reshaped(self) -> int:
+        """How many pairs differ in shape."""
+        return sum(found.ours.shape != found.theirs.shape for found in self.mismatched)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.mismatched)} mismatched, {len(self.missing)} missing, {len(self.unused)} unused"
+        return f"<Match by {self.by}: {len(self.pairs)} weights, {counts}>"
+
+    def __str__(self) -> str:
+        lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
+        lines += [f"  mismatched: {found.ours.path} and {found.theirs.path}, {found.what}" for found in self.mismatched]
+        lines += [f"  missing: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.missing]
+        lines += [f"  unused: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.unused]
+        return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        rows = [("mismatched", found.ours.path, found.theirs.path, found.what) for found in self.mismatched]
+        rows += [("missing", ref.path, "", "") for ref in self.missing]
+        rows += [("unused", "", ref.path, "") for ref in self.unused]
+        return table(f"matched by {self.by}: {len(self.pairs)} weights", ("", "ours", "theirs", ""), rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: all pairs, and what is in neither."""
+        return {
+            "schema": "weightkit.match/1",
+            "by": self.by,
+            "matched": [{"ours": ours.structure, "theirs": theirs.structure} for ours, theirs in self.pairs.items()],
+            "mismatched": [found.to_dict() for found in self.mismatched],
+            "missing": [ref.path for ref in self.missing],
+            "unused": [ref.path for ref in self.unused],
+        }
+
+
+def match(ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto") -> Match:
+    """Find for each weight of a store its own in another.
+
+    Given names are taken at their word. Automatic ones (``dense_7``) count as no name: where they are not the same
+    on both sides, the first Dense layer is the first, as in files of one architecture that was built twice. Where
+    names do not settle it, the format's paths do, then the turn of a layer among those of its class. An optimizer's
+    state goes by its names, else by its order.
+
+    Args:
+        ours: A store, or the references of one.
+        theirs: The same of another.
+        by: ``auto`` refuses what neither names nor structure settle; ``name`` and ``structure`` take one of them
+            at its word, and tell what is missing.
+
+    Raises:
+        RequestError: Neither names nor structure settle it, or ``by`` is none of the three.
+    """
+    if by not in BY:
+        raise RequestError(f"match is {by!r}", mend=f"give one of {', '.join(BY)}")
+    own, other = list(ours), list(theirs)
+    weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
+    found = _of_models(*weights, by)
+    counted = _by_name(*counters) if found.by == "name" else by_structure(*counters)
+    return _match(found.by, own, other, found.pairs | counted | _of_optimizers(*training))
+
+
+def is_counter(ref: WeightRef) -> bool:
+    """Whether it is state in integers, such as a seed; not every format keeps these."""
+    return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
+
+
+def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
+    """Whether two weights hold the same type of numbers, in whatever order of bytes."""
+    return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
+
+
+def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[WeightRef]:
+    return [ref for ref in refs if part(ref)]
+
+
+def _trains(ref: WeightRef) -> bool:
+    return ref.kind is Kind.OPTIMIZER
+
+
+def _is_weight(ref: WeightRef) -> bool:
+    return not _trains(ref) and not is_counter(ref)
+
+
+def _by_name(ours: list[WeightRef], theirs: list[WeightRef]) -> Pairs:
+    return dict(aligned(by_name(ours), by_name(theirs)))
+
+
+def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs) -> Match:
+    used = {ref.structure for ref in pairs.values()}
+    mismatched = (Mismatch(a, b) for a, b in pairs.items() if a.shape != b.shape or not same_type(a, b))
+    return Match(
+        by,
+        {ref: pairs[ref] for ref in ours if ref in pairs},
+        tuple(ref for ref in ours if ref not in pairs),
+        tuple(ref for ref in theirs if ref.structure not in used),
+        tuple(mismatched),
+    )
+
+
+def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By) -> Match:
+    named = _match("name", ours, theirs, _by_name(ours, theirs))
+    if by == "name" or (named.complete and (named.fits or not _fits_by_structure(ours, theirs))):
+        return named
+    placed = _by_structure(ours, theirs)
+    if by == "structure" or (placed.fits and not _contradicts(placed, ours, theirs)):
+        return placed
+    if named.pairs and _are_named(ours) and _are_named(theirs):
+        return named
+    if placed.pairs and not placed.reshaped and 2 * len(placed.pairs) >= max(len(ours), len(theirs)):
+        return placed
+    raise RequestError(
+        f"the weights cannot be matched: {_tried(named)}; {_tried(placed)}",
+        mend="settle it with --match name or --match structure (match=), which tell the rest as missing",
+    )
+
+
+def _by_structure(ours: list[WeightRef], theirs: list[WeightRef]) -> Match:
+    placed, counted = (_match("structure", ours, theirs, way(ours, theirs)) for way in (by_structure, by_class))
+    return counted if counted.fits and not placed.fits else placed
+
+
+def _fits_by_structure(ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
+    return _by_structure(ours, theirs).fits
+
+
+def _contradicts(placed: Match, ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
+    """Whether a weight lies where another one lies there, while its own name is there too."""
+    here, there = {ref.path for ref in ours if is_given(ref)}, {ref.path for ref in theirs if is_given(ref)}
+    both = here & there
+    return any(a.path != b.path and (a.path in both or b.path in both) for a, b in placed.pairs.items())
+
+
+def _are_named(refs: list[WeightRef]) -> bool:
+    return all(ref.layer is not None and ref.name is not None and ref.duplicate == 1 for ref in refs)
+
+
+def _of_optimizers(ours: list[WeightRef], theirs: list[WeightRef]) -> Pairs:
+    placed = by_structure(ours, theirs)
+    if len(placed) == len(ours) == len(theirs):
+        return placed
+    return by_turn(ours, theirs) or placed
+
+
+def _tried(found: Match) -> str:
+    return (
+        f"by {found.by}, {len(found.pairs)} pair ({found.reshaped} of other shapes), {len(found.missing)} are only in "
+        f"the first and {len(found.unused)} only in the second"
+    )

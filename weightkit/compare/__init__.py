@@ -1,0 +1,1 @@
+"""Comparing the weights of two stores: what is there, what differs, and what happened."""

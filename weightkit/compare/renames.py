@@ -1,0 +1,116 @@
+"""Layers that only have another name: missing on one side, extra on the other, and the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from weightkit.access.matching.tree import is_given
+from weightkit.access.ref import Kind
+from weightkit.access.tiles import TILE
+from weightkit.compare.measures import is_same
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weightkit.access.matching import Match
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+_Layers: TypeAlias = "dict[str, list[WeightRef]]"
+
+
+def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
+    """The match, with layers paired that are the same under another name.
+
+    These have the same class, names of weights and shapes, and either the same values, or the same place: between
+    the same neighbours, where both stores know the order of their layers.
+    """
+    missing, unused = _layers(found.missing), _layers(found.unused)
+    if not missing or not unused:
+        return found
+    pairs = _by_values(missing, unused, ours, theirs)
+    if ours.ordered and theirs.ordered:
+        pairs |= _by_place(missing, unused, found.pairs | pairs, (list(ours), list(theirs)))
+    return _joined(found, pairs) if pairs else found
+
+
+def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
+    """Whether a weight's layer has another name there, given by somebody in one of the two at least."""
+    if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
+        return False
+    return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
+
+
+def _layers(refs: Iterable[WeightRef]) -> _Layers:
+    found: _Layers = {}
+    for ref in refs:
+        if ref.layer is not None and ref.name is not None and ref.kind is not Kind.OPTIMIZER:
+            found.setdefault(ref.layer, []).append(ref)
+    return found
+
+
+def _like(ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
+    described = ([(ref.name, ref.shape, ref.dtype, ref.layer_class) for ref in refs] for refs in (ours, theirs))
+    return next(described) == next(described)
+
+
+def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: WeightStore) -> dict[WeightRef, WeightRef]:
+    pairs: dict[WeightRef, WeightRef] = {}
+    for layer, refs in list(missing.items()):
+        for other, candidates in unused.items():
+            both = list(zip(refs, candidates, strict=False))
+            if _like(refs, candidates) and all(_is_same(ours, theirs, a, b) for a, b in both):
+                pairs |= dict(both)
+                del missing[layer], unused[other]
+                break
+    return pairs
+
+
+def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
+    spans = (slice(first, min(first + TILE, a.size)) for first in range(0, a.size, TILE))
+    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in spans)
+
+
+def _by_place(
+    missing: _Layers, unused: _Layers, pairs: dict[WeightRef, WeightRef], orders: tuple[list[WeightRef], ...]
+) -> dict[WeightRef, WeightRef]:
+    """Layers between the same two neighbours, as many on both sides."""
+    first, second = _gaps(missing, orders[0], pairs), _gaps(unused, orders[1], {b: a for a, b in pairs.items()})
+    anchors = {ours.structure: theirs.structure for ours, theirs in pairs.items()} | {"": ""}
+    found: dict[WeightRef, WeightRef] = {}
+    for (before, after), layers in first.items():
+        others = second.get((anchors[before], anchors[after]), [])
+        if len(layers) == len(others):
+            for refs, candidates in zip(layers, others, strict=True):
+                if _like(refs, candidates):
+                    found |= dict(zip(refs, candidates, strict=True))
+    return found
+
+
+def _gaps(
+    layers: _Layers, order: list[WeightRef], paired: dict[WeightRef, WeightRef]
+) -> dict[tuple[str, str], list[list[WeightRef]]]:
+    """Unpaired layers by the paired weights around them."""
+    found: dict[tuple[str, str], list[list[WeightRef]]] = {}
+    before, waiting = "", list[str]()
+    kept = [ref for ref in order if ref.kind is not Kind.OPTIMIZER]
+    for ref in [*kept, None]:
+        if ref is None or ref in paired:
+            after = "" if ref is None else ref.structure
+            if waiting:
+                found[before, after] = [layers[layer] for layer in waiting]
+            before, waiting = after, []
+        elif ref.layer in layers and ref.layer not in waiting:
+            waiting.append(ref.layer)
+    return found
+
+
+def _joined(found: Match, pairs: dict[WeightRef, WeightRef]) -> Match:
+    used = set(pairs.values())
+    return replace(
+        found,
+        pairs=found.pairs | pairs,
+        missing=tuple(ref for ref in found.missing if ref not in pairs),
+        unused=tuple(ref for ref in found.unused if ref not in used),
+    )

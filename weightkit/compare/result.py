@@ -1,0 +1,203 @@
+"""What a comparison found, printable and as JSON."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.html import table
+from weightkit.access.ref import Kind
+from weightkit.compare.wording import tally
+from weightkit.escape import escape
+
+if TYPE_CHECKING:
+    from weightkit.access.matching import Match
+    from weightkit.access.ref import WeightRef
+    from weightkit.compare.measures import Measures
+
+
+class Status(enum.StrEnum):
+    """How a weight of one store stands to its own in the other."""
+
+    EQUAL = "equal"
+    """The same, bit for bit."""
+    CLOSE = "close"
+    """Within the tolerance, or zeros of the other sign."""
+    DIFFERS = "differs"
+    RENAMED = "renamed"
+    """The same values under another name."""
+    RETYPED = "retyped"
+    """Of another type, and not within a tolerance that was given."""
+    RESHAPED = "reshaped"
+    MISSING = "missing"
+    """Only in the first."""
+    EXTRA = "extra"
+    """Only in the second."""
+
+
+_ALIKE = frozenset({Status.EQUAL, Status.CLOSE})
+
+
+@dataclass(frozen=True, slots=True)
+class WeightDiff:
+    """One weight, or two that are each other's."""
+
+    ours: WeightRef | None
+    """None where it is only in the second store."""
+    theirs: WeightRef | None
+    """None where it is only in the first."""
+    status: Status
+    measures: Measures | None = None
+    """None where there are not as many elements on both sides."""
+    label: str = ""
+    """What happened, in the words under which it is counted with others: ``scaled by 0.5``."""
+    what: str = ""
+    """All that happened, in words: ``scaled by 0.5, renamed to head``."""
+    is_renamed: bool = False
+    """Whether its layer has another name in the second store, whatever else happened to it."""
+
+    def __repr__(self) -> str:
+        return f"<WeightDiff {self.path!r}: {self.status}{f', {self.what!r}' if self.what else ''}>"
+
+    @property
+    def ref(self) -> WeightRef:
+        """The weight in the first store, or where it is not there, in the second."""
+        ref = self.ours or self.theirs
+        assert ref is not None  # noqa: S101  # one of them is there
+        return ref
+
+    @property
+    def path(self) -> str:
+        """Its address in the first store, or where it is not there, in the second."""
+        return self.ref.path
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is neither equal nor close."""
+        return self.status not in _ALIKE
+
+    @property
+    def distance(self) -> float:
+        """Relative L2, by which weights are ranked; -1 where there is none."""
+        return -1.0 if self.measures is None else self.measures.relative_l2
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; ``other`` is its address in the second store."""
+        ours, theirs = self.ours, self.theirs
+        record: dict[str, Any] = {
+            "path": self.path,
+            "status": str(self.status),
+            "other": None if theirs is None else theirs.path,
+            "structure": None if ours is None else ours.structure,
+            "other_structure": None if theirs is None else theirs.structure,
+            "kind": str(self.ref.kind),
+            "shape": None if ours is None else list(ours.shape),
+            "other_shape": None if theirs is None else list(theirs.shape),
+            "dtype": None if ours is None else str(ours.dtype),
+            "other_dtype": None if theirs is None else str(theirs.dtype),
+            "renamed": self.is_renamed,
+            "what": self.what,
+        }
+        return record | (self.measures.to_dict(self.ref.shape) if self.measures else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The differences between the weights of two stores; true where there are any."""
+
+    a: str
+    """What messages call the first store."""
+    b: str
+    match: Match
+    weights: tuple[WeightDiff, ...]
+    """The model's, those that differ first, the most changed first of all."""
+    optimizer: tuple[WeightDiff, ...]
+    """The same of the optimizer's state; empty where one of the two holds none."""
+    notes: tuple[str, ...] = ()
+    """What else the reader should know, a sentence each."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs; optimizer state that only one of the two holds is no difference."""
+        return not any(found.differs for found in (*self.weights, *self.optimizer))
+
+    def __bool__(self) -> bool:
+        return not self.equal
+
+    def changed(self) -> tuple[WeightDiff, ...]:
+        """The model's weights that differ."""
+        return tuple(found for found in self.weights if found.differs)
+
+    def summary(self) -> str:
+        """``27 of 206 weights changed: 13 scaled by 0.5, 13 perturbed, 1 with 4 values zeroed``."""
+        return tally(len(self.weights), (found.label for found in self.changed())) + _close(self.weights)
+
+    def optimizer_summary(self) -> str:
+        """The same of the optimizer's state; empty where there is none to compare."""
+        if not self.optimizer:
+            return ""
+        found = tally(len(self.optimizer), (found.label for found in self.optimizer if found.differs))
+        return f"optimizer state: {found}{_close(self.optimizer)}"
+
+    def lines(self) -> tuple[str, ...]:
+        """The summaries and notes, a sentence each."""
+        return tuple(line for line in (self.summary(), self.optimizer_summary(), *self.notes) if line)
+
+    def __repr__(self) -> str:
+        return f"<Diff of {self.a!r} and {self.b!r}: {self.summary()}>"
+
+    def __str__(self) -> str:
+        lines = [f"{self.a} and {self.b}, matched by {self.match.by}"]
+        lines += ["  " + "  ".join(cell for cell in cells(found) if cell) for found in self.changed()]
+        return "\n".join(escape(line) for line in (*lines, *self.lines()))
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.a} and {self.b}, matched by {self.match.by}"
+        return table(caption, HEADINGS, (cells(found) for found in self.changed()), self.lines())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: every weight, the optimizer's apart."""
+        counts: dict[str, int] = {}
+        for found in self.weights:
+            counts[str(found.status)] = counts.get(str(found.status), 0) + 1
+        return {
+            "schema": "weightkit.diff/1",
+            "equal": self.equal,
+            "a": self.a,
+            "b": self.b,
+            "match": self.match.by,
+            "summary": self.summary(),
+            "counts": counts,
+            "weights": [found.to_dict() for found in self.weights],
+            "optimizer": [found.to_dict() for found in self.optimizer],
+            "notes": list(self.notes),
+        }
+
+
+def cells(found: WeightDiff) -> tuple[str, ...]:
+    """One weight for people: address, status, relative L2, largest difference, cosine, what happened."""
+    measures = found.measures
+    numbers = ("", "", "")
+    if measures is not None and measures.changed:
+        cosine = "" if measures.cosine is None else f"{measures.cosine:.4f}"
+        numbers = (f"{measures.relative_l2:.3g}", f"{measures.max_abs:.3g}", cosine)
+    return (found.path, str(found.status), *numbers, found.what)
+
+
+HEADINGS = ("weight", "status", "rel. L2", "max |b-a|", "cosine", "what happened")
+
+
+def ranked(found: list[WeightDiff]) -> tuple[WeightDiff, ...]:
+    """What differs first, by how far; the rest in the order in which it came."""
+    return tuple(sorted(found, key=lambda weight: (not weight.differs, -weight.distance)))
+
+
+def is_optimizer(found: WeightDiff) -> bool:
+    """Whether it is the optimizer's and not the model's."""
+    return found.ref.kind is Kind.OPTIMIZER
+
+
+def _close(weights: tuple[WeightDiff, ...]) -> str:
+    close = sum(found.status is Status.CLOSE for found in weights)
+    return f" ({close} only close)" if close else ""

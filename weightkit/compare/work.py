@@ -1,0 +1,166 @@
+"""Compare pairs of weights tile by tile, in two threads and one pass over both stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightkit.access.tiles import TILE
+from weightkit.compare.hypotheses import Hypothesis, guess, holds
+from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+_THREADS = 2
+_KEPT = 8 << 20  # bytes
+_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True, eq=False)
+class Compared:
+    """Two weights of as many elements, and what has been found of them so far."""
+
+    ours: WeightRef
+    theirs: WeightRef
+    measures: Measures = field(default_factory=Measures)
+    hypothesis: Hypothesis | None = None
+    """What made the second of the first, as far as has been seen."""
+    same: list[slice] = field(default_factory=list)
+    """Spans that are the same: of these, norms are computed only where other spans of the weight are not."""
+    _early: dict[int, Measures] = field(default_factory=dict)
+    _begun: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, first: int, found: Measures) -> None:
+        """Take the measures of one span in; sums are made in the order of the weight, whichever thread is faster."""
+        self._early[first] = found
+        while (due := self._early.pop(self.measures.size, None)) is not None:
+            self.measures += due
+
+    def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray, *, same: bool) -> None:
+        """Guess from the beginning what happened, and give that up where a later span does not bear it out."""
+        if first == 0:
+            try:
+                self.hypothesis = None if same else guess(ours, theirs)
+            finally:
+                self._begun.set()
+            return
+        self._begun.wait()  # for whoever has the first span
+        hypothesis = self.hypothesis
+        if hypothesis is not None and not holds(hypothesis, ours, theirs):
+            self.hypothesis = None
+
+    def give_up(self) -> None:
+        """Let nobody wait for a guess that will not come."""
+        self._begun.set()
+
+
+def compare(
+    ours: WeightStore,
+    theirs: WeightStore,
+    pairs: Sequence[tuple[WeightRef, WeightRef]],
+    tolerance: Tolerance = EXACT,
+    progress: Progress | None = None,
+) -> list[Compared]:
+    """Measure pairs of weights that have as many elements each.
+
+    Args:
+        ours: The first store.
+        theirs: The second.
+        pairs: A weight of either.
+        tolerance: What counts as close.
+        progress: Called with the bytes of the first weight that are done, as they are done.
+    """
+    work = _Work(ours, theirs, pairs, tolerance, progress)
+    work.do()
+    for pair in work.compared:
+        if pair.measures.changed:
+            for span in sorted(pair.same, key=lambda span: span.start):
+                pair.measures += unchanged(_native(ours.read(pair.ours, span)))
+    return work.compared
+
+
+class _Work:
+    """The tiles of all pairs, handed out one at a time."""
+
+    def __init__(
+        self,
+        ours: WeightStore,
+        theirs: WeightStore,
+        pairs: Sequence[tuple[WeightRef, WeightRef]],
+        tolerance: Tolerance,
+        progress: Progress | None,
+    ) -> None:
+        self._ours, self._theirs, self._tolerance, self._progress = ours, theirs, tolerance, progress
+        self.compared = [Compared(*pair) for pair in pairs]
+        self._tiles = self._spans()
+        self._lock = threading.Lock()
+
+    def do(self) -> None:
+        """Compare every tile; the first error of any thread ends the work of all."""
+        if sum(pair.ours.nbytes for pair in self.compared) < _WORTH_THREADS:
+            self._drain()
+            return
+        # glibc keeps what is freed from then on, up to twice this much: tiles no longer cost a page fault a page.
+        np.empty(_KEPT, np.uint8)
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small files are compared faster without
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                for future in [pool.submit(self._drain) for _ in range(_THREADS)]:
+                    future.result()
+            finally:
+                self._stop()
+
+    def _spans(self) -> Iterator[tuple[Compared, slice]]:
+        for pair in self.compared:
+            for first in range(0, pair.ours.size, TILE):
+                yield pair, slice(first, min(first + TILE, pair.ours.size))
+
+    def _next(self) -> tuple[Compared, slice] | None:
+        with self._lock:
+            return next(self._tiles, None)
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._tiles = iter(())
+
+    def _drain(self) -> None:
+        try:
+            while tile := self._next():
+                self._compare(*tile)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _compare(self, pair: Compared, span: slice) -> None:
+        try:
+            ours, theirs = (
+                _native(store.read(ref, span)) for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
+            )
+        except BaseException:
+            pair.give_up()
+            raise
+        same = is_same(ours, theirs)
+        pair.examine(span.start, ours, theirs, same=same)
+        found = Measures(ours.size) if same else measure(ours, theirs, span.start, self._tolerance)
+        with self._lock:
+            pair.add(span.start, found)
+            if same:
+                pair.same.append(span)
+            if self._progress:
+                self._progress(ours.nbytes)
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """In the machine's own order of bytes."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
