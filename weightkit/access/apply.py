@@ -10,7 +10,7 @@ import numpy as np
 
 from weightkit.access.arithmetic import Losses, losses, transformed
 from weightkit.access.tiles import tiles
-from weightkit.errors import NonFiniteError
+from weightkit.errors import NonFiniteError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,11 @@ class _Work:
     def _transform(self, ref: WeightRef, span: slice) -> None:
         before = self._store.read(ref, span)
         after = transformed(self._plan.transform, ref, before, span)
+        if after.shape != before.shape:
+            raise RequestError(
+                f"{self._plan.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
+                mend="give a transform that keeps shapes",
+            )
         self._sink.write(ref, after, span)
         lost = losses(before, after)
         if lost or self._progress:

@@ -95,6 +95,16 @@ class Plan:
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(escape(line) for line in lines)
 
+    def on(self, store: WeightStore) -> Plan:
+        """The same edit of another store with the same weights: a model that was loaded from the file, or a copy.
+
+        Raises:
+            RequestError: A weight of the plan is not there, is another there, or would not be changed there.
+        """
+        from weightkit.access.onto import onto  # noqa: PLC0415  # it makes plans
+
+        return onto(self, store)
+
     def apply(
         self,
         store: WeightStore,
@@ -107,7 +117,7 @@ class Plan:
         """Do the edit, whole or not at all.
 
         Args:
-            store: The store it was planned on, or one with the same weights.
+            store: The store it was planned on, or one whose weights match by name or by structure.
             destination: For files, where the result goes.
             allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
@@ -115,25 +125,27 @@ class Plan:
                 all that changes once more.
 
         Raises:
+            RequestError: The store's weights are not those of the plan.
             NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
             MachineError: The new file, read back, is not what it should be.
         """
+        plan = self.on(store)
         seen: list[Verification] = []
 
         def check(descriptor: int) -> None:
             from weightkit.access.verify import verified  # noqa: PLC0415  # few edits ask for it
 
-            seen.append(verified(self, store, descriptor))
+            seen.append(verified(plan, store, descriptor))
 
         outcome, lost = run(
-            self,
+            plan,
             store,
             destination,
             allow_nonfinite=allow_nonfinite,
             progress=progress,
             check=check if verify else None,
         )
-        return Report(self, outcome, lost, seen[0] if seen else None)
+        return Report(plan, outcome, lost, seen[0] if seen else None)
 
 
 @dataclass(frozen=True, slots=True)

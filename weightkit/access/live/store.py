@@ -1,0 +1,227 @@
+"""A model in memory as a store: values come from its variables, an edit undoes itself on any failure."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.live.handles import as_numpy, handle_of
+from weightkit.access.live.naming import is_variable, ref_of_variable, refs_of_object
+from weightkit.access.live.sink import LiveSink
+from weightkit.access.live.target import label_of, require_saveable, require_variables
+from weightkit.access.live.walk import Walk, is_optimizer, saved_values
+from weightkit.access.store import ALL, IN_PLACE, Check, Destination
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Self
+
+    import numpy as np
+
+    from weightkit.access.live.handles import Handle
+    from weightkit.access.live.walk import SavedObject
+    from weightkit.access.ref import WeightRef
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value that an object computes when it is saved, such as a kernel with LoRA merged in."""
+
+    thing: Any
+    key: str
+
+    def look(self) -> np.ndarray:
+        """The value as it would be saved now."""
+        return as_numpy(saved_values(self.thing)[self.key])
+
+
+class LiveStore:
+    """The weights of a model, a layer or some variables of Keras 3, where and in the order that Keras saves them.
+
+    Nothing is held open: leaving a ``with`` statement changes nothing. Values are those of the moment they are read;
+    after the model's structure has changed, open it again.
+    """
+
+    def __init__(
+        self, label: str, form: str, places: Mapping[WeightRef, Handle | Computed], *, ordered: bool, root: Any = None
+    ) -> None:
+        self._label, self._form, self._places, self._ordered, self._root = label, form, places, ordered, root
+        self._sink: LiveSink | None = None
+
+    @property
+    def label(self) -> str:
+        """The class and the name of what was opened."""
+        return self._label
+
+    @property
+    def format(self) -> str:
+        """``live model``, ``live layer`` or ``live variables``."""
+        return self._form
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the weights come in the order of the layers."""
+        return self._ordered
+
+    @property
+    def keras_version(self) -> str | None:
+        """The version of Keras that is loaded."""
+        return getattr(sys.modules.get("keras"), "__version__", None)
+
+    @functools.cached_property
+    def config(self) -> Mapping[str, Any] | None:
+        """The configuration as a ``.keras`` archive holds it; None where the object has none."""
+        serialization = sys.modules.get("keras.src.saving.serialization_lib")
+        if self._root is None or serialization is None:
+            return None
+        try:
+            found = serialization.serialize_keras_object(self._root)
+        except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way
+            return None
+        return found if isinstance(found, dict) else None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all weights in bytes."""
+        return sum(ref.nbytes for ref in self._places)
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+        values = self._sink.before(ref) if self._sink is not None else None
+        return _copied(self._present(ref) if values is None else values, span)
+
+    @contextlib.contextmanager
+    def editing(
+        self,
+        changing: Sequence[WeightRef],
+        destination: Destination = IN_PLACE,
+        changes: Changes = NO_CHANGES,
+        check: Check | None = None,
+    ) -> Iterator[LiveSink]:
+        """Set exactly the weights ``changing``, all of them or none.
+
+        Args:
+            changing: The weights that get new values.
+            destination: Nothing but in place.
+            changes: None: what a file holds besides values, a model has not.
+            check: None: there is no new file to look at.
+
+        Raises:
+            RequestError: A weight is computed when it is saved, or more is asked for than new values.
+        """
+        self._require_values_only(destination, changes, check)
+        if self._sink is not None:
+            raise RequestError("it is being edited already", mend="finish that edit first", file=self._label)
+        sink = LiveSink({ref: self._settable(ref) for ref in changing})
+        self._sink = sink
+        try:
+            yield sink
+            sink.commit()
+        except BaseException:
+            sink.undo()
+            raise
+        finally:
+            self._sink = None
+
+    def _present(self, ref: WeightRef) -> np.ndarray:
+        place = self._places[ref]
+        return place.look() if isinstance(place, Computed) else place.look(place.value())
+
+    def _settable(self, ref: WeightRef) -> Handle:
+        place = self._places[ref]
+        if isinstance(place, Computed):
+            raise RequestError(
+                f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
+                mend="leave it out of the selection, or save the model and edit the file",
+                file=self._label,
+            )
+        return place
+
+    def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
+        if destination != IN_PLACE:
+            raise RequestError(
+                "a model in memory is edited where it is: it has no output, no backup and no links",
+                mend="leave those out, or save the model and edit the file",
+                file=self._label,
+            )
+        if changes:
+            raise RequestError(
+                "only the values of a model in memory are edited",
+                mend="save the model and edit the file",
+                file=self._label,
+            )
+        if check is not None:
+            raise RequestError("there is no new file to verify", mend="leave verify out", file=self._label)
+
+
+def _copied(values: np.ndarray, span: slice) -> np.ndarray:
+    """A copy of some elements, to keep."""
+    if span == ALL:
+        return values.copy()
+    if span.step not in (None, 1):
+        raise RequestError(f"the span has a step of {span.step}", mend="read it whole and take every so many elements")
+    return values.reshape(-1)[span].copy()
+
+
+def open_live(target: Any) -> LiveStore:
+    """Open a model, a layer, an optimizer or a list of variables as a store of weights.
+
+    Raises:
+        RequestError: It is none of these, is of Keras 2, or has not been built.
+    """
+    if isinstance(target, list | tuple):
+        return _of_variables(require_variables(target))
+    walk = Walk(require_saveable(target))
+    places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
+    form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
+    return LiveStore(label_of(target), form, places, ordered=walk.ordered, root=target)
+
+
+def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Handle | Computed]]:
+    computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
+    for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
+        yield ref, Computed(saved.thing, key) if key in computed else handle_of(saved.values[key])
+
+
+def _of_variables(variables: Sequence[Any]) -> LiveStore:
+    seen: Counter[str] = Counter()
+    places = []
+    for index, variable in enumerate(variables):
+        seen[variable.path] += 1
+        number = seen[variable.path]
+        structure = variable.path if number == 1 else f"{variable.path}#{number}"
+        places.append((ref_of_variable(variable, structure, index), handle_of(variable)))
+    return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True)
+
+
+def _unique(places: Iterable[tuple[WeightRef, Handle | Computed]]) -> dict[WeightRef, Handle | Computed]:
+    """The weights, the second and later ones of one name address numbered."""
+    seen: Counter[tuple[str | None, str | None]] = Counter()
+    found = {}
+    for ref, place in places:
+        address = (ref.layer, ref.name)
+        seen[address] += 1
+        numbered = ref.name is not None and seen[address] > 1
+        found[replace(ref, duplicate=seen[address]) if numbered else ref] = place
+    return found
