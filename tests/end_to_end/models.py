@@ -13,7 +13,8 @@ class Tied(keras.layers.Layer):
     def __init__(self, **options):
         super().__init__(**options)
         self.inner = layers.Dense(3, name="inside")
-        self.towers = [[layers.Dense(3), layers.Dense(3)], {"one": layers.LayerNormalization()}]
+        pair = [layers.Dense(3, name="left"), layers.Dense(3, name="right")]
+        self.towers = [pair, {"one": layers.LayerNormalization(name="last")}]
 
     def build(self, shape):
         self.scale = self.add_weight(shape=(3,), initializer="ones", name="scale")
@@ -41,8 +42,8 @@ class Tied(keras.layers.Layer):
 class Subclassed(keras.Model):
     """Attributes before and after ``layers`` in the alphabet, a layer shared between two of them."""
 
-    def __init__(self):
-        super().__init__(name="mine")
+    def __init__(self, name="mine", **options):
+        super().__init__(name=name, **options)
         self.encoder = layers.Dense(4, name="encoder")
         self.mlp = [layers.Dense(4, name="first"), layers.Dense(4, name="second")]
         self.projection = layers.Dense(2, name="projection")
@@ -193,4 +194,17 @@ def all_variables(model):
 
 def bits(model):
     """All values of a model and its optimizer, bit for bit."""
-    return [(value.dtype.name, value.shape, value.tobytes()) for value in values(all_variables(model))]
+    return _bits(all_variables(model))
+
+
+def saved_bits(model):
+    """Those that files hold: the seeds of dropout they do not, and every model draws its own."""
+    return _bits([*model.weights, *(model.optimizer.variables if getattr(model, "optimizer", None) else [])])
+
+
+def _bits(variables):
+    return [(value.dtype.name, value.shape, value.tobytes()) for value in values(variables)]
+
+
+CUSTOM = {"Tied": Tied, "Subclassed": Subclassed}
+"""Classes that Keras must be told of to load them."""

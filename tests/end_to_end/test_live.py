@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from checks import BACKENDS, facts_of, wrong
 
@@ -35,3 +40,13 @@ def test_weights_come_in_the_order_of_the_archive(facts):
 
 def test_every_fact_holds(facts):
     assert wrong(facts) == {}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_live_stores_keep_the_contract_of_stores(backend):
+    quiet = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    suite = str(Path(__file__).with_name("live_contract.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", suite]
+    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "passed" in done.stdout

@@ -76,7 +76,7 @@ def open_weights(
 
 
 def _open_live(target: object, like: object) -> LiveStore:
-    from weightkit.access.live.store import open_live  # noqa: PLC0415  # files do without
+    from weightkit.access.live.opening import open_live  # noqa: PLC0415  # files do without
 
     store = open_live(target)
     if like is not None:

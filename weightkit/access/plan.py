@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from weightkit.access.apply import Progress, run
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.onto import counterparts
 from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
+from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from weightkit.access.arithmetic import Losses
@@ -45,6 +49,14 @@ class Transform(Protocol):
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A transform that knows its weights by their references, such as one that draws each its own way."""
+
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:
+        """The same for the references of another store, by those of the store that it was planned on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +113,28 @@ class Plan:
         Raises:
             RequestError: A weight of the plan is not there, is another there, or would not be changed there.
         """
-        from weightkit.access.onto import onto  # noqa: PLC0415  # it makes plans
+        theirs = tuple(store)
+        if set(self.chosen) <= set(theirs):
+            return self
+        self._require_values_alone(store)
+        found = counterparts(self.chosen, theirs, self.label, store.label)
+        for own in found.values():
+            if objection := self.transform.objection(own):
+                raise RequestError(
+                    f"{own.path} cannot be changed: {objection}", mend="make the plan here", file=store.label
+                )
+        left = set(theirs) - set(found.values())
+        skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
+        transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
+        return replace(self, label=store.label, transform=transform, chosen=tuple(found.values()), skipped=skipped)
 
-        return onto(self, store)
+    def _require_values_alone(self, store: WeightStore) -> None:
+        if self.changes:
+            raise RequestError(
+                f"{self.transform!r} was planned on {self.label} and changes more than values",
+                mend="make the plan here",
+                file=store.label,
+            )
 
     def apply(
         self,

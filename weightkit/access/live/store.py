@@ -5,40 +5,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.live.handles import as_numpy, handle_of
-from weightkit.access.live.naming import is_variable, ref_of_variable, refs_of_object
 from weightkit.access.live.sink import LiveSink
-from weightkit.access.live.target import label_of, require_saveable, require_variables
-from weightkit.access.live.walk import Walk, is_optimizer, saved_values
 from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
     import numpy as np
 
     from weightkit.access.live.handles import Handle
-    from weightkit.access.live.walk import SavedObject
+    from weightkit.access.live.places import Place
     from weightkit.access.ref import WeightRef
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A value that an object computes when it is saved, such as a kernel with LoRA merged in."""
-
-    thing: Any
-    key: str
-
-    def look(self) -> np.ndarray:
-        """The value as it would be saved now."""
-        return as_numpy(saved_values(self.thing)[self.key])
 
 
 class LiveStore:
@@ -48,9 +30,7 @@ class LiveStore:
     after the model's structure has changed, open it again.
     """
 
-    def __init__(
-        self, label: str, form: str, places: Mapping[WeightRef, Handle | Computed], *, ordered: bool, root: Any = None
-    ) -> None:
+    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool, root: Any) -> None:
         self._label, self._form, self._places, self._ordered, self._root = label, form, places, ordered, root
         self._sink: LiveSink | None = None
 
@@ -109,7 +89,11 @@ class LiveStore:
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         values = self._sink.before(ref) if self._sink is not None else None
-        return _copied(self._present(ref) if values is None else values, span)
+        return _copied(self._places[ref].look() if values is None else values, span)
+
+    def owner(self, ref: WeightRef) -> Any:
+        """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
+        return self._places[ref].thing
 
     @contextlib.contextmanager
     def editing(
@@ -144,19 +128,15 @@ class LiveStore:
         finally:
             self._sink = None
 
-    def _present(self, ref: WeightRef) -> np.ndarray:
-        place = self._places[ref]
-        return place.look() if isinstance(place, Computed) else place.look(place.value())
-
     def _settable(self, ref: WeightRef) -> Handle:
-        place = self._places[ref]
-        if isinstance(place, Computed):
+        handle = self._places[ref].handle
+        if handle is None:
             raise RequestError(
                 f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
                 mend="leave it out of the selection, or save the model and edit the file",
                 file=self._label,
             )
-        return place
+        return handle
 
     def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
         if destination != IN_PLACE:
@@ -182,46 +162,3 @@ def _copied(values: np.ndarray, span: slice) -> np.ndarray:
     if span.step not in (None, 1):
         raise RequestError(f"the span has a step of {span.step}", mend="read it whole and take every so many elements")
     return values.reshape(-1)[span].copy()
-
-
-def open_live(target: Any) -> LiveStore:
-    """Open a model, a layer, an optimizer or a list of variables as a store of weights.
-
-    Raises:
-        RequestError: It is none of these, is of Keras 2, or has not been built.
-    """
-    if isinstance(target, list | tuple):
-        return _of_variables(require_variables(target))
-    walk = Walk(require_saveable(target))
-    places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
-    form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
-    return LiveStore(label_of(target), form, places, ordered=walk.ordered, root=target)
-
-
-def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Handle | Computed]]:
-    computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
-    for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
-        yield ref, Computed(saved.thing, key) if key in computed else handle_of(saved.values[key])
-
-
-def _of_variables(variables: Sequence[Any]) -> LiveStore:
-    seen: Counter[str] = Counter()
-    places = []
-    for index, variable in enumerate(variables):
-        seen[variable.path] += 1
-        number = seen[variable.path]
-        structure = variable.path if number == 1 else f"{variable.path}#{number}"
-        places.append((ref_of_variable(variable, structure, index), handle_of(variable)))
-    return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True)
-
-
-def _unique(places: Iterable[tuple[WeightRef, Handle | Computed]]) -> dict[WeightRef, Handle | Computed]:
-    """The weights, the second and later ones of one name address numbered."""
-    seen: Counter[tuple[str | None, str | None]] = Counter()
-    found = {}
-    for ref, place in places:
-        address = (ref.layer, ref.name)
-        seen[address] += 1
-        numbered = ref.name is not None and seen[address] > 1
-        found[replace(ref, duplicate=seen[address]) if numbered else ref] = place
-    return found

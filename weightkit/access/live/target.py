@@ -27,7 +27,7 @@ def require_saveable(target: Any) -> Any:
             mend="save it and give the path of the file, or load it with Keras 3",
         )
     if not is_saveable(target):
-        raise RequestError(f"the target is a {type(target).__name__}: no path, and no model of Keras 3", mend=_MEND)
+        raise RequestError(f"the target is a {type(target).__name__}, not a path and no model of Keras 3", mend=_MEND)
     if not getattr(target, "built", True):
         raise RequestError(
             f"{label_of(target)} has not been built and has no weights yet",
@@ -42,10 +42,13 @@ def require_variables(target: Sequence[Any]) -> Sequence[Any]:
     Raises:
         RequestError: Something in the list is none.
     """
+    if not target:
+        raise RequestError("the list of variables is empty", mend=_MEND)
     for i, variable in enumerate(target):
         if not is_variable(variable) or not hasattr(variable, "path"):
             raise RequestError(
-                f"item {i} of the list is a {type(variable).__name__}, not a variable of Keras 3", mend=_MEND
+                f"the target is not a path, and its item {i} is a {type(variable).__name__}, not a variable of Keras 3",
+                mend=_MEND,
             )
         if variable._value is None:  # noqa: SLF001  # Keras defers it within a stateless scope
             raise RequestError(f"the variable {variable.path} has no value yet", mend="build its layer first")
