@@ -142,7 +142,8 @@ def try_broken_commit():
         store = open_weights(model)
         chosen = plan(model, scale(0.5)).chosen
         place = list(chosen)[position]
-        store._places[place] = Breaking(store._places[place], error, also_on_undo=again)
+        broken = Breaking(store._places[place].handle, error, also_on_undo=again)
+        store._places[place] = dataclasses.replace(store._places[place], handle=broken)
         with contextlib.suppress(KeyboardInterrupt, UnwantedError):
             plan(model, scale(0.5)).apply(store)
             FACTS[f"commit {name}: it fails"] = False

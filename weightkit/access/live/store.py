@@ -88,8 +88,12 @@ class LiveStore:
 
     def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+        return self.look(ref, span).copy()
+
+    def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """What `read` gives without a copy, as an edit uses it: not to be changed, nor kept."""
         values = self._sink.before(ref) if self._sink is not None else None
-        return _copied(self._places[ref].look() if values is None else values, span)
+        return _part(self._places[ref].look() if values is None else values, span)
 
     def owner(self, ref: WeightRef) -> Any:
         """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
@@ -155,10 +159,9 @@ class LiveStore:
             raise RequestError("there is no new file to verify", mend="leave verify out", file=self._label)
 
 
-def _copied(values: np.ndarray, span: slice) -> np.ndarray:
-    """A copy of some elements, to keep."""
+def _part(values: np.ndarray, span: slice) -> np.ndarray:
     if span == ALL:
-        return values.copy()
+        return values.view()
     if span.step not in (None, 1):
         raise RequestError(f"the span has a step of {span.step}", mend="read it whole and take every so many elements")
-    return values.reshape(-1)[span].copy()
+    return values.reshape(-1)[span]

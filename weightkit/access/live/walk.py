@@ -61,18 +61,17 @@ class Walk:
                 self.ordered = False
 
     def _container(self, container: Any, path: str, above: str | None, seen: set[int]) -> None:
-        if id(container) in seen:
+        held = container.values() if isinstance(container, dict) else container
+        members = [member for member in held if type(member) not in PLAIN]
+        if not members or id(container) in seen:
             return
         seen.add(id(container))
-        members = list(container.values()) if isinstance(container, dict) else container
         used: dict[str, int] = {}
         for member in members:
-            if type(member) in PLAIN or not self._rules.matters(member):
-                continue
             if self._rules.saves(member):
                 key = _numbered(snake_case(type(member).__name__), used)
                 self._object(member, f"{path}/{key}", above)
-            elif self._rules.nests_containers:
+            elif self._rules.nests_containers and self._rules.matters(member):
                 key = _numbered("container", used)
                 self._container(member, f"{path}/{key}", above, seen)
 
