@@ -8,6 +8,7 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   fixed    scale of a 16 MiB file against ``python -c "import h5py, typer"``
   keras    scale at 512 MiB against Keras' file editor and against load, scale, save (needs Keras)
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
+  live     scale of a model in memory against get_weights, set_weights (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
   strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory
@@ -25,6 +26,7 @@ import argparse
 import compileall
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -80,6 +82,23 @@ for layer in model.layers:
     layer.set_weights([weight * np.float32(0.5) for weight in layer.get_weights()])
 model.save_weights(sys.argv[2])
 os.sync()
+"""
+LIVE = """
+import os, statistics, sys, time
+os.environ.setdefault("KERAS_BACKEND", "tensorflow"); os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np
+from weightkit import edit, scale
+count, units, runs = map(int, sys.argv[1:])
+model = keras.Sequential([keras.Input((units,))] + [keras.layers.Dense(units) for _ in range(count)])
+def theirs():
+    model.set_weights([weight * np.float32(0.5) for weight in model.get_weights()])
+def ours():
+    edit(model, scale(0.5))
+times = {theirs: [], ours: []}
+for _ in range(runs + 1):
+    for job, seconds in times.items():
+        start = time.perf_counter(); job(); seconds.append(time.perf_counter() - start)
+print(*(statistics.median(seconds[1:]) for seconds in times.values()))
 """
 
 
@@ -148,6 +167,14 @@ class Bench(SurgeryJobs, DiffJobs):
         report("start: weightkit --help", seconds["help"], seconds["bare"], "bare typer", 1.2)
         report("start: show of 1 MB", seconds["show"], seconds["h5py"], "import h5py", 3.0)
 
+    def live(self) -> None:
+        """What an edit in memory costs, opening and undo included."""
+        for what, count, units in (("134 million parameters", 8, 4096), ("500 layers of 8 units", 500, 8)):
+            command = [sys.executable, "-c", LIVE, str(count), str(units), str(self.runs * 2 + 1)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            theirs, ours = map(float, done.stdout.split()[-2:])
+            report(f"live: {what}", ours, theirs, "get_weights, set_weights", 1 / 2)
+
     def memory(self) -> None:
         """Peak resident memory, parent and child each."""
         shapes = {
@@ -171,7 +198,9 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
 
 def main() -> None:
     """Run the jobs that were asked for."""
-    jobs = ["slope", "fixed", "keras", "start", "memory", "rebuild", "strip", "restore", "growth", "many", "diff"]
+    jobs = [
+        "slope", "fixed", "keras", "start", "live", "memory", "rebuild", "strip", "restore", "growth", "many", "diff",
+    ]  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer runs, nothing over 2 GiB")

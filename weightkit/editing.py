@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os
@@ -12,24 +12,25 @@ if TYPE_CHECKING:
 
 
 def plan(
-    target: str | os.PathLike[str],
+    target: Any,
     transform: Transform | Surgery,
     where: Where = None,
     exclude: Where = None,
     *,
-    like: str | os.PathLike[str] | None = None,
+    like: Any = None,
 ) -> Plan:
     """What an edit would change, without doing it; printing the result is the preview.
 
     Args:
-        target: Path of a weight file.
+        target: Path of a weight file; or a model, a layer or a list of variables of Keras 3.
         transform: What would be done, such as ``scale(0.5)``, ``reinitialize()`` or ``drop()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
             ``drop()`` has no default, and ``strip()`` takes no selection.
         exclude: Which of them not.
-        like: Another file to borrow names and kinds from.
+        like: Another file or model to borrow names and kinds from, for a file.
 
     Raises:
+        RequestError: There is no such file, or the model has not been built.
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
         RefusedError: The file is damaged, unsafe, or holds no Keras weights.
     """
@@ -42,7 +43,7 @@ def plan(
 
 
 def edit(
-    target: str | os.PathLike[str],
+    target: Any,
     transform: Transform | Surgery,
     where: Where = None,
     exclude: Where = None,
@@ -52,16 +53,17 @@ def edit(
     backup: bool = True,
     break_links: bool = False,
     verify: bool = False,
-    like: str | os.PathLike[str] | None = None,
+    like: Any = None,
     allow_nonfinite: bool = False,
 ) -> Report:
     """Change weights, whole or not at all.
 
-    The file is never written to: a new one replaces it when it is complete, and the old one stays beside it as
-    ``NAME.bak`` (``NAME.bak.1`` and so on where that exists).
+    A model in memory is as it was after any failure, its optimizer included. A file is never written to: a new one
+    replaces it when it is complete, and the old one stays beside it as ``NAME.bak`` (``NAME.bak.1`` and so on where
+    that exists). All but the first four arguments and ``allow_nonfinite`` are for files.
 
     Args:
-        target: Path of a weight file.
+        target: Path of a weight file; or a model, a layer or a list of variables of Keras 3.
         transform: What is done, such as ``scale(0.5)``, ``reinitialize()`` or ``drop()``.
         where: Which weights: a selection or several, as text or selector objects; all parameters by default.
             ``drop()`` has no default, and ``strip()`` takes no selection.
@@ -71,10 +73,11 @@ def edit(
         backup: Whether an edit in place keeps the file as it was.
         break_links: Whether a file with several hard links may be parted from the others, which hold it as it was.
         verify: Read the new file back before it is put in place, and compare every weight.
-        like: Another file to borrow names and kinds from.
+        like: Another file or model to borrow names and kinds from, for a file.
         allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
 
     Raises:
+        RequestError: There is no such file, the model has not been built, or it was given a file's arguments.
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
         RefusedError: The file is damaged, unsafe, holds no Keras weights, or the edit makes non-finite numbers.
         MachineError: The system failed, or somebody else holds the file; it is untouched.

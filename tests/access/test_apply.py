@@ -32,7 +32,7 @@ class Watched:
     def dtype(self, ref):
         return ref.dtype
 
-    def objection(self, ref):  # noqa: ARG002
+    def objection(self, ref):
         return ""
 
     def notes(self):

@@ -79,7 +79,7 @@ def test_the_values_given_to_a_transform_cannot_be_changed_in_place():
     class Careless:
         elementwise = True
 
-        def __call__(self, ref, values, span=ALL):  # noqa: ARG002
+        def __call__(self, ref, values, span=ALL):
             values *= 2
             return values
 
@@ -141,10 +141,10 @@ class Cast:
     to: object
     elementwise = True
 
-    def dtype(self, ref):  # noqa: ARG002
+    def dtype(self, ref):
         return np.dtype(self.to)
 
-    def __call__(self, ref, values, span=ALL):  # noqa: ARG002
+    def __call__(self, ref, values, span=ALL):
         return values
 
 

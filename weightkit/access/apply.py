@@ -10,7 +10,7 @@ import numpy as np
 
 from weightkit.access.arithmetic import Losses, losses, transformed
 from weightkit.access.tiles import tiles
-from weightkit.errors import NonFiniteError
+from weightkit.errors import NonFiniteError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,8 @@ class _Work:
     """The tiles of a plan, handed out one at a time, and what came of them."""
 
     def __init__(self, plan: Plan, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
-        self._plan, self._store, self._sink, self._progress = plan, store, sink, progress
+        self._plan, self._sink, self._progress = plan, sink, progress
+        self._read: Callable[[WeightRef, slice], np.ndarray] = getattr(store, "look", store.read)
         self._tiles = self._spans()
         self._lock = threading.Lock()
         self._found: _Found = {}
@@ -103,8 +104,13 @@ class _Work:
             raise
 
     def _transform(self, ref: WeightRef, span: slice) -> None:
-        before = self._store.read(ref, span)
+        before = self._read(ref, span)
         after = transformed(self._plan.transform, ref, before, span)
+        if after.shape != before.shape:
+            raise RequestError(
+                f"{self._plan.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
+                mend="give a transform that keeps shapes",
+            )
         self._sink.write(ref, after, span)
         lost = losses(before, after)
         if lost or self._progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
 from weightkit.access.files.openfile import OpenFile
@@ -15,31 +15,41 @@ if TYPE_CHECKING:
     from weightkit.access.files.container import Body
     from weightkit.access.files.filestore import Contents, FileStore
     from weightkit.access.files.index import Index
+    from weightkit.access.live.store import LiveStore
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MEND = "give a Keras .h5, .weights.h5 or .keras file"
 
 
+@overload
 def open_weights(
-    target: str | os.PathLike[str],
-    *,
-    editable: bool = False,
-    like: str | os.PathLike[str] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-) -> FileStore:
-    """Open a weight file as a store of weights.
+    target: str | os.PathLike[str], *, editable: bool = False, like: Any = None, limits: Limits = DEFAULT_LIMITS
+) -> FileStore: ...
+
+
+@overload
+def open_weights(
+    target: object, *, editable: bool = False, like: None = None, limits: Limits = DEFAULT_LIMITS
+) -> FileStore | LiveStore: ...
+
+
+def open_weights(
+    target: Any, *, editable: bool = False, like: Any = None, limits: Limits = DEFAULT_LIMITS
+) -> FileStore | LiveStore:
+    """Open a weight file, or a model in memory, as a store of weights.
 
     Legacy HDF5 of Keras 1 to 3 (whole models and weights alone), ``.weights.h5`` and ``.keras`` are told apart by
     what is in them. No weight is read before it is asked for, and the file is never opened for writing.
 
     Args:
-        target: Path of the file.
-        editable: Whether the store may be edited; then nobody else may have the file open for writing or editing.
-        like: Another file of the same model, to borrow names, kinds and configurations from where this one tells none.
+        target: Path of the file; or a model, a layer, an optimizer or a list of variables of Keras 3, whose weights
+            then have the addresses that they would have in a ``.weights.h5``.
+        editable: Whether the file may be edited; then nobody else may have it open for writing or editing.
+        like: Another file or model, to borrow names, kinds and configurations from where this file tells none.
         limits: What reading the file may cost.
 
     Raises:
-        RequestError: There is no such file.
+        RequestError: There is no such file; the model has not been built; or the target is neither.
         RefusedError: It is damaged, unsafe, or holds no Keras weights.
         MachineError: It cannot be opened, or somebody else is writing it.
 
@@ -49,7 +59,7 @@ def open_weights(
         ...         print(ref.path, ref.shape)
     """
     if not isinstance(target, str | os.PathLike):
-        raise RequestError(f"the target is a {type(target).__name__}, not a path", mend="give the path of a file")
+        return _open_live(target, like)
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(OpenFile(target))
         source.lock(exclusive=editable)
@@ -63,6 +73,15 @@ def open_weights(
             raise error.about(source.name) from error.__cause__
         opened.pop_all()
         return store
+
+
+def _open_live(target: object, like: object) -> LiveStore:
+    from weightkit.access.live.opening import open_live  # noqa: PLC0415  # files do without
+
+    store = open_live(target)
+    if like is not None:
+        raise RequestError("a model in memory knows its own names", mend="leave like out", file=store.label)
+    return store
 
 
 def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS) -> FileStore:
@@ -145,7 +164,7 @@ def _contents(index: Index) -> Contents:
     raise UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", mend=_MEND)
 
 
-def _named_like(store: FileStore, like: str | os.PathLike[str], limits: Limits) -> FileStore:
+def _named_like(store: FileStore, like: Any, limits: Limits) -> FileStore:
     from weightkit.access.like import borrow_configurations, borrow_names  # noqa: PLC0415
 
     with open_weights(like, limits=limits) as other:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from weightkit.access.apply import Progress, run
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.html import WEIGHT_HEADINGS, table, weights
+from weightkit.access.onto import counterparts
 from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
+from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from weightkit.access.arithmetic import Losses
@@ -46,6 +50,14 @@ class Transform(Protocol):
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A transform that knows its weights by their references, such as one that draws each its own way."""
+
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:
+        """The same for the references of another store, by those of the store that it was planned on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,35 @@ class Plan:
             self.summary(), WEIGHT_HEADINGS, weights(self.chosen), (*left, *(f"note: {note}" for note in self.notes))
         )
 
+    def on(self, store: WeightStore) -> Plan:
+        """The same edit of another store with the same weights: a model that was loaded from the file, or a copy.
+
+        Raises:
+            RequestError: A weight of the plan is not there, is another there, or would not be changed there.
+        """
+        theirs = tuple(store)
+        if set(self.chosen) <= set(theirs):
+            return self
+        self._require_values_alone(store)
+        found = counterparts(self.chosen, theirs, self.label, store.label)
+        for own in found.values():
+            if objection := self.transform.objection(own):
+                raise RequestError(
+                    f"{own.path} cannot be changed: {objection}", mend="make the plan here", file=store.label
+                )
+        left = set(theirs) - set(found.values())
+        skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
+        transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
+        return replace(self, label=store.label, transform=transform, chosen=tuple(found.values()), skipped=skipped)
+
+    def _require_values_alone(self, store: WeightStore) -> None:
+        if self.changes:
+            raise RequestError(
+                f"{self.transform!r} was planned on {self.label} and changes more than values",
+                mend="make the plan here",
+                file=store.label,
+            )
+
     def apply(
         self,
         store: WeightStore,
@@ -117,7 +158,7 @@ class Plan:
         """Do the edit, whole or not at all.
 
         Args:
-            store: The store it was planned on, or one with the same weights.
+            store: The store it was planned on, or one whose weights match by name or by structure.
             destination: For files, where the result goes.
             allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
@@ -125,25 +166,27 @@ class Plan:
                 all that changes once more.
 
         Raises:
+            RequestError: The store's weights are not those of the plan.
             NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
             MachineError: The new file, read back, is not what it should be.
         """
+        plan = self.on(store)
         seen: list[Verification] = []
 
         def check(descriptor: int) -> None:
             from weightkit.access.verify import verified  # noqa: PLC0415  # few edits ask for it
 
-            seen.append(verified(self, store, descriptor))
+            seen.append(verified(plan, store, descriptor))
 
         outcome, lost = run(
-            self,
+            plan,
             store,
             destination,
             allow_nonfinite=allow_nonfinite,
             progress=progress,
             check=check if verify else None,
         )
-        return Report(self, outcome, lost, seen[0] if seen else None)
+        return Report(plan, outcome, lost, seen[0] if seen else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,4 +73,5 @@ def _store(target: Any) -> contextlib.AbstractContextManager[WeightStore]:
         return contextlib.nullcontext(target)
     from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
-    return open_weights(target)
+    store: contextlib.AbstractContextManager[WeightStore] = open_weights(target)
+    return store

@@ -98,6 +98,10 @@ class Reinitialize:
         """Whether this weight has to be drawn whole, as an orthogonal matrix has."""
         return not self.drawn[ref][0].elementwise
 
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Reinitialize:
+        """The same draws for the references of another store, by those of the store that it was planned on."""
+        return replace(self, drawn={theirs: self.drawn[ref] for ref, theirs in pairs.items()})
+
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """Elements of the new weight, drawn in float64 and rounded to the type of the values."""
         if ref not in self.drawn:

@@ -27,10 +27,20 @@ def key_base(key: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def keys_of_class(class_name: str) -> tuple[str, ...]:
     """The key of a class in a list of layers: as Keras 3 makes it, then as Keras 2 does where that differs."""
-    name = re.sub(r"\W+", "", canonical(class_name))
-    ways = (r"(.)([A-Z][a-z]+)", r"(.)([A-Z][a-z0-9]+)")  # Keras 2 has conv_lst_m2d for ConvLSTM2D
-    keys = (re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(way, r"\1_\2", name)).lower() for way in ways)
-    return tuple(dict.fromkeys(keys))
+    name = canonical(class_name)
+    # Keras 2 has conv_lst_m2d for ConvLSTM2D
+    return tuple(dict.fromkeys((snake_case(name), _snake_case(name, r"(.)([A-Z][a-z0-9]+)"))))
+
+
+@functools.lru_cache(maxsize=1024)
+def snake_case(class_name: str) -> str:
+    """``batch_normalization`` for ``BatchNormalization``, as Keras 3 makes keys of classes."""
+    return _snake_case(class_name, r"(.)([A-Z][a-z]+)")
+
+
+def _snake_case(class_name: str, word: str) -> str:
+    name = re.sub(word, r"\1_\2", re.sub(r"\W+", "", class_name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def keyed(layers: list[Serialized]) -> dict[str, Serialized]:

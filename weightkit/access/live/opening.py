@@ -1,0 +1,64 @@
+"""From a live object to its store: every weight with its reference and its place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.live.handles import as_numpy, handle_of
+from weightkit.access.live.naming import is_variable, ref_of_variable, refs_of_object
+from weightkit.access.live.places import Place
+from weightkit.access.live.store import LiveStore
+from weightkit.access.live.target import label_of, require_saveable, require_variables
+from weightkit.access.live.walk import Walk, is_optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from weightkit.access.live.walk import SavedObject
+    from weightkit.access.ref import WeightRef
+
+
+def open_live(target: Any) -> LiveStore:
+    """Open a model, a layer, an optimizer or a list of variables as a store of weights.
+
+    Raises:
+        RequestError: It is none of these, is of Keras 2, or has not been built.
+    """
+    if isinstance(target, list | tuple):
+        return _of_variables(require_variables(target))
+    walk = Walk(require_saveable(target))
+    places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
+    form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
+    return LiveStore(label_of(target), form, places, ordered=walk.ordered, root=target)
+
+
+def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:
+    computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
+    for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
+        handle = None if key in computed else handle_of(saved.values[key])
+        yield ref, Place(handle, saved.thing, key)
+
+
+def _of_variables(variables: Sequence[Any]) -> LiveStore:
+    seen: Counter[str] = Counter()
+    places = []
+    for index, variable in enumerate(variables):
+        seen[variable.path] += 1
+        number = seen[variable.path]
+        structure = variable.path if number == 1 else f"{variable.path}#{number}"
+        places.append((ref_of_variable(variable, structure, index), Place(handle_of(variable))))
+    return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True, root=None)
+
+
+def _unique(places: Iterable[tuple[WeightRef, Place]]) -> dict[WeightRef, Place]:
+    """The weights, the second and later ones of one name address numbered."""
+    seen: Counter[tuple[str | None, str | None]] = Counter()
+    found = {}
+    for ref, place in places:
+        address = (ref.layer, ref.name)
+        seen[address] += 1
+        numbered = ref.name is not None and seen[address] > 1
+        found[replace(ref, duplicate=seen[address]) if numbered else ref] = place
+    return found

@@ -1,0 +1,84 @@
+"""Takes the new values of an edit in memory, and gives them to the variables when all are there."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from weightkit.access.live.handles import writable
+from weightkit.access.live.undo import UndoLog
+from weightkit.access.store import ALL, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from weightkit.access.live.handles import Handle
+    from weightkit.access.ref import WeightRef
+
+
+class LiveSink:
+    """New values wait here, beside the model, which is as it was until `commit`."""
+
+    def __init__(self, handles: Mapping[WeightRef, Handle]) -> None:
+        self._slots = {ref: _Slot(ref, handle) for ref, handle in handles.items()}
+        self._lock = threading.Lock()
+        self._log = UndoLog()
+        self.outcome: Outcome | None = None
+
+    def before(self, ref: WeightRef) -> np.ndarray | None:
+        """The values of a weight that is being edited, from before the edit: not to be changed, nor kept."""
+        slot = self._slots.get(ref)
+        return None if slot is None else slot.before
+
+    def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
+        """Set the elements of ``span`` (C order) of one of the weights. May be called from several threads."""
+        slot = self._slots[ref]
+        first, last, _ = span.indices(slot.size)
+        if values.size != last - first or values.dtype != ref.dtype:
+            raise AssertionError(f"{ref.path}: {values.size} elements of {values.dtype} for {last - first}")
+        with self._lock:
+            new = slot.taking(last - first)
+        new[first:last] = values.reshape(-1)
+
+    def commit(self) -> None:
+        """Give every variable its new value."""
+        for slot in self._slots.values():
+            slot.require_complete()
+        for slot in self._slots.values():
+            slot.commit(self._log)
+        self.outcome = Outcome()
+
+    def undo(self) -> None:
+        """Put back what `commit` has changed so far."""
+        self.outcome = None
+        self._log.undo()
+
+
+class _Slot:
+    """One weight that is being edited: as it was, and as it will be."""
+
+    def __init__(self, ref: WeightRef, handle: Handle) -> None:
+        self._ref, self._handle = ref, handle
+        self._value = handle.value()
+        self.before = handle.look(self._value)
+        self.size = self._missing = ref.size
+        self._new: np.ndarray | None = None
+
+    def taking(self, count: int) -> np.ndarray:
+        """The flat array that takes new values; ``count`` of them are about to be written."""
+        if self._new is None:
+            self._new = writable(self.size, self._ref.dtype)
+        self._missing -= count
+        return self._new
+
+    def require_complete(self) -> None:
+        if self._missing:
+            raise AssertionError(f"{self._ref.path}: {self._missing} elements were not written")
+
+    def commit(self, log: UndoLog) -> None:
+        """The new values go to the variable, which may keep their memory."""
+        if self._new is not None:
+            new, self._new = self._new.reshape(self._ref.shape), None
+            log.set(self._handle, self._value, new)

@@ -1,0 +1,178 @@
+"""A model in memory as a store: values come from its variables, an edit undoes itself on any failure."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.configured import Configured
+from weightkit.access.live.sink import LiveSink
+from weightkit.access.store import ALL, IN_PLACE, Check, Destination
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
+
+    import numpy as np
+
+    from weightkit.access.live.handles import Handle
+    from weightkit.access.live.places import Place
+    from weightkit.access.ref import WeightRef
+
+
+class LiveStore:
+    """The weights of a model, a layer or some variables of Keras 3, where and in the order that Keras saves them.
+
+    Nothing is held open: leaving a ``with`` statement changes nothing. Values are those of the moment they are read;
+    after the model's structure has changed, open it again.
+    """
+
+    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool, root: Any) -> None:
+        self._label, self._form, self._places, self._ordered, self._root = label, form, places, ordered, root
+        self._sink: LiveSink | None = None
+
+    @property
+    def label(self) -> str:
+        """The class and the name of what was opened."""
+        return self._label
+
+    @property
+    def format(self) -> str:
+        """``live model``, ``live layer`` or ``live variables``."""
+        return self._form
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the weights come in the order of the layers."""
+        return self._ordered
+
+    @property
+    def keras_version(self) -> str | None:
+        """The version of Keras that is loaded."""
+        return getattr(sys.modules.get("keras"), "__version__", None)
+
+    @functools.cached_property
+    def config(self) -> Mapping[str, Any] | None:
+        """The configuration as a ``.keras`` archive holds it; None where the object has none."""
+        serialization = sys.modules.get("keras.src.saving.serialization_lib")
+        if self._root is None or serialization is None:
+            return None
+        try:
+            found = serialization.serialize_keras_object(self._root)
+        except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way
+            return None
+        return found if isinstance(found, dict) else None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all weights in bytes."""
+        return sum(ref.nbytes for ref in self._places)
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+        return self.look(ref, span).copy()
+
+    def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """What `read` gives without a copy, as an edit uses it: not to be changed, nor kept."""
+        values = self._sink.before(ref) if self._sink is not None else None
+        return _part(self._places[ref].look() if values is None else values, span)
+
+    def owner(self, ref: WeightRef) -> Any:
+        """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
+        return self._places[ref].thing
+
+    def configured(self, ref: WeightRef) -> Configured | None:
+        """The class and configuration of the layer that saves a weight; None where it has none to tell."""
+        thing = self._places[ref].thing
+        try:
+            config = thing.get_config()
+        except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
+            return None
+        kind = type(thing)
+        return Configured(kind.__name__, config, builtin=kind.__module__.startswith("keras."))
+
+    @contextlib.contextmanager
+    def editing(
+        self,
+        changing: Sequence[WeightRef],
+        destination: Destination = IN_PLACE,
+        changes: Changes = NO_CHANGES,
+        check: Check | None = None,
+    ) -> Iterator[LiveSink]:
+        """Set exactly the weights ``changing``, all of them or none.
+
+        Args:
+            changing: The weights that get new values.
+            destination: Nothing but in place.
+            changes: None: what a file holds besides values, a model has not.
+            check: None: there is no new file to look at.
+
+        Raises:
+            RequestError: A weight is computed when it is saved, or more is asked for than new values.
+        """
+        self._require_values_only(destination, changes, check)
+        if self._sink is not None:
+            raise RequestError("it is being edited already", mend="finish that edit first", file=self._label)
+        sink = LiveSink({ref: self._settable(ref) for ref in changing})
+        self._sink = sink
+        try:
+            yield sink
+            sink.commit()
+        except BaseException:
+            sink.undo()
+            raise
+        finally:
+            self._sink = None
+
+    def _settable(self, ref: WeightRef) -> Handle:
+        handle = self._places[ref].handle
+        if handle is None:
+            raise RequestError(
+                f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
+                mend="leave it out of the selection, or save the model and edit the file",
+                file=self._label,
+            )
+        return handle
+
+    def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
+        if destination != IN_PLACE:
+            raise RequestError(
+                "a model in memory is edited where it is: it has no output, no backup and no links",
+                mend="leave those out, or save the model and edit the file",
+                file=self._label,
+            )
+        if changes:
+            raise RequestError(
+                "only the values of a model in memory are edited",
+                mend="save the model and edit the file",
+                file=self._label,
+            )
+        if check is not None:
+            raise RequestError("there is no new file to verify", mend="leave verify out", file=self._label)
+
+
+def _part(values: np.ndarray, span: slice) -> np.ndarray:
+    if span == ALL:
+        return values.view()
+    if span.step not in (None, 1):
+        raise RequestError(f"the span has a step of {span.step}", mend="read it whole and take every so many elements")
+    return values.reshape(-1)[span]

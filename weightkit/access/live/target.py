@@ -1,0 +1,61 @@
+"""What can be opened in memory: a model, a layer, an optimizer, or a list of variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.live.naming import is_variable
+from weightkit.access.live.saving import is_saveable
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_KERAS_2 = ("tf_keras", "keras.engine", "keras.src.engine", "tensorflow.python.keras")
+_MEND = "give a path, a Keras model or layer, or a list of variables"
+
+
+def require_saveable(target: Any) -> Any:
+    """A model or layer of Keras 3 that has been built.
+
+    Raises:
+        RequestError: It is something else, or has no weights yet.
+    """
+    if any(kind.__module__.startswith(_KERAS_2) for kind in type(target).__mro__):
+        raise RequestError(
+            f"the target is a {type(target).__name__} of Keras 2, whose models are read from files only",
+            mend="save it and give the path of the file, or load it with Keras 3",
+        )
+    if not is_saveable(target):
+        raise RequestError(f"the target is a {type(target).__name__}, not a path and no model of Keras 3", mend=_MEND)
+    if not getattr(target, "built", True):
+        raise RequestError(
+            f"{label_of(target)} has not been built and has no weights yet",
+            mend="call it on some data, or build it with build(input_shape)",
+        )
+    return target
+
+
+def require_variables(target: Sequence[Any]) -> Sequence[Any]:
+    """Variables of Keras 3 that have been built.
+
+    Raises:
+        RequestError: Something in the list is none.
+    """
+    if not target:
+        raise RequestError("the list of variables is empty", mend=_MEND)
+    for i, variable in enumerate(target):
+        if not is_variable(variable) or not hasattr(variable, "path"):
+            raise RequestError(
+                f"the target is not a path, and its item {i} is a {type(variable).__name__}, not a variable of Keras 3",
+                mend=_MEND,
+            )
+        if variable._value is None:  # noqa: SLF001  # Keras defers it within a stateless scope
+            raise RequestError(f"the variable {variable.path} has no value yet", mend="build its layer first")
+    return target
+
+
+def label_of(thing: Any) -> str:
+    """What messages call a live object."""
+    name = getattr(thing, "name", None)
+    return f"{type(thing).__name__} {name!r}" if isinstance(name, str) else f"this {type(thing).__name__}"
