@@ -33,7 +33,12 @@ class TestModel(StoreContract):
 
 class TestVariables(StoreContract):
     def make_store(self, folder, values):
-        self.variables = [keras.Variable(value, name=path.replace("/", "_")) for path, value in values.items()]
+        self.variables = [
+            keras.Variable(
+                value, dtype=value.dtype.name, trainable=value.dtype.kind == "f", name=path.replace("/", "_")
+            )
+            for path, value in values.items()
+        ]
         return open_weights(self.variables)
 
     def values_of(self, store):
