@@ -91,7 +91,8 @@ class _Sorting:
         self._require_no_quantised_layer()
         self._require_any()
         notes += self._transform.notes() + self._notes_on_unknown()
-        return Plan(self._store.label, self._transform, tuple(self._chosen), tuple(self._skipped), notes)
+        chosen, skipped = tuple(self._chosen), tuple(self._skipped)
+        return Plan(self._store.label, self._transform, chosen, skipped, notes, weights=tuple(self._refs))
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
         """A selection settles what is unknown; its owner should know that it did, where kinds matter at all."""

@@ -30,7 +30,7 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
     return f"<table><caption>{_safe(caption)}</caption>{''.join(lines)}</table>{below}"
 
 
-def weights(refs: Iterable[WeightRef]) -> Iterator[tuple[str, str, str, str]]:
+def weight_rows(refs: Iterable[WeightRef]) -> Iterator[tuple[str, str, str, str]]:
     """The rows of a table of weights, under `WEIGHT_HEADINGS`."""
     return ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING
 
+from weightkit.access.matching import match
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ _MEND = "make the plan here"
 
 
 def counterparts(
-    wanted: Sequence[WeightRef], theirs: Sequence[WeightRef], planned_on: str, label: str
+    known: Iterable[WeightRef], wanted: Sequence[WeightRef], theirs: Iterable[WeightRef], planned_on: str, label: str
 ) -> dict[WeightRef, WeightRef]:
-    """The weights of a store that are those of a plan: by name where all are found so, else by structure.
+    """The weights of a store that are those of a plan, matched as any two stores are.
 
     Args:
-        wanted: The weights of the plan.
+        known: All weights of the store that the plan was made on, in its order.
+        wanted: Those that the plan changes.
         theirs: All weights of the store.
         planned_on: What messages call the store of the plan.
         label: What they call this one.
@@ -30,36 +31,24 @@ def counterparts(
     Raises:
         RequestError: A weight is not there, or has another shape or type.
     """
-    found = _matched(wanted, theirs, planned_on, label)
-    for ref, own in found.items():
-        if own.shape != ref.shape or own.dtype.newbyteorder("=") != ref.dtype.newbyteorder("="):
+    try:
+        found = match(known, theirs)
+    except RequestError as error:
+        raise _others(planned_on, error.problem, label) from error
+    missing = [ref.path for ref in wanted if ref not in found.pairs]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        listed = ", ".join(missing[:_SHOWN]) + more
+        raise _others(planned_on, f"{len(missing)} of {len(wanted)} are not there by {found.by} ({listed})", label)
+    for mismatch in found.mismatched:
+        if mismatch.ours in wanted:
             raise RequestError(
-                f"{own.path} is {own.dtype} {own.shape}, and {ref.dtype} {ref.shape} in {planned_on}",
-                mend=_MEND,
-                file=label,
+                f"{mismatch.theirs.path}: {mismatch.what}, in {planned_on} and here", mend=_MEND, file=label
             )
-    return found
+    return {ref: found.pairs[ref] for ref in wanted}
 
 
-def _matched(
-    wanted: Sequence[WeightRef], theirs: Sequence[WeightRef], planned_on: str, label: str
-) -> dict[WeightRef, WeightRef]:
-    tried = []
-    for way, field in (("name", "path"), ("structure", "structure")):
-        address = operator.attrgetter(field)
-        by_address = {address(ref): ref for ref in theirs}
-        found = {ref: by_address[address(ref)] for ref in wanted if address(ref) in by_address}
-        if len(found) == len(wanted):
-            return found
-        missing = [ref.path for ref in wanted if ref not in found]
-        tried.append(f"{len(missing)} of {len(wanted)} weights are not there by {way} ({_listed(missing)})")
-    raise RequestError(
-        f"the plan was made on {planned_on}, and its weights are not those here: {', '.join(tried)}",
-        mend=_MEND,
-        file=label,
+def _others(planned_on: str, why: str, label: str) -> RequestError:
+    return RequestError(
+        f"the plan was made on {planned_on}, and its weights are not those here: {why}", mend=_MEND, file=label
     )
-
-
-def _listed(paths: Iterable[str]) -> str:
-    found = list(paths)
-    return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from weightkit.access.apply import Progress, run
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.html import WEIGHT_HEADINGS, table, weights
+from weightkit.access.html import WEIGHT_HEADINGS, table, weight_rows
 from weightkit.access.onto import counterparts
 from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
 from weightkit.errors import RequestError
@@ -82,6 +82,8 @@ class Plan:
     """What happens to a file besides new values."""
     sets_values: bool = True
     """Whether the chosen weights get new values; else they go."""
+    weights: tuple[WeightRef, ...] = field(default=(), compare=False)
+    """All weights of the store, in its order."""
 
     @property
     def nbytes(self) -> int:
@@ -114,7 +116,10 @@ class Plan:
     def _repr_html_(self) -> str:
         left = (f"left as they are: {count}, {reason}" for reason, count in self.reasons().items())
         return table(
-            self.summary(), WEIGHT_HEADINGS, weights(self.chosen), (*left, *(f"note: {note}" for note in self.notes))
+            self.summary(),
+            WEIGHT_HEADINGS,
+            weight_rows(self.chosen),
+            (*left, *(f"note: {note}" for note in self.notes)),
         )
 
     def on(self, store: WeightStore) -> Plan:
@@ -127,7 +132,7 @@ class Plan:
         if set(self.chosen) <= set(theirs):
             return self
         self._require_values_alone(store)
-        found = counterparts(self.chosen, theirs, self.label, store.label)
+        found = counterparts(self.weights, self.chosen, theirs, self.label, store.label)
         for own in found.values():
             if objection := self.transform.objection(own):
                 raise RequestError(
@@ -136,7 +141,8 @@ class Plan:
         left = set(theirs) - set(found.values())
         skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
         transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
-        return replace(self, label=store.label, transform=transform, chosen=tuple(found.values()), skipped=skipped)
+        chosen = tuple(found.values())
+        return replace(self, label=store.label, transform=transform, chosen=chosen, skipped=skipped, weights=theirs)
 
     def _require_values_alone(self, store: WeightStore) -> None:
         if self.changes:
@@ -225,7 +231,7 @@ class Report:
         return "\n".join(escape(line) for line in (self.summary(), *(f"  {line}" for line in self.lines())))
 
     def _repr_html_(self) -> str:
-        return table(self.summary(), WEIGHT_HEADINGS, weights(self.plan.chosen), self.lines())
+        return table(self.summary(), WEIGHT_HEADINGS, weight_rows(self.plan.chosen), self.lines())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what changed, what went, what was left and why, where the result is."""
