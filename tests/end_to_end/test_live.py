@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from checks import BACKENDS, facts_of, wrong
+from backends import BACKENDS, facts_of, wrong
 
 
 @pytest.fixture(scope="module", params=BACKENDS)

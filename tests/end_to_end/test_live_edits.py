@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from checks import BACKENDS, facts_of, wrong
+from backends import BACKENDS, facts_of, wrong
 
 
 @pytest.fixture(scope="module", params=BACKENDS)

@@ -14,7 +14,7 @@ BACKENDS = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")
 def facts_of(check, backend, folder, *arguments):
     """The facts that a check found on one backend; a backend that is asked for and missing fails here."""
     quiet = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(Path(__file__).with_name(check)), str(folder), *map(str, arguments)]
+    command = [sys.executable, str(Path(__file__).parent / "end_to_end" / check), str(folder), *map(str, arguments)]
     done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
