@@ -8,7 +8,8 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   fixed    scale of a 16 MiB file against ``python -c "import h5py, typer"``
   keras    scale at 512 MiB against Keras' file editor and against load, scale, save (needs Keras)
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
-  live     scale of a model in memory against get_weights, set_weights (needs Keras with TensorFlow)
+  live     scale of a model in memory against get_weights, set_weights; load_weights of 500 layers against Keras'
+           (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
   strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory
@@ -26,7 +27,6 @@ import argparse
 import compileall
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +34,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from bench_diff import DiffJobs
+from bench_live import LiveJobs
 from bench_surgery import SurgeryJobs
 from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
 
@@ -83,26 +84,9 @@ for layer in model.layers:
 model.save_weights(sys.argv[2])
 os.sync()
 """
-LIVE = """
-import os, statistics, sys, time
-os.environ.setdefault("KERAS_BACKEND", "tensorflow"); os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np
-from weightkit import edit, scale
-count, units, runs = map(int, sys.argv[1:])
-model = keras.Sequential([keras.Input((units,))] + [keras.layers.Dense(units) for _ in range(count)])
-def theirs():
-    model.set_weights([weight * np.float32(0.5) for weight in model.get_weights()])
-def ours():
-    edit(model, scale(0.5))
-times = {theirs: [], ours: []}
-for _ in range(runs + 1):
-    for job, seconds in times.items():
-        start = time.perf_counter(); job(); seconds.append(time.perf_counter() - start)
-print(*(statistics.median(seconds[1:]) for seconds in times.values()))
-"""
 
 
-class Bench(SurgeryJobs, DiffJobs):
+class Bench(SurgeryJobs, DiffJobs, LiveJobs):
     """Every job."""
 
     def slope(self) -> None:
@@ -166,14 +150,6 @@ class Bench(SurgeryJobs, DiffJobs):
         )
         report("start: weightkit --help", seconds["help"], seconds["bare"], "bare typer", 1.2)
         report("start: show of 1 MB", seconds["show"], seconds["h5py"], "import h5py", 3.0)
-
-    def live(self) -> None:
-        """What an edit in memory costs, opening and undo included."""
-        for what, count, units in (("134 million parameters", 8, 4096), ("500 layers of 8 units", 500, 8)):
-            command = [sys.executable, "-c", LIVE, str(count), str(units), str(self.runs * 2 + 1)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            theirs, ours = map(float, done.stdout.split()[-2:])
-            report(f"live: {what}", ours, theirs, "get_weights, set_weights", 1 / 2)
 
     def memory(self) -> None:
         """Peak resident memory, parent and child each."""

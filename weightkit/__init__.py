@@ -9,16 +9,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from weightkit.access.matching import match
     from weightkit.access.open import open_weights
     from weightkit.access.plan import Plan, Report
     from weightkit.access.ref import Kind, WeightRef
     from weightkit.compare.diff import diff
-    from weightkit.editing import edit, plan
+    from weightkit.editing import edit, load_weights, plan
     from weightkit.errors import WeightkitError
     from weightkit.surgery.cast import cast
     from weightkit.surgery.drop import drop
     from weightkit.surgery.restore import list_backups, restore
     from weightkit.surgery.strip import strip
+    from weightkit.transforms.copy_from import copy_from
     from weightkit.transforms.reinitialize import reinitialize
     from weightkit.transforms.scale import scale
 
@@ -31,10 +33,13 @@ _HOMES = {
     "WeightRef": "weightkit.access.ref",
     "WeightkitError": "weightkit.errors",
     "cast": "weightkit.surgery.cast",
+    "copy_from": "weightkit.transforms.copy_from",
     "diff": "weightkit.compare.diff",
     "drop": "weightkit.surgery.drop",
     "edit": "weightkit.editing",
     "list_backups": "weightkit.surgery.restore",
+    "load_weights": "weightkit.editing",
+    "match": "weightkit.access.matching",
     "open_weights": "weightkit.access.open",
     "plan": "weightkit.editing",
     "reinitialize": "weightkit.transforms.reinitialize",
@@ -44,8 +49,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "diff", "drop", "edit",
-    "list_backups", "open_weights", "plan", "reinitialize", "restore", "scale", "strip",
+    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "copy_from", "diff", "drop",
+    "edit", "list_backups", "load_weights", "match", "open_weights", "plan", "reinitialize", "restore", "scale",
+    "strip",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The two verbs that everything else is made of: plan an edit, and do it."""
+"""The verbs that everything else is made of: plan an edit, do it, and load one thing's weights into another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import os
 
     from weightkit.access.choose import Surgery, Where
+    from weightkit.access.matching import By
     from weightkit.access.plan import Plan, Report, Transform
 
 
@@ -98,3 +99,42 @@ def edit(
 
         chosen = plan_edit(store, transform, where, exclude)
         return chosen.apply(store, destination, allow_nonfinite=allow_nonfinite, verify=verify)
+
+
+def load_weights(
+    target: Any,
+    source: Any,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    match: By = "auto",
+    allow_nonfinite: bool = False,
+) -> Report:
+    """Load the weights of a file, or of another model, into a model; or into a file, in place with a backup.
+
+    Weights find each other by name where all names agree, else by structure, whatever the two formats are. All that
+    is chosen is loaded or nothing; values of another floating-point type are rounded once. The optimizer's state
+    stays as it is.
+
+    Args:
+        target: A model, a layer or a list of variables of Keras 3; or the path of a weight file.
+        source: Path of a weight file; or a model, a layer or a list of variables.
+        where: Which weights of the target: a selection or several; all but the optimizer's by default.
+        exclude: Which of them not.
+        match: ``name`` or ``structure`` settles how weights are matched where neither does by itself.
+        allow_nonfinite: Let infinities and NaNs replace finite numbers, instead of refusing.
+
+    Raises:
+        RequestError: The weights cannot be matched.
+        SelectionError: The selection is malformed or chooses nothing, or a chosen weight has no counterpart.
+        RefusedError: The file is damaged, unsafe, holds no Keras weights, or non-finite numbers.
+
+    Example:
+        >>> load_weights(model, "model.h5", where="encoder")  # doctest: +SKIP
+    """
+    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+
+    with open_weights(source) as other:
+        from weightkit.transforms.copy_from import copy_from  # noqa: PLC0415
+
+        return edit(target, copy_from(other, match=match), where, exclude, allow_nonfinite=allow_nonfinite)

@@ -197,9 +197,10 @@ def bits(model):
     return _bits(all_variables(model))
 
 
-def saved_bits(model):
+def saved_bits(model, *, optimizer=True):
     """Those that files hold: the seeds of dropout they do not, and every model draws its own."""
-    return _bits([*model.weights, *(model.optimizer.variables if getattr(model, "optimizer", None) else [])])
+    training = model.optimizer.variables if optimizer and getattr(model, "optimizer", None) else []
+    return _bits([*model.weights, *training])
 
 
 def _bits(variables):

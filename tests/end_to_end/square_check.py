@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from models import CUSTOM, KINDS, all_variables, drawn, saved_bits, values
 
-from weightkit import edit, open_weights, plan, reinitialize, scale
+from weightkit import edit, load_weights, open_weights, plan, reinitialize, scale
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.choose import plan_edit
 from weightkit.access.ref import Kind
@@ -106,6 +106,7 @@ def try_square(kind, form):
     model = load(path, kind, form)
     variables = all_variables(model)
     start, held = saved_bits(model), values(variables)
+    try_loading(path, kind, form, wanted=saved_bits(model, optimizer=False))
     held = [value.copy() for value in held]
 
     def restart():
@@ -130,6 +131,14 @@ def try_square(kind, form):
         on_file.apply(open_weights(model))
         FACTS[f"{what}: the file's plan does the same to the model"] = saved_bits(model) == wanted
         restart()
+
+
+def try_loading(path, kind, form, wanted):
+    """A fresh model is filled from the file as Keras fills it."""
+    fresh = drawn(kind, seed=1)
+    report = load_weights(fresh, path)
+    FACTS[f"load_weights, {form}, {kind}: it loads what Keras loads"] = saved_bits(fresh, optimizer=False) == wanted
+    FACTS[f"load_weights, {form}, {kind}: it says how"] = any("matched by" in note for note in report.plan.notes)
 
 
 warnings.simplefilter("ignore")

@@ -124,7 +124,7 @@ class _Sorting:
             self._sort_selected(ref, asked_for=self._where.explicit(ref))
 
     def _sort_by_default(self, ref: WeightRef) -> None:
-        if ref.kind is Kind.UNKNOWN and is_floating(ref.dtype):
+        if ref.kind is Kind.UNKNOWN and Kind.UNKNOWN not in self._transform.kinds and is_floating(ref.dtype):
             self._undecided.append(ref)
         else:
             self._sort_selected(ref, asked_for=False)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.configured import Configured
+from weightkit.access.live.naming import class_of
 from weightkit.access.live.sink import LiveSink
+from weightkit.access.live.walk import is_builtin
 from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError
 
@@ -102,13 +104,12 @@ class LiveStore:
 
     def configured(self, ref: WeightRef) -> Configured | None:
         """The class and configuration of the layer that saves a weight; None where it has none to tell."""
-        thing = self._places[ref].thing
+        thing = self.owner(ref)
         try:
             config = thing.get_config()
         except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
             return None
-        kind = type(thing)
-        return Configured(kind.__name__, config, builtin=kind.__module__.startswith("keras."))
+        return Configured(class_of(thing), config, builtin=is_builtin(thing))
 
     @contextlib.contextmanager
     def editing(
