@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from weightkit.access.store import ALL
 
@@ -16,17 +16,13 @@ TILE = 131_072
 """Elements that are transformed at a time: 512 KiB of float32."""
 
 
-@runtime_checkable
-class PartlyWhole(Protocol):
-    """An elementwise transform that has to compute some weights whole nevertheless."""
-
-    def whole(self, ref: WeightRef) -> bool:
-        """Whether this one."""
-
-
 def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
-    """The spans of one weight for a transform, in order; one that is not elementwise gets the whole."""
-    if not transform.elementwise or (isinstance(transform, PartlyWhole) and transform.whole(ref)):
+    """The spans of one weight for a transform, in order; one that is not elementwise gets the whole.
+
+    An elementwise transform that has to compute some weights whole nevertheless has a method ``whole(ref)``.
+    """
+    whole = getattr(transform, "whole", None)
+    if not transform.elementwise or (whole is not None and whole(ref)):
         yield ALL
         return
     for first in range(0, ref.size, TILE):
