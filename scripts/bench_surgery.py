@@ -62,17 +62,25 @@ class SurgeryJobs(Jobs):
         source.unlink()
 
     def strip(self) -> None:
-        """Two thirds of a file go."""
-        source = trained_file(self.folder / "trained.h5", 21)
-        rest = self.folder / "rest.h5"
+        """Two thirds of a file go; and what each further GiB that remains costs, start-up left aside."""
+        found = [self._stripped(layers) for layers in (21, 63)]
+        (small, ours, cp), (large, ours_large, cp_large) = found
+        gib = (large - small) / (1 << 30)
+        report("strip: seconds for each GiB that remains", (ours_large - ours) / gib, (cp_large - cp) / gib, "cp", 1.2)
+
+    def _stripped(self, layers: int) -> tuple[int, float, float]:
+        """Bytes that remain, our seconds, those of ``cp``."""
+        source, rest = trained_file(self.folder / "trained.h5", layers), self.folder / "rest.h5"
         subprocess.run([*WEIGHTKIT, "strip", str(source), "-o", str(rest)], check=True, capture_output=True)
         seconds = side_by_side(self.runs, ours=lambda: self.command("strip", source), cp=lambda: self.copy(rest))
-        size = f"{source.stat().st_size / MIB:.0f} MiB to {rest.stat().st_size / MIB:.0f}"
+        kept = rest.stat().st_size
+        size = f"{source.stat().st_size / MIB:.0f} MiB to {kept / MIB:.0f}"
         report(f"strip: {size}", seconds["ours"], seconds["cp"], "cp of the rest", 1.2)
         self.out.unlink(missing_ok=True)
         print(f"strip: memory {measured('strip', source, '-o', self.out)}; wanted at most 100")
         source.unlink()
         rest.unlink()
+        return kept, seconds["ours"], seconds["cp"]
 
     def restore(self) -> None:
         """Change names, whatever the size."""
