@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from backends import BACKENDS, facts_of, wrong
 
+CHECK_ON_BACKENDS = "live_check.py"
+
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def facts(request, tmp_path_factory):
-    return facts_of("live_check.py", request.param, tmp_path_factory.mktemp(request.param))
+def facts(request):
+    return facts_of(CHECK_ON_BACKENDS, request.param)
 
 
 def test_the_backend_is_the_one_asked_for(facts):

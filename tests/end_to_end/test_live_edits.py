@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from backends import BACKENDS, facts_of, wrong
 
+CHECK_ON_BACKENDS = "live_edit_check.py"
+
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def facts(request, tmp_path_factory):
-    return facts_of("live_edit_check.py", request.param, tmp_path_factory.mktemp(request.param))
+def facts(request):
+    return facts_of(CHECK_ON_BACKENDS, request.param)
 
 
 def test_a_model_is_scaled_as_numpy_scales_its_parameters(facts):
