@@ -117,6 +117,28 @@ def test_zeros_of_another_sign_are_close_and_nans_of_the_same_bits_equal(files):
     assert [str(weight.status) for weight in diff(*files(kernel(values), kernel(values))).weights] == ["equal"]
 
 
+def test_values_whose_squares_overflow_are_compared(files):
+    values = np.full((100_000, 2), 1e200)
+    other = values.copy()
+    other[-1, -1] = 2e200
+    (found,) = diff(*files(kernel(values), kernel(other))).changed()
+    assert (found.what, found.measures.max_abs) == ("with 1 value changed", 1e200)
+    assert found.measures.relative_l2 == pytest.approx(200_000**-0.5)
+
+
+def test_large_integers_that_differ_are_not_close(files):
+    paths = files(kernel(np.array([2**53])), kernel(np.array([2**53 + 1])))
+    assert not diff(*paths, atol=1e-9).equal
+    assert diff(*paths, atol=1).equal
+
+
+def test_what_are_no_numbers_has_no_distances(files):
+    first, second = np.zeros(3, "c8"), np.ones(3, "c8")
+    (found,) = diff(*files(kernel(first), kernel(second))).changed()
+    assert (found.what, found.distance) == ("with 3 values changed", -1)
+    assert "differs  with 3 values changed" in str(diff(*files(kernel(first), kernel(second))))
+
+
 def test_what_our_own_edits_did_is_told(tmp_path):
     source = DATA / "keras23_nested.h5"
     halved, narrow = tmp_path / "halved.h5", tmp_path / "narrow.h5"
