@@ -24,9 +24,9 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
     """The match, with layers paired that are the same under another name.
 
     These have the same class, names of weights and shapes, and either the same values, or the same place: between
-    the same neighbours, where both stores know the order of their layers.
+    the same neighbours, where both stores know the order of their layers. Neither name is there in the other store.
     """
-    missing, unused = _layers(found.missing), _layers(found.unused)
+    missing, unused = _gone(found.missing, ours, theirs), _gone(found.unused, theirs, ours)
     if not missing or not unused:
         return found
     pairs = _by_values(missing, unused, ours, theirs)
@@ -40,6 +40,12 @@ def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
     if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
         return False
     return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
+
+
+def _gone(unmatched: Iterable[WeightRef], own: WeightStore, other: WeightStore) -> _Layers:
+    """Layers without a single weight that is matched, and whose name the other store does not know."""
+    left, whole, there = _layers(unmatched), _layers(own), _layers(other)
+    return {layer: refs for layer, refs in left.items() if layer not in there and len(refs) == len(whole[layer])}
 
 
 def _layers(refs: Iterable[WeightRef]) -> _Layers:
