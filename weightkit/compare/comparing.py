@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.matching import match
 from weightkit.access.matching.match import is_counter, same_type
 from weightkit.access.ref import Kind
+from weightkit.compare.hypotheses import Rounded
 from weightkit.compare.renames import is_renamed, with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
 from weightkit.compare.selecting import Selection
@@ -101,7 +102,7 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
         shapes = _shapes(ours, theirs)
         return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
     if not same_type(ours, theirs) and not (tolerance and not measures.outside):
-        return _told(ours, theirs, Status.RETYPED, measures, *_types(pair, what))
+        return _told(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
         return _told(ours, theirs, Status.DIFFERS, measures, what)
     if is_renamed(ours, theirs):
@@ -109,10 +110,10 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
 
 
-def _types(pair: Compared, what: str) -> tuple[str, str]:
+def _types(pair: Compared, what: str) -> str:
     """A cast where the values are those of one, else what else happened too."""
     cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
-    return cast, "" if not pair.measures.changed or pair.hypothesis is not None else what
+    return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
 
 
 def _with_one_sided(
