@@ -109,6 +109,44 @@ def test_where_no_name_and_no_rename_is_found_the_refusal_stays(files):
         diff(*paths)
 
 
+def test_layers_that_are_tried_and_are_others_are_hardly_read(files):
+    draw, count, size = np.random.default_rng(1), 6, 50_000
+    sides = [{f"{side}{n}x": {"kernel": draw.random(size, "f4")} for n in range(count)} for side in "ab"]
+    paths = files(*sides)
+    read = []
+
+    class Watched:
+        def __init__(self, store):
+            self.store, self.ordered = store, False
+
+        def __iter__(self):
+            return iter(self.store)
+
+        def read(self, ref, span):
+            read.append(span.stop - span.start)
+            return self.store.read(ref, span)
+
+    with open_weights(paths[0]) as ours, open_weights(paths[1]) as theirs:
+        named = match(ours, theirs, "name")
+        assert with_renames(named, Watched(ours), Watched(theirs)) is named
+    assert len(read) == 2 * count * count
+    assert sum(read) < size
+
+
+@pytest.mark.parametrize("size", [1, 256, 257, 300_000])
+def test_the_same_values_are_so_to_the_last_element(files, size):
+    values = np.arange(size, dtype="f4")
+    moved = np.append(values[:-1], np.float32(-1))
+    for there, is_one in ((values, True), (moved, False)):
+        paths = files({"a": KEPT, "old": {"kernel": values}}, {"new": {"kernel": there}, "a": KEPT})
+        assert any(weight.is_renamed for weight in diff(*paths).weights) == is_one
+
+
+def test_empty_weights_have_the_same_values(told):
+    empty = {"kernel": np.zeros((0, 3), "f4")}
+    assert told({"a": KEPT, "old": empty}, {"new": empty, "a": KEPT}) == {"old/kernel": ("renamed", "renamed to new")}
+
+
 def test_automatic_names_are_no_renames(files):
     assert diff(*files({"dense_1": KEPT, "dense_2": MOVED}, {"dense_7": KEPT, "dense_8": MOVED})).equal
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
+_LOOK = 256
+"""Elements that tell most weights of a shape apart: many layers may have to be tried against many."""
+
 _Layers: TypeAlias = "dict[str, list[WeightRef]]"
 
 
@@ -74,7 +77,8 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
 
 
 def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
-    spans = (slice(first, min(first + TILE, a.size)) for first in range(0, a.size, TILE))
+    begins = (0, *range(_LOOK, a.size, TILE))
+    spans = (slice(first, min(end, a.size)) for first, end in zip(begins, (*begins[1:], a.size), strict=True))
     return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in spans)
 
 
