@@ -73,6 +73,11 @@ def test_the_json_says_what_it_is_and_holds_every_weight(halved):
     assert json.loads(diff(NESTED, NESTED, "--json").stdout)["equal"] is True
 
 
+def test_two_files_without_weights_give_0(tmp_path):
+    done = diff(*(write_legacy(tmp_path / name, {"a": {}}) for name in ("a.h5", "b.h5")))
+    assert "0 weights are equal" in done.stderr
+
+
 def test_within_a_tolerance_is_equal(tmp_path):
     a = write_legacy(tmp_path / "a.h5", {"d": {"kernel": VALUES}})
     b = write_legacy(tmp_path / "b.h5", {"d": {"kernel": VALUES * np.float32(1.0001)}})

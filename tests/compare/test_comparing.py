@@ -88,10 +88,45 @@ def test_another_type_is_told_with_what_became_of_the_values(told):
     assert told(kernel(VALUES), kernel(half)) == {"d/kernel": ("retyped", "cast from float32 to float16")}
     assert told(kernel(half), kernel(half.astype("f4"))) == {"d/kernel": ("retyped", "cast from float16 to float32")}
     assert told(kernel(VALUES), kernel(half * np.float16(2))) == {
-        "d/kernel": ("retyped", "cast from float32 to float16, scaled by about 2")
+        "d/kernel": ("retyped", "cast from float32 to float16 and scaled by 2")
     }
     brain = VALUES.astype(ml_dtypes.bfloat16)
     assert told(kernel(VALUES), kernel(brain)) == {"d/kernel": ("retyped", "cast from float32 to bfloat16")}
+
+
+LARGE = np.random.default_rng(1).standard_normal((80, 70)).astype("f4")
+NOISE = np.random.default_rng(2).standard_normal((80, 70)).astype("f4")
+
+
+@pytest.mark.parametrize(
+    ("values", "also"),
+    [
+        (LARGE, ""),
+        (LARGE * np.float32(0.5), " and scaled by 0.5"),
+        (-LARGE, " and sign flipped"),
+        (LARGE + NOISE * np.float32(0.1), " and perturbed"),
+        (NOISE, " and re-initialised or unrelated"),
+        (LARGE * np.float32(0), " and zeroed"),
+    ],
+)
+@pytest.mark.parametrize("to", [np.float16, ml_dtypes.bfloat16, np.float64], ids=lambda to: np.dtype(to).name)
+def test_a_cast_is_told_with_what_it_does_not_explain_in_the_summary_too(files, values, also, to):
+    found = diff(*files(kernel(LARGE), kernel(values.astype(to))))
+    cast_ = f"cast from float32 to {np.dtype(to)}{also}"
+    assert found.summary() == f"1 of 1 weights changed: 1 {cast_}"
+    assert [weight.what for weight in found.weights] == [cast_]
+
+
+def test_a_cast_of_a_weight_scaled_with_noise_is_no_cast_alone(files):
+    made = (LARGE * np.float32(3) + NOISE).astype(np.float16)
+    assert diff(*files(kernel(LARGE), kernel(made))).summary().endswith("1 cast from float32 to float16 and perturbed")
+
+
+def test_a_cast_to_a_wider_type_of_a_scaled_weight_is_told_with_its_factor(told):
+    half = LARGE.astype(np.float16)
+    assert told(kernel(half), kernel(half.astype("f4") * np.float32(0.1))) == {
+        "d/kernel": ("retyped", "cast from float16 to float32 and scaled by 0.1")
+    }
 
 
 def test_another_type_within_a_tolerance_that_was_asked_for_is_close(files):
@@ -115,6 +150,28 @@ def test_zeros_of_another_sign_are_close_and_nans_of_the_same_bits_equal(files):
     values = np.array([0.0, np.nan, 1], "f4")
     assert diff(*files(kernel(values), kernel(np.array([-0.0, np.nan, 1], "f4")))).equal
     assert [str(weight.status) for weight in diff(*files(kernel(values), kernel(values))).weights] == ["equal"]
+
+
+def test_values_whose_squares_overflow_are_compared(files):
+    values = np.full((100_000, 2), 1e200)
+    other = values.copy()
+    other[-1, -1] = 2e200
+    (found,) = diff(*files(kernel(values), kernel(other))).changed()
+    assert (found.what, found.measures.max_abs) == ("with 1 value changed", 1e200)
+    assert found.measures.relative_l2 == pytest.approx(200_000**-0.5)
+
+
+def test_large_integers_that_differ_are_not_close(files):
+    paths = files(kernel(np.array([2**53])), kernel(np.array([2**53 + 1])))
+    assert not diff(*paths, atol=1e-9).equal
+    assert diff(*paths, atol=1).equal
+
+
+def test_what_are_no_numbers_has_no_distances(files):
+    first, second = np.zeros(3, "c8"), np.ones(3, "c8")
+    (found,) = diff(*files(kernel(first), kernel(second))).changed()
+    assert (found.what, found.distance) == ("with 3 values changed", -1)
+    assert "differs  with 3 values changed" in str(diff(*files(kernel(first), kernel(second))))
 
 
 def test_what_our_own_edits_did_is_told(tmp_path):

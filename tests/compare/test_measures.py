@@ -132,7 +132,72 @@ def test_a_tolerance_of_nothing_is_exact():
     assert Tolerance(atol=1e-9)
 
 
-def test_numbers_whose_squares_overflow_do_not_warn():
-    found = measure(np.array([1e300, 1.0]), np.array([2e300, 1.0]), 0)
-    assert found.changed == 1
-    assert found.to_dict((2,))["relative_l2"] is None
+@pytest.mark.parametrize("unit", [1e300, 1e200, 1.0, 1e-200, 1e-300])
+def test_norms_are_right_where_squares_leave_the_range_of_float64(unit):
+    a, b = np.array([3.0, 4.0, 0.0]), np.array([3.0, 4.0, 10.0])
+    found = measure(a * unit, b * unit, 0)
+    assert (found.changed, found.outside, found.max_abs) == (1, 1, 10 * unit)
+    assert found.relative_l2 == pytest.approx(2, rel=1e-12)
+    assert unchanged(a * unit).ours == pytest.approx(5 * unit, rel=1e-12)
+    assert found.cosine == (pytest.approx(0.2**0.5) if unit == 1 else None)
+
+
+def test_a_tiny_change_of_a_large_weight_has_a_distance():
+    found = measure(np.array([1.0, 1e-200]), np.array([1.0, 2e-200]), 0)
+    assert found.relative_l2 == pytest.approx(1e-200, rel=1e-12)
+    assert found.max_abs == 1e-200
+
+
+def test_a_difference_beyond_float64_has_no_distance_and_no_angle():
+    found = measure(np.array([1.7e308, 1.0]), np.array([-1.7e308, 1.0]), 0)
+    assert (found.changed, found.outside, found.lost) == (1, 1, 0)
+    assert (found.relative_l2, found.cosine) == (None, None)
+    assert found.to_dict((2,))["max_abs"] is None
+
+
+def test_sums_that_are_no_numbers_give_no_angle():
+    found = measure(np.array([1e200, 1e200]), np.array([2e200, -2e200]), 0)
+    assert found.cosine is None
+    assert Measures(2, 2, 2, finite=2, ours=1, theirs=1, product=math.nan).cosine is None
+    assert Measures(2, 2, 2, finite=2, difference=math.inf, ours=math.inf).relative_l2 is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.full(2, np.nan, "f4"), np.ones(2, "f4")),
+        (np.array([np.inf, np.inf]), np.array([1.0, -np.inf])),
+        (np.array([1 + 2j, 3], "c8"), np.array([2 + 2j, 4], "c8")),
+    ],
+)
+def test_what_is_no_pair_of_finite_numbers_has_no_measures(a, b):
+    found = measure(a, b, 0)
+    assert found.changed == found.outside == 2
+    assert (found.max_abs, found.relative_l2, found.cosine) == (None, None, None)
+    assert [found.to_dict((2,))[name] for name in ("max_abs", "max_at", "relative_l2", "cosine")] == [None] * 4
+
+
+def test_an_infinity_is_no_zero():
+    found = measure(np.array([1, np.inf]), np.array([0, np.inf]), 0)
+    assert (found.changed, found.zeroed, found.zeros) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.array([2**53, 5], "i8"), np.array([2**53 + 1, 5], "i8")),
+        (np.array([-(2**63), 5], "i8"), np.array([2**63 - 1, 5], "i8")),
+        (np.array([0, 5], "u8"), np.array([2**64 - 1, 5], "u8")),
+        (np.array([2**53 + 1, 5], "i8"), np.array([2**53, 5], "u8")),
+        (np.array([-(2**63), 5], "i8"), np.array([2**64 - 1, 5], "u8")),
+        (np.array([200, 5], "u1"), np.array([100, 5], "u1")),
+        (np.array([True, False]), np.array([False, False])),
+    ],
+)
+@pytest.mark.parametrize("tolerance", [EXACT, Tolerance(atol=1e-9)])
+def test_the_difference_of_integers_is_that_of_integers(a, b, tolerance):
+    found, apart = measure(a, b, 0, tolerance), abs(int(b[0]) - int(a[0]))
+    assert (found.changed, found.outside, found.max_at) == (1, 1, 0)
+    assert found.max_abs == float(apart)
+    assert found.relative_l2 == pytest.approx(apart / math.hypot(int(a[0]), int(a[1])))
+    assert measure(a, b, 0, Tolerance(atol=2.0 * apart)).outside == 0

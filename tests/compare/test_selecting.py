@@ -34,6 +34,13 @@ def test_a_path_that_matches_nothing_in_either_is_refused(files):
         diff(*paths, exclude=["alhpa"])
 
 
+def test_without_a_selection_two_files_without_weights_are_equal(files):
+    found = diff(*files({}, {}))
+    assert found.equal
+    assert found.summary() == "0 weights are equal"
+    assert not diff(*files({"a": {}}, {"a": {}}))
+
+
 def test_a_selection_that_leaves_nothing_is_refused(files):
     with pytest.raises(SelectionError, match="leaves nothing to compare"):
         diff(*files({"a": ONES}, {"a": ONES}), where="a", exclude="a")

@@ -53,6 +53,15 @@ def test_what_was_zero_is_set():
     assert said(np.zeros(1000, "f4"), OTHER) == "set from zero"
 
 
+@pytest.mark.parametrize("was", [np.nan, np.inf, 1e-300])
+def test_what_was_not_zero_was_not_set_from_zero(was):
+    assert said(np.full(1000, was), OTHER.astype("f8")) == "with 1000 values changed"
+
+
+def test_what_are_no_real_numbers_changed_in_so_many_values():
+    assert said(np.zeros(1000, "c8"), OTHER.astype("c8")) == "with 1000 values changed"
+
+
 def test_the_angle_of_a_few_elements_says_nothing():
     assert said(np.array([1, 0.5], "f4"), np.array([-0.5, 1], "f4")) == "perturbed"
 

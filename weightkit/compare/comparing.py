@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 from weightkit.access.matching import match
 from weightkit.access.matching.match import is_counter, same_type
 from weightkit.access.ref import Kind
+from weightkit.compare.hypotheses import Rounded
 from weightkit.compare.renames import is_renamed, with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
 from weightkit.compare.selecting import Selection
 from weightkit.compare.wording import what_happened
 from weightkit.compare.work import Compared, compare
-from weightkit.errors import SelectionError
+from weightkit.errors import RequestError, SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from weightkit.access.choose import Where
-    from weightkit.access.matching import By
+    from weightkit.access.matching import By, Match
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
     from weightkit.compare.measures import Measures, Tolerance
@@ -36,7 +37,7 @@ def compared(
 ) -> Diff:
     """Match, select, measure, and say what happened; see `weightkit.diff`."""
     selected = Selection(where, exclude, (ours, theirs))
-    found = with_renames(match(ours, theirs, by), ours, theirs)
+    found = _matched(ours, theirs, by)
     pairs = [(a, b) for a, b in found.pairs.items() if selected(a, b)]
     sides = [
         _alone(found.missing, lambda ref: selected(ref, None)),
@@ -46,12 +47,26 @@ def compared(
     work = compare(ours, theirs, [(a, b) for a, b in pairs if a.size == b.size], tolerance, progress)
     results += [_paired(pair, tolerance) for pair in work]
     results, notes = _with_one_sided(results, sides, (ours, theirs))
-    if not results and not notes:
+    if not results and not notes and (where or exclude):
         raise SelectionError("the selection leaves nothing to compare", mend="`weightkit show` lists what is there")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
     notes += _renames(model)
     return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), tuple(notes))
+
+
+def _matched(ours: WeightStore, theirs: WeightStore, by: By) -> Match:
+    """By names and structure; what these do not settle, by names and renames, where there are any."""
+    try:
+        return with_renames(match(ours, theirs, by), ours, theirs)
+    except RequestError:
+        if by != "auto":
+            raise
+        named = match(ours, theirs, "name")
+        found = with_renames(named, ours, theirs)
+        if found is named:
+            raise
+        return found
 
 
 def _alone(refs: Iterable[WeightRef], selected: Callable[[WeightRef], bool]) -> list[WeightRef]:
@@ -87,7 +102,7 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
         shapes = _shapes(ours, theirs)
         return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
     if not same_type(ours, theirs) and not (tolerance and not measures.outside):
-        return _told(ours, theirs, Status.RETYPED, measures, *_types(pair, what))
+        return _told(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
         return _told(ours, theirs, Status.DIFFERS, measures, what)
     if is_renamed(ours, theirs):
@@ -95,10 +110,10 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
 
 
-def _types(pair: Compared, what: str) -> tuple[str, str]:
+def _types(pair: Compared, what: str) -> str:
     """A cast where the values are those of one, else what else happened too."""
     cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
-    return cast, "" if not pair.measures.changed or pair.hypothesis is not None else what
+    return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
 
 
 def _with_one_sided(

@@ -100,10 +100,10 @@ def holds(hypothesis: Hypothesis, ours: np.ndarray, theirs: np.ndarray) -> bool:
 def _candidates(ours: np.ndarray, theirs: np.ndarray) -> Iterator[Hypothesis]:
     if ours.dtype != theirs.dtype:
         yield Rounded(theirs.dtype)
-        return
-    yield from (Rounded(to) for to in _NARROW if to.itemsize < ours.dtype.itemsize)
+    else:
+        yield from (Rounded(to) for to in _NARROW if to.itemsize < ours.dtype.itemsize)
     type_ = _working(ours.dtype).type
-    is_narrow = ours.dtype.itemsize == 2  # noqa: PLR2004  # bytes
+    is_narrow = min(ours.dtype.itemsize, theirs.dtype.itemsize) == 2  # noqa: PLR2004  # bytes
     used = slice(None) if is_narrow else slice(_ENOUGH)
     a, b, margin = _usable(ours[used], theirs[used])
     if _distinct(a) < (_FEW_OF_NARROW if is_narrow else _FEW):

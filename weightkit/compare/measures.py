@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class Tolerance:
 
 EXACT = Tolerance()
 _WORDS = (8, 4, 2, 1)  # bytes
+_LEAST = 1e-200
+"""A sum of squares below this may have lost some of them: float64 ends at 1e-308."""
 _PART = 32_768
 """Elements that are measured at a time: 256 KiB in float64, so that all that is made of them fits the cache."""
 
@@ -37,7 +39,7 @@ class Measures:
     """Distances between the elements of two weights, in float64.
 
     Two elements are the same where their bits are, in weights of two types where their values are (and two NaNs
-    then). Sums run over the pairs in which both are finite.
+    then). Norms and the product are those of the pairs in which both are finite.
     """
 
     size: int = 0
@@ -52,22 +54,24 @@ class Measures:
     """Elements that are now zero, changed or not; counted where something changed."""
     lost: int = 0
     """Elements that were finite and are not."""
-    max_abs: float = 0.0
-    """Largest absolute difference."""
+    finite: int = 0
+    """Pairs of finite numbers; counted where something changed."""
+    largest: float = 0.0
+    """Largest absolute difference of such a pair."""
     max_at: int | None = None
     """Which element that is, counted in C order; None where no finite element changed."""
     difference: float = 0.0
-    """Sum of squared differences."""
+    """Norm of the differences."""
     ours: float = 0.0
-    """Sum of squares of the first weight."""
+    """Norm of the first weight."""
     theirs: float = 0.0
-    """Sum of squares of the second."""
+    """Norm of the second."""
     product: float = 0.0
     """Sum of products of the two."""
 
     def __add__(self, other: Self) -> Measures:
         """Measures of two spans; ``other`` is the later one."""
-        farther = other.max_at is not None and (self.max_at is None or other.max_abs > self.max_abs)
+        farther = other.max_at is not None and (self.max_at is None or other.largest > self.largest)
         return Measures(
             self.size + other.size,
             self.changed + other.changed,
@@ -75,28 +79,40 @@ class Measures:
             self.zeroed + other.zeroed,
             self.zeros + other.zeros,
             self.lost + other.lost,
-            other.max_abs if farther else self.max_abs,
+            self.finite + other.finite,
+            other.largest if farther else self.largest,
             other.max_at if farther else self.max_at,
-            self.difference + other.difference,
-            self.ours + other.ours,
-            self.theirs + other.theirs,
+            math.hypot(self.difference, other.difference),
+            math.hypot(self.ours, other.ours),
+            math.hypot(self.theirs, other.theirs),
             self.product + other.product,
         )
 
     @property
-    def relative_l2(self) -> float:
-        """``norm(b - a) / norm(a)``; infinite where ``a`` is zero and ``b`` is not."""
-        if not self.difference:
+    def max_abs(self) -> float | None:
+        """Largest absolute difference; None where no pair of numbers is finite."""
+        return self.largest if self.finite or not self.changed else None
+
+    @property
+    def relative_l2(self) -> float | None:
+        """``norm(b - a) / norm(a)``; infinite where ``a`` is zero and ``b`` is not, None where nothing tells it."""
+        if not self.changed:
             return 0.0
-        return math.sqrt(self.difference / self.ours) if self.ours else math.inf
+        if not self.finite or not (math.isfinite(self.difference) and math.isfinite(self.ours)):
+            return None
+        if not self.ours:
+            return math.inf if self.difference else 0.0
+        return self.difference / self.ours
 
     @property
     def cosine(self) -> float | None:
-        """Cosine of the angle between the two; None where one of them is zero and the other is not."""
+        """Cosine of the angle between the two; None where one of them is zero, or squares leave float64's range."""
         if not self.changed:
             return 1.0
-        norms = math.sqrt(self.ours) * math.sqrt(self.theirs)
-        return max(-1.0, min(1.0, self.product / norms)) if norms else None
+        norms = self.ours * self.theirs
+        if not (_LEAST <= norms < math.inf and math.isfinite(self.product)):
+            return None
+        return max(-1.0, min(1.0, self.product / norms))
 
     def to_dict(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """As JSON; None where a measure is not a finite number."""
@@ -126,9 +142,7 @@ def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Toleran
         return Measures(ours.size, count, count)
     with np.errstate(all="ignore"):
         parts = (_part(ours[part], theirs[part], first + part.start, tolerance) for part in _parts(ours.size))
-        found = sum(parts, start=Measures())
-    exact_integers = not tolerance and not (is_floating(ours.dtype) or is_floating(theirs.dtype))
-    return replace(found, outside=found.changed) if exact_integers else found  # float64 does not hold all of them
+        return sum(parts, start=Measures())
 
 
 def unchanged(values: np.ndarray) -> Measures:
@@ -136,8 +150,7 @@ def unchanged(values: np.ndarray) -> Measures:
     if not are_numbers(values.dtype):
         return Measures()
     with np.errstate(all="ignore"):
-        squares = sum(_squares(_numbers(values[part])) for part in _parts(values.size))
-    return Measures(ours=squares, theirs=squares, product=squares)
+        return sum((_unchanged(_numbers(values[part])) for part in _parts(values.size)), start=Measures())
 
 
 def is_same(ours: np.ndarray, theirs: np.ndarray) -> bool:
@@ -157,6 +170,8 @@ def differing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
         return np.asarray((first != second).any(axis=1))
     if not (are_numbers(ours.dtype) and are_numbers(theirs.dtype)):
         return np.ones(ours.shape, np.bool_)
+    if are_integers(ours.dtype) and are_integers(theirs.dtype):
+        return np.asarray(_between_integers(ours, theirs) != 0)
     with np.errstate(invalid="ignore"):  # signalling NaNs
         a, b = _numbers(ours), _numbers(theirs)
     return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
@@ -164,7 +179,12 @@ def differing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 def are_numbers(dtype: np.dtype) -> bool:
     """Whether values of this type are real numbers, integers and booleans included."""
-    return is_floating(dtype) or dtype.kind in "biu"
+    return is_floating(dtype) or are_integers(dtype)
+
+
+def are_integers(dtype: np.dtype) -> bool:
+    """Whether values of this type are integers, booleans included."""
+    return dtype.kind in "biu"
 
 
 def _parts(size: int) -> Iterator[slice]:
@@ -174,34 +194,54 @@ def _parts(size: int) -> Iterator[slice]:
 
 def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance) -> Measures:
     a, b = _numbers(ours), _numbers(theirs)
-    apart = b - a
-    moved = apart != 0
+    both_integers = are_integers(ours.dtype) and are_integers(theirs.dtype)
+    apart = _between_integers(ours, theirs) if both_integers else b - a
+    zero, moved, count = b == 0, apart != 0, a.size
     changed = moved if moved.all() else differing(ours, theirs)
-    difference, lost, outside = _product(apart, apart), 0, 0
+    difference, outside, lost = _norm(apart), 0, 0
     if not math.isfinite(difference):  # a NaN or an infinity somewhere
         finite = np.isfinite(a) & np.isfinite(b)
         changed = differing(ours, theirs)
-        lost = int(np.count_nonzero(np.isfinite(a) & ~finite))
+        count, lost = int(np.count_nonzero(finite)), int(np.count_nonzero(np.isfinite(a) & ~finite))
         outside = int(np.count_nonzero(changed & ~finite))
         a, b, apart = (np.where(finite, numbers, 0.0) for numbers in (a, b, apart))
-        moved, changed, difference = apart != 0, changed & finite, _product(apart, apart)
+        moved, difference = apart != 0, _norm(apart)
     most, least = int(apart.argmax()), int(apart.argmin())
     at = most if apart[most] >= -apart[least] else least
-    zero = b == 0
     return Measures(
         a.size,
-        int(np.count_nonzero(changed)) + outside,
+        int(np.count_nonzero(changed)),
         outside + int(np.count_nonzero(_are_outside(apart, b, tolerance) if tolerance else moved)),
         int(np.count_nonzero(zero & changed)),
         int(np.count_nonzero(zero)),
         lost,
+        count,
         abs(float(apart[at])),
         first + at if apart[at] else None,
         difference,
-        _product(a, a),
-        _product(b, b),
+        _norm(a),
+        _norm(b),
         _product(a, b),
     )
+
+
+def _unchanged(values: np.ndarray) -> Measures:
+    finite = np.isfinite(values)
+    kept = values if finite.all() else np.where(finite, values, 0.0)
+    norm = _norm(kept)
+    return Measures(finite=int(np.count_nonzero(finite)), ours=norm, theirs=norm, product=_product(kept, kept))
+
+
+def _between_integers(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Second less first in float64, rounded once and so zero only where they are equal, in integers of any width."""
+    (high, low), (other_high, other_low) = _halves(ours), _halves(theirs)
+    return np.asarray((other_high - high) * 2.0**32 + (other_low - low))
+
+
+def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper and the lower 32 bits, each of which float64 holds exactly."""
+    wide = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64, copy=False)
+    return (wide >> 32).astype(np.float64), (wide & 0xFFFFFFFF).astype(np.float64)
 
 
 def _are_outside(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> np.ndarray:
@@ -213,9 +253,17 @@ def _product(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.einsum("i,i->", a, b))
 
 
-def _squares(values: np.ndarray) -> float:
-    total = _product(values, values)
-    return total if math.isfinite(total) else _squares(np.where(np.isfinite(values), values, 0.0))
+def _norm(values: np.ndarray) -> float:
+    """Of a vector; scaled by a power of two where its squares leave float64's range."""
+    squares = _product(values, values)
+    if _LEAST <= squares < math.inf:
+        return math.sqrt(squares)
+    largest = float(np.abs(values).max())
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    _, exponent = math.frexp(largest)
+    scaled = np.ldexp(values, -exponent)
+    return float(np.ldexp(math.sqrt(_product(scaled, scaled)), exponent))
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
+_LOOK = 256
+"""Elements that tell most weights of a shape apart: many layers may have to be tried against many."""
+
 _Layers: TypeAlias = "dict[str, list[WeightRef]]"
 
 
@@ -24,9 +27,9 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
     """The match, with layers paired that are the same under another name.
 
     These have the same class, names of weights and shapes, and either the same values, or the same place: between
-    the same neighbours, where both stores know the order of their layers.
+    the same neighbours, where both stores know the order of their layers. Neither name is there in the other store.
     """
-    missing, unused = _layers(found.missing), _layers(found.unused)
+    missing, unused = _gone(found.missing, ours, theirs), _gone(found.unused, theirs, ours)
     if not missing or not unused:
         return found
     pairs = _by_values(missing, unused, ours, theirs)
@@ -40,6 +43,12 @@ def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
     if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
         return False
     return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
+
+
+def _gone(unmatched: Iterable[WeightRef], own: WeightStore, other: WeightStore) -> _Layers:
+    """Layers without a single weight that is matched, and whose name the other store does not know."""
+    left, whole, there = _layers(unmatched), _layers(own), _layers(other)
+    return {layer: refs for layer, refs in left.items() if layer not in there and len(refs) == len(whole[layer])}
 
 
 def _layers(refs: Iterable[WeightRef]) -> _Layers:
@@ -68,7 +77,8 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
 
 
 def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
-    spans = (slice(first, min(first + TILE, a.size)) for first in range(0, a.size, TILE))
+    begins = (0, *range(_LOOK, a.size, TILE))
+    spans = (slice(first, min(end, a.size)) for first, end in zip(begins, (*begins[1:], a.size), strict=True))
     return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in spans)
 
 

@@ -80,7 +80,8 @@ class WeightDiff:
     @property
     def distance(self) -> float:
         """Relative L2, by which weights are ranked; -1 where there is none."""
-        return -1.0 if self.measures is None else self.measures.relative_l2
+        found = None if self.measures is None else self.measures.relative_l2
+        return -1.0 if found is None else found
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; ``other`` is its address in the second store."""
@@ -178,10 +179,10 @@ class Diff:
 def cells(found: WeightDiff) -> tuple[str, ...]:
     """One weight for people: address, status, relative L2, largest difference, cosine, what happened."""
     measures = found.measures
-    numbers = ("", "", "")
+    numbers: tuple[str, ...] = ("", "", "")
     if measures is not None and measures.changed:
-        cosine = "" if measures.cosine is None else f"{measures.cosine:.4f}"
-        numbers = (f"{measures.relative_l2:.3g}", f"{measures.max_abs:.3g}", cosine)
+        told = ((measures.relative_l2, ".3g"), (measures.max_abs, ".3g"), (measures.cosine, ".4f"))
+        numbers = tuple("" if number is None else format(number, digits) for number, digits in told)
     return (found.path, str(found.status), *numbers, found.what)
 
 

@@ -51,8 +51,9 @@ def tally(total: int, what: Iterable[str]) -> str:
 def _from_angle(measures: Measures) -> str:
     cosine = measures.cosine
     if cosine is None:
-        return "set from zero"
-    factor = measures.product / measures.ours
+        was_zero = not measures.ours and measures.finite == measures.size
+        return "set from zero" if was_zero else f"with {_values(measures.changed)} changed"
+    factor = measures.product / measures.ours / measures.ours
     left = math.sqrt(max(0.0, 1 - cosine * cosine))
     if left < _ABOUT and abs(factor - 1) > 10 * left:
         return f"scaled by about {factor:.4g}"
