@@ -12,6 +12,7 @@ from hostile_case import (
     BIAS,
     DAMAGED,
     OPTIMIZER,
+    REFUSED,
     UNSAFE,
     UNSUPPORTED,
     WEIGHTS,
@@ -248,13 +249,14 @@ def _state(path: Path) -> None:
         file.create_dataset(f"{OPTIMIZER}/2", (TB,), "f4", chunks=(1 << 20,))[0] = 1
 
 
-@refused(
+@contained(
     "one_chunk_of_a_gigabyte.weights.h5",
-    "a chunk of a gigabyte is refused",
+    "a chunk of a gigabyte is refused where its values are read",
     "it must fit memory",
     UNSAFE,
     DAMAGED,
     large=True,
+    scale=(REFUSED,),
 )
 def _one_chunk(path: Path) -> None:
     with variables(path) as file:
@@ -409,13 +411,14 @@ def _chunk_over(path: Path) -> None:
     overwrite(path, _nodes(path)[1] + 24, le(file_offset))
 
 
-@refused(
+@contained(
     "quilt_of_one_bomb.weights.h5",
-    "a thousand chunks that are one small bomb are refused",
+    "a thousand chunks that are one small bomb are refused where their values are read",
     "some megabytes would become 4 GB on the disk",
     DAMAGED,
     UNSAFE,
     large=True,
+    scale=(REFUSED,),
 )
 def _quilt(path: Path) -> None:
     content = zlib.compress(bytes(4 << 20), 9)

@@ -159,23 +159,12 @@ def _versions() -> None:
 _versions()
 
 
-@contained(
-    "config_50_MB.keras", "a config.json of 50 MB is contained", NO_OBSTACLE, UNSAFE, weights=4, large=True,
-    **MAY_BE_STRIPPED,
-)  # fmt: skip
+@refused("config_50_MB.keras", "a config.json of 50 MB is refused", "no model takes so many words", UNSAFE, large=True)
 def _large_member(path: Path) -> None:
     pack(path, config=b'{"class_name":"Sequential","config":{"layers":[' + b'{"a":[1,2]},' * 4_200_000 + b"{}]}}")
 
 
-@contained(
-    "config_50_MB.h5",
-    "a model_config of 50 MB is contained",
-    NO_OBSTACLE,
-    UNSAFE,
-    weights=4,
-    large=True,
-    **MAY_BE_STRIPPED,
-)
+@refused("config_50_MB.h5", "a model_config of 50 MB is refused", "no model takes so many words", UNSAFE, large=True)
 def _large_attribute(path: Path) -> None:
     with legacy(path, config='{"a":"' + "x" * (50 << 20) + '"}'):
         pass
