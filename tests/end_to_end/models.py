@@ -152,6 +152,11 @@ def float16():
     return narrow("float16")
 
 
+def float64():
+    """On JAX, unless it is told otherwise, such a variable holds float32."""
+    return narrow("float64")
+
+
 def mixed():
     return narrow("mixed_bfloat16")
 
@@ -180,7 +185,7 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         sequential, nested, shared, subclassed, recurrent, attention, convolutional, normalization, embedding, custom,
-        low_rank, quantised, bfloat16, float16, mixed, trained, built_in_turns,
+        low_rank, quantised, bfloat16, float16, float64, mixed, trained, built_in_turns,
     )
 }  # fmt: skip
 """Every kind, by name: a new one is one function and one place here."""
