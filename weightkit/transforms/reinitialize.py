@@ -204,6 +204,12 @@ class _Sources:
 def _notes(store: WeightStore, chosen: Sequence[WeightRef], initializer: Initializer | None) -> tuple[str, ...]:
     """What the owner should know of these weights."""
     notes = []
+    unnamed = sum(ref.layer is None or ref.name is None for ref in chosen)
+    if unnamed:
+        notes.append(
+            f"{unnamed} of the chosen have no names in {store.label} and are drawn by their places: a model that is "
+            "loaded from it draws them otherwise, and --like OTHER (like=) gives the names"
+        )
     vectors = sum(len(ref.shape) < 2 for ref in chosen)  # noqa: PLR2004  # a matrix has two axes
     if initializer is not None and 0 < vectors < len(chosen):
         notes.append(f"{vectors} of the chosen are biases, gains or other vectors: --where role:kernel leaves them")
