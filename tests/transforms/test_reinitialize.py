@@ -360,3 +360,18 @@ def test_weights_that_a_file_has_no_names_for_are_drawn_by_place_and_a_note_says
     assert any("1 of the chosen have no names" in note and "--like OTHER" in note for note in planned.notes)
     named = plan(copy(tmp_path, "keras315_nested.keras"), reinitialize("he_normal", seed=1))
     assert not any("no names" in note for note in named.notes)
+
+
+@pytest.mark.parametrize(
+    "said", ["constant(1e300)", "random_uniform(-1e39, 1)", "random_normal(0, 1e39)", "orthogonal(gain=1e39)"]
+)
+def test_numbers_that_the_weights_type_cannot_hold_are_refused_before_anything_is_done(tmp_path, said):
+    path = copy(tmp_path, "keras315_nested.keras")
+    with pytest.raises(RequestError, match=r"holds float32, and .* infinite there"):
+        plan(path, reinitialize(said, seed=1), where="role:kernel")
+
+
+def test_the_largest_number_of_a_type_is_taken(tmp_path):
+    largest = float(np.finfo(np.float32).max)
+    planned = plan(copy(tmp_path, "keras315_nested.keras"), reinitialize(f"constant({largest!r})", seed=1))
+    assert planned.chosen

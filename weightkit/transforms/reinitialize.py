@@ -15,7 +15,9 @@ from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.own import own_initializer
+from weightkit.transforms.initializers.sizes import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -180,6 +182,13 @@ class _Sources:
             return ""
         if objection := initializer.objection(ref.shape):
             return objection
+        if not is_held_by(ref.dtype, size_of(initializer)):
+            raise RequestError(
+                f"{ref.path} holds {ref.dtype}, and {shortened(initializer)} makes {size_of(initializer):g}, infinite "
+                "there",
+                mend="give smaller numbers, or cast the weights to a wider type first",
+                file=self._store.label,
+            )
         self.drawn[ref] = (initializer, Draws(self._act.seed, self._addresses[ref]))
         return ""
 
