@@ -62,6 +62,24 @@ def test_automatic_names_are_ranked_by_number_not_as_text_and_not_by_place():
     assert addressed("dense_10/kernel", "dense_9/kernel") == ["dense_1/kernel", "dense/kernel"]
 
 
+class Ordered(list):
+    """References of a store that knows the order of its layers."""
+
+    ordered = True
+
+
+def test_where_the_store_knows_the_order_automatic_names_are_ranked_by_it():
+    """A model and a file that another build of it wrote have the order in common, and no numbers."""
+    for first, second in (("dense", "dense_1"), ("dense_3", "dense_2")):
+        refs = Ordered([ref_of(f"{first}/kernel"), ref_of(f"{second}/kernel")])
+        assert list(addresses(refs).values()) == ["dense/kernel", "dense_1/kernel"]
+
+
+def test_the_numbers_of_the_format_rank_automatic_names_too():
+    refs = [ref_of("dense_2/kernel", "layers/dense_1/vars/0"), ref_of("dense_5/kernel", "layers/dense/vars/0")]
+    assert list(addresses(refs).values()) == ["dense_1/kernel", "dense/kernel"]
+
+
 def test_other_layers_do_not_change_an_address_unless_they_are_automatic_ones_of_its_class():
     assert addressed("dense_3/kernel")[0] == addressed("dense_3/kernel", "conv2d_1/kernel", "mine/dense/kernel")[0]
     assert addressed("dense_3/kernel")[0] != addressed("dense_3/kernel", "dense/kernel")[0]

@@ -54,3 +54,7 @@ def test_references_are_values_that_compare_and_hash():
     assert {REF, replace(REF)} == {REF}
     with pytest.raises(AttributeError):
         REF.name = "bias"
+
+
+def test_notebooks_show_what_its_repr_says_and_nothing_in_a_name_is_markup():
+    assert replace(REF, name="<b>")._repr_html_().startswith("<code>&lt;WeightRef &#x27;encoder/dense/&lt;b&gt;&#x27;")

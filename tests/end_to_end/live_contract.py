@@ -24,6 +24,9 @@ class TestModel(StoreContract):
         }
         return open_weights(model)
 
+    def test_notebooks_show_its_weights_in_a_table(self, store):
+        assert all(f"<td>{ref.path}</td>" in store._repr_html_() for ref in store)
+
     def values_of(self, store):
         return {
             structure: np.array(keras.ops.convert_to_numpy(variable.value))

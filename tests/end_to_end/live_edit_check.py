@@ -353,6 +353,26 @@ def try_denormals():
     FACTS["numbers: bfloat16 is that of ml_dtypes"] = next(iter(open_weights(narrow))).dtype == ml_dtypes.bfloat16
 
 
+def try_shared_variables():
+    """SpectralNormalization keeps its layer's kernel as its own: one variable, two addresses."""
+    start = keras.Input((4,))
+    model = keras.Model(start, keras.layers.SpectralNormalization(keras.layers.Dense(3, name="d"), name="sn")(start))
+    kernel = model.get_layer("sn").layer.kernel
+    before = np.array(keras.ops.convert_to_numpy(kernel))
+    FACTS["shared: one address alone is refused"] = refused(
+        lambda: edit(model, scale(2.0), where="sn/kernel"), RequestError, "sn/kernel and sn/d/kernel are one variable"
+    )
+    FACTS["shared: a refused edit changes nothing"] = np.array_equal(keras.ops.convert_to_numpy(kernel), before)
+    edit(model, scale(2.0), where="name:kernel")
+    FACTS["shared: all addresses together are set once"] = np.array_equal(
+        keras.ops.convert_to_numpy(kernel), 2 * before
+    )
+    edit([kernel, kernel], scale(0.5))
+    FACTS["shared: a variable that is listed twice is set once"] = np.array_equal(
+        keras.ops.convert_to_numpy(kernel), before
+    )
+
+
 if BACKEND == "jax":
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 elif BACKEND == "tensorflow":
@@ -372,4 +392,5 @@ try_refusals()
 try_parts()
 try_backend()
 try_denormals()
+try_shared_variables()
 sys.stdout.write(json.dumps(FACTS) + "\n")

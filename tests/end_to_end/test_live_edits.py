@@ -45,5 +45,9 @@ def test_numbers_are_those_of_numpy(facts):
     assert wrong(facts, "numbers: ") == {}
 
 
+def test_a_variable_of_two_addresses_is_changed_by_both_or_refused(facts):
+    assert wrong(facts, "shared: ") == {}
+
+
 def test_every_fact_holds(facts):
     assert wrong(facts) == {}

@@ -110,6 +110,9 @@ class ToyStore:
     def __init__(self, path):
         self.path, self.label = path, str(path)
 
+    def __repr__(self):
+        return f"<ToyStore: {self.format}, {len(self._values())} weights>"
+
     def _values(self):
         return {
             name: np.asarray(value["values"], value["dtype"])

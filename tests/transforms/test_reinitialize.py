@@ -349,3 +349,29 @@ def test_a_model_saved_in_two_formats_draws_the_same_in_both(tmp_path):
 )
 def test_it_prints_as_what_makes_it(act):
     assert eval(repr(act), {"reinitialize": reinitialize}) == act  # noqa: S307
+
+
+def test_weights_that_a_file_has_no_names_for_are_drawn_by_place_and_a_note_says_so(tmp_path):
+    """A model that is loaded from it has the names, and draws others: nobody should find that out by comparing."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["mine/vars/0"] = np.ones((3, 2), np.float32)
+    planned = plan(path, reinitialize("he_normal", seed=1), where="*")
+    assert any("1 of the chosen have no names" in note and "--like OTHER" in note for note in planned.notes)
+    named = plan(copy(tmp_path, "keras315_nested.keras"), reinitialize("he_normal", seed=1))
+    assert not any("no names" in note for note in named.notes)
+
+
+@pytest.mark.parametrize(
+    "said", ["constant(1e300)", "random_uniform(-1e39, 1)", "random_normal(0, 1e39)", "orthogonal(gain=1e39)"]
+)
+def test_numbers_that_the_weights_type_cannot_hold_are_refused_before_anything_is_done(tmp_path, said):
+    path = copy(tmp_path, "keras315_nested.keras")
+    with pytest.raises(RequestError, match=r"holds float32, and .* infinite there"):
+        plan(path, reinitialize(said, seed=1), where="role:kernel")
+
+
+def test_the_largest_number_of_a_type_is_taken(tmp_path):
+    largest = float(np.finfo(np.float32).max)
+    planned = plan(copy(tmp_path, "keras315_nested.keras"), reinitialize(f"constant({largest!r})", seed=1))
+    assert planned.chosen

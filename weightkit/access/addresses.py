@@ -2,18 +2,19 @@
 
 It is the name address where that is known, else the structural one. What differs between the formats and from one
 build of a model to the next is evened out: automatic names (``dense_7``) count as no names and are numbered by their
-rank among the automatic names of that class beside them (``dense``, ``dense_1``), and a recurrent layer's only cell,
+rank among the automatic names of that class beside them (``dense``, ``dense_1``), in the order in which they are
+stored where that is known, else by number; and a recurrent layer's only cell,
 which Keras 2 does not write, is left out.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.names.keys import class_of_key
+from weightkit.access.names.automatic import automatic
+from weightkit.access.names.turns import turns
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.ref import WeightRef
 
-_MODELS = ("functional", "model", "sequential")
 _CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_rnn_cell")
-_NUMBERED = re.compile(r"(forward_|backward_)?(.*?)(?:_(\d{1,9}))?")
 
 
 def addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
@@ -32,8 +31,8 @@ def addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
     root = _Scope()
     for ref in weights:
         if ref.layer is not None and ref.name is not None:
-            root.enter(_segments(ref)).weights += 1
-    root.settle()
+            root.enter(_segments(ref)).weights.append(ref)
+    root.settle(ordered=bool(getattr(refs, "ordered", False)))
     found = {ref: _address(ref, root) for ref in weights}
     seen = Counter(found.values())
     return {ref: address if seen[address] == 1 else ref.structure for ref, address in found.items()}
@@ -44,8 +43,8 @@ class _Scope:
     """One layer's name among those beside it."""
 
     below: dict[str, _Scope] = field(default_factory=dict)
-    weights: int = 0
-    """How many weights are its own."""
+    weights: list[WeightRef] = field(default_factory=list)
+    """Its own."""
     settled: str = ""
     """Its name in addresses; empty where it adds nothing."""
 
@@ -56,25 +55,38 @@ class _Scope:
             scope = scope.below.setdefault(segment, _Scope())
         return scope
 
-    def settle(self) -> None:
-        """Name everything below."""
+    def all_weights(self) -> list[WeightRef]:
+        """Its own and those below."""
+        found, stack = [], [self]
+        while stack:
+            scope = stack.pop()
+            found.extend(scope.weights)
+            stack.extend(scope.below.values())
+        return found
+
+    def settle(self, *, ordered: bool) -> None:
+        """Name everything below; ``ordered`` tells whether it was entered in the order of the layers."""
         stack = [self]
         while stack:
             scope = stack.pop()
-            for name, settled in _settled(scope).items():
+            for name, settled in _settled(scope, ordered=ordered, nested=scope is not self).items():
                 scope.below[name].settled = settled
             stack.extend(scope.below.values())
 
 
-def _settled(scope: _Scope) -> dict[str, str]:
+def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
     """The names in addresses of what lies in a scope."""
-    automatic: dict[str, list[tuple[int, str]]] = {}
+    groups: dict[str, list[tuple[int, str]]] = {}
     found = {name: name for name in scope.below}
     for name in scope.below:
+        # Without its class, which is not known in every file: where a name is automatic, it is in all of them.
         if (parts := _parts(name)) is not None:
-            automatic.setdefault(parts[0], []).append((parts[1], name))
-    for base, named in automatic.items():
-        for rank, (_, name) in enumerate(sorted(named)):
+            groups.setdefault(parts[0], []).append((parts[1], name))
+    for base, numbered in groups.items():
+        layers = [scope.below[name].all_weights() for _, name in numbered]
+        places = turns(layers, ordered=ordered, nested=nested) or [0] * len(layers)
+        ranked = sorted(zip(places, numbered, strict=True))
+        for rank, (_, (_, name)) in enumerate(ranked):
             found[name] = f"{base}_{rank}" if rank else base
     if list(found.values()) in [[cell] for cell in _CELLS] and not scope.weights:
         return dict.fromkeys(found, "")
@@ -83,13 +95,7 @@ def _settled(scope: _Scope) -> dict[str, str]:
 
 def _parts(name: str) -> tuple[str, int] | None:
     """``("forward_lstm", 3)`` of ``forward_lstm_3``; None for what is no automatic name."""
-    match = _NUMBERED.fullmatch(name)
-    if match is None:
-        return None
-    side, base, number = match.groups()
-    if base in _MODELS or base in _CELLS or class_of_key(base) is not None:
-        return (side or "") + base, int(number or 0)
-    return None
+    return automatic(name) or next((found for cell in _CELLS if (found := automatic(name, cell))), None)
 
 
 def _segments(ref: WeightRef) -> list[str]:

@@ -92,7 +92,15 @@ class _Sorting:
         self._require_any()
         notes += self._transform.notes() + self._notes_on_unknown()
         chosen, skipped = tuple(self._chosen), tuple(self._skipped)
-        return Plan(self._store.label, self._transform, chosen, skipped, notes, weights=tuple(self._refs))
+        return Plan(
+            self._store.label,
+            self._transform,
+            chosen,
+            skipped,
+            notes,
+            weights=tuple(self._refs),
+            ordered=self._store.ordered,
+        )
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
         """A selection settles what is unknown; its owner should know that it did, where kinds matter at all."""

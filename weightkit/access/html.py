@@ -1,4 +1,4 @@
-"""How notebooks show what is printed elsewhere: one table, everything in it escaped."""
+"""How notebooks show what is printed elsewhere: one table, everything in it escaped; and a store in one line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
 
 WEIGHT_HEADINGS = ("weight", "shape", "type", "kind")
 _MOST = 200
@@ -33,6 +34,16 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
 def weight_rows(refs: Iterable[WeightRef]) -> Iterator[tuple[str, str, str, str]]:
     """The rows of a table of weights, under `WEIGHT_HEADINGS`."""
     return ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs)
+
+
+def in_words(store: WeightStore) -> str:
+    """A store in one line, for its ``repr``."""
+    return f"<{type(store).__name__} {store.label!r}: {store.format}, {sum(1 for _ in store)} weights>"
+
+
+def store_table(store: WeightStore) -> str:
+    """A table of a store's weights."""
+    return table(f"{store.label}: {store.format}", WEIGHT_HEADINGS, weight_rows(store))
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

@@ -17,22 +17,29 @@ _MEND = "make the plan here"
 
 
 def counterparts(
-    known: Iterable[WeightRef], wanted: Sequence[WeightRef], theirs: Iterable[WeightRef], planned_on: str, label: str
+    known: Iterable[WeightRef],
+    wanted: Sequence[WeightRef],
+    theirs: Iterable[WeightRef],
+    planned_on: str,
+    label: str,
+    *,
+    ordered: bool = False,
 ) -> dict[WeightRef, WeightRef]:
     """The weights of a store that are those of a plan, matched as any two stores are.
 
     Args:
         known: All weights of the store that the plan was made on, in its order.
         wanted: Those that the plan changes.
-        theirs: All weights of the store.
+        theirs: The store.
         planned_on: What messages call the store of the plan.
         label: What they call this one.
+        ordered: Whether the weights of the plan come in the order of their layers.
 
     Raises:
         RequestError: A weight is not there, or has another shape or type.
     """
     try:
-        found = match(known, theirs)
+        found = match(known, theirs, ordered=ordered)
     except RequestError as error:
         raise _others(planned_on, error.problem, label) from error
     missing = [ref.path for ref in wanted if ref not in found.pairs]

@@ -84,6 +84,8 @@ class Plan:
     """Whether the chosen weights get new values; else they go."""
     weights: tuple[WeightRef, ...] = field(default=(), compare=False)
     """All weights of the store, in its order."""
+    ordered: bool = field(default=False, compare=False)
+    """Whether that is the order of the layers."""
 
     @property
     def nbytes(self) -> int:
@@ -132,7 +134,7 @@ class Plan:
         if set(self.chosen) <= set(theirs):
             return self
         self._require_values_alone(store)
-        found = counterparts(self.weights, self.chosen, theirs, self.label, store.label)
+        found = counterparts(self.weights, self.chosen, store, self.label, store.label, ordered=self.ordered)
         for own in found.values():
             if objection := self.transform.objection(own):
                 raise RequestError(
@@ -142,7 +144,15 @@ class Plan:
         skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
         transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
         chosen = tuple(found.values())
-        return replace(self, label=store.label, transform=transform, chosen=chosen, skipped=skipped, weights=theirs)
+        return replace(
+            self,
+            label=store.label,
+            transform=transform,
+            chosen=chosen,
+            skipped=skipped,
+            weights=theirs,
+            ordered=store.ordered,
+        )
 
     def _require_values_alone(self, store: WeightStore) -> None:
         if self.changes:

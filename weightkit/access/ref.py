@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import html
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,6 +80,9 @@ class WeightRef:
         known = "" if self.layer_class is None else f" of {self.layer_class!r}"
         shape = "x".join(map(str, self.shape)) or "scalar"
         return f"<WeightRef {self.path!r}: {shape} {self.dtype}, {self.kind}{known}>"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"
 
     @property
     def path(self) -> str:

@@ -55,6 +55,11 @@ class StoreContract:
         assert store.format
         assert store.ordered in {True, False}
 
+    def test_it_prints_in_one_line_that_tells_the_format_and_how_much(self, store: WeightStore) -> None:
+        assert repr(store).isprintable()
+        assert store.format in repr(store)
+        assert f"{len(list(store))} weights" in repr(store)
+
     def test_every_weight_is_there_once_with_its_shape_and_type(self, store: WeightStore) -> None:
         refs, outside = list(store), self.values_of(store)
         assert sorted(ref.structure for ref in refs) == sorted(outside)

@@ -15,7 +15,9 @@ from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.own import own_initializer
+from weightkit.transforms.initializers.sizes import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -180,6 +182,13 @@ class _Sources:
             return ""
         if objection := initializer.objection(ref.shape):
             return objection
+        if not is_held_by(ref.dtype, size_of(initializer)):
+            raise RequestError(
+                f"{ref.path} holds {ref.dtype}, and {shortened(initializer)} makes {size_of(initializer):g}, infinite "
+                "there",
+                mend="give smaller numbers, or cast the weights to a wider type first",
+                file=self._store.label,
+            )
         self.drawn[ref] = (initializer, Draws(self._act.seed, self._addresses[ref]))
         return ""
 
@@ -204,6 +213,12 @@ class _Sources:
 def _notes(store: WeightStore, chosen: Sequence[WeightRef], initializer: Initializer | None) -> tuple[str, ...]:
     """What the owner should know of these weights."""
     notes = []
+    unnamed = sum(ref.layer is None or ref.name is None for ref in chosen)
+    if unnamed:
+        notes.append(
+            f"{unnamed} of the chosen have no names in {store.label} and are drawn by their places: a model that is "
+            "loaded from it draws them otherwise, and --like OTHER (like=) gives the names"
+        )
     vectors = sum(len(ref.shape) < 2 for ref in chosen)  # noqa: PLR2004  # a matrix has two axes
     if initializer is not None and 0 < vectors < len(chosen):
         notes.append(f"{vectors} of the chosen are biases, gains or other vectors: --where role:kernel leaves them")

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from weightkit.access.live.undo import UndoLog
+from weightkit.errors import MachineError
 
 
 class Variable:
     """A handle of a plain array, that may be interrupted a few times while it is put back."""
 
-    def __init__(self, number, interruptions=0, error=None):
-        self.array, self.interruptions, self.error = np.array([number]), interruptions, error
+    def __init__(self, number, interruptions=0, error=None, lost=None):
+        self.array, self.interruptions, self.error, self.lost = np.array([number]), interruptions, error, lost
 
     def value(self):
         return self.array
@@ -32,12 +33,14 @@ class Variable:
         if self.interruptions:
             self.interruptions -= 1
             raise KeyboardInterrupt
+        if self.lost:
+            raise self.lost
         self.array[...] = kept
 
 
 def set_all(log, variables):
-    for variable in variables:
-        log.set(variable, variable.value(), np.array([9]))
+    for number, variable in enumerate(variables):
+        log.set(f"v{number}", variable, variable.value(), np.array([9]))
 
 
 def test_all_variables_are_as_they_were():
@@ -58,8 +61,8 @@ def test_a_variable_that_failed_while_it_was_set_is_put_back_too():
 
 def test_one_that_was_set_twice_gets_its_first_value():
     log, variable = UndoLog(), Variable(1)
-    log.set(variable, variable.value(), np.array([5]))
-    log.set(variable, variable.value(), np.array([6]))
+    log.set("v", variable, variable.value(), np.array([5]))
+    log.set("v", variable, variable.value(), np.array([6]))
     log.undo()
     assert variable.array[0] == 1
 
@@ -70,3 +73,13 @@ def test_an_interruption_waits_until_all_is_as_it_was():
     with pytest.raises(KeyboardInterrupt):
         log.undo()
     assert [variable.array[0] for variable in variables] == [1, 2, 3]
+
+
+def test_one_that_cannot_be_put_back_is_named_and_the_others_are_as_they_were():
+    log = UndoLog()
+    variables = [Variable(1), Variable(2, lost=RuntimeError("gone")), Variable(3, lost=RuntimeError("late"))]
+    set_all(log, variables)
+    with pytest.raises(MachineError, match="v2, v1 could not be put back: late") as raised:
+        log.undo()
+    assert str(raised.value.__cause__) == "late"
+    assert [variable.array[0] for variable in variables] == [1, 9, 9]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from weightkit.access.matching.align import aligned
+from weightkit.access.matching.align import Ordered, aligned
 from weightkit.access.matching.tree import by_name
 
 
@@ -14,11 +14,11 @@ from weightkit.access.matching.tree import by_name
 def matched(dense, layers_of):
     """Which layer of one architecture is which of another."""
 
-    def match(ours, theirs):
+    def match(ours, theirs, ordered=()):
         def tree(layers):
             return by_name(dense(dict.fromkeys(layers, (2, 2)) if not isinstance(layers, dict) else layers))
 
-        return layers_of(aligned(tree(ours), tree(theirs)))
+        return layers_of(aligned(tree(ours), tree(theirs), Ordered(*ordered)))
 
     return match
 
@@ -41,6 +41,39 @@ def test_the_same_automatic_names_in_another_order_are_taken_at_their_word(match
         "e/dense": "e/dense",
         "e/dense_1": "e/dense_1",
     }
+
+
+def test_where_both_stores_are_in_order_automatic_numbers_say_nothing(matched):
+    """Keras loads by the order of the layers; which of two was made first, the numbers tell and nobody asks."""
+    both = (True, True)
+    in_order = {"dense": "dense_1", "dense_1": "dense"}
+    assert matched(["dense", "dense_1"], ["dense_1", "dense"], both) == in_order
+    assert matched(["dense", "dense_1"], ["dense_3", "dense_2"], both) == {"dense": "dense_3", "dense_1": "dense_2"}
+    assert matched(["dense", "dense_1"], ["dense_1", "dense"], (True, False)) == {
+        "dense": "dense",
+        "dense_1": "dense_1",
+    }
+
+
+def test_in_a_nested_model_the_same_automatic_names_go_before_the_order(matched):
+    both = (True, True)
+    assert matched(["e/dense", "e/dense_1"], ["e/dense_1", "e/dense"], both) == {
+        "e/dense": "e/dense",
+        "e/dense_1": "e/dense_1",
+    }
+
+
+def test_the_numbers_of_the_format_are_an_order_too(dense, layers_of):
+    def stored(*names):
+        keys = ("dense", "dense_1")
+        return by_name(
+            replace(ref, structure=f"layers/{key}/vars/{ref.index}")
+            for key, name in zip(keys, names, strict=True)
+            for ref in dense({name: (2, 2)})
+        )
+
+    pairs = aligned(stored("dense", "dense_1"), stored("dense_3", "dense_2"))
+    assert layers_of(pairs) == {"dense": "dense_3", "dense_1": "dense_2"}
 
 
 def test_numbers_beyond_nine_are_sorted_as_numbers(matched):

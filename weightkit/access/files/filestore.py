@@ -16,7 +16,7 @@ from weightkit.access.files.planned import is_gone, planned
 from weightkit.access.files.rebuild import Rebuild
 from weightkit.access.files.values import Values
 from weightkit.access.files.writers import Job, Writer
-from weightkit.access.html import WEIGHT_HEADINGS, table, weight_rows
+from weightkit.access.html import in_words, store_table
 from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError, WeightkitError
 
@@ -109,10 +109,10 @@ class FileStore:
         return self._source.size
 
     def __repr__(self) -> str:
-        return f"<FileStore {self.label!r}: {self.format}, {len(self)} weights>"
+        return in_words(self)
 
     def _repr_html_(self) -> str:
-        return table(f"{self.label}: {self.format}", WEIGHT_HEADINGS, weight_rows(self))
+        return store_table(self)
 
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._contents.weights)

@@ -88,8 +88,10 @@ def _dtype_named(name: str) -> np.dtype:
 
 
 def dtype_of(variable: Any) -> np.dtype:
-    """NumPy's type of a variable's values, whatever it is cast to when used."""
-    return _dtype_named(variable._dtype)  # noqa: SLF001  # `dtype` is another one within an autocast scope
+    """NumPy's type of the values that a variable holds, which may be narrower than the type it was declared with."""
+    held = getattr(variable._value, "dtype", None)  # noqa: SLF001  # `dtype` is another one within an autocast scope
+    name = getattr(held, "name", None) or str(held or variable._dtype).removeprefix("torch.")  # noqa: SLF001
+    return _dtype_named(name)
 
 
 def _of_optimizer(_thing: Any, _variable: Any, _name: str | None, _dtype: np.dtype) -> tuple[Kind, bool | None]:

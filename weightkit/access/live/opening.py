@@ -37,8 +37,11 @@ def open_live(target: Any) -> LiveStore:
 def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:
     computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
     for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
-        handle = None if key in computed else handle_of(saved.values[key])
-        yield ref, Place(handle, saved.thing, key)
+        if key in computed:
+            yield ref, Place(None, saved.thing, key)
+        else:
+            variable = saved.values[key]
+            yield ref, Place(handle_of(variable), saved.thing, key, variable)
 
 
 def _of_variables(variables: Sequence[Any]) -> LiveStore:
@@ -48,7 +51,7 @@ def _of_variables(variables: Sequence[Any]) -> LiveStore:
         seen[variable.path] += 1
         number = seen[variable.path]
         structure = variable.path if number == 1 else f"{variable.path}#{number}"
-        places.append((ref_of_variable(variable, structure, index), Place(handle_of(variable))))
+        places.append((ref_of_variable(variable, structure, index), Place(handle_of(variable), variable=variable)))
     return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True, root=None)
 
 

@@ -24,6 +24,8 @@ class Place:
     """The object that saves it; None for a variable that was given alone."""
     key: str = ""
     """Under which it saves it."""
+    variable: Any = None
+    """The variable itself; another address may have the same one."""
 
     def look(self) -> np.ndarray:
         """The value as it would be saved now: not to be changed, nor kept."""

@@ -10,7 +10,7 @@ from weightkit.access.live.undo import UndoLog
 from weightkit.access.store import ALL, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import numpy as np
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class LiveSink:
     """New values wait here, beside the model, which is as it was until `commit`."""
 
-    def __init__(self, handles: Mapping[WeightRef, Handle]) -> None:
+    def __init__(self, handles: Mapping[WeightRef, Handle], repeated: Collection[WeightRef] = ()) -> None:
+        """Take the values of these weights; those ``repeated`` are not set, since a later one is the same variable."""
+        self._repeated = repeated
         self._slots = {ref: _Slot(ref, handle) for ref, handle in handles.items()}
         self._lock = threading.Lock()
         self._log = UndoLog()
@@ -46,8 +48,9 @@ class LiveSink:
         """Give every variable its new value."""
         for slot in self._slots.values():
             slot.require_complete()
-        for slot in self._slots.values():
-            slot.commit(self._log)
+        for ref, slot in self._slots.items():
+            if ref not in self._repeated:
+                slot.commit(self._log)
         self.outcome = Outcome()
 
     def undo(self) -> None:
@@ -81,4 +84,4 @@ class _Slot:
         """The new values go to the variable, which may keep their memory."""
         if self._new is not None:
             new, self._new = self._new.reshape(self._ref.shape), None
-            log.set(self._handle, self._value, new)
+            log.set(self._ref.path, self._handle, self._value, new)

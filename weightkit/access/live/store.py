@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.configured import Configured
+from weightkit.access.html import in_words, store_table
 from weightkit.access.live.naming import class_of
 from weightkit.access.live.sink import LiveSink
 from weightkit.access.live.walk import is_builtin
@@ -74,6 +75,12 @@ class LiveStore:
         """Size of all weights in bytes."""
         return sum(ref.nbytes for ref in self._places)
 
+    def __repr__(self) -> str:
+        return in_words(self)
+
+    def _repr_html_(self) -> str:
+        return store_table(self)
+
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._places)
 
@@ -128,12 +135,13 @@ class LiveStore:
             check: None: there is no new file to look at.
 
         Raises:
-            RequestError: A weight is computed when it is saved, or more is asked for than new values.
+            RequestError: A weight is computed when it is saved, or is one variable with another that is not among
+                them, or more is asked for than new values.
         """
         self._require_values_only(destination, changes, check)
         if self._sink is not None:
             raise RequestError("it is being edited already", mend="finish that edit first", file=self._label)
-        sink = LiveSink({ref: self._settable(ref) for ref in changing})
+        sink = LiveSink({ref: self._settable(ref) for ref in changing}, self._repeated(changing))
         self._sink = sink
         try:
             yield sink
@@ -153,6 +161,27 @@ class LiveStore:
                 file=self._label,
             )
         return handle
+
+    def _repeated(self, changing: Sequence[WeightRef]) -> set[WeightRef]:
+        """All but the last address of each variable, whose values Keras too would leave there when it loads.
+
+        Raises:
+            RequestError: A variable is to be changed by one of its addresses and kept by another.
+        """
+        wanted = set(changing)
+        addresses: dict[int, list[WeightRef]] = {}
+        for ref, place in self._places.items():
+            if place.variable is not None:
+                addresses.setdefault(id(place.variable), []).append(ref)
+        shared = [refs for refs in addresses.values() if len(refs) > 1 and not wanted.isdisjoint(refs)]
+        for refs in shared:
+            if not wanted.issuperset(refs):
+                raise RequestError(
+                    f"{' and '.join(ref.path for ref in refs)} are one variable, and the selection has not all of them",
+                    mend="select all or none of them",
+                    file=self._label,
+                )
+        return {ref for refs in shared for ref in refs[:-1]}
 
     def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
         if destination != IN_PLACE:

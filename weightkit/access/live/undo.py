@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weightkit.errors import MachineError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -14,28 +16,43 @@ class UndoLog:
     """The values from before of all variables that were set, the latest last."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[Handle, Any]] = []
+        self._kept: list[tuple[str, Handle, Any]] = []
 
-    def set(self, handle: Handle, before: Any, values: np.ndarray) -> None:
+    def set(self, path: str, handle: Handle, before: Any, values: np.ndarray) -> None:
         """Set a variable; what it was is noted first.
 
         Args:
+            path: What messages call it.
             handle: The variable.
             before: Its present value, as the handle gives it.
             values: The new ones.
         """
-        self._kept.append((handle, handle.keep(before)))
+        self._kept.append((path, handle, handle.keep(before)))
         handle.set(values)
 
     def undo(self) -> None:
-        """Put everything back, the latest first; an interruption waits until all is as it was."""
+        """Put everything back, the latest first; an interruption waits until all is as it was.
+
+        Raises:
+            MachineError: Some could not be put back; all others are.
+        """
         interrupted: KeyboardInterrupt | None = None
+        failed: dict[str, Exception] = {}
         while self._kept:
+            path, handle, kept = self._kept[-1]
             try:
-                handle, kept = self._kept[-1]
                 handle.put_back(kept)
-                self._kept.pop()
             except KeyboardInterrupt as stop:
                 interrupted = stop
+                continue
+            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still put back
+                failed[path] = error
+            self._kept.pop()
+        if failed:
+            first = next(iter(failed.values()))
+            raise MachineError(
+                f"the edit was given up, and {', '.join(failed)} could not be put back: {first}",
+                mend="load the model again",
+            ) from first
         if interrupted is not None:
             raise interrupted

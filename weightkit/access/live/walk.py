@@ -81,7 +81,7 @@ def saved_values(thing: Any) -> dict[str, Any]:
     save = getattr(thing, "save_own_variables", None)
     if save is None:
         return {}
-    if is_optimizer(thing) and type(thing).save_own_variables.__module__.startswith("keras."):
+    if is_optimizer(thing) and _is_of_keras(type(thing).save_own_variables):
         return {str(i): variable for i, variable in enumerate(thing.variables)}  # it would save copies
     record: dict[str, Any] = {}
     save(record)
@@ -95,7 +95,12 @@ def is_optimizer(thing: Any) -> bool:
 
 def is_builtin(thing: Any) -> bool:
     """Whether an object's class is Keras' own."""
-    return type(thing).__module__.partition(".")[0] == "keras"
+    return _is_of_keras(type(thing))
+
+
+def _is_of_keras(made: Any) -> bool:
+    """Whether a class or a function was defined in Keras."""
+    return bool(made.__module__.partition(".")[0] == "keras")
 
 
 def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:

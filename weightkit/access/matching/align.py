@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
+
+from weightkit.access.names.turns import is_numbered, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,11 +19,31 @@ _WORTH_ALIGNING = 4_000_000
 """Pairs of layers that are looked at; beyond, layers are taken as they come."""
 
 
-def aligned(ours: Layer, theirs: Layer) -> Iterator[tuple[WeightRef, WeightRef]]:
-    """The weights of two trees that are each other's."""
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Which of two stores know the order of their layers."""
+
+    ours: bool = False
+    theirs: bool = False
+
+
+_UNORDERED = Ordered()
+
+
+def aligned(
+    ours: Layer, theirs: Layer, ordered: Ordered = _UNORDERED, *, nested: bool = False
+) -> Iterator[tuple[WeightRef, WeightRef]]:
+    """The weights of two trees that are each other's.
+
+    Args:
+        ours: A layer or a whole model.
+        theirs: The same of another store.
+        ordered: Whether the stores know the order of their layers.
+        nested: Whether the two are no whole models.
+    """
     yield from _weights(ours, theirs)
-    for first, second in _layers(ours, theirs):
-        yield from aligned(first, second)
+    for first, second in _layers(ours, theirs, ordered, nested=nested):
+        yield from aligned(first, second, ordered, nested=True)
 
 
 def _weights(ours: Layer, theirs: Layer) -> Iterator[tuple[WeightRef, WeightRef]]:
@@ -35,11 +58,11 @@ def _weights(ours: Layer, theirs: Layer) -> Iterator[tuple[WeightRef, WeightRef]
             yield ref, theirs.weights[name]
 
 
-def _layers(ours: Layer, theirs: Layer) -> Iterator[tuple[Layer, Layer]]:
+def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> Iterator[tuple[Layer, Layer]]:
     first, second = _grouped(ours), _grouped(theirs)
-    for base, group in first.items():
-        if base in second:
-            yield from _group(group, second[base])
+    for key, group in first.items():
+        if key in second:
+            yield from _group(group, second[key], ordered, nested=nested)
 
 
 def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
@@ -52,24 +75,51 @@ def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
     return found
 
 
-def _group(ours: list[Layer], theirs: list[Layer]) -> Pairs:
-    """Layers of one class and automatic names.
+def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: bool) -> Pairs:
+    """Layers of one given name, or of one class and automatic names, which count as no names.
 
-    The same names on both sides are taken at their word: a legacy file may hold the layers of a nested model in
-    another order, and never other names. Else it goes by number, which is the order in which they were made, and
-    where the shapes do not fit, by the order in which they are stored.
+    They go by the order in which they are stored, as Keras itself loads them; where that is not known, by number,
+    which is the order in which they were made. In a nested model of a legacy file, and where no order is known, the
+    same names on both sides are taken at their word: the file may hold its layers in another order, and never by
+    other names.
     """
     same = {layer.name: layer for layer in theirs}
-    if {layer.name for layer in ours} == same.keys():
-        return [(layer, same[layer.name]) for layer in ours]
-    for first, second in ((_by_number(ours), _by_number(theirs)), (ours, theirs)):
-        pairs = list(zip(first, second, strict=False))
-        if len(first) == len(second) and all(a.signature == b.signature for a, b in pairs):
-            return pairs
-    common = [(layer, same[layer.name]) for layer in ours if layer.name in same]
-    if len(common) == min(len(ours), len(theirs)) and all(a.signature == b.signature for a, b in common):
-        return common
-    return in_order(_by_number(ours), _by_number(theirs))
+    by_name = [(layer, same[layer.name]) for layer in ours if layer.name in same]
+    alike = len(by_name) == len(ours) == len(theirs)
+    if alike and nested and not all(_is_numbered(layer) for layer in (*ours, *theirs)):
+        return by_name
+    first = _in_turn(ours, ordered=ordered.ours, nested=nested)
+    second = _in_turn(theirs, ordered=ordered.theirs, nested=nested)
+    if pairs := _fitting(first, second):
+        return pairs
+    if alike:
+        return by_name
+    numbered = _by_number(ours), _by_number(theirs)
+    if pairs := _fitting(*numbered) or _fitting(ours, theirs):
+        return pairs
+    if len(by_name) == min(len(ours), len(theirs)) and all(a.signature == b.signature for a, b in by_name):
+        return by_name
+    return in_order(*numbered) if first is None or second is None else in_order(first, second)
+
+
+def _fitting(ours: list[Layer] | None, theirs: list[Layer] | None) -> Pairs:
+    """One after the other, where as many lie on both sides and each looks like its own; else none."""
+    if ours is None or theirs is None or len(ours) != len(theirs):
+        return []
+    pairs = list(zip(ours, theirs, strict=True))
+    return pairs if all(a.signature == b.signature for a, b in pairs) else []
+
+
+def _in_turn(layers: list[Layer], *, ordered: bool, nested: bool) -> list[Layer] | None:
+    """As they are stored; None where that is not known."""
+    found = turns([list(layer.refs()) for layer in layers], ordered=ordered, nested=nested)
+    if found is None:
+        return None
+    return [layer for _, layer in sorted(zip(found, layers, strict=True), key=lambda pair: pair[0])]
+
+
+def _is_numbered(layer: Layer) -> bool:
+    return all(is_numbered(ref) for ref in layer.refs())
 
 
 def _by_number(layers: list[Layer]) -> list[Layer]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from weightkit.access.html import table
-from weightkit.access.matching.align import aligned
+from weightkit.access.matching.align import Ordered, aligned
 from weightkit.access.matching.places import Pairs, by_class, by_structure, by_turn
 from weightkit.access.matching.tree import by_name, is_given
 from weightkit.access.ref import Kind
@@ -108,11 +108,13 @@ class Match:
         }
 
 
-def match(ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto") -> Match:
+def match(
+    ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto", *, ordered: bool | None = None
+) -> Match:
     """Find for each weight of a store its own in another.
 
-    Given names are taken at their word. Automatic ones (``dense_7``) count as no name: where they are not the same
-    on both sides, the first Dense layer is the first, as in files of one architecture that was built twice. Where
+    Given names are taken at their word. Automatic ones (``dense_7``) count as no name: the first Dense layer is the
+    first, as in files of one architecture that was built twice, in the order of the stores where they know it. Where
     names do not settle it, the format's paths do, then the turn of a layer among those of its class. An optimizer's
     state goes by its names, else by its order.
 
@@ -121,16 +123,19 @@ def match(ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto
         theirs: The same of another.
         by: ``auto`` refuses what neither names nor structure settle; ``name`` and ``structure`` take one of them
             at its word, and tell what is missing.
+        ordered: Whether ours come in the order of their layers; by default, the store says it. References without
+            their store do not.
 
     Raises:
         RequestError: Neither names nor structure settle it, or ``by`` is none of the three.
     """
     if by not in BY:
         raise RequestError(f"match is {by!r}", mend=f"give one of {', '.join(BY)}")
+    order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
     weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
-    found = _of_models(*weights, by)
-    counted = _by_name(*counters) if found.by == "name" else by_structure(*counters)
+    found = _of_models(*weights, by, order)
+    counted = _by_name(*counters, order) if found.by == "name" else by_structure(*counters)
     return _match(found.by, own, other, found.pairs | counted | _of_optimizers(*training))
 
 
@@ -156,8 +161,12 @@ def _is_weight(ref: WeightRef) -> bool:
     return not _trains(ref) and not is_counter(ref)
 
 
-def _by_name(ours: list[WeightRef], theirs: list[WeightRef]) -> Pairs:
-    return dict(aligned(by_name(ours), by_name(theirs)))
+def _is_ordered(refs: Iterable[WeightRef]) -> bool:
+    return bool(getattr(refs, "ordered", False))
+
+
+def _by_name(ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -> Pairs:
+    return dict(aligned(by_name(ours), by_name(theirs), ordered))
 
 
 def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs) -> Match:
@@ -172,8 +181,8 @@ def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs
     )
 
 
-def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By) -> Match:
-    named = _match("name", ours, theirs, _by_name(ours, theirs))
+def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By, ordered: Ordered) -> Match:
+    named = _match("name", ours, theirs, _by_name(ours, theirs, ordered))
     if by == "name" or (named.complete and (named.fits or not _fits_by_structure(ours, theirs))):
         return named
     placed = _by_structure(ours, theirs)

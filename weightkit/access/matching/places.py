@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.matching.automatic import automatic
+from weightkit.access.names.automatic import automatic
 from weightkit.access.names.keys import key_base, keys_of_class
 
 if TYPE_CHECKING:

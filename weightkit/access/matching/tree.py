@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.matching.automatic import automatic
+from weightkit.access.names.automatic import automatic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from weightkit.errors import RequestError
+from weightkit.transforms.initializers.numbers import is_finite, shortened
 
 if TYPE_CHECKING:
     from weightkit.transforms.initializers.draws import Draws
@@ -83,18 +83,8 @@ def _numbers(value: object) -> Value:
         found = tuple(_numbers(one) for one in value)
         if len({np.shape(one) for one in found}) == 1:
             return found
-    elif isinstance(value, int | float | np.number) and not isinstance(value, bool) and _is_finite(value):
+    elif isinstance(value, int | float | np.number) and is_finite(value):
         return float(value)
-    raise RequestError(f"the value of Constant is {_short(value)}", mend="give a finite number, such as Constant(0.1)")
-
-
-def _is_finite(value: float | np.number) -> bool:
-    try:
-        return math.isfinite(value)
-    except (TypeError, OverflowError):
-        return False
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004  # characters of a line
+    raise RequestError(
+        f"the value of Constant is {shortened(value)}", mend="give a finite number, such as Constant(0.1)"
+    )

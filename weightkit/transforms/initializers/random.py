@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from weightkit.errors import RequestError
-from weightkit.transforms.initializers.numbers import require_finite
+from weightkit.transforms.initializers.numbers import is_finite, require_finite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +74,11 @@ class RandomUniform:
             raise RequestError(
                 f"{type(self).__name__} has a minval of {self.minval!r}, above its maxval of {self.maxval!r}",
                 mend="exchange them",
+            )
+        if not is_finite(self.maxval - self.minval):
+            raise RequestError(
+                f"{type(self).__name__} has a minval of {self.minval!r} and a maxval of {self.maxval!r}, too far apart",
+                mend="give two numbers whose difference is finite",
             )
 
     def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do

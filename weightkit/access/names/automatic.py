@@ -8,7 +8,7 @@ import re
 from weightkit.access.names.classes import table
 from weightkit.access.names.keys import keys_of_class
 
-_NUMBERED = re.compile(r"(.*?)(?:_(\d+))?", re.DOTALL)
+_NUMBERED = re.compile(r"(.*?)(?:_(\d{1,9}))?", re.DOTALL)
 _MODELS = {"model": "model", "functional": "model", "sequential": "sequential"}
 _DIRECTIONS = ("forward_", "backward_")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weightkit.access.matching.automatic import automatic
+from weightkit.access.names.automatic import automatic
 
 
 @pytest.mark.parametrize(

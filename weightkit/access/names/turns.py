@@ -1,0 +1,68 @@
+"""Which of several layers comes first: by the store's own order where that can be relied on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access.names.keys import key_base
+from weightkit.access.ref import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weightkit.access.ref import WeightRef
+
+
+def turns(layers: Sequence[Sequence[WeightRef]], *, ordered: bool, nested: bool) -> list[int] | None:
+    """The place of each of several layers that lie side by side; None where the store does not tell.
+
+    Version-3 formats number the layers of a class in a list, whether or not the store knows the order of all. A
+    legacy file holds the weights of a nested model trainable first: there the order tells only where it is known
+    that all or none of them are trained.
+
+    Args:
+        layers: The weights of each layer, those of its sublayers too.
+        ordered: Whether they come in the order in which the model holds them.
+        nested: Whether they lie in another model or layer.
+    """
+    if len(layers) < 2:  # noqa: PLR2004  # one is in order
+        return list(range(len(layers)))
+    numbered = _numbers_in_list(layers)
+    if numbered is not None:
+        return numbered
+    if ordered and not (nested and _may_be_sorted_by_trainable(layers)):
+        return list(range(len(layers)))
+    return None
+
+
+def is_numbered(ref: WeightRef) -> bool:
+    """Whether its path is of version 3, where a key is a class and a number, and no name."""
+    return "vars" in ref.structure.split("/")
+
+
+def _numbers_in_list(layers: Sequence[Sequence[WeightRef]]) -> list[int] | None:
+    """The numbers of ``dense``, ``dense_1``, … where the layers' paths part."""
+    if not all(is_numbered(ref) for refs in layers for ref in refs):
+        return None
+    paths = [[ref.structure.split("/") for ref in refs] for refs in layers]
+    shared = _shared([path for own in paths for path in own])
+    keys = [{path[shared] for path in own} for own in paths]
+    if any(len(own) != 1 for own in keys):
+        return None
+    found = [own.pop() for own in keys]
+    if len(set(found)) < len(found) or len({key_base(key) for key in found}) > 1:
+        return None
+    return [int(key[len(key_base(key)) + 1 :] or 0) for key in found]
+
+
+def _shared(paths: list[list[str]]) -> int:
+    """How many first steps all paths have in common."""
+    low, high = min(paths), max(paths)
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)) - 1)
+
+
+def _may_be_sorted_by_trainable(layers: Sequence[Sequence[WeightRef]]) -> bool:
+    refs = [ref for refs in layers for ref in refs]
+    if all(is_numbered(ref) for ref in refs):
+        return False
+    return {ref.trainable for ref in refs if ref.kind is Kind.PARAMETER} not in ({True}, {False})
