@@ -1,6 +1,6 @@
 """Names of the weights of a version-3 file: a ``.weights.h5``, or the weights in a ``.keras`` archive.
 
-Such a file stores weights by position: ``layers/dense_1/vars/0``. The layers' own names are attributes (Keras 3.7
+Such a file stores weights by position: ``layers/dense_1/vars/0``. The layers' own names are attributes (Keras 3.6
 and later) or lie in ``config.json``; ``kernel`` and ``bias`` are stored nowhere. They follow from the layer's class
 and configuration, or, without a configuration, from a key that is a class, where the arrays fit one reading.
 """
@@ -30,7 +30,7 @@ def name_objects(
     Args:
         variables: The datasets, in any order; ``structure`` has no leading slash.
         object_names: An object's path (``layers/dense_1``, empty for the model) to the ``name`` that the file has
-            for it; empty for files before Keras 3.7.
+            for it; empty for files before Keras 3.6.
         config: The parsed ``config.json`` of a ``.keras`` archive; None for a bare ``.weights.h5``.
 
     Returns:
