@@ -27,6 +27,8 @@ def bare_python(tmp_path_factory) -> str:
     return python
 
 
-# Where the suite runs in the background of a script, SIGINT is ignored, and so it would be in all that tests start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where the suite runs in the background of a script, SIGINT is ignored, and below nohup SIGHUP; and so they would be in
+# all that tests start.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
