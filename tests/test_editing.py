@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from support import DATA, Folder, digest, half, plain_datasets, write_legacy
 
-from weightkit import cast, edit, plan, scale
+from weightkit import cast, edit, open_weights, plan, scale
 from weightkit.errors import NonFiniteError, RequestError, SelectionError
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -116,6 +117,24 @@ def test_an_edit_that_is_refused_leaves_everything_as_it_was(model, arguments, e
     assert Folder.of(model.parent) == before
 
 
+def readers_of(parent):
+    """Reading processes that were started by a process; others of its children are other tests'."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    found = []
+    for pid in children.read_text().split() if children.exists() else []:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if b"files.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at processes where Linux lists them")
+def test_the_reading_process_of_an_open_store_is_seen(model):
+    with open_weights(model):
+        assert len(readers_of(os.getpid())) == 1
+    assert readers_of(os.getpid()) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors where Linux lists them")
 def test_a_hundred_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary(model, tmp_path, monkeypatch):
     spools = tmp_path / "spools"
@@ -133,5 +152,4 @@ def test_a_hundred_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.h5", "model.keras", "out.keras", "spools"]
     assert list(spools.iterdir()) == []
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    assert not children.exists() or children.read_text().split() == []
+    assert readers_of(os.getpid()) == []
