@@ -6,22 +6,19 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from weightkit.access.arithmetic import Losses, losses, transformed
+from weightkit.access.tasks import share
 from weightkit.access.tiles import tiles
 from weightkit.errors import NonFiniteError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+
     from weightkit.access.plan import Plan
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import Check, Destination, Outcome, Sink, WeightStore
-
-_THREADS = 2
-_KEPT = 8 << 20  # bytes
-_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
 
 Progress = Callable[[int], None]
 _Found = dict["WeightRef", Losses]
@@ -53,30 +50,17 @@ def run(
 
 
 class _Work:
-    """The tiles of a plan, handed out one at a time, and what came of them."""
+    """The tiles of a plan, and what came of them."""
 
     def __init__(self, plan: Plan, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
         self._plan, self._sink, self._progress = plan, sink, progress
         self._read: Callable[[WeightRef, slice], np.ndarray] = getattr(store, "look", store.read)
-        self._tiles = self._spans()
         self._lock = threading.Lock()
         self._found: _Found = {}
 
     def do(self) -> None:
-        """Transform every tile; the first error of any thread ends the work of all."""
-        if self._plan.nbytes < _WORTH_THREADS:
-            self._drain()
-            return
-        # glibc keeps what is freed from then on, up to twice this much: tiles no longer cost a page fault a page.
-        np.empty(_KEPT, np.uint8)
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small edits start faster without
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            try:
-                for future in [pool.submit(self._drain) for _ in range(_THREADS)]:
-                    future.result()
-            finally:
-                self._stop()
+        """Transform every tile."""
+        share(self._spans(), self._transform, self._plan.nbytes)
 
     def found(self) -> _Found:
         """What was lost by weight, in the order of the plan."""
@@ -86,22 +70,6 @@ class _Work:
         for ref in self._plan.chosen:
             for span in tiles(self._plan.transform, ref):
                 yield ref, span
-
-    def _next(self) -> tuple[WeightRef, slice] | None:
-        with self._lock:
-            return next(self._tiles, None)
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._tiles = iter(())
-
-    def _drain(self) -> None:
-        try:
-            while tile := self._next():
-                self._transform(*tile)
-        except BaseException:
-            self._stop()
-            raise
 
     def _transform(self, ref: WeightRef, span: slice) -> None:
         before = self._read(ref, span)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.arithmetic import is_floating
-from weightkit.access.tiles import TILE
+from weightkit.access.tiles import spans
 
 if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
@@ -82,8 +82,8 @@ def measure(store: WeightStore, ref: WeightRef) -> Statistics | None:
     if not is_floating(ref.dtype) and ref.dtype.kind not in "biu":
         return None
     total = Statistics()
-    for first in range(0, ref.size, TILE):
-        total = total.merge(_of_tile(store.read(ref, slice(first, min(first + TILE, ref.size)))))
+    for span in spans(ref.size):
+        total = total.merge(_of_tile(store.read(ref, span)))
     return total
 
 

@@ -25,5 +25,10 @@ def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
     if not transform.elementwise or (whole is not None and whole(ref)):
         yield ALL
         return
-    for first in range(0, ref.size, TILE):
-        yield slice(first, min(first + TILE, ref.size))
+    yield from spans(ref.size)
+
+
+def spans(size: int) -> Iterator[slice]:
+    """The spans of so many elements, in order."""
+    for first in range(0, size, TILE):
+        yield slice(first, min(first + TILE, size))

@@ -7,21 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from weightkit.access.tiles import TILE
+from weightkit.access.tasks import share
+from weightkit.access.tiles import spans
 from weightkit.compare.hypotheses import Hypothesis, guess, holds
 from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
+
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
-
-_THREADS = 2
-_KEPT = 8 << 20  # bytes
-_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
 
 Progress = Callable[[int], None]
 
@@ -90,7 +87,7 @@ def compare(
 
 
 class _Work:
-    """The tiles of all pairs, handed out one at a time."""
+    """The tiles of all pairs."""
 
     def __init__(
         self,
@@ -102,45 +99,16 @@ class _Work:
     ) -> None:
         self._ours, self._theirs, self._tolerance, self._progress = ours, theirs, tolerance, progress
         self.compared = [Compared(*pair) for pair in pairs]
-        self._tiles = self._spans()
         self._lock = threading.Lock()
 
     def do(self) -> None:
-        """Compare every tile; the first error of any thread ends the work of all."""
-        if sum(pair.ours.nbytes for pair in self.compared) < _WORTH_THREADS:
-            self._drain()
-            return
-        # glibc keeps what is freed from then on, up to twice this much: tiles no longer cost a page fault a page.
-        np.empty(_KEPT, np.uint8)
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small files are compared faster without
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            try:
-                for future in [pool.submit(self._drain) for _ in range(_THREADS)]:
-                    future.result()
-            finally:
-                self._stop()
+        """Compare every tile."""
+        share(self._spans(), self._compare, sum(pair.ours.nbytes for pair in self.compared))
 
     def _spans(self) -> Iterator[tuple[Compared, slice]]:
         for pair in self.compared:
-            for first in range(0, pair.ours.size, TILE):
-                yield pair, slice(first, min(first + TILE, pair.ours.size))
-
-    def _next(self) -> tuple[Compared, slice] | None:
-        with self._lock:
-            return next(self._tiles, None)
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._tiles = iter(())
-
-    def _drain(self) -> None:
-        try:
-            while tile := self._next():
-                self._compare(*tile)
-        except BaseException:
-            self._stop()
-            raise
+            for span in spans(pair.ours.size):
+                yield pair, span
 
     def _compare(self, pair: Compared, span: slice) -> None:
         try:

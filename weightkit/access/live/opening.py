@@ -31,7 +31,7 @@ def open_live(target: Any) -> LiveStore:
     walk = Walk(require_saveable(target))
     places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
-    return LiveStore(label_of(target), form, places, ordered=walk.ordered, root=target)
+    return LiveStore(label_of(target), form, places, ordered=walk.ordered)
 
 
 def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:
@@ -52,7 +52,7 @@ def _of_variables(variables: Sequence[Any]) -> LiveStore:
         number = seen[variable.path]
         structure = variable.path if number == 1 else f"{variable.path}#{number}"
         places.append((ref_of_variable(variable, structure, index), Place(handle_of(variable), variable=variable)))
-    return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True, root=None)
+    return LiveStore(f"{len(variables)} variables", "live variables", _unique(places), ordered=True)
 
 
 def _unique(places: Iterable[tuple[WeightRef, Place]]) -> dict[WeightRef, Place]:

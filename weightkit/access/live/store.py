@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +33,8 @@ class LiveStore:
     after the model's structure has changed, open it again.
     """
 
-    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool, root: Any) -> None:
-        self._label, self._form, self._places, self._ordered, self._root = label, form, places, ordered, root
+    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool) -> None:
+        self._label, self._form, self._places, self._ordered = label, form, places, ordered
         self._sink: LiveSink | None = None
 
     @property
@@ -57,18 +56,6 @@ class LiveStore:
     def keras_version(self) -> str | None:
         """The version of Keras that is loaded."""
         return getattr(sys.modules.get("keras"), "__version__", None)
-
-    @functools.cached_property
-    def config(self) -> Mapping[str, Any] | None:
-        """The configuration as a ``.keras`` archive holds it; None where the object has none."""
-        serialization = sys.modules.get("keras.src.saving.serialization_lib")
-        if self._root is None or serialization is None:
-            return None
-        try:
-            found = serialization.serialize_keras_object(self._root)
-        except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way
-            return None
-        return found if isinstance(found, dict) else None
 
     @property
     def nbytes(self) -> int:

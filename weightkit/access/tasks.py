@@ -1,0 +1,67 @@
+"""Many small pieces of work on arrays, shared by a few threads that take them one at a time, in whatever order."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_THREADS = 2
+_KEPT = 8 << 20  # bytes
+_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
+_What = TypeVar("_What")
+_Part = TypeVar("_Part")
+
+
+def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], None], nbytes: int) -> None:
+    """Do all tasks; the first error of any thread ends the work of all, and comes out.
+
+    Args:
+        tasks: A thing and the part of it that is due; each is taken once, when somebody is free for it.
+        work: What is done with them; called from several threads where there is enough to do.
+        nbytes: Bytes that the tasks go through, about.
+    """
+    shared = _Shared(tasks)
+    if nbytes < _WORTH_THREADS:
+        shared.drain(work)
+        return
+    # glibc keeps what is freed from then on, up to twice this much: arrays no longer cost a page fault a page.
+    np.empty(_KEPT, np.uint8)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small work starts faster without
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            for future in [pool.submit(shared.drain, work) for _ in range(_THREADS)]:
+                future.result()
+        finally:
+            shared.stop()
+
+
+class _Shared(Generic[_What, _Part]):
+    """Tasks that are handed out one at a time, until they end or somebody stops them."""
+
+    def __init__(self, tasks: Iterable[tuple[_What, _Part]]) -> None:
+        self._tasks = iter(tasks)
+        self._lock = threading.Lock()
+
+    def drain(self, work: Callable[[_What, _Part], None]) -> None:
+        """Take tasks until there are none."""
+        try:
+            while task := self._next():
+                work(*task)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Hand out no more."""
+        with self._lock:
+            self._tasks = iter(())
+
+    def _next(self) -> tuple[_What, _Part] | None:
+        with self._lock:
+            return next(self._tasks, None)
