@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TESTS = ROOT / "tests"
+KERAS_ROOMS = (TESTS / "layers", TESTS / "training")
+"""Tests of what imports Keras itself: they run under ``--backend``, in a process for each backend, and nothing else
+does, since the other tests look at what a process without Keras loads."""
+ON_EVERY_BACKEND = (*KERAS_ROOMS, TESTS / "test_doctests.py")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--backend", choices=["tensorflow", "jax", "torch"], help="run the tests of Keras' rooms on it")
+
+
+def pytest_configure(config):
+    backend = config.getoption("--backend")
+    if backend:
+        os.environ["KERAS_BACKEND"] = backend
+        importlib.import_module(backend)  # one that is asked for and missing is a failure
+
+
+def pytest_ignore_collect(collection_path, config):
+    if collection_path == TESTS:
+        return None
+    rooms = ON_EVERY_BACKEND if config.getoption("--backend") else KERAS_ROOMS
+    inside = any(collection_path.is_relative_to(room) for room in rooms)
+    return True if inside != bool(config.getoption("--backend")) else None
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,9 @@ import weightkit
 
 ROOT = Path(weightkit.__file__).parent
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
+KERAS_ROOMS = ("layers", "training")
+BACKEND_FILES = ("layers.raising", "testing.backends")
+"""What must call a backend's own functions, and is loaded where that backend is in use already."""
 CHILD = {f"weightkit.access.files.{name}" for name in ("serve", "scan", "build")}
 
 
@@ -93,8 +96,27 @@ def test_the_reading_finds_lazy_imports_and_those_for_types():
     assert Arrow("weightkit.editing", "weightkit.access.plan", for_types=True) in ARROWS
 
 
-def test_nothing_imports_keras_or_a_backend():
-    assert [str(arrow) for arrow in ARROWS if arrow.target.partition(".")[0] in FRAMEWORKS] == []
+def test_keras_is_imported_in_its_own_rooms_alone():
+    sources = {arrow.source for arrow in ARROWS if arrow.target.partition(".")[0] == "keras"}
+    assert [source for source in sources if not under(source, *KERAS_ROOMS)] == []
+
+
+def test_a_backend_is_imported_in_one_file_alone():
+    sources = {arrow.source for arrow in ARROWS if arrow.target.partition(".")[0] in FRAMEWORKS - {"keras"}}
+    assert [source for source in sources if not under(source, *BACKEND_FILES)] == []
+
+
+@pytest.mark.parametrize("for_types", [False, True])
+def test_nothing_but_the_suites_that_are_shipped_enters_a_room_of_keras(for_types):
+    arrows = [arrow for arrow in INSIDE if under(arrow.target, *KERAS_ROOMS) and (for_types or not arrow.for_types)]
+    assert [str(arrow) for arrow in arrows if not under(arrow.source, *KERAS_ROOMS, "testing")] == []
+
+
+@pytest.mark.parametrize("room", KERAS_ROOMS)
+@pytest.mark.parametrize("for_types", [False, True])
+def test_a_room_of_keras_stands_on_the_floor(room, for_types):
+    if under(f"weightkit.{room}", *(module.removeprefix("weightkit.") for module in MODULES)):
+        assert broken(room, "access", "editing", room, "errors", "escape", for_types=for_types) == []
 
 
 def test_errors_and_escape_stand_on_nothing():

@@ -120,19 +120,20 @@ def test_an_edit_that_is_refused_leaves_everything_as_it_was(model, arguments, e
 def readers_of(parent):
     """Reading processes that were started by a process; others of its children are other tests'."""
     children = Path(f"/proc/{parent}/task/{parent}/children")
-    found = []
+    found = set()
     for pid in children.read_text().split() if children.exists() else []:
         with contextlib.suppress(OSError):  # gone meanwhile
             if b"files.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
+                found.add(pid)
     return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at processes where Linux lists them")
 def test_the_reading_process_of_an_open_store_is_seen(model):
+    others = readers_of(os.getpid())  # of stores that other tests, or checks that run beside, hold open
     with open_weights(model):
-        assert len(readers_of(os.getpid())) == 1
-    assert readers_of(os.getpid()) == []
+        assert len(readers_of(os.getpid()) - others) == 1
+    assert readers_of(os.getpid()) <= others
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors where Linux lists them")
@@ -141,7 +142,7 @@ def test_a_hundred_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary
     spools.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spools))
     out, huge = tmp_path / "out.keras", write_legacy(tmp_path / "huge.h5", {"d": {"kernel": np.full(9, 3e38, "f4")}})
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before, others = len(list(Path("/proc/self/fd").iterdir())), readers_of(os.getpid())
     for number in range(50):  # two edits each: one is refused half-way now and then, one patches, one builds anew
         edit(model, scale(2.0 if number % 2 else 0.5), backup=False)
         if number % 10 == 0:
@@ -152,4 +153,4 @@ def test_a_hundred_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.h5", "model.keras", "out.keras", "spools"]
     assert list(spools.iterdir()) == []
-    assert readers_of(os.getpid()) == []
+    assert readers_of(os.getpid()) <= others

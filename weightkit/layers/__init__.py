@@ -1,0 +1,1 @@
+"""Layers and parametrisations of layers, for Keras on any backend."""

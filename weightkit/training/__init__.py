@@ -1,0 +1,1 @@
+"""Freeze, thaw and recompile models, losing nothing."""
