@@ -254,12 +254,13 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         return self.layer.compute_output_spec(*args, **kwargs)
 
     def get_build_config(self) -> Any:
-        """As the layer inside."""
-        return self.layer.get_build_config()
+        """As the layer inside; nothing for a tied one, which is built where the other layer is in sight."""
+        is_tied = any(isinstance(one, Tied) for one in self._parametrizations())
+        return None if is_tied else self.layer.get_build_config()
 
     def build_from_config(self, config: Any) -> None:
         """Build the layer inside from its configuration, then what is added."""
-        if config and not self.built and not any(isinstance(one, Tied) for one in self._parametrizations()):
+        if config and not self.built:
             with self._open_name_scope():
                 if not self.layer.built:
                     self.layer.build_from_config(config)

@@ -154,8 +154,9 @@ def _zeros(shape: Any, dtype: Any = None) -> Any:
 
 
 def _lengths(matrix: Any) -> Any:
-    """Of the columns."""
-    return ops.sqrt(ops.maximum(ops.sum(ops.square(matrix), axis=0), 1e-30))
+    """Of the columns; 1 for one of zeros, which stays so."""
+    squares = ops.sum(ops.square(matrix), axis=0)
+    return ops.sqrt(ops.where(squares > 0, squares, 1))
 
 
 def _copy(variable: Any) -> Any:

@@ -43,10 +43,7 @@ class WeightNorm(Parametrization):
     def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:  # noqa: ARG002
         """Length times direction."""
         squares = ops.sum(ops.square(base), axis=weight.axes.inputs, keepdims=True)
-        return base * (added["g"].variable.value * ops.rsqrt(ops.maximum(squares, _TINY)))
-
-
-_TINY = 1e-30  # a filter of zeros stays one
+        return base * (added["g"].variable.value * ops.rsqrt(ops.where(squares > 0, squares, 1)))  # zeros stay zeros
 
 
 def _norm(value: Any, axes: tuple[int, ...]) -> Any:
