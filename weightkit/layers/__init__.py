@@ -1,6 +1,8 @@
 """Layers and parametrisations of layers, for Keras on any backend."""
 
 from weightkit.layers.bake import bake
+from weightkit.layers.gradient_reversal import GradientReversal
+from weightkit.layers.layer_scale import LayerScale
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.mask import Mask
 from weightkit.layers.parametrizations.parametrization import Parametrization
@@ -20,6 +22,8 @@ from weightkit.layers.wrappers import (
 )
 
 __all__ = [
+    "GradientReversal",
+    "LayerScale",
     "LoRA",
     "LowRank",
     "Mask",

@@ -46,4 +46,3 @@ def bake(model: Any) -> Any:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain, values_of(model))
     return plain
-

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-
-
 @dataclass(slots=True, eq=False)
 class Added:
     """One variable that a parametrisation added, and how it begins."""
