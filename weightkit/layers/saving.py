@@ -27,16 +27,20 @@ def own_variables(layer: Any) -> dict[str, Any]:
 
 
 def _save(owner: Any, variable: Any, store: Any) -> None:
-    for key, value in own_variables(owner).items():
-        if value is not variable:
-            store[key] = value
+    for key, value in _numbered(owner, variable).items():
+        store[key] = value
 
 
 def _load(owner: Any, variable: Any, store: Any) -> None:
     """By the class's own keys: its own way would count what the file rightly lacks."""
-    for key, value in own_variables(owner).items():
-        if value is not variable:
-            value.assign(store[key])
+    for key, value in _numbered(owner, variable).items():
+        value.assign(store[key])
+
+
+def _numbered(owner: Any, variable: Any) -> dict[str, Any]:
+    """The variables that are left, numbered without a gap."""
+    left = [value for value in own_variables(owner).values() if value is not variable]
+    return {str(number): value for number, value in enumerate(left)}
 
 
 def _empty(variable: Any) -> None:
