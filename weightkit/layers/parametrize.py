@@ -78,7 +78,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     """Load the weights of a plain model into one in which some are computed.
 
     What parametrisations added begins again from the loaded weights: lengths are those of the loaded directions,
-    low-rank updates are nothing.
+    low-rank updates are nothing. Masks stay.
 
     Args:
         model: A Functional or Sequential model with parametrised layers, built.
@@ -98,7 +98,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     copy_weights(plain, model)
     for layer in model._flatten_layers():  # noqa: SLF001
         if isinstance(layer, Parametrized):
-            layer.begin()
+            layer.begin(keep_masks=True)
 
 
 def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) -> set[int]:

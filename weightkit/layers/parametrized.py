@@ -195,12 +195,13 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
                     found.update(one.values())
         return found
 
-    def begin(self) -> None:
-        """Let what was added begin again from the layer's weights as they are now."""
+    def begin(self, *, keep_masks: bool = False) -> None:
+        """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
         for computed in self.computed:
-            for _, added in computed.steps:
-                for one in added.values():
-                    one.begin()
+            for parametrization, added in computed.steps:
+                if not (keep_masks and parametrization.is_fixed):
+                    for one in added.values():
+                        one.begin()
 
     def merge(self) -> None:
         """Put low-rank updates into the weights they adapt; the layer computes what it did.

@@ -32,6 +32,8 @@ class Mask(Parametrization):
 
     mask: Any = None
 
+    is_fixed = True
+
     def __post_init__(self) -> None:
         """Check the mask."""
         if self.mask is not None and np.asarray(self.mask).dtype.kind not in "biuf":
