@@ -155,6 +155,7 @@ def _jax_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
 def _torch_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     import torch  # noqa: PLC0415
 
+    torch.compiler.reset()  # or the eighth function from one line of code is not compiled any more
     # Captured as a graph and run as it is: what would be compiled from it is PyTorch's own affair.
     return {"graph": torch.compile(function, backend="eager")}
 
