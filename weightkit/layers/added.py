@@ -38,13 +38,17 @@ def set_weight_arguments(layer: Any, name: str, initializer: Any, regularizer: A
             raise RequestError(f"{name}_{kind}={value!r} is no {kind} that Keras knows") from error
 
 
-def add(layer: Any, name: str, shape: Sequence[int]) -> Any:
-    """Make the weight, in the layer's ``build``."""
-    return layer.add_weight(
-        name=name, shape=tuple(shape), **{kind: getattr(layer, f"{name}_{kind}") for kind in _KINDS}
-    )
+def add(layer: Any, name: str, shape: Sequence[int], otherwise: Any = None) -> Any:
+    """Make the weight, in the layer's ``build``; ``otherwise`` it begins so, where its initialiser is None."""
+    arguments = {kind: getattr(layer, f"{name}_{kind}") for kind in _KINDS}
+    arguments["initializer"] = otherwise if arguments["initializer"] is None else arguments["initializer"]
+    return layer.add_weight(name=name, shape=tuple(shape), **arguments)
 
 
 def weight_config(layer: Any, name: str) -> dict[str, Any]:
     """The three arguments, for the layer's ``get_config``."""
-    return {f"{name}_{kind}": home.serialize(getattr(layer, f"{name}_{kind}")) for kind, home in _KINDS.items()}
+    return {f"{name}_{kind}": _plain(home, getattr(layer, f"{name}_{kind}")) for kind, home in _KINDS.items()}
+
+
+def _plain(home: Any, value: Any) -> Any:
+    return None if value is None else home.serialize(value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
-class GradientReversal(keras.layers.Layer):
+class GradientReversal(keras.layers.Layer):  # type: ignore[misc]
     """Hand the input on as it is, and its gradient back times ``-factor``.
 
     Between features and a classifier of domains, it makes the features worse for that classifier while it learns to be

@@ -12,11 +12,11 @@ from weightkit.layers.shapes import Shape, along, known_sizes
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
-class LayerScale(keras.layers.Layer):
+class LayerScale(keras.layers.Layer):  # type: ignore[misc]
     """Multiply each channel by a learned factor: ``y = diag(scale) x``.
 
     Put it at the end of a residual branch, ``x + LayerScale()(branch(x))``: with factors near zero a deep network
-    begins as the identity. Touvron et al. 2021, "Going deeper with Image Transformers", arXiv 2103.17239, equation 4:
+    begins as the identity. Touvron et al. 2021, "Going deeper with Image Transformers", arXiv 2103.17239, section 2:
     ``x' = x + diag(lambda_1, …, lambda_d) SA(norm(x))``. There the factors begin as 0.1 in networks of up to 18
     blocks, as 1e-5 in those of 24, and as 1e-6 beyond.
 

@@ -155,5 +155,30 @@ def _jax_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
 def _torch_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     import torch  # noqa: PLC0415
 
+    torch.compiler.reset()  # or the eighth function from one line of code is not compiled any more
     # Captured as a graph and run as it is: what would be compiled from it is PyTorch's own affair.
     return {"graph": torch.compile(function, backend="eager")}
+
+
+def two_processors() -> None:
+    """Let TensorFlow see this machine's processor as two devices; before anything else of it is used."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+
+
+def replicated(replicas: int) -> Any:
+    """The scope of a strategy of TensorFlow with one replica, or one on each of two processors."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)]).scope()
+
+
+def serve_exported(folder: Any, inputs: Any) -> np.ndarray:
+    """What a SavedModel gives when it is served, by TensorFlow alone."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    found: np.ndarray = tf.saved_model.load(str(folder)).serve(inputs).numpy()
+    return found

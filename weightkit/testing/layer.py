@@ -13,16 +13,17 @@ from __future__ import annotations
 
 from weightkit.testing.layer_access import AccessPoints
 from weightkit.testing.layer_building import BuildingPoints
+from weightkit.testing.layer_files import FilePoints
 from weightkit.testing.layer_numbers import NumberPoints
 from weightkit.testing.layer_uses import UsePoints
 
 
-class LayerContract(BuildingPoints, NumberPoints, UsePoints, AccessPoints):
+class LayerContract(BuildingPoints, NumberPoints, UsePoints, FilePoints, AccessPoints):
     """Facts that hold for every layer. Subclass it, and say how the layer is made and what it should give.
 
     What can be declared stands in `weightkit.testing.subject.LayerSubject`. Exemptions are declared with a reason, from
     a closed list (`weightkit.testing.exemptions.Exemption`); there are no other skips. The tests run on the backend
-    that is in use, in one process; run them once for each.
+    that is in use; run them once for each. Fresh processes look at saved files, one for each backend and session.
 
     Example:
         >>> class TestMine(LayerContract):  # doctest: +SKIP

@@ -78,9 +78,11 @@ class NumberPoints(LayerSubject):
 
     @point(4)
     def test_compiled_it_gives_the_same(self) -> None:
-        for dtype in ("float32", "float64"):
+        """On PyTorch its usual shape in float32 alone: capturing costs a second, and knows no types."""
+        captured = backends.backend() == "torch"
+        for dtype in ("float32",) if captured else ("float32", "float64"):
             with backends.double_precision():
-                for shape in self.input_shapes:
+                for shape in self.input_shapes[:1] if captured else self.input_shapes:
                     self._compiled(shape, dtype)
 
     def _compiled(self, shape: Any, dtype: str) -> None:
