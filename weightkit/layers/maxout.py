@@ -1,0 +1,93 @@
+"""Maxout: each output is the largest of several linear functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from weightkit.layers.added import add, set_weight_arguments, weight_config
+from weightkit.layers.arguments import positive_integer
+from weightkit.layers.shapes import known_sizes, required_rank
+
+if TYPE_CHECKING:
+    from weightkit.layers.shapes import Shape
+
+
+@keras.saving.register_keras_serializable(package="weightkit")
+class Maxout(keras.layers.Layer):  # type: ignore[misc]
+    """``h_i(x) = max_j z_ij`` with ``z_ij = x W_ij + b_ij``: the largest of ``pieces`` linear functions.
+
+    Goodfellow et al. 2013, "Maxout Networks", arXiv 1302.4389, section 3. It is an activation that is learned: convex
+    and piecewise linear, ReLU and the absolute value among others.
+
+    Args:
+        units: How many outputs: m.
+        pieces: Of how many linear functions each is the largest: k, from 2 on in earnest.
+        use_bias: Whether there is a bias.
+        kernel_initializer: How the kernel begins. For ``bias`` the same.
+        kernel_regularizer: What its size costs. For ``bias`` the same.
+        kernel_constraint: What it is held to. For ``bias`` the same.
+        bias_initializer: See there.
+        bias_regularizer: See there.
+        bias_constraint: See there.
+
+    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initialisers so see the fans
+    of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks go through.
+
+    Raises:
+        RequestError: An argument is wrong, or the number of features is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Maxout(1, pieces=2)
+        >>> layer.build((None, 1))
+        >>> layer.set_weights([np.array([[1.0, -1.0]]), np.zeros(2)])  # the absolute value
+        >>> ops.convert_to_numpy(layer(np.array([[3.0], [-2.0]]))).tolist()
+        [[3.0], [2.0]]
+    """
+
+    def __init__(
+        self,
+        units: int,
+        pieces: int = 2,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_initializer: Any = "zeros",
+        bias_regularizer: Any = None,
+        bias_constraint: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.units = positive_integer("units", units)
+        self.pieces = positive_integer("pieces", pieces)
+        self.use_bias = bool(use_bias)
+        set_weight_arguments(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        set_weight_arguments(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.supports_masking = True
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernel and the bias."""
+        required_rank(self, input_shape, 2)
+        total = self.units * self.pieces
+        self.kernel = add(self, "kernel", (*known_sizes(self, input_shape, [-1]), total))
+        self.bias = add(self, "bias", (total,)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        """The largest piece of each output."""
+        pieces = ops.matmul(inputs, self.kernel)
+        pieces = pieces if self.bias is None else pieces + ops.cast(self.bias, pieces.dtype)
+        halves = ops.shape(pieces)[:-1]
+        return ops.max(ops.reshape(pieces, (*halves, self.units, self.pieces)), axis=-1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """``(*input_shape[:-1], units)``."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {"units": self.units, "pieces": self.pieces, "use_bias": self.use_bias}
+        return {**super().get_config(), **own, **weight_config(self, "kernel"), **weight_config(self, "bias")}
