@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.html import table
 from weightkit.access.ref import Kind
 from weightkit.escape import escape
+from weightkit.training.batch_norm import is_batch_norm
 from weightkit.training.rates import learning_rates
 from weightkit.training.weights import Weights
 
@@ -211,13 +212,6 @@ def statistics_of(weights: Iterable[Weight]) -> str:
     if not is_batch_norm(owner):
         return "fixed"
     return "updated" if owner.trainable else "held"
-
-
-def is_batch_norm(layer: Any) -> bool:
-    """Whether a layer measures statistics while it trains, as its own flag says: Keras' BatchNormalization."""
-    import keras  # noqa: PLC0415  # loading this module loads no backend
-
-    return isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _elements(weights: Iterable[Weight]) -> int:
