@@ -115,15 +115,20 @@ def test_metrics_keep_what_they_have_counted():
     }
 
 
+def drawn():
+    """Whatever a user's data may draw from: Python's, NumPy's and Keras' global generators."""
+    return random.random(), np.random.rand(), as_numpy(keras.random.normal((2,))).tolist()  # noqa: S311, NPY002
+
+
 def test_random_numbers_go_on_as_if_nothing_had_been():
     model = made()
     keras.utils.set_random_seed(7)
-    expected = random.random(), np.random.rand(), as_numpy(keras.random.normal((2,))).tolist()
+    expected = drawn()
     keras.utils.set_random_seed(7)
     with Snapshot(model):
-        random.random(), np.random.rand(), keras.random.normal((2,))
+        drawn()
         trained(model)
-    assert (random.random(), np.random.rand(), as_numpy(keras.random.normal((2,))).tolist()) == expected
+    assert drawn() == expected
 
 
 def test_a_step_that_fails_halfway_leaves_nothing_changed():

@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 
 from weightkit.errors import RequestError
+from weightkit.training import freeze
 from weightkit.training.verify import verify
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "end_to_end"))
@@ -199,3 +200,38 @@ def test_a_proof_prints_is_json_and_shows_in_notebooks():
     assert record["ok"]
     assert len(record["weights"]) == 8
     assert "<td>frozen</td>" in proof._repr_html_()
+
+
+def test_a_plan_that_was_done_is_as_meant_after_training_too():
+    model = dense()
+    plan = freeze(model, "body")
+    model.fit(X, Y, verbose=0)
+    proof = verify(model, plan, (X, Y))
+    assert proof.ok
+    assert verdicts(proof)["body/kernel"] == ("frozen", "ok")
+
+
+@pytest.mark.parametrize("statistics", ["freeze", "update"])
+def test_a_plans_policy_for_statistics_is_held_to(statistics):
+    model = dense()
+    plan = freeze(model, "norm", statistics=statistics)
+    assert verify(model, plan, (X, Y)).ok
+    norm = model.get_layer("norm")
+    norm._trainable = not norm._trainable
+    assert any("statistics" in failure for failure in verify(model, plan, (X, Y)).failures)
+
+
+def test_flags_that_are_not_those_of_the_plan_fail():
+    model = dense()
+    plan = freeze(model, "body")
+    model.get_layer("body").trainable = True
+    model.get_layer("head").bias.trainable = False
+    failures = " ".join(verify(model, plan, (X, Y)).failures)
+    assert "body/kernel, body/bias: frozen in the plan" in failures
+    assert "head/bias: trained in the plan" in failures
+
+
+def test_a_plan_of_another_model_is_refused():
+    plan = freeze(models.embedding(), "words")
+    with pytest.raises(RequestError, match="the plan was made on"):
+        verify(dense(), plan, (X, Y))

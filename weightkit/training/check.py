@@ -17,7 +17,7 @@ from weightkit.training.findings import (
     stray_slots,
     trainable_below_frozen,
 )
-from weightkit.training.weights import Weights
+from weightkit.training.inventory import Weights
 
 _CHECKS = (
     stale_flags,

@@ -14,7 +14,7 @@ from weightkit.training.findings import Finding, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.training.weights import Weight, Weights
+    from weightkit.training.inventory import Weight, Weights
 
 
 def equal_weights(model: Any, weights: Weights) -> Iterator[Finding]:

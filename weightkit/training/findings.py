@@ -12,7 +12,7 @@ from weightkit.training.traced import handle_id, traces_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from weightkit.training.weights import Weight, Weights
+    from weightkit.training.inventory import Weight, Weights
 
 _SHOWN = 3
 _RECOMPILE = "compile the model again: recompile(model) keeps the optimizer's state"

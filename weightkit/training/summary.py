@@ -10,13 +10,13 @@ from weightkit.access.html import table
 from weightkit.access.ref import Kind
 from weightkit.escape import escape
 from weightkit.training.batch_norm import is_batch_norm
+from weightkit.training.inventory import Weights
 from weightkit.training.rates import learning_rates
-from weightkit.training.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from weightkit.training.weights import Weight
+    from weightkit.training.inventory import Weight
 
 _HEADINGS = ("layer", "class", "trainable", "frozen", "other", "bytes", "statistics", "learning rate")
 _RIGHT = {"trainable", "frozen", "other", "bytes"}

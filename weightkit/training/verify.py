@@ -12,22 +12,23 @@ from weightkit.training.batches import batch_of
 from weightkit.training.findings import stale_flags
 from weightkit.training.gradients import Gradient, gradients_of
 from weightkit.training.intended import Intention
+from weightkit.training.inventory import Weights
 from weightkit.training.proof import Proof, WeightProof
 from weightkit.training.slots import inner_optimizers
 from weightkit.training.snapshot import Snapshot
-from weightkit.training.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from weightkit.training.batches import Batch
-    from weightkit.training.weights import Weight
+    from weightkit.training.inventory import Weight
+    from weightkit.training.plan import FreezePlan
 
 _TOLD_HERE = ("Gradients do not exist for variables", "The model does not have any trainable weights")
 """Keras' warnings of what the proof says too, of every weight."""
 
 
-def verify(model: Any, plan: Any = None, data: Any = None) -> Proof:
+def verify(model: Any, plan: FreezePlan | None = None, data: Any = None) -> Proof:
     """Run one real training step on a snapshot of a model, and tell what it did; then put everything back.
 
     The step is the model's own ``train_on_batch``, by the train function that it has. Where gradients are accumulated

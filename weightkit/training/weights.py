@@ -1,102 +1,94 @@
-"""All variables of a model with their addresses: those that it saves, and those that it trains and does not save."""
+"""The weights of a model that could be trained, under the addresses that it is saved by, with their variables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live.naming import class_of, ref_of_variable
+import keras
+
+from weightkit.access.live.naming import ref_of_variable
 from weightkit.access.live.opening import open_live
 from weightkit.access.ref import Kind
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from weightkit.access.live.store import LiveStore
     from weightkit.access.ref import WeightRef
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weight:
-    """One variable of a model."""
+class Layered:
+    """A model's layers, weights and variables, looked at once."""
 
-    ref: WeightRef
-    variable: Any
-    owner: Any
-    """The layer that made it; None where no layer did."""
-    trains: bool
-    """Whether a training step would change it by its gradient: the model says so, not a flag alone."""
-
-    @property
-    def path(self) -> str:
-        """Its address, as messages name it."""
-        return self.ref.path
-
-    @property
-    def is_parameter(self) -> bool:
-        """Whether it was made to be trained."""
-        return self.ref.kind is Kind.PARAMETER
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """The variables of a model, each once, in the order in which it saves them; the optimizer's and metrics' are not.
-
-    LoRA saves a kernel that is computed from three variables: these come under their own names after the others.
-    """
-
+    model: Any
     label: str
-    """What messages call the model."""
-    all: tuple[Weight, ...]
     ordered: bool
-    """Whether they come in the order of the layers."""
-
-    @classmethod
-    def of(cls, model: Any) -> Weights:
-        """Find them.
-
-        Raises:
-            RequestError: It is no model of Keras 3, or has not been built.
-        """
-        store = open_live(model)
-        trained = {id(variable) for variable in model.trainable_variables}
-        found: dict[int, Weight] = {}
-        for ref, variable, owner in (*_saved(store), *_unsaved(store, model)):
-            found.setdefault(id(variable), Weight(ref, variable, owner, id(variable) in trained))
-        return cls(store.label, tuple(found.values()), store.ordered)
-
-    def __iter__(self) -> Iterator[Weight]:
-        return iter(self.all)
+    """Whether the weights come in the order of the layers."""
+    refs: tuple[WeightRef, ...]
+    """Every weight that a selection can name: parameters, statistics, state; nothing of the optimizer."""
+    parameters: dict[WeightRef, Any]
+    """Those that could be trained, with their variables."""
+    normalizations: dict[WeightRef, Any]
+    """Statistics that a layer stops updating when its flag is off, with the layer."""
+    layers: tuple[Any, ...]
+    """All layers, the model itself first."""
 
 
-def _saved(store: LiveStore) -> Iterator[tuple[WeightRef, Any, Any]]:
+def look_at(model: Any) -> Layered:
+    """The layers and weights of a model.
+
+    Raises:
+        RequestError: It is no model of Keras 3, or has not been built.
+    """
+    if not isinstance(model, keras.layers.Layer):
+        raise RequestError(f"a {type(model).__name__} is no model of Keras 3", mend="give a model")
+    store = open_live(model)
+    layers = tuple(model._flatten_layers())  # noqa: SLF001  # `layers` has not those of a user's own attributes
+    made = {id(variable): variable for layer in layers for variable in layer._trainable_variables}  # noqa: SLF001
+    refs, parameters = _weights(store, made)
+    normalizations = {
+        ref: store.owner(ref)
+        for ref in store
+        if ref.kind is Kind.STATISTIC and isinstance(store.owner(ref), keras.layers.BatchNormalization)
+    }
+    return Layered(model, store.label, store.ordered, tuple(refs), parameters, normalizations, layers)
+
+
+def _weights(store: LiveStore, made: dict[int, Any]) -> tuple[list[WeightRef], dict[WeightRef, Any]]:
+    """All weights, with the variables of those that were made to be trained.
+
+    Where a layer computes a weight when it is saved (a kernel with LoRA merged in), the variables that it is computed
+    from stand in its place.
+    """
+    refs: list[WeightRef] = []
+    parameters: dict[WeightRef, Any] = {}
+    saved = {id(store.variable(ref)) for ref in store}
     for ref in store:
-        if ref.kind is not Kind.OPTIMIZER and store.variable(ref) is not None:
-            yield ref, store.variable(ref), store.owner(ref)
+        if ref.kind is Kind.OPTIMIZER:
+            continue
+        variable = store.variable(ref)
+        beneath = [ref] if variable is not None else []
+        if variable is None:
+            owned = getattr(store.owner(ref), "_trainable_variables", ())
+            for one in owned:
+                if id(one) not in saved:
+                    saved.add(id(one))
+                    beneath.append(_beneath(ref, one))
+                    parameters[beneath[-1]] = made.pop(id(one), one)
+        elif id(variable) in made:
+            parameters[ref] = variable
+        refs += beneath
+    taken = {id(variable) for variable in parameters.values()}
+    for key, variable in made.items():  # what Keras saves nowhere, and trains all the same
+        if key not in taken:
+            ref = ref_of_variable(variable, f"unsaved/{variable.path}", 0)
+            refs.append(ref)
+            parameters[ref] = variable
+    return refs, parameters
 
 
-def _unsaved(store: LiveStore, model: Any) -> Iterator[tuple[WeightRef, Any, Any]]:
-    """Weights that no object saves as they are, under the address of the layer that made them."""
-    known = {id(store.variable(ref)) for ref in store}
-    left = {id(variable): variable for variable in model.weights if id(variable) not in known}
-    if not left:
-        return
-    places = {id(store.owner(ref)): ref for ref in store}
-    for layer in model._flatten_layers():  # noqa: SLF001  # Keras has no other way to ask
-        made = layer._trainable_variables  # noqa: SLF001
-        for index, variable in enumerate((*made, *layer._non_trainable_variables)):  # noqa: SLF001
-            if left.pop(id(variable), None) is not None:
-                kind = Kind.PARAMETER if index < len(made) else Kind.STATE
-                yield _ref_beside(variable, index, kind, layer, places.get(id(layer))), variable, layer
-    for index, variable in enumerate(left.values()):
-        yield ref_of_variable(variable, variable.path, index), variable, None
-
-
-def _ref_beside(variable: Any, index: int, kind: Kind, layer: Any, beside: WeightRef | None) -> WeightRef:
-    ref = ref_of_variable(variable, variable.path, index)
-    if beside is None:
-        return replace(ref, kind=kind, layer_class=class_of(layer))
-    structure = f"{beside.owner}/{variable.name}"
-    return replace(
-        ref, structure=structure, layer=beside.layer, name=variable.name, kind=kind, layer_class=class_of(layer)
-    )
+def _beneath(ref: WeightRef, variable: Any) -> WeightRef:
+    """A variable that a saved value is computed from."""
+    found = ref_of_variable(variable, f"{ref.owner}/{variable.name}", ref.index)
+    return replace(found, layer=ref.layer, layer_class=ref.layer_class, kind=Kind.PARAMETER)
