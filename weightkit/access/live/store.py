@@ -112,7 +112,7 @@ class LiveStore:
         return self._places[ref].thing
 
     def variable(self, ref: WeightRef) -> Any:
-        """The variable itself; None for what an object computes when it is saved."""
+        """The variable of a weight, which two addresses may share; None for what is computed when it is saved."""
         return self._places[ref].variable
 
     def configured(self, ref: WeightRef) -> Configured | None:
