@@ -134,7 +134,7 @@ def test_the_json_report_accounts_for_every_weight(model, verb):
     assert (report["file"], report["output"], report["backup"]) == (str(model), str(model), f"{model}.bak")
     assert report["transform"] == {
         "scale": "scale(0.5)", "reinit": "reinitialize('random_normal', seed=7)",
-            "cast": "cast('float16')", "strip": "strip()", "drop": "drop()",
+        "cast": "cast('float16')", "strip": "strip()", "drop": "drop()",
     }[verb]  # fmt: skip
 
 

@@ -362,8 +362,10 @@ def _points(kind: h5t.TypeID) -> bool:
 def type_name(kind: h5t.TypeID) -> str:
     """NumPy's letter code of a plain number, boolean or 2-byte opaque type, else a name in angle brackets."""
     size, family = kind.get_size(), kind.get_class()
-    if family == h5t.FLOAT and kind in _FLOATS.get(size, ()):
-        return f"{'<' if kind == _FLOATS[size][0] else '>'}f{size}"
+    if family == h5t.FLOAT:
+        for order, known in zip("<>", _FLOATS.get(size, ()), strict=False):
+            if kind == known:
+                return f"{order}f{size}"
     if family == h5t.INTEGER and size in _INTEGER_SIZES and kind.get_precision() == size * 8:
         sign = "i" if kind.get_sign() == h5t.SGN_2 else "u"
         return f"{'>' if kind.get_order() == h5t.ORDER_BE else '<'}{sign}{size}"
