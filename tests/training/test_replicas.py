@@ -10,7 +10,8 @@ import sys
 CHECK = """
 import json, keras, numpy as np, tensorflow as tf
 from weightkit.training import freeze, unfreeze
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="part"), keras.layers.Dense(1)])
