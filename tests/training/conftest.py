@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 
-def pytest_configure(config):
-    # Keras 3.15 with NumPy 2: its variables' ``__array__`` has no ``copy``, and ``Variable.numpy`` asks for it.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-    )
+import pytest
+
+KERAS_WARNS = (
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",  # variable.numpy(), when saving
+    "ignore:The model does not have any trainable weights:UserWarning",  # a fit with all frozen
+)
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            for ignored in KERAS_WARNS:
+                item.add_marker(pytest.mark.filterwarnings(ignored))

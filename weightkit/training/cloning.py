@@ -20,6 +20,8 @@ class Clones:
         """Start with none; a ``learning_rate``, a number or a schedule, replaces that of each."""
         self._learning_rate = learning_rate
         self._made: dict[int, tuple[Any, Any]] = {}
+        self.wrapped: list[tuple[Any, Any]] = []
+        """Old optimizers with the MultiOptimizers that were made around their new ones."""
 
     def pairs(self) -> list[tuple[Any, Any]]:
         """Every old optimizer with the new one."""

@@ -53,6 +53,13 @@ def require_compilable(model: Any) -> None:
             f"the compile() of {type(model).__name__} does not call Keras' own, so that nothing tells its arguments",
             mend="call super().compile(...) in it",
         )
+    gone = sum(variable._value is None for variable in (*model.variables, *model.optimizer.variables))  # noqa: SLF001
+    if gone:
+        raise RequestError(
+            f"{gone} variables of {model.name} and its optimizer have no value, as Keras on JAX leaves them after a "
+            "fit that failed",
+            mend="load the model again",
+        )
     others = [
         name
         for name, value in vars(model).items()

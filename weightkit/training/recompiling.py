@@ -176,7 +176,7 @@ class _Carrying:
             return self._clones.of(self._old)
         could = [v for layer in self._model._flatten_layers() for v in layer._trainable_variables]  # noqa: SLF001
         unique = {id(variable): variable for variable in (*could, *self._owners)}
-        return split(self._old, self._clones, list(unique.values()), late)
+        return split(self._old, self._clones, list(unique.values()), late, self._model.name)
 
     def _put_state(self, new: Any) -> None:
         kept = _ASIDE.get(self._model)
@@ -188,8 +188,8 @@ class _Carrying:
                 )
                 if "learning_rate" in part.state and not wraps:
                     part.state["learning_rate"].assign(float(self._rate))
-        outer = parts_of(new)[0].state["iteration"]
-        set_values(outer, values_of(parts_of(self._old)[0].state["iteration"]))
+        for old, made in self._clones.wrapped:
+            set_values(made._iterations, values_of(old._iterations))  # noqa: SLF001  # the raw count
 
     def _set_aside(self, new: Any, known: dict[int, OwnerMemory]) -> dict[int, OwnerMemory]:
         now = {id(owner) for owner in self._owners}

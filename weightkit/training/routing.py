@@ -9,7 +9,6 @@ reach 6.6 times. With a step count of their own, they take the steps of a new op
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -46,7 +45,7 @@ def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
     return found
 
 
-def split(optimizer: Any, clones: Clones, variables: Sequence[Any], late: Sequence[Any]) -> Any:
+def split(optimizer: Any, clones: Clones, variables: Sequence[Any], late: Sequence[Any], root: str) -> Any:
     """A new optimizer in which variables that come late have optimizers of their own, one for each group.
 
     Args:
@@ -54,30 +53,33 @@ def split(optimizer: Any, clones: Clones, variables: Sequence[Any], late: Sequen
         clones: Makes the new ones inside it.
         variables: All variables of the model that could be trained.
         late: Those of them that come late.
+        root: The name of the model: some paths begin with it, and after loading others do.
 
     Raises:
         RequestError: Two variables have one path, so that Keras' MultiOptimizer could not tell them apart.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         made = type(optimizer)(
-            split(optimizer.inner_optimizer, clones, variables, late),
+            split(optimizer.inner_optimizer, clones, variables, late, root),
             initial_scale=optimizer.initial_scale,
             dynamic_growth_steps=optimizer.dynamic_growth_steps,
             name=optimizer.name,
         )
         clones.note(optimizer, made)
         return made
-    _require_unique_paths(variables)
     several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
     groups = _groups(optimizer, clones, variables, late)
     default = clones.of(_default(optimizer))
-    patterns = {_pattern(members): each for each, members in groups if each is not default}
+    patterns = {_pattern(members, root): each for each, members in groups if each is not default}
+    _require_told_apart(groups, root)
     scale = optimizer.loss_scale_factor
     known = keras.optimizers.OptimizerMap(default, patterns)
     name = optimizer.name if several else None
     made = keras.optimizers.MultiOptimizer(known, loss_scale_factor=scale, name=name)
     if several:
         clones.note(optimizer, made)
+    else:
+        clones.wrapped.append((optimizer, made))
     return made
 
 
@@ -112,17 +114,24 @@ def _default(optimizer: Any) -> Any:
     return getattr(known, "default_optimizer", None) or optimizer.optimizers[0]
 
 
-def _pattern(variables: Sequence[Any]) -> str:
-    """One expression that fully matches the paths of these variables and no other."""
-    return "|".join(re.escape(variable.path) for variable in variables)
+def _pattern(variables: Sequence[Any], root: str) -> str:
+    """One expression for the paths of these variables, with the model's name before them or not.
+
+    Keras 3.15 puts the name of a Sequential before the paths of its variables when it is loaded, and not when it is
+    made from a list with an Input.
+    """
+    known = (re.escape(variable.path.removeprefix(f"{root}/")) for variable in variables)
+    return f"(?:{re.escape(root)}/)?(?:{'|'.join(known)})"
 
 
-def _require_unique_paths(variables: Sequence[Any]) -> None:
-    paths = Counter(variable.path for variable in variables)
-    repeated = [path for path, count in paths.items() if count > 1]
-    if repeated:
-        raise RequestError(
-            f"{len(repeated)} paths are those of several weights ({', '.join(map(escape, repeated[:3]))}), and Keras' "
-            "MultiOptimizer tells weights apart by their paths alone",
-            mend='give the layers unique names, or pass unfrozen_slots="keep"',
-        )
+def _require_told_apart(groups: Sequence[tuple[Any, list[Any]]], root: str) -> None:
+    """Each variable must be matched by the expression of its own group alone."""
+    patterns = [re.compile(_pattern(members, root)) for _, members in groups]
+    for place, (_, members) in enumerate(groups):
+        for variable in members:
+            if any(pattern.fullmatch(variable.path) for i, pattern in enumerate(patterns) if i != place):
+                raise RequestError(
+                    f"{escape(variable.path)} is the path of weights that are to have different optimizers, and Keras' "
+                    "MultiOptimizer tells weights apart by their paths alone",
+                    mend='give the layers unique names, or pass unfrozen_slots="keep"',
+                )
