@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import keras
@@ -27,6 +28,10 @@ OPTIMIZERS = {
         keras.optimizers.OptimizerMap(keras.optimizers.Adam(0.01), {".*head.*": keras.optimizers.SGD(0.1)})
     ),
 }
+
+ALL = [(optimizer, before) for optimizer in OPTIMIZERS for before in (0, 3)]
+FEW = [("adam", 0), ("sgd", 3), ("average", 3), ("accumulation", 3), ("scale", 0), ("several", 3)]
+CASES = ALL if os.environ.get("WEIGHTKIT_TEST_FULL") else FEW
 
 
 class Counting(layers.Layer):
@@ -62,8 +67,7 @@ def trained(model, steps=2):
     return [model.train_on_batch(X, Y) for _ in range(steps)], state(model)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize(("optimizer", "before"), CASES)
 def test_training_goes_on_as_if_nothing_had_been(optimizer, before):
     plain, proved = made(optimizer), made(optimizer)
     for model in (plain, proved):

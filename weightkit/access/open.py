@@ -155,8 +155,10 @@ def _index(scanner: Scanner, body: Body) -> Index:
 
 
 def _contents(index: Index) -> Contents:
-    from weightkit.access.formats import legacy, weights_h5  # noqa: PLC0415
+    from weightkit.access.formats import legacy, optimizer_state, weights_h5  # noqa: PLC0415
 
+    if optimizer_state.recognises(index):
+        return optimizer_state.contents(index)
     if legacy.recognises(index):
         return legacy.contents(index)
     if weights_h5.recognises(index):

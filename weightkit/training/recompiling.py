@@ -67,6 +67,13 @@ def slots_set_aside(model: Any) -> dict[int, OwnerMemory]:
     return {} if kept is None or kept.optimizer() is not model.optimizer else kept.slots
 
 
+def set_slots_aside(model: Any, slots: dict[int, OwnerMemory]) -> None:
+    """Have the slots of frozen weights wait for them, by ``id`` of the variable, beside those that wait already."""
+    earlier = _ASIDE.get(model)
+    known, state = slots_set_aside(model), {} if earlier is None else earlier.state
+    _ASIDE[model] = _Aside(weakref.ref(model.optimizer), known | slots, state)
+
+
 def recompile(
     model: Any,
     *,

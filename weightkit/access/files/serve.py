@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from weightkit.access.files import build, scan
+from weightkit.access.files import build, make, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,8 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
             return build.build(descriptors[0], descriptors[1], request)
         case "fill":
             return build.fill(descriptors[0], descriptors[1], request)
+        case "make":
+            return make.make(descriptors[0], request)
         case unknown:
             raise ValueError(unknown)
 
