@@ -3,6 +3,7 @@
 Importing this registers every class of ours with Keras, so that saved models load.
 """
 
+from weightkit.layers.bake import bake
 from weightkit.layers.checked_embedding import CheckedEmbedding
 from weightkit.layers.cosine_dense import CosineDense
 from weightkit.layers.film import FiLM
@@ -12,7 +13,24 @@ from weightkit.layers.hyper_dense import HyperDense
 from weightkit.layers.layer_scale import LayerScale
 from weightkit.layers.maxout import Maxout
 from weightkit.layers.noisy_dense import NoisyDense
+from weightkit.layers.parametrizations.low_rank import LowRank
+from weightkit.layers.parametrizations.mask import Mask
+from weightkit.layers.parametrizations.parametrization import Parametrization
+from weightkit.layers.parametrizations.spectral_norm import SpectralNorm
+from weightkit.layers.parametrizations.tied import Tied
+from weightkit.layers.parametrizations.weight_norm import WeightNorm
+from weightkit.layers.parametrizations.weight_standardization import StandardizedWeight
+from weightkit.layers.parametrize import load_unwrapped, parametrize
+from weightkit.layers.parametrized import Parametrized
 from weightkit.layers.stochastic_depth import StochasticDepth
+from weightkit.layers.wrappers import (
+    LoRA,
+    MaskedWeights,
+    SpectralReparametrization,
+    TiedTo,
+    WeightNormalization,
+    WeightStandardization,
+)
 
 __all__ = [
     "CheckedEmbedding",
@@ -22,7 +40,24 @@ __all__ = [
     "GradientReversal",
     "HyperDense",
     "LayerScale",
+    "LoRA",
+    "LowRank",
+    "Mask",
+    "MaskedWeights",
     "Maxout",
     "NoisyDense",
+    "Parametrization",
+    "Parametrized",
+    "SpectralNorm",
+    "SpectralReparametrization",
+    "StandardizedWeight",
     "StochasticDepth",
+    "Tied",
+    "TiedTo",
+    "WeightNorm",
+    "WeightNormalization",
+    "WeightStandardization",
+    "bake",
+    "load_unwrapped",
+    "parametrize",
 ]

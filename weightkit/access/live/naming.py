@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from weightkit.access.live.walk import is_builtin, is_optimizer
-from weightkit.access.names import reading, table
+from weightkit.access.names import own, reading, table
 from weightkit.access.names.classes import canonical
 from weightkit.access.names.naming import Stored
 from weightkit.access.names.tree import Node
@@ -102,6 +102,8 @@ def _of_layer(thing: Any, variable: Any, name: str | None, dtype: np.dtype) -> t
     class_name = class_of(thing) if is_builtin(thing) else None
     trained = variable is not None and _is_declared_trainable(thing, variable)
     kind = _kind_of(name or "", class_name, trained=trained, integer=_is_integer(dtype), known=variable is not None)
+    if kind is Kind.STATE and name and type(thing).__name__ == own.WRAPPER:
+        kind = own.kind_in_wrapper(name)
     if kind is not Kind.PARAMETER:
         return kind, None if kind is Kind.UNKNOWN else False
     return kind, None if variable is None else bool(variable.trainable)

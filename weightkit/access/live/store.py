@@ -96,6 +96,10 @@ class LiveStore:
         """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
         return self._places[ref].thing
 
+    def variable(self, ref: WeightRef) -> Any:
+        """The variable itself; None for what an object computes when it is saved."""
+        return self._places[ref].variable
+
     def configured(self, ref: WeightRef) -> Configured | None:
         """The class and configuration of the layer that saves a weight; None where it has none to tell."""
         thing = self.owner(ref)

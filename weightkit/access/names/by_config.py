@@ -8,12 +8,12 @@ the table says of the class, nothing is claimed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.configured import Configured
-from weightkit.access.names import by_key, keys, reading, table
+from weightkit.access.names import by_key, keys, own, plain, reading, table
 from weightkit.access.names.classes import canonical
 from weightkit.access.names.serialized import Serialized, serialized, serialized_list
 from weightkit.access.names.tree import MAX_DEPTH, Node
@@ -52,6 +52,8 @@ class Walk:
     """By path, in the model's order."""
     containers: set[str] = field(default_factory=set)
     """Paths of groups that are lists of layers and no objects."""
+    absent: dict[str, frozenset[int]] = field(default_factory=dict)
+    """By path: places of weights that a layer of Keras' own does not save, being another layer's."""
     ordered: bool = True
     """False once an object was found in a place that the configuration does not order."""
 
@@ -69,7 +71,11 @@ class Walk:
         flag = layer.config.get("trainable")
         trainable = flag if isinstance(flag, bool) else trainable
         known = table.find(layer.class_name) if layer.builtin else None
-        weights = reading.weights_by_config(node, layer.class_name, layer.config) if known else None
+        weights = self._weights(node, layer) if known else None
+        if own.is_wrapper(layer):
+            weights = reading.only_these(own.added_weights(layer.config), node)
+        elif plain.is_plain(layer):
+            weights = reading.only_these(plain.weights_of(layer), node)
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -78,6 +84,10 @@ class Walk:
         self.claims[node.path] = Claim(node, class_name, name, weights, trainable, configured, frozen)
         if known:
             self._fixed(node, layer, trainable)
+        elif own.is_wrapper(layer):
+            self._wrapped(node, layer, trainable)
+        elif plain.is_plain(layer):
+            self._seeds(node, trainable)
         else:
             self._listed(node, layer)
             self._attributes(node, layer)
@@ -92,8 +102,33 @@ class Walk:
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
                 inner_layer = Serialized(child.class_name, child.config, child.builtin)
                 self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
+        self._seeds(node, trainable)
+
+    def _seeds(self, node: Node, trainable: bool | None) -> None:
         for seed in by_key.seeds(node):
             self.claims[seed.node.path] = Claim(seed.node, seed.class_name, by_key.SEED, seed.weights, trainable, None)
+
+    def _weights(self, node: Node, layer: Serialized) -> Weights | None:
+        absent = self.absent.get(node.path)
+        if absent is None:
+            return reading.weights_by_config(node, layer.class_name, layer.config)
+        return reading.weights_without(absent, node, layer.class_name, layer.config)
+
+    def _wrapped(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
+        """The layer inside a wrapper of ours, less what is not its own to save or to train."""
+        below, inside = node.children.get(own.INNER), serialized(layer.config.get(own.INNER))
+        self._seeds(node, trainable)
+        if below is None or inside is None:
+            return
+        told = own.inner_of(layer.config)
+        for path, places in _by_object(below.path, told.tied).items():
+            self.absent[path] = places
+        self.claim(below, inside, inside.name, trainable)
+        for path, places in _by_object(below.path, told.frozen).items():
+            claim = self.claims.get(path)
+            if claim is not None and claim.weights is not None:
+                names = frozenset(w.name for place, w in enumerate(claim.weights) if place in places)
+                self.claims[path] = replace(claim, frozen=claim.frozen | names)
 
     def _listed(self, node: Node, layer: Serialized) -> None:
         """The layers of a Functional or Sequential model."""
@@ -159,6 +194,16 @@ def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Wal
     if model is not None:
         walked.claim(root, model, names.get("", model.name))
     return walked
+
+
+def _by_object(above: str, structures: Iterable[str]) -> dict[str, frozenset[int]]:
+    """``cell/vars/1`` below a path: which weights of which objects are meant."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for structure in structures:
+        path, _, number = structure.rpartition("vars/")
+        if number.isdecimal():
+            found[f"{above}/{path}".rstrip("/")].add(int(number))
+    return {path: frozenset(places) for path, places in found.items()}
 
 
 def _is_key_of(key: str, layer: Serialized) -> bool:

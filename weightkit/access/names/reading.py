@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names.classes import Case, NamedWeight
@@ -19,6 +20,23 @@ Weights = tuple[NamedWeight, ...]
 def weights_by_config(node: Node, class_name: str, config: Mapping[str, Any]) -> Weights | None:
     """The weights of a layer whose class and configuration are known, where the arrays agree with them."""
     return only_fit(cases_of(class_name, config, quantization=quantization_mode(config)), node)
+
+
+def weights_without(
+    absent: frozenset[int], node: Node, class_name: str, config: Mapping[str, Any]
+) -> Weights | None:
+    """The same where the layer does not save the weights in these places of its order."""
+    cases = cases_of(class_name, config, quantization=quantization_mode(config))
+    left = [
+        replace(case, weights=tuple(weight for place, weight in enumerate(case.weights) if place not in absent))
+        for case in cases
+    ]
+    return only_fit(left, node)
+
+
+def only_these(weights: Weights | None, node: Node) -> Weights | None:
+    """Weights that are known beforehand, where the arrays agree with them."""
+    return weights if weights is not None and fits(weights, node) else None
 
 
 def only_fit(cases: Iterable[Case], node: Node) -> Weights | None:

@@ -1,0 +1,92 @@
+"""Spectral normalisation: a weight whose largest singular value is 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from weightkit.errors import RequestError
+from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TINY = 1e-12
+
+
+@keras.saving.register_keras_serializable(package="weightkit")
+@dataclass(frozen=True)
+class SpectralNorm(Parametrization):
+    """The weight divided by its spectral norm (Miyato 2018, arXiv 1802.05957, equation 8 and algorithm 1).
+
+    A step of training does ``power_iterations`` steps of the power iteration first, which update ``kernel_u``: a
+    statistic, of one vector ``(fan_out,)`` for each matrix. A convolution's kernel is the matrix ``(height * width *
+    channels, filters)``; a transposed one's has its own outputs as columns; a depthwise kernel is a matrix ``(height
+    * width, multiplier)`` for each channel, each divided by its own norm.
+
+    Args:
+        power_iterations: Steps for each training step.
+        warm_up: Steps when the layer is built, so that the first output is near norm 1.
+    """
+
+    power_iterations: int = 1
+    warm_up: int = 30
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name, least in (("power_iterations", 1), ("warm_up", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise RequestError(f"SpectralNorm: {name}={value!r}", mend=f"give an integer of at least {least}")
+
+    def build(self, weight: Weight) -> dict[str, Added]:
+        """A vector of outputs for each matrix, iterated from one of ones."""
+        axes = weight.axes
+        shape = (axes.count, axes.fan_out) if axes.batch else (axes.fan_out,)
+
+        def initial(shape: Any, dtype: Any = None) -> Any:
+            matrices = ops.cast(axes.to_matrices(weight.variable.value), dtype)
+            u = _unit(keras.random.normal(shape, dtype=dtype, seed=_SEED))
+            for _ in range(self.warm_up):
+                u, _v = _iterated(matrices, u)
+            return u
+
+        return {"u": weight.add(f"{weight.label}_u", shape, initial, trainable=False)}
+
+    def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:
+        """The weight over ``v W u``, in which the vectors are constants to the gradient."""
+        matrices = weight.axes.to_matrices(base)
+        constant = ops.stop_gradient(matrices)
+        u = added["u"].variable.value
+        if training:
+            for _ in range(self.power_iterations):
+                u, v = _iterated(constant, u)
+            u, v = ops.stop_gradient(u), ops.stop_gradient(v)
+            added["u"].variable.assign(u)
+        else:
+            v = ops.stop_gradient(_unit(_times(constant, u)))
+        sigma = ops.sum(v * _times(matrices, u), axis=-1)
+        if not weight.axes.batch:
+            return base / ops.maximum(sigma, _TINY)
+        return weight.axes.from_matrices(matrices / ops.maximum(sigma, _TINY)[:, None, None])
+
+
+_SEED = 1802
+
+
+def _times(matrices: Any, u: Any) -> Any:
+    """``W u``, of each matrix."""
+    return ops.squeeze(ops.matmul(matrices, u[..., None]), -1)
+
+
+def _iterated(matrices: Any, u: Any) -> tuple[Any, Any]:
+    """One step: ``v`` is ``W u`` and then ``u`` is ``W' v``, each of length 1."""
+    v = _unit(_times(matrices, u))
+    return _unit(ops.squeeze(ops.matmul(v[..., None, :], matrices), -2)), v
+
+
+def _unit(vector: Any) -> Any:
+    return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector), axis=-1, keepdims=True)), _TINY)

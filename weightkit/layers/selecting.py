@@ -1,0 +1,114 @@
+"""From selections to the weights of one built layer that parametrisations are for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.live.opening import open_live
+from weightkit.access.ref import Kind
+from weightkit.access.select import combine
+from weightkit.errors import RequestError
+from weightkit.escape import escape
+from weightkit.layers.parametrizations.parametrization import Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from weightkit.access.live.store import LiveStore
+    from weightkit.access.ref import WeightRef
+    from weightkit.layers.parametrizations.parametrization import Parametrization
+
+Steps = dict[str, list["Parametrization"]]
+"""Parametrisations by the selection of the weights that they are for."""
+Targets = dict[str, dict[str, str]]
+"""For each selection its weights: the structure of each, and the label that names what is added to it."""
+
+
+def choose(layer: Any, steps: Steps) -> Targets:
+    """Find the weights that each selection means.
+
+    Raises:
+        RequestError: A selection finds nothing that its parametrisations fit, or a weight is found twice.
+    """
+    store = open_live(layer)
+    refs = tuple(store)
+    found: Targets = {}
+    taken: dict[str, str] = {}
+    labels: set[str] = set()
+    for selection, parametrizations in steps.items():
+        selector, _ = combine(selection)
+        bound = selector.bind(refs, ordered=store.ordered) if selector is not None else None
+        chosen = [ref for ref in refs if bound is not None and bound(ref) and _fits(ref, parametrizations)]
+        if not chosen:
+            raise RequestError(_nothing(store, selection, parametrizations), mend="name one of these")
+        found[selection] = {}
+        for ref in chosen:
+            if ref.structure in taken:
+                raise RequestError(f"{ref.path} is selected by {taken[ref.structure]!r} and by {selection!r}")
+            taken[ref.structure] = selection
+            found[selection][ref.structure] = _label(ref.name or "weight", labels)
+    return found
+
+
+def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Weight]]:
+    """The weights at the places that were chosen, by selection.
+
+    Raises:
+        RequestError: The layer has no such place, as when its configuration was changed by hand.
+    """
+    store = open_live(layer)
+    refs = {ref.structure: ref for ref in store}
+    found: dict[str, list[Weight]] = {}
+    for selection, places in targets.items():
+        missing = next((place for place in places if place not in refs), None)
+        if missing is not None:
+            raise RequestError(f"{store.label}: there is no weight at {missing}", mend=f"it has {', '.join(refs)}")
+        found[selection] = [
+            Weight(store.variable(refs[place]), store.owner(refs[place]), label, wrapper, name=refs[place].name or "")
+            for place, label in places.items()
+        ]
+    return found
+
+
+def _fits(ref: WeightRef, parametrizations: Sequence[Parametrization]) -> bool:
+    """A trained weight, or one that LoRA or freezing took out of training, of a shape that suits all."""
+    return ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
+
+
+def _label(name: str, labels: set[str]) -> str:
+    base = name.replace("/", "_")
+    label, number = base, 0
+    while label in labels:
+        number += 1
+        label = f"{base}_{number}"
+    labels.add(label)
+    return label
+
+
+def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:
+    what = " and ".join(type(one).__name__ for one in parametrizations)
+    has = ", ".join(f"{escape(ref.path)} {ref.shape}" for ref in store)
+    asked = selection.removeprefix("name:")
+    return f"{store.label} has no weight {escape(asked)!r} that {what} fits; it has {has}"
+
+
+def by_selection(weights: Mapping[str, Any] | None, by_name: Mapping[str, Any]) -> Steps:
+    """What a wrapper was given, in one form: ``kernel=`` is the selection ``name:kernel``.
+
+    Raises:
+        RequestError: Something given is no parametrisation, or nothing was given.
+    """
+    from weightkit.layers.parametrizations.parametrization import Parametrization  # noqa: PLC0415
+
+    given = {**(weights or {}), **{f"name:{name}": value for name, value in by_name.items()}}
+    if not given:
+        raise RequestError("Parametrized: no weight was named", mend="say for example kernel=WeightNorm()")
+    steps: Steps = {}
+    for selection, value in given.items():
+        steps[selection] = list(value) if isinstance(value, list | tuple) else [value]
+        for one in steps[selection]:
+            if not isinstance(one, Parametrization):
+                raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={one!r} is no parametrisation")
+        if not steps[selection]:
+            raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={value!r} is empty")
+    return steps
