@@ -53,6 +53,7 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
         self,
         epsilon: float = 1e-6,
         data_format: str | None = None,
+        *,
         gamma_initializer: Any = "zeros",
         gamma_regularizer: Any = None,
         gamma_constraint: Any = None,
