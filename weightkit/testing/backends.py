@@ -170,7 +170,7 @@ def two_processors() -> None:
 
 
 def replicated(replicas: int) -> Any:
-    """The scope of a strategy of TensorFlow with one replica, or one on each of two processors."""
+    """The scope of a strategy of TensorFlow with one replica on each of so many processors."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)]).scope()
