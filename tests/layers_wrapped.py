@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from weightkit.layers import Parametrized
+from weightkit.testing.exemptions import point
 from weightkit.testing.layer import LayerContract
 
 OF_LAYER = ("name", "dtype", "kernel_regularizer", "kernel_constraint")
@@ -20,10 +21,11 @@ class Wrapped(LayerContract):
     imports = ("weightkit.layers",)
     parametrization: ClassVar[Any]
     settings: ClassVar[dict[str, Any]] = {}
+    bad_arguments = ({"kernel": 3},)
 
     def make_layer(self, **overrides):
         of_layer = {key: overrides.pop(key) for key in OF_LAYER if key in overrides}
-        kernel = type(self).parametrization(**self.settings | overrides)
+        kernel = overrides.pop("kernel", None) or type(self).parametrization(**self.settings | overrides)
         return Parametrized(keras.layers.Dense(3, bias_initializer="normal", **of_layer), kernel=kernel)
 
     def kernel(self, weights: dict[str, np.ndarray]) -> np.ndarray:
@@ -33,6 +35,26 @@ class Wrapped(LayerContract):
     def expected(self, weights, inputs, *, training):
         named = {path.rpartition("/")[2]: value for path, value in weights.items()}
         return inputs @ self.kernel(named) + named["bias"]
+
+    @point(18)
+    def test_regularisers_and_constraints_act_on_their_weights(self):
+        layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
+        layer(self.make_inputs(self.shape))
+        np.testing.assert_allclose([array(loss) for loss in layer.losses], [0.1 * np.sum(computed(layer) ** 2)], 1e-5)
+        layer.trainable = False
+        assert layer.losses == []
+        layer = self.built(kernel_constraint=keras.constraints.UnitNorm(axis=None))
+        np.testing.assert_allclose(np.linalg.norm(computed(layer)), 1, 1e-5)
+
+    @point(18)
+    def test_every_trainable_weight_can_be_regularised_and_constrained(self):
+        """What a parametrisation adds is regularised through the weight that is computed from it."""
+        layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
+        model = keras.Sequential([keras.Input((4,)), layer])
+        with_loss, without = model.losses[0], computed(layer)
+        layer.computed[0].weight.variable.assign(2 * array(layer.computed[0].weight.variable.value))
+        np.testing.assert_allclose(array(with_loss), 0.1 * np.sum(without**2), 1e-5)
+        np.testing.assert_allclose(array(model.losses[0]), 0.1 * np.sum(computed(layer) ** 2), 1e-5)
 
 
 def numbers(*shape, seed=0):

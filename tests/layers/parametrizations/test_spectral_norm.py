@@ -13,17 +13,19 @@ from weightkit.testing.exemptions import Exemption
 
 class TestSpectralNorm(Wrapped):
     parametrization = SpectralNorm
-    settings = {"warm_up": 200}
+    settings = {"warm_up": 3}
     bad_arguments = ({"power_iterations": 0}, {"warm_up": -1}, {"power_iterations": True})
     exemptions = (
         Exemption("gradient=straight_through", "the vectors of the power iteration are constants to the gradient"),
         Exemption("stateful_in_training", "a step of training updates the vector of the power iteration"),
     )
 
-    def kernel(self, weights):
-        matrix, u = weights["kernel"], weights["kernel_u"]
-        v = matrix @ u
-        return matrix / (v @ matrix @ u / np.linalg.norm(v))
+    def expected(self, weights, inputs, *, training):
+        named = {path.rpartition("/")[2]: value for path, value in weights.items()}
+        matrix, u = named["kernel"], named["kernel_u"]
+        v = matrix @ u / np.linalg.norm(matrix @ u)
+        sigma = np.linalg.norm(v @ matrix) if training else v @ matrix @ u
+        return inputs @ matrix / sigma + named["bias"]
 
 
 MATRICES = {

@@ -12,7 +12,6 @@ from weightkit.layers import Parametrized, WeightNorm
 
 class TestWeightNorm(Wrapped):
     parametrization = WeightNorm
-    bad_arguments = ()
 
     def kernel(self, weights):
         v = weights["kernel"]
