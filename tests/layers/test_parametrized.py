@@ -98,7 +98,7 @@ def test_every_kind_of_layer_can_be_inside_and_begins_as_it_was(case):
     make, shape = case
     plain, x = make(), numbers(*shape)
     before = array(plain(x))
-    layer = Parametrized(plain, {"**kernel": WeightNorm()})
+    layer = Parametrized(plain, {"**": WeightNorm()})
     np.testing.assert_allclose(array(layer(x)), before, atol=1e-5)
     assert len(layer.computed) >= 1
 

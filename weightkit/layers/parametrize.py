@@ -55,7 +55,7 @@ def parametrize(
         ['Parametrized', 'Dense']
     """
     require_listed(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
-    steps = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
+    steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
         raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrisation")
