@@ -177,7 +177,8 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
 def main() -> None:
     """Run the jobs that were asked for."""
     jobs = [
-        "slope", "fixed", "keras", "start", "live", "layers", "memory", "rebuild", "strip", "restore", "growth", "many", "diff",
+        "slope", "fixed", "keras", "start", "live", "layers", "memory", "rebuild", "strip", "restore", "growth",
+        "many", "diff",
     ]  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")
