@@ -10,7 +10,7 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
   live     scale of a model in memory against get_weights, set_weights; load_weights of 500 layers against Keras'
            (needs Keras with TensorFlow)
-  layers   parametrised layers against the same computation by hand, baked against plain (needs Keras with TensorFlow)
+  layers   parametrised layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
   strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory
@@ -177,7 +177,8 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
 def main() -> None:
     """Run the jobs that were asked for."""
     jobs = [
-        "slope", "fixed", "keras", "start", "live", "layers", "memory", "rebuild", "strip", "restore", "growth", "many", "diff",
+        "slope", "fixed", "keras", "start", "live", "layers", "memory", "rebuild", "strip", "restore", "growth",
+        "many", "diff",
     ]  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")

@@ -43,7 +43,8 @@ class Hand(keras.layers.Layer):
         if what == "SpectralNorm":
             self.u = self.add_weight(name="u", shape=kernel_shape[-1:], initializer="ones", trainable=False)
         if what == "LowRank":
-            self.a = self.add_weight(name="a", shape=(flat, 8)); self.b = self.add_weight(name="b", shape=(8, kernel_shape[-1]))
+            self.a = self.add_weight(name="a", shape=(flat, 8))
+            self.b = self.add_weight(name="b", shape=(8, kernel_shape[-1]))
         if what == "Mask":
             self.m = self.add_weight(name="m", shape=kernel_shape, trainable=False)
             self.m.assign(mask)
@@ -94,10 +95,13 @@ only_x = tf.data.Dataset.from_tensor_slices(x).batch(batch).cache()
 fits, predicts = {name: [] for name in models}, {name: [] for name in models}
 for run in range(runs + 1):
     for name, model in models.items() if run % 2 else reversed(models.items()):
-        start = time.perf_counter(); model.fit(data, verbose=0); fits[name].append((time.perf_counter() - start) / STEPS)
-        start = time.perf_counter(); model.predict(only_x, verbose=0); predicts[name].append((time.perf_counter() - start) / STEPS)
+        for act, given, times in ((model.fit, data, fits), (model.predict, only_x, predicts)):
+            start = time.perf_counter()
+            act(given, verbose=0)
+            times[name].append((time.perf_counter() - start) / STEPS)
 for name, model in models.items():
-    traced = model.train_function.experimental_get_tracing_count() if hasattr(model.train_function, "experimental_get_tracing_count") else 1
+    count = getattr(model.train_function, "experimental_get_tracing_count", lambda: 1)
+    traced = count()
     assert traced == 1, f"{name} was traced {traced} times"
 peak = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 print(*(min(one[1:]) for times in (fits, predicts) for one in times.values()), peak)

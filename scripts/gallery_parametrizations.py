@@ -44,13 +44,18 @@ def weight_norm() -> Iterator[Promise]:
     v, g = (_array(one) for one in (layer.layer.kernel.value, layer.computed[0].steps[0][1]["g"].variable.value))
     step = v - begun
     cosine = np.sum(step * begun, 0) / np.linalg.norm(step, axis=0) / np.linalg.norm(begun, axis=0)
-    yield f"weight norm: a step of v is at right angles to v: cosine {np.abs(cosine).max():.1e}", bool(
-        np.abs(cosine).max() < 1e-3
+    yield (
+        f"weight norm: a step of v is at right angles to v: cosine {np.abs(cosine).max():.1e}",
+        bool(np.abs(cosine).max() < 1e-3),
     )
-    yield "weight norm: and so v grows in length", bool(
-        (np.linalg.norm(v, axis=0) >= np.linalg.norm(begun, axis=0)).all()
+    yield (
+        "weight norm: and so v grows in length",
+        bool((np.linalg.norm(v, axis=0) >= np.linalg.norm(begun, axis=0)).all()),
     )
-    yield f"weight norm: the lengths went from {g_begun.mean():.3f} to {g.mean():.3f} by themselves", bool((g != g_begun).all())
+    yield (
+        f"weight norm: the lengths went from {g_begun.mean():.3f} to {g.mean():.3f} by themselves",
+        bool((g != g_begun).all()),
+    )
 
 
 def spectral_norm() -> Iterator[Promise]:
@@ -84,7 +89,10 @@ def low_rank() -> Iterator[Promise]:
     share = counts["lora"] / counts["full"]
     text = ", ".join(f"{name} {loss:.2e}" for name, loss in losses.items())
     yield f"LoRA: {100 * share:.1f} % of the weights are trained", share <= 0.0101
-    yield f"LoRA: loss near the full fine-tune's: {text}", losses["lora"] < max(2 * losses["full"], 0.01 * losses["before"])
+    yield (
+        f"LoRA: loss near the full fine-tune's: {text}",
+        losses["lora"] < max(2 * losses["full"], 0.01 * losses["before"]),
+    )
 
 
 def masked() -> Iterator[Promise]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from weightkit.layers import Parametrized
 from weightkit.testing.exemptions import point
 from weightkit.testing.layer import LayerContract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OF_LAYER = ("name", "dtype", "kernel_regularizer", "kernel_constraint")
 
@@ -20,12 +24,12 @@ class Wrapped(LayerContract):
     names_in_files = True
     imports = ("weightkit.layers",)
     parametrization: ClassVar[Any]
-    settings: ClassVar[dict[str, Any]] = {}
+    settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     bad_arguments = ({"kernel": 3},)
 
     def make_layer(self, **overrides):
         of_layer = {key: overrides.pop(key) for key in OF_LAYER if key in overrides}
-        kernel = overrides.pop("kernel", None) or type(self).parametrization(**self.settings | overrides)
+        kernel = overrides.pop("kernel", None) or type(self).parametrization(**{**self.settings, **overrides})
         return Parametrized(keras.layers.Dense(3, bias_initializer="normal", **of_layer), kernel=kernel)
 
     def kernel(self, weights: dict[str, np.ndarray]) -> np.ndarray:

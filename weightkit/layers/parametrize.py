@@ -15,6 +15,7 @@ from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized import Parametrized
 from weightkit.layers.remaking import copy_weights, placed_layers, remade, require_listed, without_wrappers
+from weightkit.layers.selecting import fits
 
 if TYPE_CHECKING:
     import os
@@ -55,7 +56,7 @@ def parametrize(
         ['Parametrized', 'Dense']
     """
     require_listed(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
-    steps = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
+    steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
         raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrisation")
@@ -107,7 +108,7 @@ def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) 
     refs = tuple(store)
     selector, less = (None if one is None else one.bind(refs, ordered=store.ordered) for one in combine(where, exclude))
     selected = [ref for ref in refs if selector is not None and selector(ref) and not (less is not None and less(ref))]
-    fitting = [ref for ref in selected if ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in steps)]
+    fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
     for ref in selected:
         if ref.kind is Kind.QUANTIZATION:
             raise RequestError(f"{escape(ref.path)} is a weight of a quantised layer, and cannot be computed")

@@ -90,7 +90,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         self._call_has_mask_arg = self.layer._call_has_mask_arg  # noqa: SLF001
         self._convert_input_args = self.layer._convert_input_args  # noqa: SLF001
         self._allow_non_tensor_positional_args = self.layer._allow_non_tensor_positional_args  # noqa: SLF001
-        self.build.__signature__ = inspect.signature(self.layer.build)
+        self.build.__signature__ = inspect.signature(self.layer.build)  # type: ignore[attr-defined]
         self.supports_masking = self.layer.supports_masking
         self.supports_jit = self.layer.supports_jit
 
@@ -228,7 +228,10 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
 
     def _low_rank(self) -> list[tuple[Computed, LowRank, Any]]:
         found = [
-            (computed, one, added) for computed in self.computed for one, added in computed.steps if _is_low_rank(one)
+            (computed, one, added)
+            for computed in self.computed
+            for one, added in computed.steps
+            if isinstance(one, LowRank)
         ]
         if not found:
             raise RequestError(f"{self.name} has no low-rank factors", mend="it takes LowRank to merge")
@@ -302,10 +305,6 @@ def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
 
 def _takes_anything(signature: inspect.Signature) -> bool:
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in signature.parameters.values())
-
-
-def _is_low_rank(one: Parametrization) -> bool:
-    return isinstance(one, LowRank)
 
 
 def _require_wrappable(layer: Any) -> None:

@@ -38,10 +38,7 @@ def placed_layers(model: Any) -> Iterator[Any]:
     """The layers of a model and of the models in it, each once, in order."""
     seen: set[int] = set()
     for layer in model.layers:
-        if is_listed(layer):
-            below = placed_layers(layer)
-        else:
-            below = iter((layer,))
+        below = placed_layers(layer) if is_listed(layer) else iter((layer,))
         for one in below:
             if id(one) not in seen:
                 seen.add(id(one))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import keras
 import numpy as np
 import pytest
-from layers_wrapped import Wrapped, array, computed, numbers
+from layers_wrapped import Wrapped, array, numbers
 
 from weightkit.errors import RequestError
 from weightkit.layers import LoRA, LowRank, bake
@@ -13,7 +15,7 @@ from weightkit.layers import LoRA, LowRank, bake
 
 class TestLowRank(Wrapped):
     parametrization = LowRank
-    settings = {"rank": 2, "alpha": 3.0, "seed": 1}
+    settings = MappingProxyType({"rank": 2, "alpha": 3.0, "seed": 1})
     bad_arguments = (
         {"rank": 0},
         {"alpha": -1.0},
@@ -30,7 +32,7 @@ class TestLowRank(Wrapped):
 
 class TestDoRA(Wrapped):
     parametrization = LowRank
-    settings = {"rank": 2, "magnitude": True, "seed": 1}
+    settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
     bad_arguments = ({"rank": 0},)
 
     def kernel(self, weights):

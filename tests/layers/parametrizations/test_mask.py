@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import keras
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ PATTERN = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
 
 class TestMask(Wrapped):
     parametrization = Mask
-    settings = {"mask": PATTERN}
+    settings = MappingProxyType({"mask": PATTERN})
     bad_arguments = ({"mask": "half"},)
 
     def kernel(self, weights):

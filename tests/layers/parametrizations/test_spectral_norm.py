@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import keras
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from weightkit.testing.exemptions import Exemption
 
 class TestSpectralNorm(Wrapped):
     parametrization = SpectralNorm
-    settings = {"warm_up": 3}
+    settings = MappingProxyType({"warm_up": 3})
     bad_arguments = ({"power_iterations": 0}, {"warm_up": -1}, {"power_iterations": True})
     exemptions = (
         Exemption("gradient=straight_through", "the vectors of the power iteration are constants to the gradient"),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from layers_wrapped import Wrapped, array
+from layers_wrapped import array
 
 from weightkit import open_weights
 from weightkit.errors import RequestError
 from weightkit.layers import Parametrized, Tied, TiedTo, bake
+from weightkit.testing.layer_access import AccessPoints
+from weightkit.testing.layer_building import BuildingPoints
+from weightkit.testing.layer_numbers import NumberPoints
+from weightkit.testing.layer_uses import UsePoints
 
 
-class TestTied(Wrapped):
-    """Around a Dense whose kernel is that of a layer upstream, which is part of the subject: `Both` holds the two."""
+class TestTied(BuildingPoints, NumberPoints, UsePoints, AccessPoints):
+    """`Both` holds a layer and one that is tied to it; what fresh processes load is tested with models of our own."""
 
-    parametrization = Tied
-    names_in_files = False
     bad_arguments = ({"kernel": 3},)
 
     def make_layer(self, **overrides):
@@ -42,7 +44,12 @@ class TestTied(Wrapped):
 
 @keras.saving.register_keras_serializable(package="weightkit-tests")
 class Both(keras.layers.Layer):
-    """An inner projection and its transpose."""
+    """An inner projection and its transpose.
+
+    Example:
+        >>> len(Both().weights)
+        0
+    """
 
     def __init__(self, kernel=None, **kwargs):
         super().__init__(**kwargs)
