@@ -10,7 +10,7 @@ import keras
 from weightkit.access.choose import Where, missed
 from weightkit.access.select import combine
 from weightkit.errors import RequestError, SelectionError
-from weightkit.training.doing import do
+from weightkit.training.plan import do
 from weightkit.training.statistics import Statistics, policy
 from weightkit.training.weights import Layered, look_at
 

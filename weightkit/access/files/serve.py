@@ -12,7 +12,7 @@ import h5py
 from weightkit.access.files import build, make, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 
@@ -49,23 +49,19 @@ def _in_words(error: Exception) -> str:
 
 
 def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
-    match request["do"]:
-        case "scan":
-            return scan.scan(descriptors[0], request["start"], request["length"], limits)
-        case "digest":
-            return _digested(scan.scan(descriptors[0], request["start"], request["length"], limits))
-        case "chunks":
-            return scan.chunks(descriptors[0], request["start"], request["length"], request["path"])
-        case "compact":
-            return scan.compact(descriptors[0], request["start"], request["length"], request["path"])
-        case "build":
-            return build.build(descriptors[0], descriptors[1], request)
-        case "fill":
-            return build.fill(descriptors[0], descriptors[1], request)
-        case "make":
-            return make.make(descriptors[0], request)
-        case unknown:
-            raise ValueError(unknown)
+    source = descriptors[0]
+    answers: dict[str, Callable[[], Iterator[Json]]] = {
+        "scan": lambda: scan.scan(source, request["start"], request["length"], limits),
+        "digest": lambda: _digested(scan.scan(source, request["start"], request["length"], limits)),
+        "chunks": lambda: scan.chunks(source, request["start"], request["length"], request["path"]),
+        "compact": lambda: scan.compact(source, request["start"], request["length"], request["path"]),
+        "build": lambda: build.build(source, descriptors[1], request),
+        "fill": lambda: build.fill(source, descriptors[1], request),
+        "make": lambda: make.make(source, request),
+    }
+    if request["do"] not in answers:
+        raise ValueError(request["do"])
+    return answers[request["do"]]()
 
 
 def line(record: Json) -> bytes:
