@@ -11,6 +11,7 @@ GOLDEN = Path(__file__).parent.parent / "data" / "layers"
 
 class OwnLayerContract(LayerContract):
     imports = ("weightkit.layers",)
+    names_in_files = True
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

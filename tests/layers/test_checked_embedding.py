@@ -73,9 +73,20 @@ INVALID = {
     "a large float": np.array([[1, 1e30]], np.float32),
     "a negative float": np.array([[1, -1.0]], np.float32),
 }
-CLIPPED = dict.fromkeys(INVALID, SIZE - 1) | dict.fromkeys(
-    ("minus one", "far below", "far below 32 bits", "eight bits", "no number", "a negative float"), 0
-) | {"a fraction": 2}
+CLIPPED = (
+    dict.fromkeys(INVALID, SIZE - 1)
+    | dict.fromkeys(("minus one", "far below", "far below 32 bits", "eight bits", "no number", "a negative float"), 0)
+    | {"a fraction": 2}
+)
+
+
+@pytest.fixture
+def scopes_restored():
+    """PyTorch 2.13 leaves Keras' scope of casting open, where an error comes out of a captured graph."""
+    state = keras.src.backend.common.global_state
+    before = state.get_global_attribute("autocast_scope")
+    yield
+    state.set_global_attribute("autocast_scope", before)
 
 
 def table_of(layer):
@@ -84,14 +95,14 @@ def table_of(layer):
 
 def ways(layer):
     """Eager and every compiled way, as functions of an array."""
-    compiled = backends.compiled(lambda ids: layer(ids))
+    compiled = backends.compiled(layer.__call__)
     return {"eager": layer} | {
         way: lambda ids, function=function: function(backends.tensor(ids)) for way, function in compiled.items()
     }
 
 
 def usable(way, ids):
-    """Of each type one or two, since each is compiled; and JAX makes 32-bit ids of 64-bit ones before a compiled function sees them; see the docstring."""
+    """Of each type one or two, since each is compiled; and JAX makes 32-bit ids of longer ones beforehand."""
     if way == "eager":
         return True
     compiled = ("minus one", "the size", "beyond 32 bits", "far below 32 bits", "a fraction", "no number")
@@ -129,6 +140,7 @@ def test_an_invalid_id_raises_with_the_id_its_position_and_the_range(kind):
     assert f"0 to {SIZE - 1}" in message
 
 
+@pytest.mark.usefixtures("scopes_restored")
 def test_where_compiled_code_cannot_raise_the_row_is_nan():
     layer = CheckedEmbedding(SIZE, 3)
     layer(np.array([[0]], np.int32))
@@ -136,15 +148,13 @@ def test_where_compiled_code_cannot_raise_the_row_is_nan():
         for way, function in ways(layer).items():
             if not usable(way, ids):
                 continue
-            try:
+            if way == "xla":
                 output = keras.ops.convert_to_numpy(function(ids))
-            except Exception as refused:  # noqa: BLE001  # each backend's own
-                assert way != "xla", refused
-                assert "outside the table, whose ids are 0 to 4" in str(refused), kind
-            else:
-                assert way == "xla", f"{kind} is let by in the way {way}"
                 np.testing.assert_array_equal(output[0, 0], table_of(layer)[1])
                 assert np.isnan(output[0, 1]).all(), kind
+            else:
+                with pytest.raises(Exception, match="outside the table, whose ids are 0 to 4"):
+                    function(ids)
 
 
 def test_jax_itself_narrows_compiled_ids_and_no_layer_can_see_it():
@@ -186,13 +196,12 @@ def test_large_tables_are_read_right_in_half_precision():
 def test_a_fit_on_an_invalid_id_raises_or_makes_the_loss_nan():
     model = keras.Sequential([keras.Input((2,), dtype="int32"), CheckedEmbedding(SIZE, 1), keras.layers.Flatten()])
     model.compile("sgd", "mse")
-    ids = np.array([[1, SIZE]], np.int32)
-    try:
-        loss = model.train_on_batch(ids, np.zeros((1, 2), np.float32))
-    except Exception as refused:  # noqa: BLE001  # each backend's own
-        assert "outside the table" in str(refused)  # noqa: PT017
+    batch = np.array([[1, SIZE]], np.int32), np.zeros((1, 2), np.float32)
+    if backends.backend() == "jax":
+        assert np.isnan(model.train_on_batch(*batch))
     else:
-        assert np.isnan(loss)
+        with pytest.raises(Exception, match="outside the table"):
+            model.train_on_batch(*batch)
 
 
 def test_keras_own_embedding_takes_minus_one_for_the_last_row():

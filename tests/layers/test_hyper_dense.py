@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ def kernels(weights, embedding, inputs):
 
 class TestHyperDense(OwnLayerContract):
     input_shapes = (((3, 4), (3, 2)), ((2, 3, 4), (2, 3)), ((2, 3, 2, 4), (2, 3)))
+    regularized: ClassVar = {name: name for name in ("kernel", "kernel_bias", "output_kernel", "output_bias", "bias")}
     bad_arguments = ({"units": 0}, {"hidden": -2}, {"output_bias_constraint": "nonsense"})
 
     def make_layer(self, **overrides):
@@ -37,6 +40,7 @@ class TestHyperDense(OwnLayerContract):
 
 class TestHyperDenseWithoutBias(OwnLayerContract):
     input_shapes = (((3, 4), (3, 2)),)
+    regularized: ClassVar = {name: name for name in ("kernel", "kernel_bias", "output_kernel", "output_bias")}
     bad_arguments = ({"hidden": 0},)
 
     def make_layer(self, **overrides):

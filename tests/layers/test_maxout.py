@@ -14,7 +14,9 @@ class TestMaxout(OwnLayerContract):
     bad_arguments = ({"units": -1}, {"pieces": 0}, {"pieces": True}, {"bias_initializer": "nonsense"})
 
     def make_layer(self, **overrides):
-        return Maxout(**{"units": 3, "pieces": 2, "bias_initializer": keras.initializers.RandomNormal(seed=1)} | overrides)
+        return Maxout(
+            **{"units": 3, "pieces": 2, "bias_initializer": keras.initializers.RandomNormal(seed=1)} | overrides
+        )
 
     def expected(self, weights, inputs, *, training):
         kernel = weights["kernel"].reshape(-1, 3, 2)

@@ -31,7 +31,7 @@ def positive_integer(name: str, value: Any) -> int:
 
 
 def number(name: str, value: Any, least: float = -math.inf, *, below: float = math.inf, above: bool = False) -> float:
-    """The value, where it is a finite number from ``least`` on (with ``above``: more than that), and less than ``below``.
+    """The value, where it is a finite number from ``least`` on (``above``: more than it), less than ``below``.
 
     Raises:
         RequestError: It is not.

@@ -56,6 +56,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         self,
         input_dim: int,
         output_dim: int,
+        *,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
@@ -66,9 +67,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.input_dim = positive_integer("input_dim", input_dim)
         self.output_dim = positive_integer("output_dim", output_dim)
-        set_weight_arguments(
-            self, "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
-        )
+        set_weight_arguments(self, "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self.on_invalid = one_of("on_invalid", on_invalid, _CHOICES)
         self.supports_masking = self.mask_zero
@@ -91,7 +90,8 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
             refuse_array(self.name, ids, valid, self.input_dim)
         if self.input_dim >= _INT32:
             return ids
-        return np.clip(ids, -1, self.input_dim).astype(np.int32)
+        narrow: np.ndarray = np.clip(ids, -1, self.input_dim).astype(np.int32)
+        return narrow
 
     def call(self, inputs: Any) -> Any:
         """The rows of the ids."""

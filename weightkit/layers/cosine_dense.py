@@ -53,6 +53,7 @@ class CosineDense(keras.layers.Layer):  # type: ignore[misc]
         units: int,
         scale: float = 1.0,
         margin: float = 0.0,
+        *,
         kernel_initializer: Any = "glorot_uniform",
         kernel_regularizer: Any = None,
         kernel_constraint: Any = None,

@@ -52,6 +52,7 @@ class FiLM(keras.layers.Layer):  # type: ignore[misc]
     def __init__(
         self,
         data_format: str | None = None,
+        *,
         kernel_initializer: Any = "glorot_uniform",
         kernel_regularizer: Any = None,
         kernel_constraint: Any = None,

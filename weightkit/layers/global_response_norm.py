@@ -23,8 +23,8 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
     """``y = gamma * (x * n) + beta + x``, where ``n_i = g_i / mean(g)`` and ``g_i`` is the length of channel i.
 
     The length is that of all places of the channel: the root of the sum of squares over the image. Woo et al. 2023,
-    "ConvNeXt V2", arXiv 2301.00808, section 3.2 and Algorithm 1. Gain and offset begin as zero, so that the layer begins as the
-    identity.
+    "ConvNeXt V2", arXiv 2301.00808, section 3.2 and Algorithm 1. Gain and
+    offset begin as zero, so that the layer begins as the identity.
 
     Args:
         epsilon: What is added to the mean of the lengths.
@@ -45,14 +45,15 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
     Example:
         >>> import numpy as np
         >>> layer = GlobalResponseNorm(gamma_initializer="ones")
-        >>> ops.convert_to_numpy(layer(np.array([[[3.0, 1.0], [4.0, 0.0]]]))).astype(int).tolist()
-        [[[8, 1], [10, 0]]]
+        >>> ops.convert_to_numpy(layer(np.array([[[3.0, 1.0], [4.0, 0.0]]]))).round().astype(int).tolist()
+        [[[8, 1], [11, 0]]]
     """
 
     def __init__(
         self,
         epsilon: float = 1e-6,
         data_format: str | None = None,
+        *,
         gamma_initializer: Any = "zeros",
         gamma_regularizer: Any = None,
         gamma_constraint: Any = None,

@@ -82,10 +82,10 @@ class GradientReversal(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return super().get_config() | {"factor": self._initial}
+        return {**super().get_config(), "factor": self._initial}
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def _reversed(inputs: Any, factor: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         given = arguments[-1] if upstream is None else upstream  # JAX hands it over by position

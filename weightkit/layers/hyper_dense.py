@@ -56,6 +56,7 @@ class HyperDense(keras.layers.Layer):  # type: ignore[misc]
         units: int,
         hidden: int | None = None,
         activation: Any = None,
+        *,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         kernel_regularizer: Any = None,

@@ -66,4 +66,4 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return super().get_config() | {"axis": self.axis} | weight_config(self, "scale")
+        return {**super().get_config(), "axis": self.axis, **weight_config(self, "scale")}

@@ -33,8 +33,8 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         bias_regularizer: See there.
         bias_constraint: See there.
 
-    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initialisers so see the fans
-    of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks go through.
+    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initialisers so see the
+    fans of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks go through.
 
     Raises:
         RequestError: An argument is wrong, or the number of features is unknown.
@@ -52,6 +52,7 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         self,
         units: int,
         pieces: int = 2,
+        *,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         kernel_regularizer: Any = None,

@@ -65,6 +65,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         self,
         units: int,
         activation: Any = None,
+        *,
         use_bias: bool = True,
         noise: str = "factorised",
         sigma: float | None = None,

@@ -43,7 +43,9 @@ def refuse_array(name: str, ids: np.ndarray, valid: np.ndarray, size: int) -> No
     """
     if not valid.all():
         position = tuple(int(i) for i in np.argwhere(~valid)[0])
-        problem = f"{name}: the id {ids[position]} at position {position} is outside the table, whose ids are 0 to {size - 1}"
+        problem = (
+            f"{name}: the id {ids[position]} at position {position} is outside the table, whose ids are 0 to {size - 1}"
+        )
         raise RequestError(problem, mend=_MEND)
 
 

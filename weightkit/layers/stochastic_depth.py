@@ -89,4 +89,4 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return super().get_config() | {"rate": self.rate, "per": self.per, "seed": self.seed}
+        return {**super().get_config(), "rate": self.rate, "per": self.per, "seed": self.seed}

@@ -91,7 +91,7 @@ def _maybe(value: Any) -> np.ndarray | None:
 
 
 def _by_tensorflow(layer: Any, tensors: list[Any], cotangent: Any, call: Any, training: bool) -> Any:
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415
 
     floats = [one for one in tensors if one.dtype.is_floating]
     with tf.GradientTape() as tape:
@@ -170,7 +170,7 @@ def two_processors() -> None:
 
 
 def replicated(replicas: int) -> Any:
-    """The scope of a strategy of TensorFlow with one replica, or one on each of two processors."""
+    """The scope of a strategy of TensorFlow with one replica on each of so many processors."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)]).scope()

@@ -13,7 +13,6 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from weightkit.testing.subject import LayerSubject, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -108,7 +108,7 @@ def _save(subject: LayerSubject, folder: Path) -> np.ndarray:
     (folder / "model.json").write_text(model.to_json(), encoding="utf-8")
     np.savez(folder / "inputs.npz", *as_list(inputs))
     source = inspect.getsourcefile(type(layer))
-    imports = list(subject.imports) or [(type(layer).__module__, str(source))]
+    imports: list[Any] = list(subject.imports) or [(type(layer).__module__, str(source))]
     told = {"imports": imports, "many": subject.takes_many}
     (folder / "subject.json").write_text(json.dumps(told), encoding="utf-8")
     if backends.backend() == "tensorflow":

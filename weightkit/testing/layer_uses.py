@@ -44,7 +44,7 @@ class UsePoints(LayerSubject):
     @point(11)
     def test_masks_come_out_as_they_are_meant_to(self) -> None:
         for shape in self.input_shapes:
-            first = shape[0] if self.takes_many else shape
+            first: Any = shape[0] if self.takes_many else shape
             layer, inputs = self.built(shape), self.make_inputs(shape)
             masked = first[:2] if len(first) > 2 else first[:1]  # noqa: PLR2004  # a mask has no axis of channels
             mask = np.arange(int(np.prod(masked))).reshape(masked) % 3 != 1

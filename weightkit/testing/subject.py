@@ -50,15 +50,10 @@ class LayerSubject:
         generator = np.random.default_rng(seed)
         if shape and isinstance(shape[0], tuple):
             return [generator.normal(size=one).astype(np.float32) for one in shape]
-        return generator.normal(size=shape).astype(np.float32)
+        one: np.ndarray = generator.normal(size=shape).astype(np.float32)
+        return one
 
-    def expected(
-        self,
-        weights: Mapping[str, np.ndarray],
-        inputs: Any,
-        *,
-        training: bool,  # noqa: ARG002
-    ) -> np.ndarray | None:
+    def expected(self, weights: Mapping[str, np.ndarray], inputs: Any, *, training: bool) -> np.ndarray | None:  # noqa: ARG002
         """What the layer should give, in NumPy alone; None where this is not known beforehand.
 
         Args:
@@ -78,7 +73,7 @@ class LayerSubject:
     @pytest.fixture(autouse=True)
     def _record(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
         """Keep for the report which point was tested, and by which exemption it was not."""
-        test = getattr(request, "function", None)
+        test: Any = getattr(request, "function", None)
         if hasattr(test, "point"):
             exemption = self.exempt(*test.grounds)
             record_property("point", test.point)

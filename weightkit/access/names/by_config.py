@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.configured import Configured
-from weightkit.access.names import by_key, keys, own, reading, table
+from weightkit.access.names import by_key, keys, own, plain, reading, table
 from weightkit.access.names.classes import canonical
 from weightkit.access.names.serialized import Serialized, serialized, serialized_list
 from weightkit.access.names.tree import MAX_DEPTH, Node
@@ -74,6 +74,8 @@ class Walk:
         weights = self._weights(node, layer) if known else None
         if own.is_wrapper(layer):
             weights = reading.only_these(own.added_weights(layer.config), node)
+        elif plain.is_plain(layer):
+            weights = reading.only_these(plain.weights_of(layer), node)
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -84,6 +86,8 @@ class Walk:
             self._fixed(node, layer, trainable)
         elif own.is_wrapper(layer):
             self._wrapped(node, layer, trainable)
+        elif plain.is_plain(layer):
+            self._seeds(node, trainable)
         else:
             self._listed(node, layer)
             self._attributes(node, layer)

@@ -14,6 +14,8 @@ class Serialized:
     class_name: str
     config: Mapping[str, Any]
     builtin: bool
+    package: str = ""
+    """Under which it is registered with Keras, where it is."""
 
     @property
     def name(self) -> str | None:
@@ -33,7 +35,8 @@ def serialized(value: Any) -> Serialized | None:
     registered = value.get("registered_name")
     own = not isinstance(module, str) or module.split(".")[0] in ("keras", "tf_keras")
     custom = isinstance(registered, str) and ">" in registered
-    return Serialized(class_name, config, builtin=own and not custom)
+    package = str(registered).partition(">")[0] if custom else ""
+    return Serialized(class_name, config, builtin=own and not custom, package=package)
 
 
 def serialized_list(value: Any) -> list[Serialized]:
