@@ -65,7 +65,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(
             name=name or layer.name,
             dtype=layer.dtype_policy,
-            autocast=False,
+            autocast=layer.autocast,
             trainable=layer.trainable if trainable is None else trainable,
         )
         self.steps = by_selection(weights, by_name)
