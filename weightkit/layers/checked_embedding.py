@@ -149,5 +149,6 @@ def _comparable(ids: Any) -> Any:
     if dtype in {"bool", "int8", "uint8", "int16", "uint16"}:
         return ops.cast(ids, "int32")
     if dtype in {"uint32", "uint64"}:
-        return ops.cast(ids, "int64")  # the largest become negative, and so invalid
+        narrow = dtype == "uint32" and keras.backend.backend() == "jax"  # which warns of 64 bits that it has not
+        return ops.cast(ids, "int32" if narrow else "int64")  # the largest become negative, and so invalid
     return ops.cast(ids, "float32") if dtype in {"float16", "bfloat16"} else ids

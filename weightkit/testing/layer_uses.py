@@ -78,7 +78,7 @@ class UsePoints(LayerSubject):
     def _compiled_model(self, layer: Any) -> tuple[Any, Any]:
         keras = backends.keras
         body = self.model(layer)
-        flat = keras.layers.Flatten()(_unmasked(body.output))
+        flat = _flat(body.output)
         model = keras.Model(body.inputs if self.takes_many else body.inputs[0], keras.layers.Dense(1)(flat))
         optimizer = keras.optimizers.Adam(0.01)
         model.compile(optimizer, "mse")
@@ -200,9 +200,9 @@ class UsePoints(LayerSubject):
             np.testing.assert_allclose(output[:, step], direct, rtol=1e-5, atol=1e-5)
 
 
-def _unmasked(output: Any) -> Any:
-    """A symbolic output without its mask, which a head of dense layers has no use for, and says so by a warning."""
-    return backends.keras.ops.reshape(output, (-1, *output.shape[1:]))
+def _flat(output: Any) -> Any:
+    """A symbolic output as ``(batch, n)``, and so without its mask: ``Flatten`` warns that it has no use for one."""
+    return backends.keras.ops.reshape(output, (-1, int(np.prod(output.shape[1:]))))
 
 
 def _near(value: float) -> Any:
