@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -82,7 +83,8 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         pieces = ops.matmul(inputs, self.kernel)
         pieces = pieces if self.bias is None else pieces + ops.cast(self.bias, pieces.dtype)
         halves = ops.shape(pieces)[:-1]
-        return ops.max(ops.reshape(pieces, (*halves, self.units, self.pieces)), axis=-1)
+        apart = ops.unstack(ops.reshape(pieces, (*halves, self.units, self.pieces)), self.pieces, axis=-1)
+        return functools.reduce(ops.maximum, apart)  # PyTorch takes no `max` of an empty batch
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """``(*input_shape[:-1], units)``."""
