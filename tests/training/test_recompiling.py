@@ -221,3 +221,32 @@ def test_after_fit_with_averages_on_jax_keras_fails_and_ours_goes_on():
         fit(model)
     recompile(model)
     fit(model)
+
+
+class Counting(keras.layers.Layer):
+    """Counts how often Python runs it: once a trace where the backend traces, else once a step."""
+
+    calls = 0
+
+    def call(self, inputs):
+        Counting.calls += 1
+        return inputs
+
+
+def calls_of_fit(model):
+    Counting.calls = 0
+    fit(model)
+    return Counting.calls
+
+
+def test_a_freeze_is_traced_once_and_no_more():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="part"), Counting(), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    first, again = calls_of_fit(model), calls_of_fit(model)
+    Counting.calls = 0
+    freeze(model, "part")
+    assert Counting.calls == 0
+    assert calls_of_fit(model) <= first
+    assert calls_of_fit(model) == again
+    assert again == (3 if keras.config.backend() == "torch" else 0)
