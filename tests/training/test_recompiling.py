@@ -250,3 +250,29 @@ def test_a_freeze_is_traced_once_and_no_more():
     assert calls_of_fit(model) <= first
     assert calls_of_fit(model) == again
     assert again == (3 if keras.config.backend() == "torch" else 0)
+
+
+def test_a_multi_optimizer_by_a_function_goes_on_with_new_optimizers():
+    model = compiled()
+    some, other = keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01, momentum=0.9)
+    model.compile(keras.optimizers.MultiOptimizer(lambda v: some if "part" in v.path else other), "mse")
+    fit(model)
+    before = slots(model.optimizer)
+    freeze(model, "middle")
+    fit(model)
+    unfreeze(model, "middle")
+    assert slots(model.optimizer).keys() == before.keys()
+    assert not {id(some), id(other)} & {id(one) for one in model.optimizer.optimizers}
+    assert sorted(counter(one) for one in model.optimizer.optimizers) == [6, 6]
+    fit(model)
+
+
+def test_what_is_excluded_from_weight_decay_stays_so():
+    model = compiled()
+    optimizer = keras.optimizers.AdamW(0.01)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "mse")
+    fit(model)
+    recompile(model)
+    decays = {v.name: model.optimizer._use_weight_decay(v) for v in model.trainable_variables}
+    assert decays == {"kernel": True, "bias": False}
