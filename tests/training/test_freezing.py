@@ -222,7 +222,7 @@ def test_keras_itself_ignores_or_refuses_a_flag_set_after_fit():
     before = weights(model, "part")
     model.get_layer("part").trainable = False
     if keras.config.backend() == "jax":
-        with pytest.raises(Exception, match="."):  # the structures differ, and the variables are gone after it
+        with pytest.raises(Exception, match=r"."):  # the structures differ, and the variables are gone after it
             fit(model)
     else:
         fit(model)

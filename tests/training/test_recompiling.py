@@ -221,3 +221,58 @@ def test_after_fit_with_averages_on_jax_keras_fails_and_ours_goes_on():
         fit(model)
     recompile(model)
     fit(model)
+
+
+class Counting(keras.layers.Layer):
+    """Counts how often Python runs it: once a trace where the backend traces, else once a step."""
+
+    calls = 0
+
+    def call(self, inputs):
+        Counting.calls += 1
+        return inputs
+
+
+def calls_of_fit(model):
+    Counting.calls = 0
+    fit(model)
+    return Counting.calls
+
+
+def test_a_freeze_is_traced_once_and_no_more():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="part"), Counting(), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    first, again = calls_of_fit(model), calls_of_fit(model)
+    Counting.calls = 0
+    freeze(model, "part")
+    assert Counting.calls == 0
+    assert calls_of_fit(model) <= first
+    assert calls_of_fit(model) == again
+    assert again == (3 if keras.config.backend() == "torch" else 0)
+
+
+def test_a_multi_optimizer_by_a_function_goes_on_with_new_optimizers():
+    model = compiled()
+    some, other = keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01, momentum=0.9)
+    model.compile(keras.optimizers.MultiOptimizer(lambda v: some if "part" in v.path else other), "mse")
+    fit(model)
+    before = slots(model.optimizer)
+    freeze(model, "middle")
+    fit(model)
+    unfreeze(model, "middle")
+    assert slots(model.optimizer).keys() == before.keys()
+    assert not {id(some), id(other)} & {id(one) for one in model.optimizer.optimizers}
+    assert sorted(counter(one) for one in model.optimizer.optimizers) == [6, 6]
+    fit(model)
+
+
+def test_what_is_excluded_from_weight_decay_stays_so():
+    model = compiled()
+    optimizer = keras.optimizers.AdamW(0.01)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "mse")
+    fit(model)
+    recompile(model)
+    decays = {v.name: model.optimizer._use_weight_decay(v) for v in model.trainable_variables}
+    assert decays == {"kernel": True, "bias": False}

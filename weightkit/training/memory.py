@@ -41,12 +41,11 @@ def remember(optimizer: Any) -> dict[int, OwnerMemory]:
     return found
 
 
-def put_slots(optimizer: Any, memory: Mapping[int, OwnerMemory]) -> set[int]:
-    """Fill the slots of an optimizer that is built; returns the owners, by ``id``, that had none in memory.
+def put_slots(optimizer: Any, memory: Mapping[int, OwnerMemory]) -> None:
+    """Fill the slots of an optimizer that is built; those that are not remembered stay as they were built.
 
     A moving average that is not remembered begins at the weight: at zero, Keras would overwrite the weight with it.
     """
-    missing: set[int] = set()
     for part in parts_of(optimizer):
         kind = type(part.optimizer).__name__
         for name, variables in part.slots.items():
@@ -56,11 +55,8 @@ def put_slots(optimizer: Any, memory: Mapping[int, OwnerMemory]) -> set[int]:
                 values = _remembered(memory, owner, kind, name, variable)
                 if values is not None:
                     set_values(variable, values)
-                    continue
-                missing.add(id(owner))
-                if name == AVERAGE:
+                elif name == AVERAGE:
                     set_values(variable, values_of(owner))
-    return missing
 
 
 def put_state(pairs: Iterable[tuple[Any, Any]], kept: Mapping[tuple[int, str], np.ndarray]) -> None:
