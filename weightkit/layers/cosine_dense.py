@@ -44,8 +44,8 @@ class CosineDense(keras.layers.Layer):  # type: ignore[misc]
     Example:
         >>> import numpy as np
         >>> layer = CosineDense(1, scale=10.0, kernel_initializer="ones")
-        >>> ops.convert_to_numpy(layer(np.array([[3.0, 3.0], [3.0, -3.0]]))).round(4).tolist()
-        [[10.0], [0.0]]
+        >>> ops.convert_to_numpy(layer(np.array([[3.0, 3.0], [-2.0, -2.0]]))).round().tolist()
+        [[10.0], [-10.0]]
     """
 
     def __init__(

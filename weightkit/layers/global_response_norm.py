@@ -83,7 +83,9 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
         rank, axes = len(inputs.shape), [self._channels]
         values = at_least_float32(inputs)
         length = lengths(values if mask is None else values * self._spread(mask, values), self._places)
-        relative = length / (ops.mean(length, axis=self._channels, keepdims=True) + self.epsilon)
+        # Not `ops.mean`: that of Keras 3.15 on JAX computes float64 in float32.
+        mean = ops.sum(length, axis=self._channels, keepdims=True) / inputs.shape[self._channels]
+        relative = length / (mean + self.epsilon)
         gamma, beta = (ops.cast(along(one, axes, rank), values.dtype) for one in (self.gamma, self.beta))
         return ops.cast(gamma * (values * relative) + beta + values, inputs.dtype)
 
