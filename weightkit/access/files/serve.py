@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_SIGN_OF_LIFE = 256  # objects that are looked at between two
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
@@ -49,6 +52,8 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
     match request["do"]:
         case "scan":
             return scan.scan(descriptors[0], request["start"], request["length"], limits)
+        case "digest":
+            return _digested(scan.scan(descriptors[0], request["start"], request["length"], limits))
         case "chunks":
             return scan.chunks(descriptors[0], request["start"], request["length"], request["path"])
         case "compact":
@@ -59,3 +64,18 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
             return build.fill(descriptors[0], descriptors[1], request)
         case unknown:
             raise ValueError(unknown)
+
+
+def line(record: Json) -> bytes:
+    """One record of a reply as it is sent."""
+    return json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _digested(records: Iterator[Json]) -> Iterator[Json]:
+    """One record for all of them: the digest of what a scan would have sent; before it, signs of life."""
+    digest = hashlib.blake2b()
+    for count, record in enumerate(records):
+        digest.update(line(record))
+        if count % _SIGN_OF_LIFE == 0:
+            yield {"at": count}
+    yield {"digest": digest.hexdigest()}
