@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from weightkit.training.doing import NothingTrainedWarning
 from weightkit.training.freezing import freeze, freeze_all_but, freeze_to, frozen, unfreeze
-from weightkit.training.plan import FreezePlan
+from weightkit.training.plan import FreezePlan, NothingTrainedWarning
 from weightkit.training.recompiling import Recompiled, recompile
 
 __all__ = [

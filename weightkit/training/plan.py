@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import warnings
+import weakref
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ml_dtypes
-import numpy as np
-
-from weightkit.access.ref import Kind, Source, WeightRef
+from weightkit.access.onto import counterparts
+from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape
+from weightkit.training.compiled import is_compiled, require_compilable
+from weightkit.training.flag import Flag, flag_from_dict, flag_to_dict
+from weightkit.training.flags import Flags, flags_of, layer_flags
+from weightkit.training.recompiling import Unfrozen, recompile
+from weightkit.training.weights import Layered, look_at
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
-    from weightkit.training.doing import Done
+    from weightkit.access.ref import WeightRef
 
 SCHEMA = "weightkit.freeze/1"
+_NOT_COMPILED = "the model has not been compiled: the flags hold from its next compile on"
+_LEFT = "the model was not recompiled: Keras may go on training as before until it is"
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One weight's flag: whether it is trained; of a BatchNormalization's statistics, whether they are updated."""
+class NothingTrainedWarning(UserWarning):
+    """After this, no weight of the model is trained."""
 
-    ref: WeightRef
-    before: bool
-    after: bool
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """What was done to a model, and how to take it back."""
+
+    model: weakref.ref[Any]
+    before: Flags
+    recompiled: bool
+
+    def undo(self) -> None:
+        """Put the flags back; compile again where that was done."""
+        model = self.model()
+        if model is None:
+            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
+        if self.recompiled:
+            require_compilable(model)
+        self.before.set()
+        if self.recompiled:
+            recompile(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +108,7 @@ class FreezePlan:
         Raises:
             RequestError: The model's weights are not those of the plan.
         """
-        from weightkit.training.doing import apply_plan  # noqa: PLC0415  # it makes plans
-
-        return apply_plan(self, model, recompile_too=recompile)
+        return _apply(self, model, recompile_too=recompile)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, with all that `from_dict` needs."""
@@ -96,8 +117,8 @@ class FreezePlan:
             "label": self.label,
             "act": self.act,
             "ordered": self.ordered,
-            "weights": [_flag_to_dict(flag) for flag in self.weights],
-            "statistics": [_flag_to_dict(flag) for flag in self.statistics],
+            "weights": [flag_to_dict(flag) for flag in self.weights],
+            "statistics": [flag_to_dict(flag) for flag in self.statistics],
             "notes": list(self.notes),
         }
 
@@ -111,8 +132,8 @@ class FreezePlan:
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise RequestError(f"this is no {SCHEMA}", mend="give what FreezePlan.save wrote")
         try:
-            weights = tuple(map(_flag_from_dict, data["weights"]))
-            statistics = tuple(map(_flag_from_dict, data["statistics"]))
+            weights = tuple(map(flag_from_dict, data["weights"]))
+            statistics = tuple(map(flag_from_dict, data["statistics"]))
             return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
         except (KeyError, TypeError, ValueError) as error:
             raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", mend="save the plan again") from error
@@ -134,38 +155,71 @@ class FreezePlan:
             raise RequestError(f"cannot be read: {error}", mend="give a saved plan", file=str(path)) from error
 
 
-def _flag_to_dict(flag: Flag) -> dict[str, Any]:
-    ref = flag.ref
-    return {
-        "structure": ref.structure,
-        "layer": ref.layer,
-        "index": ref.index,
-        "name": ref.name,
-        "path": ref.path,
-        "shape": list(ref.shape),
-        "dtype": ref.dtype.name,
-        "kind": str(ref.kind),
-        "layer_class": ref.layer_class,
-        "duplicate": ref.duplicate,
-        "before": flag.before,
-        "after": flag.after,
-    }
+def do(
+    seen: Layered,
+    act: str,
+    wanted: Mapping[WeightRef, bool],
+    updating: Mapping[int, bool],
+    notes: tuple[str, ...] = (),
+    *,
+    recompile_too: bool,
+    unfrozen_slots: Unfrozen = "own_step",
+) -> FreezePlan:
+    """Give weights their flags, the layers those that follow, and compile the model again.
+
+    Args:
+        seen: The model.
+        act: What this is called.
+        wanted: New flags of some parameters.
+        updating: By ``id`` of a BatchNormalization, whether it goes on measuring.
+        notes: What there is to tell.
+        recompile_too: Whether to compile it again, where it is compiled.
+        unfrozen_slots: As `recompile` takes it.
+    """
+    compiles = recompile_too and is_compiled(seen.model)
+    if compiles:
+        require_compilable(seen.model)
+    before, plan = flags_of(seen.layers), _planned(seen, act, wanted, updating, notes)
+    if not compiles:
+        plan = replace(plan, notes=(*plan.notes, _LEFT if is_compiled(seen.model) else _NOT_COMPILED))
+    trained = {id(seen.parameters[flag.ref]) for flag in plan.weights if flag.after}
+    variables = tuple((seen.parameters[flag.ref], flag.after) for flag in plan.weights)
+    Flags(tuple(layer_flags(seen.layers, trained, dict(updating))), variables).set()
+    if compiles:
+        try:
+            report = recompile(seen.model, unfrozen_slots=unfrozen_slots)
+        except BaseException:
+            before.set()
+            raise
+        plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
+    if not trained:
+        note = "no weight of the model is trained any more"
+        warnings.warn(note, NothingTrainedWarning, stacklevel=4)
+        plan = replace(plan, notes=(*plan.notes, note))
+    return replace(plan, done=Done(weakref.ref(seen.model), before, compiles))
 
 
-def _flag_from_dict(data: dict[str, Any]) -> Flag:
-    name = data["dtype"]
-    dtype = np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
-    ref = WeightRef(
-        structure=data["structure"],
-        layer=data["layer"],
-        index=data["index"],
-        name=data["name"],
-        shape=tuple(data["shape"]),
-        dtype=dtype,
-        kind=Kind(data["kind"]),
-        layer_class=data["layer_class"],
-        trainable=bool(data["before"]),
-        known_from=Source.MODEL,
-        duplicate=data["duplicate"],
-    )
-    return Flag(ref, bool(data["before"]), bool(data["after"]))
+def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
+    """Give a model the flags of a plan that was made on the same one, perhaps in another process."""
+    seen = look_at(model)
+    known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
+    theirs = [*seen.parameters, *seen.normalizations]
+    found = counterparts(known, known, theirs, plan.label, seen.label, ordered=plan.ordered)
+    wanted = {found[flag.ref]: flag.after for flag in plan.weights}
+    updating = {id(seen.normalizations[found[flag.ref]]): flag.after for flag in plan.statistics}
+    return do(seen, plan.act, wanted, updating, recompile_too=recompile_too)
+
+
+def _planned(
+    seen: Layered, act: str, wanted: Mapping[WeightRef, bool], updating: Mapping[int, bool], notes: tuple[str, ...]
+) -> FreezePlan:
+    trained = {id(variable) for variable in seen.model.trainable_variables}
+    weights = []
+    for ref, variable in seen.parameters.items():
+        before = id(variable) in trained
+        weights.append(Flag(ref, before, wanted.get(ref, before)))
+    statistics = []
+    for ref, layer in seen.normalizations.items():
+        before = bool(layer.trainable)
+        statistics.append(Flag(ref, before, updating.get(id(layer), before)))
+    return FreezePlan(seen.label, act, tuple(weights), tuple(statistics), notes, seen.ordered)
