@@ -1,4 +1,4 @@
-"""One weight's flag before and after, and its form in JSON."""
+"""One weight's flag before and after, and as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Flag:
 
 
 def flag_to_dict(flag: Flag) -> dict[str, Any]:
-    """As JSON."""
+    """As JSON, with all that finds the weight again."""
     ref = flag.ref
     return {
         "structure": ref.structure,

@@ -10,7 +10,7 @@ import keras
 from weightkit.access.choose import Where, missed
 from weightkit.access.select import combine
 from weightkit.errors import RequestError, SelectionError
-from weightkit.training.plan import do
+from weightkit.training.plan import FreezePlan, do
 from weightkit.training.statistics import Statistics, policy
 from weightkit.training.weights import Layered, look_at
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access.ref import WeightRef
-    from weightkit.training.plan import FreezePlan
     from weightkit.training.recompiling import Unfrozen
 
 

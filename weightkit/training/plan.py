@@ -1,4 +1,4 @@
-"""What freezing changes: flags before and after, weight by weight; done, printed, undone, and kept as JSON."""
+"""What freezing changes: flags before and after, weight by weight; it prints, undoes itself, and is kept as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.training.compiled import is_compiled, require_compilable
-from weightkit.training.done import Done
 from weightkit.training.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.flags import Flags, flags_of, layer_flags
 from weightkit.training.recompiling import Unfrozen, recompile
@@ -33,6 +32,26 @@ _LEFT = "the model was not recompiled: Keras may go on training as before until 
 
 class NothingTrainedWarning(UserWarning):
     """After this, no weight of the model is trained."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """What was done to a model, and how to take it back."""
+
+    model: weakref.ref[Any]
+    before: Flags
+    recompiled: bool
+
+    def undo(self) -> None:
+        """Put the flags back; compile again where that was done."""
+        model = self.model()
+        if model is None:
+            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
+        if self.recompiled:
+            require_compilable(model)
+        self.before.set()
+        if self.recompiled:
+            recompile(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,7 @@ class FreezePlan:
         Raises:
             RequestError: The model's weights are not those of the plan.
         """
-        return _applied(self, model, recompile_too=recompile)
+        return _apply(self, model, recompile_too=recompile)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, with all that `from_dict` needs."""
@@ -180,7 +199,7 @@ def do(
     return replace(plan, done=Done(weakref.ref(seen.model), before, compiles))
 
 
-def _applied(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
+def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
     """Give a model the flags of a plan that was made on the same one, perhaps in another process."""
     seen = look_at(model)
     known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
