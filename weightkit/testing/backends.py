@@ -172,7 +172,7 @@ def two_processors() -> None:
 
 @functools.cache
 def two_replicas() -> Any:
-    """A strategy of TensorFlow with a replica on each of two processors; one for the process, since two get mixed up."""
+    """A strategy of TensorFlow with a replica on each of two processors; one a process, since two get mixed up."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
