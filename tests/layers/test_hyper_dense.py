@@ -30,12 +30,12 @@ class TestHyperDense(OwnLayerContract):
     bad_arguments = ({"units": 0}, {"hidden": -2}, {"output_bias_constraint": "nonsense"})
 
     def make_layer(self, **overrides):
-        return HyperDense(**{"units": 3, "activation": "tanh"} | RANDOM | overrides)
+        return HyperDense(**{"units": 3, "activation": "relu"} | RANDOM | overrides)
 
     def expected(self, weights, inputs, *, training):
         features, embedding = inputs
         made = kernels(weights, embedding, features.shape[-1])
-        return np.tanh(np.einsum("b...i,biu->b...u", features, made) + weights["bias"])
+        return np.maximum(np.einsum("b...i,biu->b...u", features, made) + weights["bias"], 0)
 
 
 class TestHyperDenseWithoutBias(OwnLayerContract):

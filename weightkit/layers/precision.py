@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras
 from keras import ops
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ _TINY = 1e-30
 def at_least_float32(values: Any) -> Any:
     """Half precision as float32; others as they are: 300 squared is no number in float16."""
     return values if str(values.dtype).endswith(("float32", "float64")) else ops.cast(values, "float32")
+
+
+def beyond_float16(values: Any) -> Any:
+    """float16 as float32; others as they are: products of three factors leave its range soon, sums of them give NaN."""
+    return ops.cast(values, "float32") if keras.backend.standardize_dtype(values.dtype) == "float16" else values
 
 
 def lengths(values: Any, axis: int | Sequence[int]) -> Any:
