@@ -10,6 +10,7 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
   live     scale of a model in memory against get_weights, set_weights; load_weights of 500 layers against Keras'
            (needs Keras with TensorFlow)
+  freeze   freezing one layer of 500 against Keras' own compile and one pass over the slots (needs Keras)
   layers   parametrised layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
@@ -39,6 +40,7 @@ from bench_layers import LayerJobs
 from bench_live import LiveJobs
 from bench_surgery import SurgeryJobs
 from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
+from bench_training import TrainingJobs
 
 import weightkit
 
@@ -88,7 +90,7 @@ os.sync()
 """
 
 
-class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs):
+class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
     """Every job."""
 
     def slope(self) -> None:
