@@ -11,6 +11,8 @@ NOT_OURS = (
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     # So does PyTorch 2.13 itself, where it captures Keras' `custom_gradient` as a graph.
     "ignore:.*torch.autograd.function.Function.* should not be instantiated:DeprecationWarning",
+    # And where it captures a Keras layer whose weights are computed with.
+    "ignore:The .grad attribute of a Tensor that is not a leaf Tensor is being accessed:UserWarning",
 )
 
 

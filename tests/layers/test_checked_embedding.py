@@ -80,15 +80,6 @@ CLIPPED = (
 )
 
 
-@pytest.fixture
-def scopes_restored():
-    """PyTorch 2.13 leaves Keras' scope of casting open, where an error comes out of a captured graph."""
-    state = keras.src.backend.common.global_state
-    before = state.get_global_attribute("autocast_scope")
-    yield
-    state.set_global_attribute("autocast_scope", before)
-
-
 def table_of(layer):
     return np.asarray(keras.ops.convert_to_numpy(layer.embeddings))
 
@@ -140,7 +131,6 @@ def test_an_invalid_id_raises_with_the_id_its_position_and_the_range(kind):
     assert f"0 to {SIZE - 1}" in message
 
 
-@pytest.mark.usefixtures("scopes_restored")
 def test_where_compiled_code_cannot_raise_the_row_is_nan():
     layer = CheckedEmbedding(SIZE, 3)
     layer(np.array([[0]], np.int32))

@@ -10,7 +10,7 @@ from keras import ops
 from weightkit.errors import RequestError
 from weightkit.layers.added import add, set_weight_arguments, weight_config
 from weightkit.layers.arguments import number, positive_integer
-from weightkit.layers.precision import at_least_float32, unit
+from weightkit.layers.precision import at_least_float32, matmul, unit
 from weightkit.layers.shapes import known_sizes, required_rank
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CosineDense(keras.layers.Layer):  # type: ignore[misc]
         features, labels = inputs if self.margin > 0 else (inputs, None)
         directions = unit(at_least_float32(features), -1)
         vectors = unit(at_least_float32(ops.convert_to_tensor(self.kernel)), 0)
-        cosines = ops.matmul(directions, ops.cast(vectors, directions.dtype))
+        cosines = matmul(directions, ops.cast(vectors, directions.dtype))
         if training and labels is not None:
             cosines = cosines - self.margin * ops.one_hot(ops.cast(labels, "int32"), self.units, dtype=cosines.dtype)
         return ops.cast(self.scale * cosines, self.compute_dtype)

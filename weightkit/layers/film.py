@@ -10,6 +10,7 @@ from keras import ops
 from weightkit.errors import RequestError
 from weightkit.layers.added import add, set_weight_arguments, weight_config
 from weightkit.layers.arguments import one_of
+from weightkit.layers.precision import matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class FiLM(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """The features, scaled and shifted."""
         features, condition = inputs
-        both = ops.matmul(condition, self.kernel) + self.bias
+        both = matmul(condition, self.kernel) + self.bias
         difference, shift = (self._along(one, len(features.shape)) for one in ops.split(both, 2, axis=-1))
         return (1 + difference) * features + shift
 

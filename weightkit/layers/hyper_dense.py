@@ -10,7 +10,7 @@ from keras import ops
 from weightkit.layers.added import add, set_weight_arguments, weight_config
 from weightkit.layers.arguments import positive_integer
 from weightkit.layers.film import pair_of_shapes
-from weightkit.layers.precision import beyond_float16
+from weightkit.layers.precision import beyond_float16, matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ class HyperDense(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Each sample's features times its own kernel."""
         features, embedding = (beyond_float16(one) for one in inputs)
-        made = ops.matmul(embedding, self.kernel) + self.kernel_bias
+        made = matmul(embedding, self.kernel) + self.kernel_bias
         middle = [1] * (len(features.shape) - 3)
         made = ops.reshape(made, (-1, *middle, self._inputs, self._hidden))
         rows = ops.expand_dims(features, -2) if len(features.shape) == 2 else features  # noqa: PLR2004
-        summed = ops.matmul(rows, made)
-        outputs = ops.matmul(summed, self.output_kernel) + ops.sum(rows, -1, keepdims=True) * self.output_bias
+        summed = matmul(rows, made)
+        outputs = matmul(summed, self.output_kernel) + ops.sum(rows, -1, keepdims=True) * self.output_bias
         outputs = outputs if self.bias is None else outputs + self.bias
         outputs = ops.squeeze(outputs, -2) if len(features.shape) == 2 else outputs  # noqa: PLR2004
         return self.activation(ops.cast(outputs, self.compute_dtype))

@@ -10,6 +10,7 @@ from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
 from weightkit.layers.arguments import number, one_of, positive_integer
+from weightkit.layers.precision import matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
             noise_of_kernel, noise_of_bias = self._draw(inputs.shape[-1])
             kernel = kernel + self.kernel_sigma * ops.cast(noise_of_kernel, kernel.dtype)
             bias = None if bias is None else bias + self.bias_sigma * ops.cast(noise_of_bias, kernel.dtype)
-        outputs = ops.matmul(inputs, kernel)
+        outputs = matmul(inputs, kernel)
         outputs = outputs if bias is None else outputs + ops.cast(bias, outputs.dtype)
         return self.activation(outputs)
 

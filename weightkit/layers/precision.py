@@ -1,4 +1,4 @@
-"""Sums of squares that neither overflow in half precision nor have no gradient at zero."""
+"""Computing in the precision that was asked for, without overflow in a narrower one or NaN at zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TINY = 1e-30
-"""A square below which a length counts as zero; in float32 too."""
+"""Added to squares of lengths: far below what float32 resolves beside any length that is not zero."""
 
 
 def at_least_float32(values: Any) -> Any:
@@ -24,10 +24,17 @@ def beyond_float16(values: Any) -> Any:
     return ops.cast(values, "float32") if keras.backend.standardize_dtype(values.dtype) == "float16" else values
 
 
+def matmul(first: Any, second: Any) -> Any:
+    """Matrix product, of float64 in float64: that of Keras 3.15 on PyTorch and JAX may compute it in float32."""
+    if keras.backend.standardize_dtype(first.dtype) != "float64":
+        return ops.matmul(first, second)
+    return ops.convert_to_tensor(first) @ ops.convert_to_tensor(second)
+
+
 def lengths(values: Any, axis: int | Sequence[int]) -> Any:
     """Euclidean lengths along some axes, which stay with size 1; the gradient at zero is zero, not NaN."""
     squares = ops.sum(ops.square(values), axis=axis, keepdims=True)
-    return ops.sqrt(ops.maximum(squares, _TINY))
+    return ops.sqrt(squares + _TINY)  # `ops.maximum` of Keras 3.15 on PyTorch makes float32 of float64
 
 
 def unit(values: Any, axis: int) -> Any:

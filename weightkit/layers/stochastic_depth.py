@@ -50,7 +50,6 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True  # it has no weights to build
 
     @staticmethod
     def linear(block: int, blocks: int, rate: float = 0.5) -> float:
