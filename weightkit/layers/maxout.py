@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -10,6 +9,7 @@ from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
 from weightkit.layers.arguments import positive_integer
+from weightkit.layers.precision import matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
 if TYPE_CHECKING:
@@ -80,11 +80,10 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """The largest piece of each output."""
-        pieces = ops.matmul(inputs, self.kernel)
+        pieces = matmul(inputs, self.kernel)
         pieces = pieces if self.bias is None else pieces + ops.cast(self.bias, pieces.dtype)
-        halves = ops.shape(pieces)[:-1]
-        apart = ops.unstack(ops.reshape(pieces, (*halves, self.units, self.pieces)), self.pieces, axis=-1)
-        return functools.reduce(ops.maximum, apart)  # PyTorch takes no `max` of an empty batch
+        pieces = ops.reshape(pieces, (*ops.shape(pieces)[:-1], self.units, self.pieces))
+        return ops.amax(pieces, axis=-1)  # `ops.max` of Keras 3.15 on PyTorch refuses an empty batch
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """``(*input_shape[:-1], units)``."""

@@ -14,7 +14,7 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized import Parametrized
-from weightkit.layers.remaking import copy_weights, placed_layers, remade, require_listed, without_wrappers
+from weightkit.layers.remaking import copy_weights, own_copy, placed_layers, remade, require_listed, without_wrappers
 from weightkit.layers.selecting import fits
 
 if TYPE_CHECKING:
@@ -165,4 +165,4 @@ def _copy_added(source: Any, target: Any) -> None:
         for one, other in zip(old.computed, new.computed, strict=True):
             for (_, added), (_, into) in zip(one.steps, other.steps, strict=True):
                 for key, variable in added.items():
-                    into[key].variable.assign(variable.variable.value)
+                    into[key].variable.assign(own_copy(variable.variable.value))
