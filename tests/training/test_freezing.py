@@ -172,6 +172,19 @@ def test_a_plan_applies_where_automatic_names_are_others():
     assert [v.trainable for v in other.variables] == [False, False, True, True]
 
 
+def test_undo_after_a_compile_of_the_users_own_trains_what_was_frozen():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="part"), keras.layers.Dense(1)])
+    plan = freeze(model, "part")
+    model.compile("adam", "mse")
+    fit(model)
+    plan.undo()
+    before = weights(model, "part")
+    fit(model)
+    after = weights(model, "part")
+    assert all((before[key] != after[key]).any() for key in before)
+    assert before
+
+
 def test_a_plan_from_a_file_cannot_be_undone_and_other_files_are_refused(tmp_path):
     plan = FreezePlan.from_dict(freeze(compiled(), "part").to_dict())
     with pytest.raises(RequestError, match="was not done here"):

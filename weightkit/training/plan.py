@@ -40,18 +40,25 @@ class Done:
 
     model: weakref.ref[Any]
     before: Flags
-    recompiled: bool
+    recompile_too: bool
+    """Whether the model was to be compiled again, if it is compiled."""
 
     def undo(self) -> None:
-        """Put the flags back; compile again where that was done."""
+        """Put the flags back, and compile the model again if it is compiled by now; on an error nothing is changed."""
         model = self.model()
         if model is None:
             raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
-        if self.recompiled:
+        compiles = self.recompile_too and is_compiled(model)
+        if compiles:
             require_compilable(model)
+        now = flags_of(tuple(layer for layer, _ in self.before.layers))
         self.before.set()
-        if self.recompiled:
-            recompile(model)
+        if compiles:
+            try:
+                recompile(model)
+            except BaseException:
+                now.set()
+                raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ def do(
         note = "no weight of the model is trained any more"
         warnings.warn(note, NothingTrainedWarning, stacklevel=4)
         plan = replace(plan, notes=(*plan.notes, note))
-    return replace(plan, done=Done(weakref.ref(seen.model), before, compiles))
+    return replace(plan, done=Done(weakref.ref(seen.model), before, recompile_too))
 
 
 def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
