@@ -9,7 +9,7 @@ from layers_wrapped import array, computed, numbers
 
 from weightkit import open_weights
 from weightkit.errors import RequestError
-from weightkit.layers import LoRA, Mask, Parametrization, Parametrized, SpectralNorm, WeightNorm
+from weightkit.layers import LoRA, LowRank, Mask, Parametrization, Parametrized, SpectralNorm, WeightNorm
 from weightkit.testing import backends
 
 ONES = Mask(1.0)
@@ -83,6 +83,30 @@ def test_several_weights_and_several_steps_are_computed_in_their_order():
     masked = v * [[1], [0], [1]]
     wanted = masked / np.linalg.norm(masked, axis=0) * np.linalg.norm(v, axis=0) * mask
     np.testing.assert_allclose(array(nested(np.eye(3, dtype="float32"))), wanted, rtol=1e-5)
+
+
+MASK = Mask(np.array([[1, 0], [0, 1], [1, 1]]))
+STACKS = {
+    "mask, norm": [MASK, WeightNorm()],
+    "mask, dora": [MASK, LowRank(1, magnitude=True)],
+    "mask, norm, dora": [MASK, WeightNorm(), LowRank(1, magnitude=True)],
+    "low rank, norm": [LowRank(1), WeightNorm()],
+    "norm, spectral": [WeightNorm(), SpectralNorm()],
+}
+
+
+@pytest.mark.parametrize("steps", STACKS.values(), ids=STACKS)
+def test_what_a_later_step_adds_begins_from_what_the_earlier_ones_compute(steps):
+    layer = Parametrized(keras.layers.Dense(2), kernel=steps)
+    layer.build((None, 3))
+    for _ in range(2):
+        wanted = array(layer.layer.kernel.value)
+        wanted = wanted * MASK.mask if MASK in steps else wanted
+        if isinstance(steps[-1], SpectralNorm):
+            wanted = wanted / np.linalg.norm(wanted, 2)
+        np.testing.assert_allclose(computed(layer), wanted, rtol=1e-4, atol=1e-6)
+        layer.layer.kernel.assign(numbers(3, 2, seed=5))
+        layer.begin()
 
 
 INSIDE = {

@@ -120,9 +120,10 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         objection = next(filter(None, (one.objection(weight) for one in parametrizations)), "")
         if objection:
             raise RequestError(objection)
-        steps = [(one, one.build(weight)) for one in parametrizations]
         variable = weight.variable
-        computed = Computed(weight, steps, variable.constraint)
+        computed = Computed(weight, [], variable.constraint)
+        for one in parametrizations:
+            computed.append(one)
         variable.constraint = None
         if not all(one.keeps_base for one in parametrizations):
             save_without(weight.owner, variable)

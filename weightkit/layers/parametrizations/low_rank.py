@@ -86,7 +86,7 @@ class LowRank(Parametrization):
         if self.magnitude:
 
             def initial(_shape: Any, dtype: Any = None) -> Any:
-                return ops.cast(_lengths(axes.to_matrices(weight.variable.value)), dtype)
+                return ops.cast(_lengths(axes.to_matrices(weight.before())), dtype)
 
             added["magnitude"] = weight.add(f"lora_{label}_magnitude", (axes.fan_out,), initial)
         return added
