@@ -188,10 +188,9 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         """What every computed weight is now, by the ``id`` of its variable; through wrappers inside as well."""
         with as_held():
             found = {id(one.weight.variable): one.value(training=False) for one in self.computed}
-            pairs = [(one.weight.variable, found[id(one.weight.variable)]) for one in self.computed]
         inside = [one for one in self.layer._flatten_layers() if isinstance(one, Parametrized)]  # noqa: SLF001
         if inside:
-            with keras.StatelessScope(pairs):
+            with keras.StatelessScope(self._mapping(training=False)):
                 for one in inside:
                     found.update(one.values())
         return found
