@@ -198,6 +198,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     def begin(self, *, keep_masks: bool = False) -> None:
         """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
         for computed in self.computed:
+            computed.kept = {}
             for parametrization, added in computed.steps:
                 if not (keep_masks and parametrization.is_fixed):
                     for one in added.values():
@@ -206,25 +207,52 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     def merge(self) -> None:
         """Put low-rank updates into the weights they adapt; the layer computes what it did.
 
+        What was trained after a merge may be merged again.
+
         Raises:
             RequestError: There is none, or they are merged already.
         """
-        for computed, one, added in self._low_rank():
-            if computed.kept:
-                raise RequestError(f"{self.name}: the factors are merged already", mend="unmerge() first")
-            computed.kept[id(one)] = one.merge(added, computed.weight, computed.value(training=False))
+        found = self._low_rank()
+        new = [step for step in found if not self._is_merged(*step) or step[1].is_trained(step[2], step[0].kept)]
+        if not new:
+            raise RequestError(f"{self.name}: the factors are merged already", mend="unmerge() first, or train them")
+        for computed, one, added in new:
+            first = computed.kept.get("before") if self._is_merged(computed, one, added) else None
+            computed.kept = one.merge(added, computed.weight, computed.value(training=False))
+            computed.kept["before"] = first or computed.kept["before"]
 
     def unmerge(self) -> None:
-        """Take merged updates out again: every weight is bit for bit what it was.
+        """Take merged updates out again: every weight is bit for bit what it was before the first merge.
 
         Raises:
-            RequestError: There is nothing merged, or the factors were trained since.
+            RequestError: There is nothing merged, the factors were trained since, or the weights were changed.
         """
-        for computed, one, added in self._low_rank():
-            if not computed.kept:
-                raise RequestError(f"{self.name}: nothing is merged", mend="merge() first")
-            one.unmerge(added, computed.weight, computed.kept[id(one)])
-            computed.kept.clear()
+        found = self._low_rank()
+        for computed, one, added in found:
+            problem, mend = self._not_to_unmerge(computed, one, added)
+            if problem:
+                raise RequestError(f"{self.name}: {problem}", mend=mend)
+        for computed, one, added in found:
+            one.unmerge(added, computed.weight, computed.kept)
+            computed.kept = {}
+
+    def _not_to_unmerge(self, computed: Computed, one: LowRank, added: Any) -> tuple[str, str]:
+        """Why a merge cannot be undone, and what to do; empty where it can."""
+        label = computed.weight.label
+        if not computed.kept:
+            return "nothing is merged", "merge() first"
+        if not self._is_merged(computed, one, added):
+            return f"{label} was changed since it was merged, and that would be lost", "merge() starts from what it is"
+        if one.is_trained(added, computed.kept):
+            return (
+                f"the factors of {label} were trained after they were merged, and that would be lost",
+                "merge() again",
+            )
+        return "", ""
+
+    @staticmethod
+    def _is_merged(computed: Computed, one: LowRank, _added: Any) -> bool:
+        return bool(computed.kept) and one.is_merged(computed.weight, computed.kept)
 
     def _low_rank(self) -> list[tuple[Computed, LowRank, Any]]:
         found = [

@@ -120,8 +120,8 @@ class Computed:
     steps: list[tuple[Parametrization, dict[str, Added]]]
     constraint: Any = None
     """The weight's own, which acts on what is computed."""
-    kept: dict[int, Any] = field(default_factory=dict)
-    """What a merge put aside."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What a merge put aside, and what it made; empty where nothing is merged."""
 
     def append(self, parametrization: Parametrization) -> None:
         """Apply one more parametrisation after those that are there, and let it add its variables."""
