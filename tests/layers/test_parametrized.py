@@ -136,6 +136,24 @@ def test_the_projections_of_attention_can_be_wrapped_from_outside():
     assert [w.name for w in layer.trainable_weights if w.name.startswith("lora")] == ["lora_kernel_a", "lora_kernel_b"]
 
 
+@pytest.mark.parametrize("how", ["call", "predict"])
+def test_the_state_of_a_recurrent_layer_is_carried_and_reset_as_it_is_outside(how):
+    """On JAX Keras' own ``predict`` forgets it, and so does the wrapped one."""
+    x, inputs = numbers(2, 4, 5), keras.Input(batch_shape=(2, 4, 5))
+    plain, inside = (keras.layers.LSTM(3, stateful=True) for _ in range(2))
+    layer = Parametrized(inside, kernel=ONES)
+    outputs = []
+    for one in (plain, layer):
+        model = keras.Model(inputs, one(inputs))
+        getattr(one, "layer", one).set_weights(plain.get_weights())
+        run = (lambda m: m.predict(x, verbose=0)) if how == "predict" else (lambda m: array(m(x)))
+        outputs.append([run(model) for _ in range(3)])
+        one.reset_state()
+        outputs[-1].append(run(model))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-6)
+    assert how == "predict" or np.abs(outputs[1][1] - outputs[1][0]).max() > 1e-3
+
+
 def test_a_wrapper_can_be_inside_another_wrapper_of_keras():
     layer = keras.layers.TimeDistributed(LoRA(keras.layers.Dense(3), 1))
     assert tuple(layer(numbers(2, 4, 5)).shape) == (2, 4, 3)

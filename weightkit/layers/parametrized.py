@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -36,7 +37,8 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             are a list, the first of which is applied first.
         targets: Where the weights lie, as a configuration tells it; they are looked for by default.
         name: Its name; the layer's by default.
-        trainable: Whether it is trained; as the layer is, by default.
+        trainable: Whether it is trained; as the layer is, by default. Around a frozen layer a `LowRank` is trained
+            all the same, and the layer stays frozen.
         by_name: Parametrisations by the name of a weight: ``kernel=WeightNorm()``.
 
     Raises:
@@ -62,13 +64,15 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         **by_name: Any,
     ) -> None:
         _require_wrappable(layer)
+        steps = by_selection(weights, by_name)
+        adapts = any(one.freezes_base for several in steps.values() for one in several)
         super().__init__(
             name=name or layer.name,
             dtype=layer.dtype_policy,
             autocast=layer.autocast,
-            trainable=layer.trainable if trainable is None else trainable,
+            trainable=layer.trainable or adapts if trainable is None else trainable,
         )
-        self.steps = by_selection(weights, by_name)
+        self.steps = steps
         self.targets = None if targets is None else {key: dict(places) for key, places in targets.items()}
         self.layer = layer
         self.computed: list[Computed] = []
@@ -178,8 +182,14 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             values = {id(one.weight.variable): one.value(training=training) for one in self.computed}
             ours = {id(one.weight.variable) for one in self.computed}
             mapping = [(one.weight.variable, values[id(one.weight.variable)]) for one in self.computed]
-            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in self.layer.variables if id(v) not in ours]
+            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in _held(self.layer) if id(v) not in ours]
         return mapping + rest
+
+    def reset_state(self) -> None:
+        """Let the recurrent layers inside begin again, as Keras' own ``reset_state`` does."""
+        for one in self.layer._flatten_layers():  # noqa: SLF001
+            if getattr(one, "stateful", False) and hasattr(one, "reset_state"):
+                one.reset_state()
 
     def _is_held(self, variable: Any) -> bool:
         return all(variable is not one.weight.variable for one in self.computed)
@@ -317,13 +327,22 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         """Made again, unbuilt."""
         make = functools.partial(keras.saving.deserialize_keras_object, custom_objects=custom_objects)
         weights = {key: [make(one) for one in steps] for key, steps in config["weights"].items()}
-        return cls(
-            make(config["layer"]),
-            weights,
-            targets=config.get("targets"),
-            name=config["name"],
-            trainable=config.get("trainable", True),
-        )
+        made = cls(make(config["layer"]), weights, targets=config.get("targets"), name=config["name"])
+        if config.get("trainable", True):
+            made._trainable = True  # the layer inside has said itself whether it is frozen
+        else:
+            made.trainable = False
+        return made
+
+
+def _held(layer: Any) -> Iterator[Any]:
+    """The variables of a layer, each once; those too in which recurrent layers keep their states, and do not list."""
+    seen: set[int] = set()
+    states = (getattr(one, "states", None) or () for one in layer._flatten_layers())  # noqa: SLF001
+    for one in itertools.chain(layer.variables, keras.tree.flatten(list(states))):
+        if isinstance(one, keras.Variable) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
 
 
 def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
