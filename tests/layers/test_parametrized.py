@@ -187,6 +187,10 @@ REFUSED = {
         lambda: Parametrized(keras.layers.Dense(3), {"kernel": ONES, "*": ONES}).build((None, 2)),
         "kernel is selected by 'kernel' and by",
     ),
+    "bidirectional": (
+        lambda: keras.layers.Bidirectional(LoRA(keras.layers.LSTM(3), 2)),
+        "Bidirectional cannot turn a wrapped layer round",
+    ),
     "no factors": (lambda: built(ONES).merge(), "has no low-rank factors"),
 }
 
@@ -202,6 +206,19 @@ def test_what_cannot_be_done_is_refused_in_words(case):
     act, problem = case
     with pytest.raises(RequestError, match=problem):
         act()
+
+
+def test_a_layer_is_in_one_wrapper_alone_unless_that_is_gone():
+    dense = keras.layers.Dense(3, name="mine")
+    first = Parametrized(dense, kernel=ONES)
+    for make in (lambda: dense, lambda: keras.layers.TimeDistributed(dense)):
+        with pytest.raises(RequestError, match="'mine' is inside another Parametrized"):
+            Parametrized(make(), {"**/kernel": ONES})
+    Parametrized(first, kernel=ONES)
+    given_up = [Parametrized(keras.layers.Dense(3), kernel=ONES)]
+    dense = given_up[0].layer
+    given_up.clear()
+    assert Parametrized(dense, kernel=ONES).layer is dense
 
 
 def test_a_layer_that_is_quantised_later_is_refused_when_it_is_called():

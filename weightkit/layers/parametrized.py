@@ -16,6 +16,7 @@ from weightkit.layers.parametrizations.parametrization import Computed
 from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.saving import save_without
 from weightkit.layers.selecting import Targets, by_selection, choose, weights_of
+from weightkit.layers.wrapping import note_wrapper, require_unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +33,8 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     add; the layer's own stay its own.
 
     Args:
-        layer: The layer inside: built or not, and not part of a model.
+        layer: The layer inside: built or not, not part of a model, and in no other wrapper. Whether a layer that it
+            makes later, when it is built, is in another one cannot be told.
         weights: Parametrisations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
             are a list, the first of which is applied first.
         targets: Where the weights lie, as a configuration tells it; they are looked for by default.
@@ -42,8 +44,8 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         by_name: Parametrisations by the name of a weight: ``kernel=WeightNorm()``.
 
     Raises:
-        RequestError: Something given is no layer or no parametrisation; the layer is part of a model, quantised, or
-            made in a RematScope on TensorFlow.
+        RequestError: Something given is no layer or no parametrisation; the layer is part of a model, in another
+            wrapper, quantised, or made in a RematScope on TensorFlow.
 
     Example:
         >>> import keras, weightkit.layers
@@ -82,6 +84,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         self._like_the_layer()
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
+        note_wrapper(layer, self)
 
     def _like_the_layer(self) -> None:
         """Keras looks at signatures to see what a layer is called and built with; they are the inner one's."""
@@ -184,6 +187,21 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             mapping = [(one.weight.variable, values[id(one.weight.variable)]) for one in self.computed]
             rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in _held(self.layer) if id(v) not in ours]
         return mapping + rest
+
+    @property
+    def go_backwards(self) -> bool:
+        """What ``keras.layers.Bidirectional`` asks a layer for, to turn it round: not this one.
+
+        Raises:
+            RequestError: The layer inside is a recurrent one.
+            AttributeError: It is another.
+        """
+        if not hasattr(self.layer, "go_backwards"):
+            raise AttributeError("go_backwards")
+        raise RequestError(
+            f"{self.name}: Bidirectional cannot turn a wrapped layer round",
+            mend="put the wrapper outside: Parametrized(Bidirectional(layer), ...)",
+        )
 
     def reset_state(self) -> None:
         """Let the recurrent layers inside begin again, as Keras' own ``reset_state`` does."""
@@ -362,6 +380,7 @@ def _require_wrappable(layer: Any) -> None:
             f"the layer {layer.name!r} is part of a model, whose weights would be computed in one place only",
             mend="use parametrize(model, where, ...), or wrap a new layer",
         )
+    require_unwrapped(layer)
     for one in layer._flatten_layers():  # noqa: SLF001
         if getattr(one, "quantization_mode", None):
             raise RequestError(f"the layer {one.name!r} is quantised: its weights are integers")

@@ -141,6 +141,17 @@ def test_what_the_other_layer_computes_is_what_it_is_tied_to_and_both_train_it(s
     np.testing.assert_allclose(bake(model).predict(IDS, verbose=0), now[IDS] @ now.T, rtol=1e-4, atol=1e-5)
 
 
+def test_a_layer_that_was_wrapped_is_tied_to_as_its_wrapper_computes_it():
+    source = built()
+    wrapper = Parametrized(source, kernel=WeightNorm())
+    wrapper.build((None, 4))
+    wrapper.computed[0].steps[0][1]["g"].variable.assign([[1.0, 2.0, 3.0]])
+    layer = Parametrized(keras.layers.Dense(4), kernel=Tied(source))
+    layer.build((None, 3))
+    lengths = np.linalg.norm(array(layer.computed[0].value(training=False)), axis=1)
+    np.testing.assert_allclose(lengths, [1, 2, 3], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("tied", "problem"),
     [

@@ -10,6 +10,7 @@ from keras import ops
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Computed, Parametrization, Weight
+from weightkit.layers.wrapping import outermost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +94,7 @@ class Tied(Parametrization):
 
     def _computed(self) -> Iterator[tuple[Any, Computed]]:
         """Every weight that the other layer, or one in it, computes, with the layer; from the outside in."""
-        for layer in self._found["layer"]._flatten_layers():  # noqa: SLF001
+        for layer in outermost(self._found["layer"])._flatten_layers():  # noqa: SLF001
             yield from ((layer, one) for one in getattr(layer, "computed", ()) if isinstance(one, Computed))
 
     def _source(self) -> Any:
