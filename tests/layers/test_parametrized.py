@@ -9,7 +9,7 @@ from layers_wrapped import array, computed, numbers
 
 from weightkit import open_weights
 from weightkit.errors import RequestError
-from weightkit.layers import LoRA, Mask, Parametrization, Parametrized, SpectralNorm, WeightNorm
+from weightkit.layers import LoRA, LowRank, Mask, Parametrization, Parametrized, SpectralNorm, WeightNorm
 from weightkit.testing import backends
 
 ONES = Mask(1.0)
@@ -85,6 +85,30 @@ def test_several_weights_and_several_steps_are_computed_in_their_order():
     np.testing.assert_allclose(array(nested(np.eye(3, dtype="float32"))), wanted, rtol=1e-5)
 
 
+MASK = Mask(np.array([[1, 0], [0, 1], [1, 1]]))
+STACKS = {
+    "mask, norm": [MASK, WeightNorm()],
+    "mask, dora": [MASK, LowRank(1, magnitude=True)],
+    "mask, norm, dora": [MASK, WeightNorm(), LowRank(1, magnitude=True)],
+    "low rank, norm": [LowRank(1), WeightNorm()],
+    "norm, spectral": [WeightNorm(), SpectralNorm()],
+}
+
+
+@pytest.mark.parametrize("steps", STACKS.values(), ids=STACKS)
+def test_what_a_later_step_adds_begins_from_what_the_earlier_ones_compute(steps):
+    layer = Parametrized(keras.layers.Dense(2), kernel=steps)
+    layer.build((None, 3))
+    for _ in range(2):
+        wanted = array(layer.layer.kernel.value)
+        wanted = wanted * MASK.mask if MASK in steps else wanted
+        if isinstance(steps[-1], SpectralNorm):
+            wanted = wanted / np.linalg.norm(wanted, 2)
+        np.testing.assert_allclose(computed(layer), wanted, rtol=1e-4, atol=1e-6)
+        layer.layer.kernel.assign(numbers(3, 2, seed=5))
+        layer.begin()
+
+
 INSIDE = {
     "time_distributed": (lambda: keras.layers.TimeDistributed(keras.layers.Dense(3)), (2, 4, 5)),
     "bidirectional": (lambda: keras.layers.Bidirectional(keras.layers.LSTM(3)), (2, 4, 5)),
@@ -110,6 +134,24 @@ def test_the_projections_of_attention_can_be_wrapped_from_outside():
     query, value = numbers(2, 3, 4), numbers(2, 5, 4, seed=1)
     np.testing.assert_allclose(array(layer(query, value)), array(layer.layer(query, value)), atol=1e-6)
     assert [w.name for w in layer.trainable_weights if w.name.startswith("lora")] == ["lora_kernel_a", "lora_kernel_b"]
+
+
+@pytest.mark.parametrize("how", ["call", "predict"])
+def test_the_state_of_a_recurrent_layer_is_carried_and_reset_as_it_is_outside(how):
+    """On JAX Keras' own ``predict`` forgets it, and so does the wrapped one."""
+    x, inputs = numbers(2, 4, 5), keras.Input(batch_shape=(2, 4, 5))
+    plain, inside = (keras.layers.LSTM(3, stateful=True) for _ in range(2))
+    layer = Parametrized(inside, kernel=ONES)
+    outputs = []
+    for one in (plain, layer):
+        model = keras.Model(inputs, one(inputs))
+        getattr(one, "layer", one).set_weights(plain.get_weights())
+        run = (lambda m: m.predict(x, verbose=0)) if how == "predict" else (lambda m: array(m(x)))
+        outputs.append([run(model) for _ in range(3)])
+        one.reset_state()
+        outputs[-1].append(run(model))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-6)
+    assert how == "predict" or np.abs(outputs[1][1] - outputs[1][0]).max() > 1e-3
 
 
 def test_a_wrapper_can_be_inside_another_wrapper_of_keras():
@@ -145,6 +187,10 @@ REFUSED = {
         lambda: Parametrized(keras.layers.Dense(3), {"kernel": ONES, "*": ONES}).build((None, 2)),
         "kernel is selected by 'kernel' and by",
     ),
+    "bidirectional": (
+        lambda: keras.layers.Bidirectional(LoRA(keras.layers.LSTM(3), 2)),
+        "Bidirectional cannot turn a wrapped layer round",
+    ),
     "no factors": (lambda: built(ONES).merge(), "has no low-rank factors"),
 }
 
@@ -160,6 +206,19 @@ def test_what_cannot_be_done_is_refused_in_words(case):
     act, problem = case
     with pytest.raises(RequestError, match=problem):
         act()
+
+
+def test_a_layer_is_in_one_wrapper_alone_unless_that_is_gone():
+    dense = keras.layers.Dense(3, name="mine")
+    first = Parametrized(dense, kernel=ONES)
+    for make in (lambda: dense, lambda: keras.layers.TimeDistributed(dense)):
+        with pytest.raises(RequestError, match="'mine' is inside another Parametrized"):
+            Parametrized(make(), {"**/kernel": ONES})
+    Parametrized(first, kernel=ONES)
+    given_up = [Parametrized(keras.layers.Dense(3), kernel=ONES)]
+    dense = given_up[0].layer
+    given_up.clear()
+    assert Parametrized(dense, kernel=ONES).layer is dense
 
 
 def test_a_layer_that_is_quantised_later_is_refused_when_it_is_called():

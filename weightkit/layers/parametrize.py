@@ -14,12 +14,20 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized import Parametrized
-from weightkit.layers.remaking import copy_weights, own_copy, placed_layers, remade, require_listed, without_wrappers
+from weightkit.layers.remaking import (
+    copy_weights,
+    is_listed,
+    own_copy,
+    placed_layers,
+    remade,
+    require_listed,
+    without_wrappers,
+)
 from weightkit.layers.selecting import fits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weightkit.access.select import Choice
 
@@ -42,7 +50,8 @@ def parametrize(
         exclude: Which of them not.
 
     Returns:
-        A new model, not compiled, since an optimizer knows the variables it was built for. The given one stays.
+        A new model, not compiled, since an optimizer knows the variables it was built for. The given one stays. What
+        is frozen in it is frozen in the new one, where the factors of a `LowRank` are trained all the same.
 
     Raises:
         RequestError: The model is of another kind, has not been built, or has a quantised layer chosen.
@@ -72,6 +81,7 @@ def parametrize(
             new.begin()
         else:
             _copy_added(old, new)
+    _freeze_alike(model, made, targets, adapts=any(one.freezes_base for one in steps))
     return made
 
 
@@ -153,6 +163,31 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
             "targets": {"**": targets},
         },
     }
+
+
+def _freeze_alike(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: bool, below: bool = False) -> None:
+    """Freeze the layers of a new model that are frozen in the old one, since Keras thaws what it makes again.
+
+    Args:
+        model: The old one.
+        made: The new one.
+        targets: For the ``id`` of each old layer what is computed of it.
+        adapts: Whether wrappers are trained around frozen layers, and so the models that hold them.
+        below: Whether a model that holds this one is frozen.
+    """
+    below = below or not model.trainable
+    made.trainable = adapts or not below
+    for old, new in zip(model.layers, made.layers, strict=True):
+        if is_listed(old):
+            _freeze_alike(old, new, targets, adapts=adapts, below=below)
+            continue
+        is_wrapper = bool(targets[id(old)])
+        new.trainable = (adapts and is_wrapper) or (old.trainable and not below)
+        inner = new.layer if is_wrapper else new
+        for one, other in zip(old._flatten_layers(), inner._flatten_layers(), strict=True):  # noqa: SLF001
+            other.trainable = one.trainable and not below
+        if is_wrapper:
+            new._freeze()  # noqa: SLF001  # the layer inside was thawed as a whole
 
 
 def _copy_added(source: Any, target: Any) -> None:

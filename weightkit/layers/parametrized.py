@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -15,6 +16,7 @@ from weightkit.layers.parametrizations.parametrization import Computed
 from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.saving import save_without
 from weightkit.layers.selecting import Targets, by_selection, choose, weights_of
+from weightkit.layers.wrapping import note_wrapper, require_unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,17 +33,19 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     add; the layer's own stay its own.
 
     Args:
-        layer: The layer inside: built or not, and not part of a model.
+        layer: The layer inside: built or not, not part of a model, and in no other wrapper. Whether a layer that it
+            makes later, when it is built, is in another one cannot be told.
         weights: Parametrisations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
             are a list, the first of which is applied first.
         targets: Where the weights lie, as a configuration tells it; they are looked for by default.
         name: Its name; the layer's by default.
-        trainable: Whether it is trained; as the layer is, by default.
+        trainable: Whether it is trained; as the layer is, by default. Around a frozen layer a `LowRank` is trained
+            all the same, and the layer stays frozen.
         by_name: Parametrisations by the name of a weight: ``kernel=WeightNorm()``.
 
     Raises:
-        RequestError: Something given is no layer or no parametrisation; the layer is part of a model, quantised, or
-            made in a RematScope on TensorFlow.
+        RequestError: Something given is no layer or no parametrisation; the layer is part of a model, in another
+            wrapper, quantised, or made in a RematScope on TensorFlow.
 
     Example:
         >>> import keras, weightkit.layers
@@ -62,13 +66,15 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         **by_name: Any,
     ) -> None:
         _require_wrappable(layer)
+        steps = by_selection(weights, by_name)
+        adapts = any(one.freezes_base for several in steps.values() for one in several)
         super().__init__(
             name=name or layer.name,
             dtype=layer.dtype_policy,
             autocast=layer.autocast,
-            trainable=layer.trainable if trainable is None else trainable,
+            trainable=layer.trainable or adapts if trainable is None else trainable,
         )
-        self.steps = by_selection(weights, by_name)
+        self.steps = steps
         self.targets = None if targets is None else {key: dict(places) for key, places in targets.items()}
         self.layer = layer
         self.computed: list[Computed] = []
@@ -78,6 +84,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         self._like_the_layer()
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
+        note_wrapper(layer, self)
 
     def _like_the_layer(self) -> None:
         """Keras looks at signatures to see what a layer is called and built with; they are the inner one's."""
@@ -120,9 +127,10 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         objection = next(filter(None, (one.objection(weight) for one in parametrizations)), "")
         if objection:
             raise RequestError(objection)
-        steps = [(one, one.build(weight)) for one in parametrizations]
         variable = weight.variable
-        computed = Computed(weight, steps, variable.constraint)
+        computed = Computed(weight, [], variable.constraint)
+        for one in parametrizations:
+            computed.append(one)
         variable.constraint = None
         if not all(one.keeps_base for one in parametrizations):
             save_without(weight.owner, variable)
@@ -177,8 +185,29 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             values = {id(one.weight.variable): one.value(training=training) for one in self.computed}
             ours = {id(one.weight.variable) for one in self.computed}
             mapping = [(one.weight.variable, values[id(one.weight.variable)]) for one in self.computed]
-            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in self.layer.variables if id(v) not in ours]
+            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in _held(self.layer) if id(v) not in ours]
         return mapping + rest
+
+    @property
+    def go_backwards(self) -> bool:
+        """What ``keras.layers.Bidirectional`` asks a layer for, to turn it round: not this one.
+
+        Raises:
+            RequestError: The layer inside is a recurrent one.
+            AttributeError: It is another.
+        """
+        if not hasattr(self.layer, "go_backwards"):
+            raise AttributeError("go_backwards")
+        raise RequestError(
+            f"{self.name}: Bidirectional cannot turn a wrapped layer round",
+            mend="put the wrapper outside: Parametrized(Bidirectional(layer), ...)",
+        )
+
+    def reset_state(self) -> None:
+        """Let the recurrent layers inside begin again, as Keras' own ``reset_state`` does."""
+        for one in self.layer._flatten_layers():  # noqa: SLF001
+            if getattr(one, "stateful", False) and hasattr(one, "reset_state"):
+                one.reset_state()
 
     def _is_held(self, variable: Any) -> bool:
         return all(variable is not one.weight.variable for one in self.computed)
@@ -187,10 +216,9 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         """What every computed weight is now, by the ``id`` of its variable; through wrappers inside as well."""
         with as_held():
             found = {id(one.weight.variable): one.value(training=False) for one in self.computed}
-            pairs = [(one.weight.variable, found[id(one.weight.variable)]) for one in self.computed]
         inside = [one for one in self.layer._flatten_layers() if isinstance(one, Parametrized)]  # noqa: SLF001
         if inside:
-            with keras.StatelessScope(pairs):
+            with keras.StatelessScope(self._mapping(training=False)):
                 for one in inside:
                     found.update(one.values())
         return found
@@ -198,6 +226,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     def begin(self, *, keep_masks: bool = False) -> None:
         """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
         for computed in self.computed:
+            computed.kept = {}
             for parametrization, added in computed.steps:
                 if not (keep_masks and parametrization.is_fixed):
                     for one in added.values():
@@ -206,25 +235,52 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
     def merge(self) -> None:
         """Put low-rank updates into the weights they adapt; the layer computes what it did.
 
+        What was trained after a merge may be merged again.
+
         Raises:
             RequestError: There is none, or they are merged already.
         """
-        for computed, one, added in self._low_rank():
-            if computed.kept:
-                raise RequestError(f"{self.name}: the factors are merged already", mend="unmerge() first")
-            computed.kept[id(one)] = one.merge(added, computed.weight, computed.value(training=False))
+        found = self._low_rank()
+        new = [step for step in found if not self._is_merged(*step) or step[1].is_trained(step[2], step[0].kept)]
+        if not new:
+            raise RequestError(f"{self.name}: the factors are merged already", mend="unmerge() first, or train them")
+        for computed, one, added in new:
+            first = computed.kept.get("before") if self._is_merged(computed, one, added) else None
+            computed.kept = one.merge(added, computed.weight, computed.value(training=False))
+            computed.kept["before"] = first or computed.kept["before"]
 
     def unmerge(self) -> None:
-        """Take merged updates out again: every weight is bit for bit what it was.
+        """Take merged updates out again: every weight is bit for bit what it was before the first merge.
 
         Raises:
-            RequestError: There is nothing merged, or the factors were trained since.
+            RequestError: There is nothing merged, the factors were trained since, or the weights were changed.
         """
-        for computed, one, added in self._low_rank():
-            if not computed.kept:
-                raise RequestError(f"{self.name}: nothing is merged", mend="merge() first")
-            one.unmerge(added, computed.weight, computed.kept[id(one)])
-            computed.kept.clear()
+        found = self._low_rank()
+        for computed, one, added in found:
+            problem, mend = self._not_to_unmerge(computed, one, added)
+            if problem:
+                raise RequestError(f"{self.name}: {problem}", mend=mend)
+        for computed, one, added in found:
+            one.unmerge(added, computed.weight, computed.kept)
+            computed.kept = {}
+
+    def _not_to_unmerge(self, computed: Computed, one: LowRank, added: Any) -> tuple[str, str]:
+        """Why a merge cannot be undone, and what to do; empty where it can."""
+        label = computed.weight.label
+        if not computed.kept:
+            return "nothing is merged", "merge() first"
+        if not self._is_merged(computed, one, added):
+            return f"{label} was changed since it was merged, and that would be lost", "merge() starts from what it is"
+        if one.is_trained(added, computed.kept):
+            return (
+                f"the factors of {label} were trained after they were merged, and that would be lost",
+                "merge() again",
+            )
+        return "", ""
+
+    @staticmethod
+    def _is_merged(computed: Computed, one: LowRank, _added: Any) -> bool:
+        return bool(computed.kept) and one.is_merged(computed.weight, computed.kept)
 
     def _low_rank(self) -> list[tuple[Computed, LowRank, Any]]:
         found = [
@@ -289,13 +345,22 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         """Made again, unbuilt."""
         make = functools.partial(keras.saving.deserialize_keras_object, custom_objects=custom_objects)
         weights = {key: [make(one) for one in steps] for key, steps in config["weights"].items()}
-        return cls(
-            make(config["layer"]),
-            weights,
-            targets=config.get("targets"),
-            name=config["name"],
-            trainable=config.get("trainable", True),
-        )
+        made = cls(make(config["layer"]), weights, targets=config.get("targets"), name=config["name"])
+        if config.get("trainable", True):
+            made._trainable = True  # the layer inside has said itself whether it is frozen
+        else:
+            made.trainable = False
+        return made
+
+
+def _held(layer: Any) -> Iterator[Any]:
+    """The variables of a layer, each once; those too in which recurrent layers keep their states, and do not list."""
+    seen: set[int] = set()
+    states = (getattr(one, "states", None) or () for one in layer._flatten_layers())  # noqa: SLF001
+    for one in itertools.chain(layer.variables, keras.tree.flatten(list(states))):
+        if isinstance(one, keras.Variable) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
 
 
 def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
@@ -315,6 +380,7 @@ def _require_wrappable(layer: Any) -> None:
             f"the layer {layer.name!r} is part of a model, whose weights would be computed in one place only",
             mend="use parametrize(model, where, ...), or wrap a new layer",
         )
+    require_unwrapped(layer)
     for one in layer._flatten_layers():  # noqa: SLF001
         if getattr(one, "quantization_mode", None):
             raise RequestError(f"the layer {one.name!r} is quantised: its weights are integers")

@@ -7,10 +7,10 @@ from types import MappingProxyType
 import keras
 import numpy as np
 import pytest
-from layers_wrapped import Wrapped, array, numbers
+from layers_wrapped import Wrapped, array, computed, numbers
 
 from weightkit.errors import RequestError
-from weightkit.layers import LoRA, LowRank, bake
+from weightkit.layers import LoRA, LowRank, bake, load_unwrapped
 
 
 class TestLowRank(Wrapped):
@@ -121,14 +121,53 @@ def test_dropout_drops_inputs_of_the_update_in_training_alone():
     assert (first == first[:, :1]).all()
 
 
-def test_unmerging_after_training_is_refused_since_it_would_be_lost():
-    layer = LoRA(keras.layers.Dense(3), 2)
+def adapted(**settings):
+    layer = LoRA(keras.layers.Dense(3), 2, **settings)
     layer.build((None, 5))
+    layer.computed[0].steps[0][1]["b"].variable.assign(numbers(2, 3, seed=1))
+    return layer
+
+
+def train(layer, key):
+    variable = layer.computed[0].steps[0][1][key].variable
+    variable.assign(array(variable.value) + 1)
+
+
+@pytest.mark.parametrize("key", ["b", "magnitude"])
+def test_what_was_trained_after_a_merge_is_not_lost_but_merged_again(key):
+    layer = adapted(magnitude=key == "magnitude")
     with pytest.raises(RequestError, match="nothing is merged"):
         layer.unmerge()
+    begun = layer.get_weights()
     layer.merge()
     with pytest.raises(RequestError, match="merged already"):
         layer.merge()
-    layer.computed[0].steps[0][1]["b"].variable.assign(np.ones((2, 3)))
+    train(layer, key)
     with pytest.raises(RequestError, match="trained after"):
         layer.unmerge()
+    wanted = computed(layer)
+    layer.merge()
+    np.testing.assert_allclose(computed(layer), wanted, rtol=1e-5, atol=1e-6)
+    layer.unmerge()
+    assert all((one == two).all() for one, two in zip(begun, layer.get_weights(), strict=True))
+
+
+def test_weights_that_are_changed_after_a_merge_are_kept():
+    layer = adapted()
+    layer.merge()
+    layer.layer.kernel.assign(numbers(5, 3, seed=7))
+    with pytest.raises(RequestError, match="kernel was changed since it was merged"):
+        layer.unmerge()
+    layer.merge()
+    layer.unmerge()
+    np.testing.assert_array_equal(array(layer.layer.kernel.value), numbers(5, 3, seed=7))
+
+
+def test_weights_that_are_loaded_after_a_merge_are_kept():
+    plain = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model = keras.Sequential([keras.Input((5,)), LoRA(keras.layers.Dense(3), 2)])
+    model.layers[0].merge()
+    load_unwrapped(model, plain)
+    with pytest.raises(RequestError, match="nothing is merged"):
+        model.layers[0].unmerge()
+    np.testing.assert_array_equal(array(model.layers[0].layer.kernel.value), plain.get_weights()[0])

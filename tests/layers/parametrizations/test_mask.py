@@ -10,7 +10,7 @@ import pytest
 from layers_wrapped import Wrapped, computed, numbers
 
 from weightkit.errors import RequestError
-from weightkit.layers import Mask, MaskedWeights, Parametrized, load_unwrapped
+from weightkit.layers import Mask, MaskedWeights, Parametrized, load_unwrapped, parametrize
 
 PATTERN = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
 
@@ -59,3 +59,18 @@ def test_other_weights_that_are_loaded_keep_the_mask(tmp_path):
 def test_a_mask_of_another_shape_is_refused_by_name():
     with pytest.raises(RequestError, match=r"mask= has shape \(2, 2\), and the weight kernel has \(4, 3\)"):
         Parametrized(keras.layers.Dense(3), kernel=Mask(np.ones((2, 2)))).build((None, 4))
+
+
+def parametrised():
+    plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a")])
+    return parametrize(plain, "a", Mask(PATTERN)).layers[0]
+
+
+def cloned():
+    model = keras.Sequential([keras.Input((4,)), MaskedWeights(keras.layers.Dense(3), PATTERN)])
+    return keras.models.clone_model(model).layers[0]
+
+
+@pytest.mark.parametrize("make", [parametrised, cloned])
+def test_a_mask_that_was_given_goes_through_configurations(make):
+    np.testing.assert_array_equal(computed(make()) != 0, PATTERN != 0)

@@ -9,7 +9,7 @@ from layers_wrapped import array
 
 from weightkit import open_weights
 from weightkit.errors import RequestError
-from weightkit.layers import Parametrized, Tied, TiedTo, bake
+from weightkit.layers import LowRank, Parametrized, Tied, TiedTo, WeightNorm, bake
 from weightkit.testing.layer_access import AccessPoints
 from weightkit.testing.layer_building import BuildingPoints
 from weightkit.testing.layer_numbers import NumberPoints
@@ -122,6 +122,34 @@ def test_baked_it_is_a_copy():
     plain = bake(model)
     assert len(plain.weights) == 5
     np.testing.assert_allclose(plain.predict(IDS, verbose=0), model.predict(IDS, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [[LowRank(2)], [WeightNorm(), LowRank(2)]], ids=["one", "two"])
+@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
+def test_what_the_other_layer_computes_is_what_it_is_tied_to_and_both_train_it(steps, nested):
+    ids = keras.Input((4,), dtype="int32")
+    inner = keras.layers.Embedding(7, 3)
+    inner = Parametrized(inner, embeddings=WeightNorm()) if nested else inner
+    table = Parametrized(inner, embeddings=steps, name="table")
+    model = keras.Model(ids, TiedTo(keras.layers.Dense(7, use_bias=False, name="head"), table)(table(ids)))
+    added = table.computed[0].steps[-1][1]
+    added["b"].variable.assign(np.random.default_rng(1).normal(size=added["b"].variable.shape))
+    model.compile("sgd", "mse")
+    model.fit(IDS, np.ones((2, 4, 7)), epochs=2, verbose=0)
+    now = array(table(np.arange(7)))
+    np.testing.assert_allclose(model.predict(IDS, verbose=0), now[IDS] @ now.T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(bake(model).predict(IDS, verbose=0), now[IDS] @ now.T, rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_that_was_wrapped_is_tied_to_as_its_wrapper_computes_it():
+    source = built()
+    wrapper = Parametrized(source, kernel=WeightNorm())
+    wrapper.build((None, 4))
+    wrapper.computed[0].steps[0][1]["g"].variable.assign([[1.0, 2.0, 3.0]])
+    layer = Parametrized(keras.layers.Dense(4), kernel=Tied(source))
+    layer.build((None, 3))
+    lengths = np.linalg.norm(array(layer.computed[0].value(training=False)), axis=1)
+    np.testing.assert_allclose(lengths, [1, 2, 3], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

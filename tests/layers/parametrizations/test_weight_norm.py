@@ -41,6 +41,15 @@ def test_the_length_is_that_of_the_weights_of_one_output(case):
     np.testing.assert_allclose(np.sqrt(np.sum(computed(layer) ** 2, axes)), 3.0, rtol=1e-5)
 
 
+def test_a_layer_of_ones_own_may_be_called_depthwise_and_mix_channels():
+    class MyDepthwiseThing(keras.layers.Dense):
+        pass
+
+    layer = Parametrized(MyDepthwiseThing(3), kernel=WeightNorm())
+    layer.build((None, 4))
+    assert tuple(layer.computed[0].steps[0][1]["g"].variable.shape) == (1, 3)
+
+
 def test_a_filter_of_zeros_stays_one_and_trains_without_nans():
     model = keras.Sequential([keras.Input((3,)), Parametrized(keras.layers.Dense(2), kernel=WeightNorm())])
     model.layers[0].layer.kernel.assign(np.zeros((3, 2)))

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def axes_of(owner: Any, name: str, shape: tuple[int, ...]) -> Axes:
         shape: Its shape, of rank 2 or more.
     """
     every = tuple(range(len(shape)))
-    if name == "depthwise_kernel" or "Depthwise" in type(owner).__name__:
+    if name == "depthwise_kernel" or (isinstance(owner, _DEPTHWISE) and name == "kernel"):
         return Axes(shape, every[-2:-1], every[:-2], every[-1:])
     if isinstance(owner, _TRANSPOSED):
         return Axes(shape, (), (*every[:-2], every[-1]), every[-2:-1])

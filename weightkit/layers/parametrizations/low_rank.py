@@ -86,7 +86,7 @@ class LowRank(Parametrization):
         if self.magnitude:
 
             def initial(_shape: Any, dtype: Any = None) -> Any:
-                return ops.cast(_lengths(axes.to_matrices(weight.variable.value)), dtype)
+                return ops.cast(_lengths(axes.to_matrices(weight.before())), dtype)
 
             added["magnitude"] = weight.add(f"lora_{label}_magnitude", (axes.fan_out,), initial)
         return added
@@ -114,30 +114,29 @@ class LowRank(Parametrization):
         The second factor becomes zero and lengths those of the merged weight: the computation, which may have been
         compiled, stays as it is.
         """
-        changed = [weight.variable, added["b"].variable]
-        kept = {"base": _copy(changed[0]), "b": _copy(changed[1])}
+        before = {"base": _copy(weight.variable)} | {key: _copy(one.variable) for key, one in added.items()}
         weight.variable.assign(value)
         added["b"].variable.assign(ops.zeros_like(added["b"].variable.value))
         if self.magnitude:
-            kept["magnitude"] = _copy(added["magnitude"].variable)
             added["magnitude"].begin()
-        return kept
+        lengths = {"magnitude": _copy(added["magnitude"].variable)} if self.magnitude else {}
+        return {"before": before, "merged": {"base": _copy(weight.variable), **lengths}}
+
+    def is_merged(self, weight: Weight, kept: Mapping[str, Any]) -> bool:
+        """Whether the weight is what a merge made of it, and nobody has changed it since."""
+        return not _differs(weight.variable, kept["merged"]["base"])
+
+    def is_trained(self, added: Mapping[str, Added], kept: Mapping[str, Any]) -> bool:
+        """Whether the factors, or the lengths, say something again since a merge."""
+        lengths = kept["merged"].get("magnitude")
+        is_longer = lengths is not None and _differs(added["magnitude"].variable, lengths)
+        return is_longer or _differs(added["b"].variable, 0)
 
     def unmerge(self, added: Mapping[str, Added], weight: Weight, kept: Mapping[str, Any]) -> None:
-        """Put everything back as it was.
-
-        Raises:
-            RequestError: The factors were trained since, which would be lost.
-        """
-        if bool(ops.any(added["b"].variable.value != 0)):
-            raise RequestError(
-                f"the factors of {weight.label} were trained after they were merged, and that would be lost",
-                mend="merge again instead",
-            )
-        weight.variable.assign(kept["base"])
-        for key in ("b", "magnitude"):
-            if key in kept:
-                added[key].variable.assign(kept[key])
+        """Put everything back as it was before the merge."""
+        weight.variable.assign(kept["before"]["base"])
+        for key, one in added.items():
+            one.variable.assign(kept["before"][key])
 
 
 def _he_uniform(seed: int | None) -> Any:
@@ -161,3 +160,7 @@ def _lengths(matrix: Any) -> Any:
 
 def _copy(variable: Any) -> Any:
     return ops.copy(variable.value)
+
+
+def _differs(variable: Any, value: Any) -> bool:
+    return bool(ops.any(ops.not_equal(variable.value, value)))

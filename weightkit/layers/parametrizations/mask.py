@@ -22,12 +22,12 @@ class Mask(Parametrization):
     """The weight times a fixed mask of ones and zeros, as in MADE (Germain 2015, arXiv 1502.03509, equation 5).
 
     What is masked is zero in the weight and in its gradient, whatever the optimizer does. The mask is a weight of
-    the layer's state, ``kernel_mask``, saved with the model and not in its configuration; a model that is loaded
-    gets it from its file.
+    the layer's state, ``kernel_mask``. The configuration has it too, as ones and zeros, so that a model that is made
+    again from it begins with the same; what a file holds comes after.
 
     Args:
         mask: An array of the weight's shape, or one that broadcasts to it: where it is not zero, the weight stays.
-            None takes the weight's own zeros, as pruning left them.
+            None takes the zeros of what it is applied to, as pruning left them; so it comes first of several.
     """
 
     mask: Any = None
@@ -55,7 +55,7 @@ class Mask(Parametrization):
         """The mask, as ones and zeros of the weight's type."""
 
         def initial(shape: Any, dtype: Any = None) -> Any:
-            given = weight.variable.value if self.mask is None else ops.convert_to_tensor(np.asarray(self.mask))
+            given = weight.before() if self.mask is None else ops.convert_to_tensor(np.asarray(self.mask))
             return ops.cast(ops.broadcast_to(ops.not_equal(given, 0), shape), dtype)
 
         shape = tuple(weight.variable.shape)
@@ -66,5 +66,11 @@ class Mask(Parametrization):
         return base * added["mask"].variable.value
 
     def get_config(self) -> dict[str, Any]:
-        """Empty: the mask lies among the weights."""
-        return {}
+        """The mask, as ones and zeros."""
+        return {"mask": None if self.mask is None else (np.asarray(self.mask) != 0).astype(int).tolist()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Mask:
+        """Made again."""
+        mask = config.get("mask")
+        return cls(None if mask is None else np.asarray(mask))

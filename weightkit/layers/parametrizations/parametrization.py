@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightkit.layers.casting import as_held
 from weightkit.layers.parametrizations.axes import Axes, axes_of
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ class Weight:
     """A generator of seeds, where a parametrisation asked for one."""
     name: str = ""
     """Its own name."""
+    earlier: Callable[[], Any] | None = None
+    """What it is after the parametrisations that are applied before this one; None for the first."""
+
+    def before(self) -> Any:
+        """The present value that this parametrisation is applied to: what it adds begins from that."""
+        return self.variable.value if self.earlier is None else self.earlier()
 
     @property
     def axes(self) -> Axes:
@@ -112,13 +120,27 @@ class Computed:
     steps: list[tuple[Parametrization, dict[str, Added]]]
     constraint: Any = None
     """The weight's own, which acts on what is computed."""
-    kept: dict[int, Any] = field(default_factory=dict)
-    """What a merge put aside."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What a merge put aside, and what it made; empty where nothing is merged."""
+
+    def append(self, parametrization: Parametrization) -> None:
+        """Apply one more parametrisation after those that are there, and let it add its variables."""
+        place = len(self.steps)
+        seen = dataclasses.replace(self.weight, earlier=functools.partial(self._after, place)) if place else self.weight
+        self.steps.append((parametrization, parametrization.build(seen)))
 
     def value(self, *, training: bool) -> Any:
         """The weight's present value, in the variable's own type."""
-        variable = self.weight.variable
-        tensor = variable.value if all(one.keeps_base for one, _ in self.steps) else None
-        for one, added in self.steps:
-            tensor = one.compute(tensor, added, self.weight, training=training)
+        tensor = self._stepped(len(self.steps), training=training)
         return tensor if self.constraint is None else self.constraint(tensor)
+
+    def _after(self, count: int) -> Any:
+        """What the first parametrisations make of the weight, outside training."""
+        with as_held():
+            return self._stepped(count, training=False)
+
+    def _stepped(self, count: int, *, training: bool) -> Any:
+        tensor = self.weight.variable.value if all(one.keeps_base for one, _ in self.steps) else None
+        for one, added in self.steps[:count]:
+            tensor = one.compute(tensor, added, self.weight, training=training)
+        return tensor

@@ -9,10 +9,11 @@ import keras
 from keras import ops
 
 from weightkit.errors import RequestError
-from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
+from weightkit.layers.parametrizations.parametrization import Added, Computed, Parametrization, Weight
+from weightkit.layers.wrapping import outermost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
@@ -24,7 +25,8 @@ class Tied(Parametrization):
     whoever makes the layer from it finds the other among the layers that its input comes from.
 
     Args:
-        other: The layer whose weight it is; it must be built first. Or its name, where it lies upstream.
+        other: The layer whose weight it is; it must be built first. Or its name, where it lies upstream. Where that
+            layer computes the weight, it is what is computed, outside training.
         weight: Which of the other's weights, by its own name; its only one of rank 2 and more by default.
         transpose: Whether the axes of the other's weight are turned round; where its shape asks for it, by default.
     """
@@ -80,10 +82,24 @@ class Tied(Parametrization):
         turned = self.transpose
         if turned is None:
             turned = tuple(source.shape) != tuple(weight.variable.shape)
-        return ops.transpose(source.value) if turned else source.value
+        value = self._value(source)
+        return ops.transpose(value) if turned else value
+
+    def _value(self, source: Any) -> Any:
+        """What the other computes in the variable's place, or the variable's own value where it computes nothing."""
+        for layer, computed in self._computed():
+            if computed.weight.variable is source:
+                return layer.values()[id(source)]
+        return source.value
+
+    def _computed(self) -> Iterator[tuple[Any, Computed]]:
+        """Every weight that the other layer, or one in it, computes, with the layer; from the outside in."""
+        for layer in outermost(self._found["layer"])._flatten_layers():  # noqa: SLF001
+            yield from ((layer, one) for one in getattr(layer, "computed", ()) if isinstance(one, Computed))
 
     def _source(self) -> Any:
-        weights = self._found["layer"].weights
+        added = {id(one.variable) for _, found in self._computed() for _, step in found.steps for one in step.values()}
+        weights = [one for one in self._found["layer"].weights if id(one) not in added]
         if self.weight is None:
             chosen = [one for one in weights if len(one.shape) > 1]
             return chosen[0] if len(chosen) == 1 else None

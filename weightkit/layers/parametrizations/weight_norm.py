@@ -36,7 +36,7 @@ class WeightNorm(Parametrization):
         shape = tuple(1 if axis in axes.inputs else size for axis, size in enumerate(axes.shape))
 
         def initial(_shape: Any, dtype: Any = None) -> Any:
-            return ops.cast(_norm(weight.variable.value, axes.inputs), dtype)
+            return ops.cast(_norm(weight.before(), axes.inputs), dtype)
 
         return {"g": weight.add(f"{weight.label}_g", shape, initial)}
 
