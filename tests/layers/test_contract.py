@@ -189,6 +189,7 @@ def test_what_finds_a_broken_layer_lets_the_sound_one_by(name):
         ("stochastic", "test_in_training_it_gives_the_same_again"),
         ("stateful_in_training", "test_training_leaves_its_own_state"),
         ("gradient=none", "test_the_gradient_of_its_input_is_its_derivative"),
+        ("gradient=straight_through", "test_the_gradient_of_its_input_is_its_derivative"),
         ("gradient=reversed", "test_the_gradient_of_its_input_is_its_derivative"),
     ],
 )
@@ -197,6 +198,112 @@ def test_an_exemption_that_is_not_needed_is_found(ground, name):
     subject.exemptions = (Exemption(ground, "it is said to be so"),)
     with pytest.raises(AssertionError):
         getattr(subject, name)()
+
+
+@keras.ops.custom_gradient
+def turned(inputs):
+    """The identity, whose gradient is minus a quarter of what comes back."""
+
+    def grad(*cotangents, upstream=None):
+        return -0.25 * (cotangents[0] if upstream is None else upstream)
+
+    return inputs, grad
+
+
+@keras.ops.custom_gradient
+def doubled(inputs):
+    """Twice the input, whose gradient goes straight through."""
+
+    def grad(*cotangents, upstream=None):
+        return cotangents[0] if upstream is None else upstream
+
+    return 2 * inputs, grad
+
+
+class Turned(Gain):
+    def call(self, inputs):
+        return turned(inputs * 1.0)
+
+
+class Doubled(Gain):
+    def call(self, inputs):
+        return doubled(inputs * 1.0)
+
+
+class Still(Gain):
+    def call(self, inputs):
+        return inputs * 1.0
+
+
+GRADIENT = "test_the_gradient_of_its_input_is_its_derivative"
+
+
+def exempt_on(ground, layer_class, factor=None):
+    subject = subject_of(layer_class)
+    subject.exemptions, subject.gradient_factor = (Exemption(ground, "it is said to be so"),), factor
+    return subject
+
+
+@pytest.mark.parametrize(
+    ("ground", "layer_class", "factor"),
+    [
+        ("gradient=reversed", Turned, None),
+        ("gradient=reversed", Turned, 0.25),
+        ("gradient=straight_through", Doubled, None),
+        ("gradient=none", Stopped, None),
+    ],
+)
+def test_an_exemption_of_the_gradient_that_is_true_passes(ground, layer_class, factor):
+    getattr(exempt_on(ground, layer_class, factor), GRADIENT)()
+
+
+@pytest.mark.parametrize(
+    ("ground", "layer_class", "factor"),
+    [
+        ("gradient=reversed", Turned, 0.5),
+        ("gradient=reversed", Doubled, None),
+        ("gradient=straight_through", Turned, None),
+        ("gradient=straight_through", Still, None),
+        ("gradient=straight_through", Stopped, None),
+    ],
+)
+def test_an_exemption_of_the_gradient_that_is_not_true_is_found(ground, layer_class, factor):
+    with pytest.raises(AssertionError):
+        getattr(exempt_on(ground, layer_class, factor), GRADIENT)()
+
+
+def test_a_layer_of_which_nothing_is_expected_fails():
+    class Silent(LayerContract):
+        def make_layer(self, **overrides):
+            return Gain(**overrides)
+
+    with pytest.raises(NotImplementedError):
+        Silent().test_it_gives_the_numbers_that_are_expected("float32")
+
+
+def told_by(subject, name):
+    told = {}
+    subject._tell = told.__setitem__
+    getattr(subject, name)()
+    return told.get("not_looked_at")
+
+
+def test_what_is_not_looked_at_is_told():
+    assert told_by(TestGain(), "test_its_configuration_is_what_it_was") == "no golden configuration is declared"
+    told = told_by(TestGain(), "test_every_argument_of_its_own_that_can_be_wrong_is_tried")
+    assert told == "no wrong value is declared for gain_regularizer, gain_constraint"
+    if keras.backend.backend() != "tensorflow":
+        subject = TestGain()
+        subject._tell = (told := {}).__setitem__
+        subject.test_exported_it_gives_the_same(None)
+        assert told == {"not_looked_at": "not on this backend"}
+
+
+def test_no_wrong_argument_at_all_fails():
+    subject = TestGain()
+    subject.bad_arguments = ()
+    with pytest.raises(AssertionError, match="no wrong value is declared for any of begin"):
+        subject.test_every_argument_of_its_own_that_can_be_wrong_is_tried()
 
 
 @pytest.mark.parametrize(("ground", "reason"), [("slow", "it takes long"), ("stochastic", " ")])
@@ -210,10 +317,10 @@ def test_the_report_counts_what_passed_and_tells_the_exemptions_with_their_reaso
         return types.SimpleNamespace(nodeid="tests/x.py::TestMine::test_it", user_properties=list(told.items()))
 
     reports = [report(point=1, exempt=""), report(point=3, exempt="stochastic: it draws"), report()]
-    assert summary(reports) == [
-        "1 tests of 1 points passed, 1 exempt",
-        "  TestMine, point 3: stochastic: it draws",
-    ]
+    told = ["1 tests of 1 points passed, 1 exempt", "  TestMine, point 3: stochastic: it draws"]
+    assert summary(reports) == told
+    unseen = report(point=20, exempt="", not_looked_at="not on this backend")
+    assert summary([*reports, unseen]) == [*told, "1 not looked at", "  point 20, not on this backend: TestMine"]
     assert summary([report()]) == []
 
 

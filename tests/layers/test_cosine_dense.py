@@ -58,6 +58,13 @@ def test_zeros_give_zeros():
     assert not np.any(keras.ops.convert_to_numpy(CosineDense(3)(np.zeros((2, 4), np.float32))))
 
 
+def test_a_label_outside_gets_no_margin():
+    layer, inputs = CosineDense(3, margin=0.35), np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    labels = np.array([-1, 3, 1], np.int32)
+    plain, trained = (keras.ops.convert_to_numpy(layer([inputs, labels], training=mode)) for mode in (False, True))
+    np.testing.assert_allclose(plain - trained, [[0, 0, 0], [0, 0, 0], [0, 0.35, 0]], atol=1e-6)
+
+
 @pytest.mark.parametrize(("margin", "shape"), [(0.0, [(None, 4), (None,)]), (0.2, (None, 4))])
 def test_labels_that_are_missing_or_too_many_are_refused(margin, shape):
     with pytest.raises(RequestError, match=f"margin={margin} takes"):

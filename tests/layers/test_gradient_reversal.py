@@ -19,6 +19,7 @@ class TestGradientReversal(OwnLayerContract):
     input_shapes = ((3, 4), (2, 3, 4), (2, 3, 2, 4), (2, 2, 2, 2, 3))
     known_axes = ()
     exemptions = (REVERSED,)
+    gradient_factor = 0.5
     bad_arguments = ({"factor": -1}, {"factor": float("inf")}, {"factor": "much"})
 
     def make_layer(self, **overrides):

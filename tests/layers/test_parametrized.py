@@ -92,6 +92,7 @@ STACKS = {
     "mask, norm, dora": [MASK, WeightNorm(), LowRank(1, magnitude=True)],
     "low rank, norm": [LowRank(1), WeightNorm()],
     "norm, spectral": [WeightNorm(), SpectralNorm()],
+    "mask, spectral": [MASK, SpectralNorm()],
 }
 
 

@@ -91,7 +91,9 @@ class CosineDense(keras.layers.Layer):  # type: ignore[misc]
         vectors = unit(at_least_float32(ops.convert_to_tensor(self.kernel)), 0)
         cosines = matmul(directions, ops.cast(vectors, directions.dtype))
         if training and labels is not None:
-            cosines = cosines - self.margin * ops.one_hot(ops.cast(labels, "int32"), self.units, dtype=cosines.dtype)
+            # `one_hot` would do, but on PyTorch it refuses a label outside.
+            is_label = ops.equal(ops.cast(labels, "int32")[..., None], ops.arange(self.units, dtype="int32"))
+            cosines = cosines - self.margin * ops.cast(is_label, cosines.dtype)
         return ops.cast(self.scale * cosines, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:  # noqa: ARG002

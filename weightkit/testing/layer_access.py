@@ -55,6 +55,7 @@ class AccessPoints(LayerSubject):
         model.save(tmp_path / "model.keras")
         chosen = [_selection(ref) for ref in open_weights(model) if ref.kind is Kind.PARAMETER]
         if not chosen:
+            self.not_looked_at("it has no parameters")
             return
         edit(tmp_path / "model.keras", scale(0.5), where=chosen)
         edit(model, scale(0.5), where=chosen)

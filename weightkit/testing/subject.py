@@ -21,7 +21,7 @@ Inputs = np.ndarray | list[np.ndarray]
 
 
 class LayerSubject:
-    """The declarations. Only `make_layer` is a must; the others have defaults that suit most layers."""
+    """The declarations. `make_layer` and `expected` are a must; the others have defaults that suit most layers."""
 
     input_shapes: ClassVar[Sequence[Shape | tuple[Shape, ...]]] = ((3, 4),)
     """Shapes that it is called on, batch included, one for each rank that is meant; the first is its usual one.
@@ -32,7 +32,10 @@ class LayerSubject:
     bad_arguments: ClassVar[Sequence[Mapping[str, Any]]] = ()
     """Overrides of `make_layer` that are wrong: the message must name the first one's argument and its value."""
     golden: ClassVar[Path | None] = None
-    """A JSON file with the layer's configuration as it was; None where only the round trip is looked at."""
+    """A JSON file with the layer's configuration as it was; None where only the round trip is looked at, which
+    the report says."""
+    gradient_factor: ClassVar[float | None] = None
+    """For ``gradient=reversed``: its gradient is minus this factor times its derivative; None where none is known."""
     imports: ClassVar[Sequence[str]] = ()
     """Modules that a fresh process imports before it loads a model; by default the one that defines the layer."""
     tolerances: ClassVar[Mapping[str, float]] = {"float32": 1e-5, "float64": 1e-12}
@@ -53,15 +56,15 @@ class LayerSubject:
         one: np.ndarray = generator.normal(size=shape).astype(np.float32)
         return one
 
-    def expected(self, weights: Mapping[str, np.ndarray], inputs: Any, *, training: bool) -> np.ndarray | None:  # noqa: ARG002
-        """What the layer should give, in NumPy alone; None where this is not known beforehand.
+    def expected(self, weights: Mapping[str, np.ndarray], inputs: Any, *, training: bool) -> np.ndarray:
+        """What the layer should give, in NumPy alone.
 
         Args:
             weights: The layer's weights in float64, by name (of weights of inner layers, by path).
             inputs: What it is called on, in float64 unless they are integers.
             training: Whether it is called as in training; never asked of what is ``stochastic``.
         """
-        return None
+        raise NotImplementedError
 
     def expected_mask(self, inputs: Any, mask: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
         """The mask that the output has where the (first) input has ``mask``: the same, unless overridden."""
@@ -73,11 +76,18 @@ class LayerSubject:
     @pytest.fixture(autouse=True)
     def _record(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
         """Keep for the report which point was tested, and by which exemption it was not."""
+        self._tell = record_property
         test: Any = getattr(request, "function", None)
         if hasattr(test, "point"):
             exemption = self.exempt(*test.grounds)
             record_property("point", test.point)
             record_property("exempt", "" if exemption is None else f"{exemption.ground}: {exemption.reason}")
+
+    def not_looked_at(self, reason: str) -> None:
+        """Keep for the report that a test looked at nothing, so that it does not count as passed."""
+        tell = getattr(self, "_tell", None)
+        if tell is not None:
+            tell("not_looked_at", reason)
 
     @property
     def shape(self) -> Any:

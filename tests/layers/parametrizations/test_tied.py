@@ -12,12 +12,13 @@ from weightkit.errors import RequestError
 from weightkit.layers import LowRank, Parametrized, Tied, TiedTo, WeightNorm, bake
 from weightkit.testing.layer_access import AccessPoints
 from weightkit.testing.layer_building import BuildingPoints
+from weightkit.testing.layer_files import FilePoints
 from weightkit.testing.layer_numbers import NumberPoints
 from weightkit.testing.layer_uses import UsePoints
 
 
-class TestTied(BuildingPoints, NumberPoints, UsePoints, AccessPoints):
-    """`Both` holds a layer and one that is tied to it; what fresh processes load is tested with models of our own."""
+class TestTied(BuildingPoints, FilePoints, NumberPoints, UsePoints, AccessPoints):
+    """`Both` holds a layer and one that is tied to it."""
 
     bad_arguments = ({"kernel": 3},)
 

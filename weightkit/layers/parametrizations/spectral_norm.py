@@ -25,7 +25,8 @@ class SpectralNorm(Parametrization):
     A step of training does ``power_iterations`` steps of the power iteration first, which update ``kernel_u``: a
     statistic, of one vector ``(fan_out,)`` for each matrix. A convolution's kernel is the matrix ``(height * width *
     channels, filters)``; a transposed one's has its own outputs as columns; a depthwise kernel is a matrix ``(height
-    * width, multiplier)`` for each channel, each divided by its own norm.
+    * width, multiplier)`` for each channel, each divided by its own norm. A matrix whose ``W u`` is zero, as that of a
+    kernel of zeros, stays as it is and leaves its vector alone. Norms are computed in float32 at least.
 
     Args:
         power_iterations: Steps for each training step.
@@ -48,33 +49,43 @@ class SpectralNorm(Parametrization):
         shape = (axes.count, axes.fan_out) if axes.batch else (axes.fan_out,)
 
         def initial(shape: Any, dtype: Any = None) -> Any:
-            matrices = ops.cast(axes.to_matrices(weight.variable.value), dtype)
-            u = _unit(keras.random.normal(shape, dtype=dtype, seed=_SEED))
+            matrices = _wide(axes.to_matrices(weight.before()))
+            drawn = ops.cast(keras.random.normal(shape, dtype=dtype, seed=_SEED), matrices.dtype)
+            u = _unit(drawn, drawn)
             for _ in range(self.warm_up):
                 u, _v = _iterated(matrices, u)
-            return u
+            return ops.cast(u, dtype)
 
         return {"u": weight.add(f"{weight.label}_u", shape, initial, trainable=False)}
 
     def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:
         """The weight over ``v W u``, in which the vectors are constants to the gradient."""
-        matrices = weight.axes.to_matrices(base)
+        matrices = _wide(weight.axes.to_matrices(base))
         constant = ops.stop_gradient(matrices)
-        u = added["u"].variable.value
+        held = added["u"].variable
+        u = ops.cast(held.value, matrices.dtype)
         if training:
             for _ in range(self.power_iterations):
                 u, v = _iterated(constant, u)
             u, v = ops.stop_gradient(u), ops.stop_gradient(v)
-            added["u"].variable.assign(u)
+            held.assign(ops.cast(u, held.dtype))
         else:
-            v = ops.stop_gradient(_unit(_times(constant, u)))
+            product = _times(constant, u)
+            v = ops.stop_gradient(_unit(product, ops.zeros_like(product)))
         sigma = ops.sum(v * _times(matrices, u), axis=-1)
+        sigma = ops.where(sigma > _TINY, sigma, ops.ones_like(sigma))
         if not weight.axes.batch:
-            return base / ops.maximum(sigma, _TINY)
-        return weight.axes.from_matrices(matrices / ops.maximum(sigma, _TINY)[:, None, None])
+            return ops.cast(_wide(base) / sigma, base.dtype)
+        return ops.cast(weight.axes.from_matrices(matrices / sigma[:, None, None]), base.dtype)
 
 
 _SEED = 1802
+
+
+def _wide(values: Any) -> Any:
+    """Half precision as float32: the square of a small norm would be zero in it."""
+    is_double = keras.backend.standardize_dtype(values.dtype) == "float64"
+    return values if is_double else ops.cast(values, "float32")
 
 
 def _times(matrices: Any, u: Any) -> Any:
@@ -83,10 +94,14 @@ def _times(matrices: Any, u: Any) -> Any:
 
 
 def _iterated(matrices: Any, u: Any) -> tuple[Any, Any]:
-    """One step: ``v`` is ``W u`` and then ``u`` is ``W' v``, each of length 1."""
-    v = _unit(_times(matrices, u))
-    return _unit(ops.squeeze(ops.matmul(v[..., None, :], matrices), -2)), v
+    """One step: ``v`` is ``W u`` and then ``u`` is ``W' v``, each of length 1; ``u`` stays where that is zero."""
+    product = _times(matrices, u)
+    v = _unit(product, ops.zeros_like(product))
+    return _unit(ops.squeeze(ops.matmul(v[..., None, :], matrices), -2), u), v
 
 
-def _unit(vector: Any) -> Any:
-    return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector), axis=-1, keepdims=True)), _TINY)
+def _unit(vector: Any, otherwise: Any) -> Any:
+    """The vector at length 1; where it has no length, ``otherwise``: a vector of zeros would stay so for good."""
+    length = ops.sqrt(ops.sum(ops.square(vector), axis=-1, keepdims=True))
+    is_long = length > _TINY
+    return ops.where(is_long, vector / ops.where(is_long, length, ops.ones_like(length)), otherwise)
