@@ -109,6 +109,25 @@ def test_weights_that_come_late_to_an_optimizer_without_steps_stay_with_it():
     assert isinstance(model.optimizer, keras.optimizers.SGD)
 
 
+@pytest.mark.parametrize("rate", ["schedule", "global_clipnorm"])
+def test_what_goes_over_all_weights_is_not_parted_for_those_that_come_late(rate):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    settings = {"learning_rate": schedule} if rate == "schedule" else {"global_clipnorm": 1e-3}
+    model = compiled(optimizer="adam")
+    model.compile(keras.optimizers.Adam(**settings), "mse")
+    freeze(model, "part")
+    fit(model)
+    plan = unfreeze(model, "part")
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert [note for note in plan.notes if "several times the learning rate (a schedule or" in note]
+
+
+def test_a_learning_rate_of_numpys_is_a_number():
+    model = compiled(optimizer="adam")
+    recompile(model, learning_rate=np.float32(0.125))
+    assert float(model.optimizer.learning_rate) == 0.125
+
+
 def test_a_moving_average_begins_at_the_weight():
     model = compiled(optimizer="ema")
     freeze(model, "part")

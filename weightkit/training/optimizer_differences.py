@@ -24,7 +24,9 @@ def differences(there: str, here: str) -> tuple[str, ...]:
         return ()
     try:
         kept = json.loads(there)
-    except ValueError:
+    except (ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
         return ("the file does not tell its optimizer's configuration",)
     return tuple(_compared(kept, json.loads(here), ""))
 

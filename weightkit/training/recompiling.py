@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from weightkit.escape import escape
 from weightkit.training.cloning import Clones
 from weightkit.training.compiled import compile_again, is_compiled, require_compilable, scope_of
 from weightkit.training.memory import OwnerMemory, put_slots, put_state, remember, set_values, values_of
-from weightkit.training.routing import counts_steps, routes, several_by_call, split
+from weightkit.training.routing import counts_steps, may_part, routes, several_by_call, split
 from weightkit.training.slots import parts_of
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def recompile(
         unfrozen_slots: How weights begin that this optimizer has never trained, when it has taken steps. With
             ``own_step`` they have an optimizer of their own (hence a step count) within Keras' MultiOptimizer, where
             the kind of optimizer counts steps (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl): an Adam's first
-            step is then one learning rate. With ``keep`` they share the step count: Adam's first steps are 3 to 6
-            times the learning rate. MultiOptimizer has no ``learning_rate`` of its own, which callbacks may ask for.
+            step is then one learning rate; not where a schedule or a ``global_clipnorm`` goes over all weights. With
+            ``keep`` they share the step count: Adam's first steps are 3 to 6 times the learning rate. MultiOptimizer has no ``learning_rate`` of its own, which callbacks may ask for.
 
     Raises:
         RequestError: The model is not compiled, is being trained, has several optimizers in a ``compile`` of its own,
@@ -112,6 +113,8 @@ def recompile(
         slots of 2 weights carried, 2 set aside, 0 put back, 0 begun
     """
     _require_request(model, optimizer, unfrozen_slots)
+    if isinstance(learning_rate, numbers.Real):
+        learning_rate = float(learning_rate)  # one of NumPy's is no part of a configuration
     require_compilable(model)
     old = model.optimizer
     with scope_of(model):
@@ -139,8 +142,7 @@ class _Carrying:
 
     def __init__(self, model: Any, old: Any, learning_rate: Any, *, own_step: bool) -> None:
         self._model, self._old, self._rate, self._own_step = model, old, learning_rate, own_step
-        is_number = isinstance(learning_rate, int | float)
-        self._clones = Clones(float(learning_rate) if is_number else learning_rate)
+        self._clones = Clones(learning_rate)
         self._owners = list(model.trainable_variables)
 
     def fresh(self) -> tuple[Any, Recompiled]:
@@ -162,13 +164,14 @@ class _Carrying:
             for owner, by in zip(begun, routes(self._old, begun), strict=True)
             if counts_steps(by) and _has_stepped(by)
         ]
-        new = self._new(late if self._own_step else [])
+        apart = [owner for owner, by in zip(late, routes(self._old, late), strict=True) if may_part(by)]
+        new = self._new(apart if self._own_step else [])
         new.build(self._owners)
         put_slots(new, known)
         self._put_state(new)
         left = self._set_aside(new, known)
         now = {id(owner) for owner in self._owners}
-        notes = _notes(late, own=self._own_step)
+        notes = _notes(late, apart, own=self._own_step)
         return new, Recompiled(len(now & trained), len(left), len(now & aside.keys() - trained), len(begun), notes)
 
     def _new(self, late: list[Any]) -> Any:
@@ -181,7 +184,7 @@ class _Carrying:
     def _put_state(self, new: Any) -> None:
         kept = _ASIDE.get(self._model)
         put_state(self._clones.pairs(), {} if kept is None else kept.state)
-        if isinstance(self._rate, int | float):
+        if isinstance(self._rate, float):
             for part in parts_of(new):
                 wraps = isinstance(
                     part.optimizer, keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer
@@ -210,12 +213,23 @@ def _has_stepped(optimizer: Any) -> bool:
     return bool(values_of(optimizer._iterations) > 0)  # noqa: SLF001  # `iterations` is divided under accumulation
 
 
-def _notes(late: list[Any], *, own: bool) -> tuple[str, ...]:
-    if not late:
-        return ()
-    count = f"{len(late)} weights are trained for the first time"
-    if own:
-        note = f"{count} and count their own steps, in a MultiOptimizer, which has no learning_rate of its own"
-        return (f'{note} (unfrozen_slots="keep" would share the step count)',)
-    note = f"{count} at a large step count: their first steps may be several times the learning rate"
-    return (f'{note} (unfrozen_slots="own_step" counts their own)',)
+def _notes(late: list[Any], apart: list[Any], *, own: bool) -> tuple[str, ...]:
+    """What is to be told of weights that come late, those of them that could have steps of their own apart."""
+    shared = len(late) - len(apart) if own else len(late)
+    notes = []
+    if own and apart:
+        notes.append(
+            f"{len(apart)} weights are trained for the first time and count their own steps, in a MultiOptimizer, "
+            'which has no learning_rate of its own (unfrozen_slots="keep" would share the step count)'
+        )
+    if shared:
+        mend = (
+            "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
+            if own
+            else 'unfrozen_slots="own_step" counts their own'
+        )
+        notes.append(
+            f"{shared} weights are trained for the first time at a large step count: their first steps may be several "
+            f"times the learning rate ({mend})"
+        )
+    return tuple(notes)

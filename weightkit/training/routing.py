@@ -31,6 +31,15 @@ def counts_steps(optimizer: Any) -> bool:
     return not isinstance(optimizer, plain)
 
 
+def may_part(optimizer: Any) -> bool:
+    """Whether some weights can have an optimizer of their own and all else stays as it is.
+
+    A schedule would begin again for them, and a norm over all gradients be taken over each part.
+    """
+    rate = optimizer._learning_rate  # noqa: SLF001  # `learning_rate` is the present number
+    return isinstance(rate, keras.Variable) and optimizer.global_clipnorm is None
+
+
 def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
     """For each variable, the optimizer within this one that trains it, or would."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):

@@ -56,12 +56,27 @@ def test_what_is_not_known_of_a_weight_may_be_absent(written):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"shape": "2,x"}, {"kind": "monster"}, {"dtype": "object9"}, {"index": None}, {"duplicate": "one"}],
+    [
+        {"shape": "2,x"},
+        {"kind": "monster"},
+        {"dtype": "object9"},
+        {"index": None},
+        {"duplicate": "one"},
+        {"dtype": "(1,f4"},
+        {"dtype": "f4,("},
+    ],
     ids=str,
 )
 def test_a_weight_that_does_not_tell_its_address_is_refused(changes, written):
     with pytest.raises(DamagedFileError, match="weights/0"):
         open_weights(written(groups(**changes)))
+
+
+def test_a_weight_of_a_number_of_thousands_of_digits_is_refused(written):
+    made = groups()
+    made[f"weights/{'9' * 5000}"] = made["weights/0"]
+    with pytest.raises(DamagedFileError, match="it is no number"):
+        open_weights(written(made))
 
 
 def test_a_later_version_is_refused(written):

@@ -18,6 +18,7 @@ opaque bytes, with the attribute ``dtype = "bfloat16"``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "weightkit.optimizer/1"
 _FAMILY = SCHEMA.rpartition("/")[0]
+_TYPE = re.compile(r"[a-z]+[0-9a-z_]*")
+_DIGITS = 9
+"""Of the number of a weight, at most."""
 OPTIMIZER, WEIGHTS = "optimizer", "weights"
 
 
@@ -185,6 +189,8 @@ def _model_ref(index: Index, group: str) -> WeightRef:
 
 
 def _dtype(name: str) -> np.dtype:
+    if not _TYPE.fullmatch(name):  # NumPy reads a whole language, and raises what it likes
+        raise ValueError(f"{name[:40]!r} is no type of numbers")
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
 
@@ -201,7 +207,7 @@ def _need(told: Mapping[str, object], name: str, group: str) -> str:
 
 def _number(group: str) -> int:
     number = group.removeprefix(f"{WEIGHTS}/")
-    if not number.isdecimal() or not number.isascii():
+    if not number.isdecimal() or not number.isascii() or len(number) > _DIGITS:
         raise _damaged(group, "it is no number")
     return int(number)
 
