@@ -186,5 +186,6 @@ def serve_exported(folder: Any, inputs: Any) -> np.ndarray:
     """What a SavedModel gives when it is served, by TensorFlow alone."""
     import tensorflow as tf  # noqa: PLC0415
 
-    found: np.ndarray = tf.saved_model.load(str(folder)).serve(inputs).numpy()
+    loaded = tf.saved_model.load(str(folder))  # held: its functions keep none of its variables alive
+    found: np.ndarray = loaded.serve(inputs).numpy()
     return found
