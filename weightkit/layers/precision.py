@@ -16,7 +16,8 @@ _TINY = 1e-30
 
 def at_least_float32(values: Any) -> Any:
     """Half precision as float32; others as they are: 300 squared is no number in float16."""
-    return values if str(values.dtype).endswith(("float32", "float64")) else ops.cast(values, "float32")
+    wide = keras.backend.standardize_dtype(values.dtype) in {"float32", "float64"}
+    return values if wide else ops.cast(values, "float32")
 
 
 def beyond_float16(values: Any) -> Any:
