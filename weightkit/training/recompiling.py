@@ -97,7 +97,8 @@ def recompile(
             ``own_step`` they have an optimizer of their own (hence a step count) within Keras' MultiOptimizer, where
             the kind of optimizer counts steps (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl): an Adam's first
             step is then one learning rate; not where a schedule or a ``global_clipnorm`` goes over all weights. With
-            ``keep`` they share the step count: Adam's first steps are 3 to 6 times the learning rate. MultiOptimizer has no ``learning_rate`` of its own, which callbacks may ask for.
+            ``keep`` they share the step count: Adam's first steps are 3 to 6 times the learning rate. A MultiOptimizer
+            has no ``learning_rate`` of its own, which callbacks may ask for.
 
     Raises:
         RequestError: The model is not compiled, is being trained, has several optimizers in a ``compile`` of its own,

@@ -10,6 +10,7 @@ from keras import ops
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
+from weightkit.layers.precision import at_least_float32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ class SpectralNorm(Parametrization):
         shape = (axes.count, axes.fan_out) if axes.batch else (axes.fan_out,)
 
         def initial(shape: Any, dtype: Any = None) -> Any:
-            matrices = _wide(axes.to_matrices(weight.before()))
+            matrices = at_least_float32(axes.to_matrices(weight.before()))
             drawn = ops.cast(keras.random.normal(shape, dtype=dtype, seed=_SEED), matrices.dtype)
             u = _unit(drawn, drawn)
             for _ in range(self.warm_up):
@@ -60,7 +61,7 @@ class SpectralNorm(Parametrization):
 
     def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:
         """The weight over ``v W u``, in which the vectors are constants to the gradient."""
-        matrices = _wide(weight.axes.to_matrices(base))
+        matrices = at_least_float32(weight.axes.to_matrices(base))
         constant = ops.stop_gradient(matrices)
         held = added["u"].variable
         u = ops.cast(held.value, matrices.dtype)
@@ -75,17 +76,11 @@ class SpectralNorm(Parametrization):
         sigma = ops.sum(v * _times(matrices, u), axis=-1)
         sigma = ops.where(sigma > _TINY, sigma, ops.ones_like(sigma))
         if not weight.axes.batch:
-            return ops.cast(_wide(base) / sigma, base.dtype)
+            return ops.cast(at_least_float32(base) / sigma, base.dtype)
         return ops.cast(weight.axes.from_matrices(matrices / sigma[:, None, None]), base.dtype)
 
 
 _SEED = 1802
-
-
-def _wide(values: Any) -> Any:
-    """Half precision as float32: the square of a small norm would be zero in it."""
-    is_double = keras.backend.standardize_dtype(values.dtype) == "float64"
-    return values if is_double else ops.cast(values, "float32")
 
 
 def _times(matrices: Any, u: Any) -> Any:
