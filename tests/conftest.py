@@ -28,6 +28,10 @@ def pytest_configure(config):
     if backend:
         os.environ["KERAS_BACKEND"] = backend
         importlib.import_module(backend)  # one that is asked for and missing is a failure
+        # Keras 3.15's variables have no `copy` in `__array__`, which NumPy 2 asks for wherever Keras itself reads one.
+        config.addinivalue_line(
+            "filterwarnings", "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+        )
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 KERAS_WARNS = (
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",  # variable.numpy(), when saving
     "ignore:The model does not have any trainable weights:UserWarning",  # a fit with all frozen
 )
 
