@@ -10,6 +10,8 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
   live     scale of a model in memory against get_weights, set_weights; load_weights of 500 layers against Keras'
            (needs Keras with TensorFlow)
+  freeze   freezing one layer of 500 against Keras' own compile and one pass over the slots (needs Keras)
+  layers   parametrised layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
   strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory
@@ -34,9 +36,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 from bench_diff import DiffJobs
+from bench_layers import LayerJobs
 from bench_live import LiveJobs
 from bench_surgery import SurgeryJobs
 from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
+from bench_training import TrainingJobs
 
 import weightkit
 
@@ -86,7 +90,7 @@ os.sync()
 """
 
 
-class Bench(SurgeryJobs, DiffJobs, LiveJobs):
+class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
     """Every job."""
 
     def slope(self) -> None:
@@ -175,7 +179,8 @@ def _one(path: Path, shape: tuple[int, ...]) -> Path:
 def main() -> None:
     """Run the jobs that were asked for."""
     jobs = [
-        "slope", "fixed", "keras", "start", "live", "memory", "rebuild", "strip", "restore", "growth", "many", "diff",
+        "slope", "fixed", "keras", "start", "live", "layers", "memory", "rebuild", "strip", "restore", "growth",
+        "many", "diff",
     ]  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=jobs, help=f"any of {', '.join(jobs)}; all by default")

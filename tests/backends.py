@@ -7,44 +7,25 @@ import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BACKENDS = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")
+CHECKS = Path(__file__).parent / "end_to_end"
 
 
-_pool = ThreadPoolExecutor(1)
-_started = {}
-
-
-def start(checks):
-    """Begin with checks on all backends while other tests run: most of those take one core."""
-    for check in checks:
-        for backend in BACKENDS:
-            _started[check, backend] = _pool.submit(_run, check, backend)
-
-
-def stop():
-    """Begin with no more of them."""
-    _pool.shutdown(cancel_futures=True)
-
-
-def facts_of(check, backend):
+def facts_of(check, backend, *arguments):
     """The facts that a check found on one backend; a backend that is asked for and missing fails here."""
-    return _started[check, backend].result()
-
-
-def _run(check, backend):
     with tempfile.TemporaryDirectory(prefix=f"{check}-{backend}-") as folder:
-        return _facts(check, backend, folder)
-
-
-def _facts(check, backend, folder):
-    quiet = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(Path(__file__).parent / "end_to_end" / check), folder]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
+        done = run_on(backend, str(CHECKS / check), folder, *map(str, arguments))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_on(backend, *arguments):
+    """Python with these arguments and Keras on one backend, in a process of its own."""
+    quiet = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
 
 
 def wrong(facts, *words):

@@ -12,11 +12,12 @@ from support import DATA, Folder, digest, modules_loaded_by, on_a_terminal, plai
 GOLDEN = DATA / "keras315_nested.keras"
 VERBS = {
     "scale": ("scale", "--factor=0.5"),
+    "reinit": ("reinit", "--initializer=random_normal", "--seed=7"),
     "cast": ("cast", "--to=float16"),
     "strip": ("strip",),
     "drop": ("drop", "--where=encoder"),
 }
-CHOSEN = {"scale": 10, "cast": 10, "strip": 10, "drop": 8}
+CHOSEN = {"scale": 10, "reinit": 10, "cast": 10, "strip": 10, "drop": 8}
 REMOVING = {"strip", "drop"}
 
 
@@ -132,7 +133,8 @@ def test_the_json_report_accounts_for_every_weight(model, verb):
     assert sorted(every) == sorted(plain_datasets(GOLDEN))
     assert (report["file"], report["output"], report["backup"]) == (str(model), str(model), f"{model}.bak")
     assert report["transform"] == {
-        "scale": "scale(0.5)", "cast": "cast('float16')", "strip": "strip()", "drop": "drop()",
+        "scale": "scale(0.5)", "reinit": "reinitialize('random_normal', seed=7)",
+        "cast": "cast('float16')", "strip": "strip()", "drop": "drop()",
     }[verb]  # fmt: skip
 
 

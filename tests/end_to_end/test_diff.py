@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from backends import BACKENDS, facts_of
 
-BACKENDS = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")
-CHECK = Path(__file__).with_name("diff_check.py")
+CHECK = "diff_check.py"
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def facts(request, tmp_path_factory):
+def facts(request):
     """The facts that one process found on one backend; a backend that is asked for and missing fails here."""
-    quiet = {"KERAS_BACKEND": request.param, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(CHECK), str(tmp_path_factory.mktemp(request.param))]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = facts_of(CHECK, request.param)
     assert found.pop("backend is") == request.param
     return found
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from backends import BACKENDS, facts_of
 from support import DATA
 
-BACKENDS = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")
-CHECK = Path(__file__).with_name("backend_check.py")
+CHECK = "backend_check.py"
 LOADED_BY_KERAS_3 = [
     "keras315_nested.keras",
     "keras315_recurrent.keras",
@@ -30,14 +24,9 @@ def golden_of(backend):
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def backend(request, tmp_path_factory):
+def backend(request):
     """The facts that one process found on one backend; a backend that is asked for and missing fails here."""
-    folder = tmp_path_factory.mktemp(request.param)
-    quiet = {"KERAS_BACKEND": request.param, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(CHECK), str(folder), *(str(DATA / name) for name in golden_of(request.param))]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return request.param, json.loads(done.stdout.splitlines()[-1])
+    return request.param, facts_of(CHECK, request.param, *(DATA / name for name in golden_of(request.param)))
 
 
 def wrong(backend, *words):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from backends import BACKENDS, facts_of, wrong
+from backends import BACKENDS, facts_of, run_on, wrong
 
-CHECK_ON_BACKENDS = "live_check.py"
+CHECK = "live_check.py"
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def facts(request):
-    return facts_of(CHECK_ON_BACKENDS, request.param)
+    return facts_of(CHECK, request.param)
 
 
 def test_the_backend_is_the_one_asked_for(facts):
@@ -46,9 +43,7 @@ def test_every_fact_holds(facts):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_live_stores_keep_the_contract_of_stores(backend):
-    quiet = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     suite = str(Path(__file__).with_name("live_contract.py"))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", suite]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
+    done = run_on(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default", suite)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "passed" in done.stdout

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from backends import BACKENDS, facts_of, wrong
 
-CHECK_ON_BACKENDS = "live_edit_check.py"
+CHECK = "live_edit_check.py"
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def facts(request):
-    return facts_of(CHECK_ON_BACKENDS, request.param)
+    return facts_of(CHECK, request.param)
 
 
 def test_a_model_is_scaled_as_numpy_scales_its_parameters(facts):

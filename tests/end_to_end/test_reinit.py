@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from backends import BACKENDS, facts_of
 
-CHECK = Path(__file__).with_name("reinit_check.py")
-BACKEND = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")[0]
+CHECK = "reinit_check.py"
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory):
-    quiet = {"KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, str(CHECK), str(tmp_path_factory.mktemp("reinit"))]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def facts():
+    return facts_of(CHECK, BACKENDS[0])
 
 
 def wrong(facts, word, count):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from backends import BACKENDS, facts_of, wrong
 
-CHECK_ON_BACKENDS = "square_check.py"
+CHECK = "square_check.py"
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def facts(request):
-    return facts_of(CHECK_ON_BACKENDS, request.param)
+    return facts_of(CHECK, request.param)
 
 
 def test_the_backend_is_the_one_asked_for(facts):

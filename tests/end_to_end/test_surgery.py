@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from backends import BACKENDS, facts_of
 from support import DATA
 
-CHECK = Path(__file__).with_name("surgery_check.py")
+CHECK = "surgery_check.py"
 LOADED_BY_KERAS_3 = ["keras315_nested.keras", "keras315_recurrent.keras", "keras315_transformer.keras"]
-BACKEND = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")[0]
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory):
-    quiet = {"KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    golden = [str(DATA / name) for name in LOADED_BY_KERAS_3]
-    command = [sys.executable, str(CHECK), str(tmp_path_factory.mktemp("surgery")), *golden]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def facts():
+    return facts_of(CHECK, BACKENDS[0], *(DATA / name for name in LOADED_BY_KERAS_3))
 
 
 def wrong(facts, verb, count):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weightkit.access.store import Check, Destination, Outcome, Sink, WeightStore
 
 Progress = Callable[[int], None]
+_TINY = 16 << 10  # bytes a weight, on average: two threads would wait for each other more than they compute
 _Found = dict["WeightRef", Losses]
 
 
@@ -60,7 +61,9 @@ class _Work:
 
     def do(self) -> None:
         """Transform every tile."""
-        share(self._spans(), self._transform, self._plan.nbytes)
+        plan = self._plan
+        tiny = plan.nbytes < len(plan.chosen) * _TINY
+        share(self._spans(), self._transform, 0 if tiny else plan.nbytes)
 
     def found(self) -> _Found:
         """What was lost by weight, in the order of the plan."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
@@ -149,12 +150,15 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
 def _index(scanner: Scanner, body: Body) -> Index:
     from weightkit.access.files.index import Index  # noqa: PLC0415
 
-    return Index.of(scanner.records(body.fd, body.start, body.length), body.length)
+    index = Index.of(scanner.records(body.fd, body.start, body.length), body.length)
+    return replace(index, heard=scanner.heard)
 
 
 def _contents(index: Index) -> Contents:
-    from weightkit.access.formats import legacy, weights_h5  # noqa: PLC0415
+    from weightkit.access.formats import legacy, optimizer_state, weights_h5  # noqa: PLC0415
 
+    if optimizer_state.recognises(index):
+        return optimizer_state.contents(index)
     if legacy.recognises(index):
         return legacy.contents(index)
     if weights_h5.recognises(index):

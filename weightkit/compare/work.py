@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,11 +79,15 @@ def compare(
         progress: Called with the bytes of the first weight that are done, as they are done.
     """
     work = _Work(ours, theirs, pairs, tolerance, progress)
-    work.do()
-    for pair in work.compared:
-        if pair.measures.changed:
-            for span in sorted(pair.same, key=lambda span: span.start):
-                pair.measures += unchanged(_native(ours.read(pair.ours, span)))
+    with contextlib.ExitStack() as meanwhile:
+        for store in (ours, theirs):
+            if steady := getattr(store, "steady", None):  # a model in memory, whose layers compute some values
+                meanwhile.enter_context(steady())
+        work.do()
+        for pair in work.compared:
+            if pair.measures.changed:
+                for span in sorted(pair.same, key=lambda span: span.start):
+                    pair.measures += unchanged(_native(ours.read(pair.ours, span)))
     return work.compared
 
 

@@ -14,7 +14,8 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized import Parametrized
-from weightkit.layers.remaking import copy_weights, placed_layers, remade, require_listed, without_wrappers
+from weightkit.layers.remaking import copy_weights, own_copy, placed_layers, remade, require_listed, without_wrappers
+from weightkit.layers.selecting import fits
 
 if TYPE_CHECKING:
     import os
@@ -55,7 +56,7 @@ def parametrize(
         ['Parametrized', 'Dense']
     """
     require_listed(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
-    steps = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
+    steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
         raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrisation")
@@ -78,7 +79,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     """Load the weights of a plain model into one in which some are computed.
 
     What parametrisations added begins again from the loaded weights: lengths are those of the loaded directions,
-    low-rank updates are nothing.
+    low-rank updates are nothing. Masks stay.
 
     Args:
         model: A Functional or Sequential model with parametrised layers, built.
@@ -98,7 +99,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     copy_weights(plain, model)
     for layer in model._flatten_layers():  # noqa: SLF001
         if isinstance(layer, Parametrized):
-            layer.begin()
+            layer.begin(keep_masks=True)
 
 
 def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) -> set[int]:
@@ -107,7 +108,7 @@ def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) 
     refs = tuple(store)
     selector, less = (None if one is None else one.bind(refs, ordered=store.ordered) for one in combine(where, exclude))
     selected = [ref for ref in refs if selector is not None and selector(ref) and not (less is not None and less(ref))]
-    fitting = [ref for ref in selected if ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in steps)]
+    fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
     for ref in selected:
         if ref.kind is Kind.QUANTIZATION:
             raise RequestError(f"{escape(ref.path)} is a weight of a quantised layer, and cannot be computed")
@@ -164,4 +165,4 @@ def _copy_added(source: Any, target: Any) -> None:
         for one, other in zip(old.computed, new.computed, strict=True):
             for (_, added), (_, into) in zip(one.steps, other.steps, strict=True):
                 for key, variable in added.items():
-                    into[key].variable.assign(variable.variable.value)
+                    into[key].variable.assign(own_copy(variable.variable.value))

@@ -65,7 +65,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(
             name=name or layer.name,
             dtype=layer.dtype_policy,
-            autocast=False,
+            autocast=layer.autocast,
             trainable=layer.trainable if trainable is None else trainable,
         )
         self.steps = by_selection(weights, by_name)
@@ -90,7 +90,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         self._call_has_mask_arg = self.layer._call_has_mask_arg  # noqa: SLF001
         self._convert_input_args = self.layer._convert_input_args  # noqa: SLF001
         self._allow_non_tensor_positional_args = self.layer._allow_non_tensor_positional_args  # noqa: SLF001
-        self.build.__signature__ = inspect.signature(self.layer.build)
+        self.build.__signature__ = inspect.signature(self.layer.build)  # type: ignore[attr-defined]
         self.supports_masking = self.layer.supports_masking
         self.supports_jit = self.layer.supports_jit
 
@@ -195,12 +195,13 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
                     found.update(one.values())
         return found
 
-    def begin(self) -> None:
-        """Let what was added begin again from the layer's weights as they are now."""
+    def begin(self, *, keep_masks: bool = False) -> None:
+        """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
         for computed in self.computed:
-            for _, added in computed.steps:
-                for one in added.values():
-                    one.begin()
+            for parametrization, added in computed.steps:
+                if not (keep_masks and parametrization.is_fixed):
+                    for one in added.values():
+                        one.begin()
 
     def merge(self) -> None:
         """Put low-rank updates into the weights they adapt; the layer computes what it did.
@@ -227,7 +228,10 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
 
     def _low_rank(self) -> list[tuple[Computed, LowRank, Any]]:
         found = [
-            (computed, one, added) for computed in self.computed for one, added in computed.steps if _is_low_rank(one)
+            (computed, one, added)
+            for computed in self.computed
+            for one, added in computed.steps
+            if isinstance(one, LowRank)
         ]
         if not found:
             raise RequestError(f"{self.name} has no low-rank factors", mend="it takes LowRank to merge")
@@ -301,10 +305,6 @@ def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
 
 def _takes_anything(signature: inspect.Signature) -> bool:
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in signature.parameters.values())
-
-
-def _is_low_rank(one: Parametrization) -> bool:
-    return isinstance(one, LowRank)
 
 
 def _require_wrappable(layer: Any) -> None:

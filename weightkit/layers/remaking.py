@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrized import Parametrized
@@ -38,10 +39,7 @@ def placed_layers(model: Any) -> Iterator[Any]:
     """The layers of a model and of the models in it, each once, in order."""
     seen: set[int] = set()
     for layer in model.layers:
-        if is_listed(layer):
-            below = placed_layers(layer)
-        else:
-            below = iter((layer,))
+        below = placed_layers(layer) if is_listed(layer) else iter((layer,))
         for one in below:
             if id(one) not in seen:
                 seen.add(id(one))
@@ -119,7 +117,12 @@ def copy_weights(source: Any, target: Any, values: Mapping[int, Any] | None = No
         for variable, into in copied:
             value = (values or {}).get(id(variable))
             if into._value is not None:  # noqa: SLF001  # a tied weight has no value of its own
-                into.assign(variable.value if value is None else value)
+                into.assign(own_copy(variable.value if value is None else value))
+
+
+def own_copy(value: Any) -> np.ndarray:
+    """A value in memory of its own: on JAX, an array that two variables share is gone once one of them is donated."""
+    return np.array(keras.ops.convert_to_numpy(value))
 
 
 def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.opening import open_live
 from weightkit.access.ref import Kind
-from weightkit.access.select import combine
+from weightkit.access.select import Role, combine, role_of
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Weight
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.live.store import LiveStore
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Selector
     from weightkit.layers.parametrizations.parametrization import Parametrization
 
 Steps = dict[str, list["Parametrization"]]
@@ -38,7 +39,7 @@ def choose(layer: Any, steps: Steps) -> Targets:
     for selection, parametrizations in steps.items():
         selector, _ = combine(selection)
         bound = selector.bind(refs, ordered=store.ordered) if selector is not None else None
-        chosen = [ref for ref in refs if bound is not None and bound(ref) and _fits(ref, parametrizations)]
+        chosen = [ref for ref in refs if bound is not None and bound(ref) and fits(ref, bound, parametrizations)]
         if not chosen:
             raise RequestError(_nothing(store, selection, parametrizations), mend="name one of these")
         found[selection] = {}
@@ -70,9 +71,12 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     return found
 
 
-def _fits(ref: WeightRef, parametrizations: Sequence[Parametrization]) -> bool:
-    """A trained weight, or one that LoRA or freezing took out of training, of a shape that suits all."""
-    return ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
+def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametrization]) -> bool:
+    """A trained weight, or one taken out of training, of a shape that suits all; a bias, whose rank may be 2 in
+    attention, where it is named itself.
+    """  # noqa: D205
+    is_meant = role_of(ref) is not Role.BIAS or selector.explicit(ref)
+    return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
 
 
 def _label(name: str, labels: set[str]) -> str:

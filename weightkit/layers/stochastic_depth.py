@@ -73,6 +73,9 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         number("block", positive_integer("block", block), 1, below=positive_integer("blocks", blocks) + 1)
         return rate * block / blocks
 
+    def build(self, input_shape: Shape) -> None:  # Keras asks for it
+        """There are no weights."""
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The inputs, in training some of them as zeros."""
         if not training or self.rate == 0:

@@ -57,13 +57,19 @@ def stateless_arguments(layer: Any, *, training: bool) -> dict[str, bool]:
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
-    """Let float64 and int64 be what they are: JAX holds 32 bits for them unless told otherwise."""
-    if backend() != "jax":
+    """Let float64 be what it is, which JAX and Keras on PyTorch hold in 32 bits unless told otherwise."""
+    if backend() == "tensorflow":
         yield
         return
-    import jax  # noqa: PLC0415
+    with contextlib.ExitStack() as stack:
+        if backend() == "jax":
+            import jax  # noqa: PLC0415
 
-    with jax.enable_x64(True):
+            stack.enter_context(jax.enable_x64(True))
+        # Keras 3.15: on JAX and PyTorch, operations of two float64 tensors, matmul among them, have a float32 result.
+        narrowed = importlib.import_module("keras.src.backend.common.dtypes").BIT64_TO_BIT32_DTYPE
+        stack.callback(narrowed.update, dict(narrowed))
+        narrowed["float64"] = "float64"
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -74,7 +75,9 @@ class Reinitialize:
                 how a chosen weight begins.
         """
         sources = _Sources(store, self)
-        chosen = choose(store, sources, where, exclude)
+        steady = getattr(store, "steady", contextlib.nullcontext)  # a model in memory: each layer is asked once
+        with steady():
+            chosen = choose(store, sources, where, exclude)
         sources.require_all(chosen.chosen)
         drawn = {ref: sources.drawn[ref] for ref in chosen.chosen}
         notes = (*chosen.notes, *_notes(store, chosen.chosen, self.initializer))

@@ -203,10 +203,10 @@ def test_a_process_that_dies_while_it_writes_ends_the_edit_and_nothing_is_left(
     before = Folder.of(tmp_path)
     whole = Scanner.ask
 
-    def dying(scanner: Scanner, request: Any, *descriptors: int) -> Any:
+    def dying(scanner: Scanner, request: Any, *descriptors: int, **more: Any) -> Any:
         if request["do"] == verb:
             os.kill(scanner._process.pid, fatal)
-        return whole(scanner, request, *descriptors)
+        return whole(scanner, request, *descriptors, **more)
 
     monkeypatch.setattr(Scanner, "ask", dying)
     with pytest.raises(MachineError, match=r"crashed while it wrote the new file .*; nothing was changed"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from support import GOLDEN, REAL, Folder, digest, half, halve, plain_datasets, p
 from weightkit import open_weights
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.files.patch import Patch
+from weightkit.access.files.scanner import Scanner
 from weightkit.access.files.sink import PlacedSink
 from weightkit.access.store import Destination
 from weightkit.errors import DamagedFileError, MachineError, RequestError, UnsafeFileError, UnsupportedFileError
@@ -216,6 +218,46 @@ def test_a_new_file_with_another_attribute_is_not_committed(path: Path, monkeypa
     with pytest.raises(DamagedFileError, match="another structure"):
         halve(path)
     assert Folder.of(path.parent) == before
+
+
+@pytest.mark.parametrize(("what", "old", "new"), [("shape", (3, 4), (4, 3)), ("offset", None, None)])
+def test_a_new_file_with_a_dataset_of_another_shape_or_place_is_not_committed(
+    path: Path, monkeypatch: pytest.MonkeyPatch, what: str, old: Any, new: Any
+) -> None:
+    with h5py.File(path) as file:
+        dataset = file["layers/a/vars/0"]
+        header, offset = h5py.h5o.get_info(dataset.id).addr, dataset.id.get_offset()
+    if what == "offset":
+        old, new = (offset,), (offset - 4,)
+    packed, spoilt = (struct.pack(f"<{len(numbers)}Q", *numbers) for numbers in (old, new))
+    place = path.read_bytes().index(packed, header)
+    assert place < header + 512
+    before = Folder.of(path.parent)
+    whole = PlacedSink.require_complete
+
+    def spoil(sink: PlacedSink) -> None:
+        whole(sink)
+        os.pwrite(next(iter(sink._places.values())).fd, spoilt, place)
+
+    monkeypatch.setattr(PlacedSink, "require_complete", spoil)
+    with pytest.raises(DamagedFileError):
+        halve(path)
+    assert Folder.of(path.parent) == before
+
+
+def test_the_new_file_is_scanned_once_as_a_whole_and_told_by_a_digest(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Scanner.ask
+
+    def noted(scanner: Scanner, request: Any, *descriptors: int, heard: Any = None) -> Any:
+        asked.append(request["do"])
+        return ask(scanner, request, *descriptors, heard=heard)
+
+    monkeypatch.setattr(Scanner, "ask", noted)
+    halve(path)
+    assert asked == ["scan", "digest"]
 
 
 def test_a_file_cut_off_while_it_is_copied_ends_the_edit_and_nothing_is_left(

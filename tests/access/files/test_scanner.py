@@ -17,7 +17,7 @@ import pytest
 from support import GOLDEN, write_variables
 
 from weightkit import open_weights
-from weightkit.access.files import child
+from weightkit.access.files import child, serve
 from weightkit.access.files.index import Index
 from weightkit.access.files.limits import Limits
 from weightkit.access.files.openfile import OpenFile
@@ -143,7 +143,7 @@ def test_an_answer_is_passed_on_while_it_grows_so_that_work_is_not_taken_for_a_h
             now[0] += 0.4
             yield {"number": number}
 
-    child._send(Replies(), records())
+    child._send(Replies(), records(), serve.line)
     assert sent == [3, 6, 9, 10]
 
 

@@ -79,8 +79,8 @@ def build(source: int, target: int, request: Json) -> Iterator[Json]:
     old = open_for_reading(Part(source, request["start"], request["length"]))
     part = Target(target, request["target_start"], 0)
     root = h5g.open(old, b"/")
-    with _explained(part):
-        new = h5f.create(b"built", h5f.ACC_TRUNC, fcpl=_file_creation(old, root), fapl=_access(part, old))
+    with explained(part):
+        new = h5f.create(b"built", h5f.ACC_TRUNC, fcpl=_file_creation(old, root), fapl=access_list(part, old))
         yield from _Copy(request).group(root, h5g.open(new, b"/"), "")
         new.close()
         length = part.truncate(part.seek(0, os.SEEK_END))
@@ -90,8 +90,8 @@ def build(source: int, target: int, request: Json) -> Iterator[Json]:
 def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
     """Write encoded chunks, and values that lie in headers, from a file in which the parent put them."""
     part = Target(target, request["target_start"], request["target_length"])
-    with _explained(part):
-        new = h5f.open(b"built", h5f.ACC_RDWR, fapl=_access(part, None))
+    with explained(part):
+        new = h5f.open(b"built", h5f.ACC_RDWR, fapl=access_list(part, None))
         for piece in request["pieces"]:
             dataset = h5d.open(new, piece["path"].encode("utf-8", "surrogateescape"))
             content = os.pread(staging, piece["size"], piece["at"])
@@ -108,7 +108,7 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
 
 
 @contextlib.contextmanager
-def _explained(part: Target) -> Iterator[None]:
+def explained(part: Target) -> Iterator[None]:
     """Tell a disk that failed from a file that cannot be written anew."""
     try:
         yield
@@ -121,7 +121,8 @@ def _explained(part: Target) -> Iterator[None]:
         raise Refusal("unsupported", "/", f"the HDF5 library cannot write it anew: {why}") from error
 
 
-def _access(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
+def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
+    """How libhdf5 reaches a part of a file; with the format's version of another one, where that is a later one."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
@@ -194,11 +195,11 @@ class _Copy:
             if name not in changed:
                 _copy_attribute(attribute, new)
             elif changed[name] is not None:
-                _set_attribute(new, name, changed[name], like=attribute)
+                set_attribute(new, name, changed[name], like=attribute)
         present = {text_of(attribute.name) for attribute in _attributes(old)}
         for name, value in changed.items():
             if name not in present and value is not None:
-                _set_attribute(new, name, value, like=None)
+                set_attribute(new, name, value, like=None)
 
 
 def _links(group: h5g.GroupID) -> list[tuple[bytes, int]]:
@@ -315,7 +316,7 @@ def _variable_text(like: h5a.AttrID | None) -> h5t.TypeID | None:
     return kind if kind.get_class() == h5t.STRING and kind.is_variable_str() else None
 
 
-def _set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.AttrID | None) -> None:
+def set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.AttrID | None) -> None:
     """Text, or a list of text, stored in the manner of the attribute whose place it takes."""
     encoded = name.encode("utf-8", "surrogateescape")
     if isinstance(value, list) and not value:  # as Keras writes a list without names

@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 
@@ -39,11 +39,11 @@ def main() -> None:
     _confine(limits)
     channel = socket.socket(fileno=0)
     with channel, channel.makefile("wb", buffering=1 << 16) as replies:
-        _send(replies, [{"ready": serve.versions()}])
+        _send(replies, [{"ready": serve.versions()}], serve.line)
         for request, descriptors in _requests(channel):
             _allow_writing(request.get("writes", 0))
             try:
-                _send(replies, serve.answer(request, descriptors, limits))
+                _send(replies, serve.answer(request, descriptors, limits), serve.line)
             finally:
                 _allow_writing(0)
                 for descriptor in descriptors:
@@ -102,11 +102,11 @@ def _requests(channel: socket.socket) -> Iterator[tuple[Json, list[int]]]:
         yield json.loads(text), descriptors
 
 
-def _send(replies: Any, records: Any) -> None:
+def _send(replies: Any, records: Any, line: Callable[[Json], bytes]) -> None:
     """Write the records, at least one every few moments while there are any: silence counts as a hang."""
     sent = time.monotonic()
     for record in records:
-        replies.write(json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n")
+        replies.write(line(record))
         if time.monotonic() - sent > _OFTEN:
             replies.flush()
             sent = time.monotonic()

@@ -46,6 +46,8 @@ class Contents:
     layout: Layout
     configured: Mapping[str, Configured] = field(default_factory=dict)
     """Configurations of the layers behind weights, by structural address."""
+    manifest: Any = None
+    """What else the format tells of the whole, in a form of its own."""
 
 
 class FileStore:
@@ -89,6 +91,11 @@ class FileStore:
     def config(self) -> Mapping[str, Any] | None:
         """The model's configuration, where the file holds one."""
         return self._contents.config
+
+    @property
+    def manifest(self) -> Any:
+        """What else the format tells of the whole; None where it tells nothing."""
+        return self._contents.manifest
 
     @property
     def layout(self) -> Layout:

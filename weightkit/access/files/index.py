@@ -105,6 +105,8 @@ class Index:
     groups: dict[str, Group] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    heard: str = field(default="", compare=False)
+    """Digest of all that the reading process said of the file; empty where that was not kept."""
 
     @classmethod
     def of(cls, records: Iterable[dict[str, Any]], length: int, *, whole: bool = True) -> Index:

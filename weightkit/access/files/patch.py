@@ -49,7 +49,7 @@ class Patch:
             job.container.seal(job.fd)
         else:
             job.container.finish(job.fd, job.body.length)
-        if job.scan(self._start, job.body.length) != job.index:
+        if not job.same(self._start, job.body.length):
             raise DamagedFileError(
                 "with its values changed, the copy has another structure: some values lie over the file's own tables",
                 mend="use another copy of the file",

@@ -34,7 +34,7 @@ _FLOATS = {
     4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 }
-_KEPT_OPEN = 4  # groups of one parent that wait open
+_NO_LINK = (b"", 0, 0)
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
 _CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
 _INTEGER_SIZES = {1, 2, 4, 8}
@@ -52,18 +52,15 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of this 
         self.record = {"refuse": error, "path": path, "why": why}
 
 
-class _Waiting(NamedTuple):
-    """A group that is still to be walked.
+class _Walked(NamedTuple):
+    """A group some of whose links are still to be followed."""
 
-    Many wait closed: an open one costs libhdf5 some 10 KB, and there may be thousands side by side.
-    """
-
-    home: h5g.GroupID
-    opened: h5g.GroupID | None
-    name: bytes
+    group: h5g.GroupID
+    links: Iterator[tuple[bytes, int, int]]
+    """Name, kind, and address counted from the end of the user block."""
     path: str
-    address: int
     above: tuple[int, ...]
+    """The addresses of the groups around it and its own."""
 
 
 class Part(io.RawIOBase):
@@ -146,41 +143,45 @@ def _access() -> h5p.PropFAID:
 
 
 def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
-    """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle."""
+    """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle.
+
+    Every object is opened once, and looked at while the library still has in memory what lies around it; at no time
+    is more open than one group a level.
+    """
     base = file.get_create_plist().get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
-    seen: dict[int, str] = {}
     root = h5g.open(file, b"/")
-    stack = [_Waiting(root, None, b"/", "", base + h5o.get_info(root).addr, ())]
+    seen: dict[int, str] = {}
+    place = base + h5o.get_info(root).addr
+    _admit(seen, place, "", limits)
+    yield _group(root, "", place, limits)
+    stack = [_Walked(root, _links(root), "", (place,))]
     while stack:
-        home, opened, own_name, path, address, above = stack.pop()
-        group = opened or h5g.open(home, own_name)
-        if address in above:
-            raise Refusal("unsafe", path, "its groups contain each other in a circle")
-        if address in seen:
-            yield {"path": path, "type": "alias", "of": seen[address]}
+        above = stack[-1]
+        name, kind, at = next(above.links, _NO_LINK)
+        if not name:
+            stack.pop()
             continue
-        _admit(seen, address, path, limits)
-        yield {
-            "path": path,
-            "type": "group",
-            "address": address,
-            "attributes": _attributes(group, path, limits),
-            "form": _group_form(group),
-        }
-        if len(above) > limits["depth"]:
+        path, place = f"{above.path}/{text_of(name)}" if above.path else text_of(name), base + at
+        _require_followable(kind, place, path, above)
+        if place in seen:
+            yield {"path": path, "type": "alias", "of": seen[place]}
+            continue
+        _admit(seen, place, path, limits)
+        child = h5o.open(above.group, name)
+        if isinstance(child, h5d.DatasetID):
+            yield _dataset(child, path, place, limits)
+            continue
+        yield _group(child, path, place, limits)
+        if len(above.above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
-        below: list[_Waiting] = []
-        for child, name, child_path, at in _children(group, path):
-            place = base + at
-            if isinstance(child, h5g.GroupID):
-                kept = child if len(below) < _KEPT_OPEN else None
-                below.append(_Waiting(group, kept, name, child_path, place, (*above, address)))
-            elif place in seen:
-                yield {"path": child_path, "type": "alias", "of": seen[place]}
-            else:
-                _admit(seen, place, child_path, limits)
-                yield _dataset(child, child_path, place, limits)
-        stack.extend(reversed(below))
+        stack.append(_Walked(child, _links(child), path, (*above.above, place)))
+
+
+def _require_followable(kind: int, place: int, path: str, above: _Walked) -> None:
+    if kind != h5l.TYPE_HARD:
+        raise Refusal("unsafe", path, f"it is {_LINKS.get(kind, 'a link of a kind that plugins define')}")
+    if place in above.above:
+        raise Refusal("unsafe", path, "its groups contain each other in a circle")
 
 
 def _admit(seen: dict[int, str], address: int, path: str, limits: Json) -> None:
@@ -189,18 +190,22 @@ def _admit(seen: dict[int, str], address: int, path: str, limits: Json) -> None:
         raise Refusal("unsafe", path, f"the file holds more than {limits['objects']} objects")
 
 
-def _children(group: h5g.GroupID, path: str) -> Iterator[tuple[Any, bytes, str, int]]:
-    """Each child, open, with its name, its path, and its address counted from the end of the user block."""
+def _links(group: h5g.GroupID) -> Iterator[tuple[bytes, int, int]]:
     links: list[tuple[bytes, int, int]] = []
     group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
-    for name, link, address in links:
-        child_path = f"{path}/{text_of(name)}" if path else text_of(name)
-        if link != h5l.TYPE_HARD:
-            raise Refusal("unsafe", child_path, f"it is {_LINKS.get(link, 'a link of a kind that plugins define')}")
-        child = h5o.open(group, name)
-        if not isinstance(child, h5g.GroupID | h5d.DatasetID):
-            raise Refusal("unsupported", child_path, "it is a named datatype")
-        yield child, name, child_path, address
+    return iter(links)
+
+
+def _group(group: Any, path: str, address: int, limits: Json) -> Json:
+    if not isinstance(group, h5g.GroupID):
+        raise Refusal("unsupported", path, "it is a named datatype")
+    return {
+        "path": path,
+        "type": "group",
+        "address": address,
+        "attributes": _attributes(group, path, limits),
+        "form": _group_form(group),
+    }
 
 
 def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> Json:
@@ -357,8 +362,10 @@ def _points(kind: h5t.TypeID) -> bool:
 def type_name(kind: h5t.TypeID) -> str:
     """NumPy's letter code of a plain number, boolean or 2-byte opaque type, else a name in angle brackets."""
     size, family = kind.get_size(), kind.get_class()
-    if family == h5t.FLOAT and kind in _FLOATS.get(size, ()):
-        return f"{'<' if kind == _FLOATS[size][0] else '>'}f{size}"
+    if family == h5t.FLOAT:
+        for order, known in zip("<>", _FLOATS.get(size, ()), strict=False):
+            if kind == known:
+                return f"{order}f{size}"
     if family == h5t.INTEGER and size in _INTEGER_SIZES and kind.get_precision() == size * 8:
         sign = "i" if kind.get_sign() == h5t.SGN_2 else "u"
         return f"{'>' if kind.get_order() == h5t.ORDER_BE else '<'}{sign}{size}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from weightkit.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
 _REFUSALS: dict[str, type[WeightkitError]] = {
@@ -63,6 +64,8 @@ class Scanner:
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
+        self.heard = ""
+        """Digest of the last description that was heard to its end."""
         ours, theirs = socket.socketpair()
         with theirs, _closed_on_error(ours):
             self._process = subprocess.Popen(
@@ -104,10 +107,24 @@ class Scanner:
             RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
             MachineError: The process could not be started.
         """
-        return self.ask({"do": "scan", "start": start, "length": length}, descriptor)
+        digest = hashlib.blake2b()
+        yield from self.ask({"do": "scan", "start": start, "length": length}, descriptor, heard=digest.update)
+        self.heard = digest.hexdigest()
 
-    def ask(self, request: dict[str, Any], *descriptors: int) -> Iterator[dict[str, Any]]:
-        """Send one request and read its answer.
+    def digest(self, descriptor: int, start: int, length: int) -> str:
+        """What ``heard`` would be after hearing all records of such a file; it is scanned as a whole and told by this.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+        """
+        request = {"do": "digest", "start": start, "length": length}
+        *_, last = self.ask(request, descriptor)
+        return str(last.get("digest", ""))
+
+    def ask(
+        self, request: dict[str, Any], *descriptors: int, heard: Callable[[bytes], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Send one request and read its answer; ``heard`` is given each record as it came.
 
         Raises:
             RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
@@ -121,7 +138,7 @@ class Scanner:
         try:
             socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
             self._channel.sendall(text)
-            yield from self._reply()
+            yield from self._reply(heard)
         except (OSError, *_NONSENSE) as error:
             raise self._obituary(error, writes="writes" in request) from error
 
@@ -140,7 +157,7 @@ class Scanner:
                 mend="check that `python -c 'import h5py'` works here",
             ) from error
 
-    def _reply(self) -> Iterator[dict[str, Any]]:
+    def _reply(self, heard: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
         budget, count = self.limits.reply, 0
         while line := self._replies.readline(self.limits.attribute * 4):
             budget -= len(line)
@@ -159,6 +176,8 @@ class Scanner:
                 self._answering = False
                 raise refusal
             count += 1
+            if heard is not None:
+                heard(line)
             yield record
         raise ValueError("the stream ended early")
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from weightkit.access.files import build, scan
+from weightkit.access.files import build, make, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 
+_SIGN_OF_LIFE = 256  # objects that are looked at between two
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
@@ -46,16 +49,31 @@ def _in_words(error: Exception) -> str:
 
 
 def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
-    match request["do"]:
-        case "scan":
-            return scan.scan(descriptors[0], request["start"], request["length"], limits)
-        case "chunks":
-            return scan.chunks(descriptors[0], request["start"], request["length"], request["path"])
-        case "compact":
-            return scan.compact(descriptors[0], request["start"], request["length"], request["path"])
-        case "build":
-            return build.build(descriptors[0], descriptors[1], request)
-        case "fill":
-            return build.fill(descriptors[0], descriptors[1], request)
-        case unknown:
-            raise ValueError(unknown)
+    source = descriptors[0]
+    answers: dict[str, Callable[[], Iterator[Json]]] = {
+        "scan": lambda: scan.scan(source, request["start"], request["length"], limits),
+        "digest": lambda: _digested(scan.scan(source, request["start"], request["length"], limits)),
+        "chunks": lambda: scan.chunks(source, request["start"], request["length"], request["path"]),
+        "compact": lambda: scan.compact(source, request["start"], request["length"], request["path"]),
+        "build": lambda: build.build(source, descriptors[1], request),
+        "fill": lambda: build.fill(source, descriptors[1], request),
+        "make": lambda: make.make(source, request),
+    }
+    if request["do"] not in answers:
+        raise ValueError(request["do"])
+    return answers[request["do"]]()
+
+
+def line(record: Json) -> bytes:
+    """One record of a reply as it is sent."""
+    return json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _digested(records: Iterator[Json]) -> Iterator[Json]:
+    """One record for all of them: the digest of what a scan would have sent; before it, signs of life."""
+    digest = hashlib.blake2b()
+    for count, record in enumerate(records):
+        digest.update(line(record))
+        if count % _SIGN_OF_LIFE == 0:
+            yield {"at": count}
+    yield {"digest": digest.hexdigest()}

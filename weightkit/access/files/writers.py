@@ -48,3 +48,14 @@ class Job:
     def scan(self, start: int, length: int, *, whole: bool = True) -> Index:
         """What the reading process finds in the new file, whose chunks may be yet to be written."""
         return Index.of(self.scanner.records(self.fd, start, length), length, whole=whole)
+
+    def same(self, start: int, length: int) -> bool:
+        """Whether the reading process finds in the new file, byte for byte of its words, what it found in the old one.
+
+        It reads all of the new file's structure. Where its words are the same, what was checked of them holds again;
+        else they are heard, checked and compared.
+        """
+        told = self.index.heard
+        return (
+            bool(told and self.scanner.digest(self.fd, start, length) == told) or self.scan(start, length) == self.index
+        )

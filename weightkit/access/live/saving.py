@@ -63,7 +63,7 @@ class SavingRules:
                 child = getattr(saveable, name)
             except Exception:  # noqa: BLE001, S112  # as Keras does: a property may well fail
                 continue
-            if self.matters(child):
+            if self.matters(child) and (self.saves(child) or len(child) > 0):  # most containers of a layer are empty
                 yield name, child
 
     def _attributes(self, saveable: Any, of_type: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from weightkit.access.configured import Configured
 from weightkit.access.html import in_words, store_table
 from weightkit.access.live.naming import class_of
 from weightkit.access.live.sink import LiveSink
+from weightkit.access.live.steady import Steady
 from weightkit.access.live.walk import is_builtin
 from weightkit.access.store import ALL, IN_PLACE, Check, Destination
 from weightkit.errors import RequestError
@@ -36,6 +37,7 @@ class LiveStore:
     def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool) -> None:
         self._label, self._form, self._places, self._ordered = label, form, places, ordered
         self._sink: LiveSink | None = None
+        self._steady: Steady | None = None
 
     @property
     def label(self) -> str:
@@ -90,24 +92,33 @@ class LiveStore:
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """What `read` gives without a copy, as an edit uses it: not to be changed, nor kept."""
         values = self._sink.before(ref) if self._sink is not None else None
-        return _part(self._places[ref].look() if values is None else values, span)
+        return _part(self._value(ref) if values is None else values, span)
+
+    def _value(self, ref: WeightRef) -> np.ndarray:
+        place = self._places[ref]
+        return place.look() if place.handle is not None or self._steady is None else self._steady.value(ref, place)
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """While nobody changes the model: layers are asked for what they tell and compute once, not once a span."""
+        before, self._steady = self._steady, Steady()
+        try:
+            yield
+        finally:
+            self._steady = before
 
     def owner(self, ref: WeightRef) -> Any:
         """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
         return self._places[ref].thing
 
     def variable(self, ref: WeightRef) -> Any:
-        """The variable itself; None for what an object computes when it is saved."""
+        """The variable of a weight, which two addresses may share; None for what is computed when it is saved."""
         return self._places[ref].variable
 
     def configured(self, ref: WeightRef) -> Configured | None:
         """The class and configuration of the layer that saves a weight; None where it has none to tell."""
         thing = self.owner(ref)
-        try:
-            config = thing.get_config()
-        except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
-            return None
-        return Configured(class_of(thing), config, builtin=is_builtin(thing))
+        return _configured(thing) if self._steady is None else self._steady.configured(thing, _configured)
 
     @contextlib.contextmanager
     def editing(
@@ -189,6 +200,14 @@ class LiveStore:
             )
         if check is not None:
             raise RequestError("there is no new file to verify", mend="leave verify out", file=self._label)
+
+
+def _configured(thing: Any) -> Configured | None:
+    try:
+        config = thing.get_config()
+    except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
+        return None
+    return Configured(class_of(thing), config, builtin=is_builtin(thing))
 
 
 def _part(values: np.ndarray, span: slice) -> np.ndarray:

@@ -84,7 +84,7 @@ def inner_of(config: Mapping[str, Any]) -> Inner:
 
 
 def _steps(config: Mapping[str, Any], *, labels: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Label or structure of each weight that is computed, with each of its parametrisations, in the order of building."""
+    """Label or structure of each computed weight with each of its parametrisations, as they are built."""
     targets, weights = config.get("targets"), config.get("weights")
     if not isinstance(targets, Mapping) or not isinstance(weights, Mapping):
         return

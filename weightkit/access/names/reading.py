@@ -22,9 +22,7 @@ def weights_by_config(node: Node, class_name: str, config: Mapping[str, Any]) ->
     return only_fit(cases_of(class_name, config, quantization=quantization_mode(config)), node)
 
 
-def weights_without(
-    absent: frozenset[int], node: Node, class_name: str, config: Mapping[str, Any]
-) -> Weights | None:
+def weights_without(absent: frozenset[int], node: Node, class_name: str, config: Mapping[str, Any]) -> Weights | None:
     """The same where the layer does not save the weights in these places of its order."""
     cases = cases_of(class_name, config, quantization=quantization_mode(config))
     left = [

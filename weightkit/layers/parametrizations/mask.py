@@ -32,6 +32,8 @@ class Mask(Parametrization):
 
     mask: Any = None
 
+    is_fixed = True
+
     def __post_init__(self) -> None:
         """Check the mask."""
         if self.mask is not None and np.asarray(self.mask).dtype.kind not in "biuf":
@@ -61,7 +63,7 @@ class Mask(Parametrization):
 
     def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:  # noqa: ARG002
         """Element by element."""
-        return base * ops.stop_gradient(added["mask"].variable.value)
+        return base * added["mask"].variable.value
 
     def get_config(self) -> dict[str, Any]:
         """Empty: the mask lies among the weights."""

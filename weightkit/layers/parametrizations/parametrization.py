@@ -68,6 +68,9 @@ class Parametrization:
     freezes_base = False
     """Whether the layer's own variable is taken out of training."""
 
+    is_fixed = False
+    """Whether what it adds stays when the layer gets other weights."""
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether it suits a weight that a selection of a whole layer found: of rank 2 and more, mostly."""
         return len(shape) > 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from weightkit.errors import RequestError
+from weightkit.transforms.initializers.initializer import AnyShape
 from weightkit.transforms.initializers.numbers import is_finite, shortened
 
 if TYPE_CHECKING:
@@ -44,14 +45,10 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Zeros:
+class Zeros(AnyShape):
     """0 everywhere."""
 
     elementwise: ClassVar[bool] = True
-
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
         """Zeros."""
@@ -59,14 +56,10 @@ class Zeros:
 
 
 @dataclass(frozen=True, slots=True)
-class Ones:
+class Ones(AnyShape):
     """1 everywhere."""
 
     elementwise: ClassVar[bool] = True
-
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
         """Ones."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from weightkit.transforms.initializers.constant import Ones, Zeros
+from weightkit.transforms.initializers.initializer import AnyShape
 from weightkit.transforms.initializers.matrices import Identity, Orthogonal
 from weightkit.transforms.initializers.random import RandomNormal, RandomUniform
 
@@ -22,7 +23,7 @@ _CONVOLUTIONS = (4, 5)  # axes of a kernel; the one-dimensional convolution's ha
 
 
 @dataclass(frozen=True, slots=True)
-class Scaled:
+class Scaled(AnyShape):
     """A draw whose spread follows from the fans: ``sqrt(numerator / (fan_in + fan_out))``, or by the fan-in alone."""
 
     numerator: float
@@ -30,10 +31,6 @@ class Scaled:
     normal: bool
     channels_first: bool = True
     elementwise: ClassVar[bool] = True
-
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """Draws scaled by the fans of the whole shape."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from weightkit.errors import RequestError
+from weightkit.transforms.initializers.initializer import AnyShape
 from weightkit.transforms.initializers.numbers import is_finite, require_finite
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ import math
 
 
 @dataclass(frozen=True, slots=True)
-class RandomNormal:
+class RandomNormal(AnyShape):
     """The normal distribution."""
 
     mean: float = 0.0
@@ -28,17 +29,13 @@ class RandomNormal:
     def __post_init__(self) -> None:
         _require_spread(self, self.mean, self.stddev)
 
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
-
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """``mean + stddev * normal``."""
         return self.mean + self.stddev * draws.normal(math.prod(shape), first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class TruncatedNormal:
+class TruncatedNormal(AnyShape):
     """The normal distribution within two standard deviations; what is farther out is drawn again.
 
     ``stddev`` is that before truncation: what is drawn has 0.88 of it.
@@ -51,17 +48,13 @@ class TruncatedNormal:
     def __post_init__(self) -> None:
         _require_spread(self, self.mean, self.stddev)
 
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
-
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """``mean + stddev * truncated normal``."""
         return self.mean + self.stddev * draws.truncated_normal(math.prod(shape), first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class RandomUniform:
+class RandomUniform(AnyShape):
     """The uniform distribution between two numbers."""
 
     minval: float = -0.05
@@ -80,10 +73,6 @@ class RandomUniform:
                 f"{type(self).__name__} has a minval of {self.minval!r} and a maxval of {self.maxval!r}, too far apart",
                 mend="give two numbers whose difference is finite",
             )
-
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
-        """None."""
-        return ""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """``minval + (maxval - minval) * uniform``."""

@@ -1,0 +1,134 @@
+"""LowRank: LoRA, rsLoRA and DoRA."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import keras
+import numpy as np
+import pytest
+from layers_wrapped import Wrapped, array, numbers
+
+from weightkit.errors import RequestError
+from weightkit.layers import LoRA, LowRank, bake
+
+
+class TestLowRank(Wrapped):
+    parametrization = LowRank
+    settings = MappingProxyType({"rank": 2, "alpha": 3.0, "seed": 1})
+    bad_arguments = (
+        {"rank": 0},
+        {"alpha": -1.0},
+        {"scaling": "more"},
+        {"dropout": 1.0},
+    )
+
+    def kernel(self, weights):
+        return weights["kernel"] + 1.5 * weights["lora_kernel_a"] @ weights["lora_kernel_b"]
+
+    def settle(self, layer):
+        layer.computed[0].steps[0][1]["b"].variable.assign(numbers(2, 3, seed=4))
+
+
+class TestDoRA(Wrapped):
+    parametrization = LowRank
+    settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
+    bad_arguments = ({"rank": 0},)
+
+    def kernel(self, weights):
+        adapted = weights["kernel"] + weights["lora_kernel_a"] @ weights["lora_kernel_b"]
+        return weights["lora_kernel_magnitude"] * adapted / np.linalg.norm(adapted, axis=0)
+
+    def settle(self, layer):
+        layer.computed[0].steps[0][1]["b"].variable.assign(numbers(2, 3, seed=4))
+
+
+LAYERS = {
+    "dense": (lambda: keras.layers.Dense(3), (8, 5)),
+    "conv": (lambda: keras.layers.Conv2D(3, 3), (8, 5, 5, 2)),
+    "lstm": (lambda: keras.layers.LSTM(3), (8, 4, 5)),
+    "depthwise": (lambda: keras.layers.DepthwiseConv2D(3), (8, 5, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("magnitude", [False, True], ids=["lora", "dora"])
+@pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+def test_it_begins_as_it_was_trains_its_factors_alone_and_merged_equals_adapted(case, magnitude):
+    make, shape = case
+    plain, x = make(), numbers(*shape)
+    before = array(plain(x))
+    model = keras.Sequential([keras.Input(shape[1:]), LoRA(plain, 2, magnitude=magnitude)])
+    np.testing.assert_allclose(model.predict(x, verbose=0), before, atol=1e-5)
+    layer = model.layers[0]
+    bases = [array(one.weight.variable.value) for one in layer.computed]
+    model.compile("adam", "mse")
+    model.fit(x, before + 1, epochs=2, verbose=0)
+    adapted = model.predict(x, verbose=0)
+    assert np.abs(adapted - before).max() > 1e-4
+    assert all((array(c.weight.variable.value) == base).all() for c, base in zip(layer.computed, bases, strict=True))
+    trained = layer.get_weights()
+    layer.merge()
+    np.testing.assert_allclose(model.predict(x, verbose=0), adapted, atol=1e-5)
+    layer.unmerge()
+    assert all((one == two).all() for one, two in zip(trained, layer.get_weights(), strict=True))
+    np.testing.assert_allclose(bake(model).predict(x, verbose=0), adapted, atol=1e-5)
+
+
+def test_it_is_keras_own_lora_of_a_dense_layer():
+    x, a, b = numbers(4, 5), numbers(5, 2, seed=1), numbers(2, 3, seed=2)
+    theirs = keras.layers.Dense(3)
+    ours_inside = keras.layers.Dense(3)
+    for dense in (theirs, ours_inside):
+        dense.build((None, 5))
+    ours_inside.set_weights(theirs.get_weights())
+    theirs.enable_lora(2, lora_alpha=6)
+    theirs.lora_kernel_a.assign(a)
+    theirs.lora_kernel_b.assign(b)
+    ours = LoRA(ours_inside, 2, alpha=6)
+    ours.build((None, 5))
+    added = ours.computed[0].steps[0][1]
+    added["a"].variable.assign(a)
+    added["b"].variable.assign(b)
+    np.testing.assert_allclose(array(ours(x)), array(theirs(x)), rtol=1e-5, atol=1e-5)
+    assert [w.name for w in ours.trainable_weights] == ["lora_kernel_a", "lora_kernel_b", "bias"]
+
+
+@pytest.mark.parametrize(("scaling", "scale"), [("lora", 2.0), ("rslora", 4.0)])
+def test_the_update_is_divided_by_the_rank_or_its_root(scaling, scale):
+    assert LowRank(4, alpha=8, scaling=scaling).scale == scale
+
+
+def test_what_it_freezes_stays_frozen_when_the_layer_is_frozen_and_thawed():
+    layer = LoRA(keras.layers.Dense(3), 2)
+    model = keras.Sequential([keras.Input((5,)), layer])
+    model.trainable = False
+    assert model.trainable_weights == []
+    model.trainable = True
+    assert [w.name for w in model.trainable_weights] == ["lora_kernel_a", "lora_kernel_b", "bias"]
+
+
+def test_dropout_drops_inputs_of_the_update_in_training_alone():
+    layer = LoRA(keras.layers.Dense(400, use_bias=False, kernel_initializer="zeros"), 1, dropout=0.5, seed=3)
+    x = np.eye(200, dtype="float32")
+    layer(x)
+    added = layer.computed[0].steps[0][1]
+    added["a"].variable.assign(np.ones((200, 1)))
+    added["b"].variable.assign(np.ones((1, 400)))
+    np.testing.assert_array_equal(array(layer(x, training=False)), 1)
+    first, second = (array(layer(x, training=True)) for _ in range(2))
+    assert set(np.unique(first)) == {0.0, 2.0}
+    assert (first != second).any()
+    assert (first == first[:, :1]).all()
+
+
+def test_unmerging_after_training_is_refused_since_it_would_be_lost():
+    layer = LoRA(keras.layers.Dense(3), 2)
+    layer.build((None, 5))
+    with pytest.raises(RequestError, match="nothing is merged"):
+        layer.unmerge()
+    layer.merge()
+    with pytest.raises(RequestError, match="merged already"):
+        layer.merge()
+    layer.computed[0].steps[0][1]["b"].variable.assign(np.ones((2, 3)))
+    with pytest.raises(RequestError, match="trained after"):
+        layer.unmerge()

@@ -1,0 +1,143 @@
+"""Tied: a weight that is another layer's."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from layers_wrapped import array
+
+from weightkit import open_weights
+from weightkit.errors import RequestError
+from weightkit.layers import Parametrized, Tied, TiedTo, bake
+from weightkit.testing.layer_access import AccessPoints
+from weightkit.testing.layer_building import BuildingPoints
+from weightkit.testing.layer_numbers import NumberPoints
+from weightkit.testing.layer_uses import UsePoints
+
+
+class TestTied(BuildingPoints, NumberPoints, UsePoints, AccessPoints):
+    """`Both` holds a layer and one that is tied to it; what fresh processes load is tested with models of our own."""
+
+    bad_arguments = ({"kernel": 3},)
+
+    def make_layer(self, **overrides):
+        of_layer = {key: overrides.pop(key) for key in ("name", "dtype") if key in overrides}
+        return Both(kernel=overrides.get("kernel"), **of_layer)
+
+    def expected(self, weights, inputs, *, training):
+        kernel = next(value for path, value in weights.items() if path.endswith("kernel"))
+        bias = next(value for path, value in weights.items() if path.endswith("outer/bias"))
+        return inputs @ kernel @ kernel.T + bias
+
+    def test_regularisers_and_constraints_act_on_their_weights(self):
+        """They belong to the layer whose weight it is."""
+        layer = Parametrized(keras.layers.Dense(4, kernel_regularizer="l2"), kernel=Tied(built()))
+        with pytest.raises(RequestError, match="kernel has a regularizer; give it to the layer source"):
+            layer.build((None, 3))
+
+    def test_every_trainable_weight_can_be_regularised_and_constrained(self):
+        layer = TiedTo(keras.layers.Dense(4, bias_regularizer="l2"), built())
+        layer.build((None, 3))
+        assert len(layer.losses) == 1
+
+
+@keras.saving.register_keras_serializable(package="weightkit-tests")
+class Both(keras.layers.Layer):
+    """An inner projection and its transpose.
+
+    Example:
+        >>> len(Both().weights)
+        0
+    """
+
+    def __init__(self, kernel=None, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = keras.layers.Dense(3, use_bias=False, dtype=self.dtype_policy, name="inner")
+        tied = Tied(self.inner) if kernel is None else kernel
+        self.outer = Parametrized(
+            keras.layers.Dense(4, dtype=self.dtype_policy, bias_initializer="normal", name="outer"), kernel=tied
+        )
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        self.inner.build(input_shape)
+        self.outer.build((*input_shape[:-1], 3))
+
+    def call(self, inputs):
+        return self.outer(self.inner(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def built():
+    layer = keras.layers.Dense(3, name="source")
+    layer.build((None, 4))
+    return layer
+
+
+def language_model():
+    ids = keras.Input((4,), dtype="int32")
+    embedding = keras.layers.Embedding(7, 3, name="table")
+    hidden = keras.layers.Dense(3, name="middle")(embedding(ids))
+    return keras.Model(ids, TiedTo(keras.layers.Dense(7, name="head"), embedding)(hidden))
+
+
+IDS = np.array([[0, 1, 2, 3], [4, 5, 6, 0]], np.int32)
+
+
+def test_the_head_is_the_transposed_table_and_one_variable_after_loading_and_training(tmp_path):
+    model = language_model()
+    model.compile("adam", "mse")
+    model.fit(IDS, np.ones((2, 4, 7)), verbose=0)
+    outputs = model.predict(IDS, verbose=0)
+    table, kernel, bias, head_bias = model.get_weights()
+    np.testing.assert_allclose(outputs, (table[IDS] @ kernel + bias) @ table.T + head_bias, rtol=1e-4, atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(IDS, verbose=0), outputs)
+    assert len(loaded.weights) == len(keras.models.clone_model(loaded).weights) == 4
+    loaded.compile("sgd", "mse")
+    loaded.fit(IDS, np.ones((2, 4, 7)), verbose=0)
+    np.testing.assert_array_equal(
+        array(loaded.get_layer("head").computed[0].value(training=False)),
+        loaded.get_weights()[0].T,
+    )
+
+
+def test_its_file_holds_the_weight_once_and_says_the_names(tmp_path):
+    model = language_model()
+    model.save(tmp_path / "model.keras")
+    with open_weights(tmp_path / "model.keras") as store:
+        assert [ref.path for ref in store] == ["table/embeddings", "middle/kernel", "middle/bias", "head/head/bias"]
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = language_model()
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert all((one == two).all() for one, two in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+def test_baked_it_is_a_copy():
+    model = language_model()
+    plain = bake(model)
+    assert len(plain.weights) == 5
+    np.testing.assert_allclose(plain.predict(IDS, verbose=0), model.predict(IDS, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("tied", "problem"),
+    [
+        (lambda: Tied("nowhere"), "other='nowhere' is no layer that the input comes from"),
+        (lambda: Tied(keras.layers.Dense(3, name="new")), "other='new' has not been built"),
+        (lambda: Tied(built(), weight="gamma"), "weight='gamma'; source has kernel, bias"),
+        (lambda: Tied(built(), transpose=False), r"source/kernel of shape \(4, 3\), as it is, is no weight of shape"),
+    ],
+)
+def test_what_cannot_be_tied_is_refused_by_name(tied, problem):
+    with pytest.raises(RequestError, match=problem):
+        Parametrized(keras.layers.Dense(4), kernel=tied()).build((None, 3))
+
+
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(RequestError, match="other=3"):
+        Tied(3)

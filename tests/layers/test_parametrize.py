@@ -1,0 +1,175 @@
+"""parametrize, bake and load_unwrapped: from a plain model to one with computed weights, and back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from layers_wrapped import numbers
+
+from weightkit import edit, open_weights, scale
+from weightkit.access.ref import Kind
+from weightkit.errors import RequestError, SelectionError
+from weightkit.layers import (
+    LoRA,
+    LowRank,
+    Mask,
+    Parametrized,
+    SpectralReparametrization,
+    StandardizedWeight,
+    TiedTo,
+    WeightNorm,
+    WeightNormalization,
+    bake,
+    load_unwrapped,
+    parametrize,
+)
+
+FULL = bool(os.environ.get("WEIGHTKIT_TEST_FULL"))
+
+
+def transformer():
+    inputs = keras.Input((6, 8))
+    attended = keras.layers.MultiHeadAttention(2, 4, name="mha", dropout=0.1)(inputs, inputs)
+    hidden = keras.layers.LayerNormalization(name="norm")(keras.layers.Add()([inputs, attended]))
+    body = keras.Sequential([keras.layers.Dense(16, "relu", name="up"), keras.layers.Dense(8, name="down")], name="ffn")
+    return keras.Model(inputs, keras.layers.Add()([hidden, body(hidden)]))
+
+
+def small_net():
+    inputs = keras.Input((12, 12, 3))
+    hidden = keras.layers.Conv2D(6, 3, use_bias=False, name="conv")(inputs)
+    hidden = keras.layers.ReLU(6)(keras.layers.BatchNormalization(name="bn")(hidden))
+    hidden = keras.layers.DepthwiseConv2D(3, name="depthwise")(hidden)
+    hidden = keras.layers.GlobalAveragePooling2D()(keras.layers.Dropout(0.2)(hidden))
+    return keras.Model(inputs, keras.layers.Dense(4, name="out")(hidden))
+
+
+def application(name):
+    return lambda: getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), include_top=False)
+
+
+MODELS = {"transformer": (transformer, (4, 6, 8)), "small_net": (small_net, (4, 12, 12, 3))}
+if FULL:
+    MODELS["MobileNetV2"] = (application("MobileNetV2"), (4, 64, 64, 3))
+    MODELS["EfficientNetB0"] = (application("EfficientNetB0"), (4, 64, 64, 3))
+WAYS = {"weight_norm": WeightNorm(), "low_rank": LowRank(2)}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("case", MODELS.values(), ids=MODELS)
+def test_a_model_that_exists_is_parametrised_fitted_and_baked_with_equal_outputs(case, way):
+    make, shape = case
+    model, x = make(), numbers(*shape)
+    before = model.predict(x, verbose=0)
+    made = parametrize(model, "**", way)
+    np.testing.assert_allclose(made.predict(x, verbose=0), before, rtol=1e-4, atol=1e-5)
+    made.compile(keras.optimizers.SGD(1e-3), "mse")
+    made.fit(x, before + 1, verbose=0)
+    after = made.predict(x, verbose=0)
+    assert np.abs(after - before).max() > 1e-7
+    plain = bake(made)
+    assert [type(one) for one in plain._flatten_layers()] == [type(one) for one in model._flatten_layers()]
+    np.testing.assert_allclose(plain.predict(x, verbose=0), after, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_selected_is_wrapped_and_nothing_else():
+    model = transformer()
+    made = parametrize(model, ["mha/query", "ffn"], LowRank(2), exclude="ffn/down")
+    assert [ref.path for ref in open_weights(made) if ref.name.startswith("lora")] == [
+        "mha/lora_kernel_a", "mha/lora_kernel_b", "ffn/up/lora_kernel_a", "ffn/up/lora_kernel_b",
+    ]  # fmt: skip
+    twice = parametrize(made, "ffn/down", Mask())
+    x = numbers(2, 6, 8)
+    np.testing.assert_array_equal(twice.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_weights_file_of_the_plain_model_goes_into_the_wrapped_one(tmp_path):
+    plain, x = small_net(), numbers(4, 12, 12, 3)
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    made = parametrize(small_net(), "**", WeightNorm())
+    load_unwrapped(made, tmp_path / "plain.weights.h5")
+    np.testing.assert_allclose(made.predict(x, verbose=0), plain.predict(x, verbose=0), atol=1e-6)
+
+
+def everything():
+    ids = keras.Input((6,), dtype="int32")
+    table = keras.layers.Embedding(7, 6, name="table")
+    hidden = Parametrized(
+        keras.layers.LSTM(4, return_sequences=True, name="rnn"),
+        kernel=LowRank(2, dropout=0.5),
+        recurrent_kernel=[WeightNorm(), Mask()],
+    )(table(ids))
+    hidden = SpectralReparametrization(keras.layers.Dense(6, name="spectral"))(hidden)
+    attention = Parametrized(keras.layers.MultiHeadAttention(2, 3, name="mha"), kernel=LowRank(2, magnitude=True))
+    hidden = attention(hidden, hidden)
+    hidden = Parametrized(keras.layers.Conv1D(6, 2, name="conv"), kernel=StandardizedWeight())(hidden)
+    hidden = LoRA(WeightNormalization(keras.layers.Dense(6, name="two")), 2, where="name:kernel")(hidden)
+    hidden = keras.layers.TimeDistributed(WeightNormalization(keras.layers.Dense(6, name="inside")), name="td")(hidden)
+    return keras.Model(ids, TiedTo(keras.layers.Dense(7, name="head"), table)(hidden))
+
+
+LOADER = """
+import sys, keras, numpy as np
+{imports}
+model = keras.saving.load_model(sys.argv[1])
+assert any(name.startswith("weightkit") for name in sys.modules) is {has}
+np.save(sys.argv[2], model.predict(np.array([[1, 2, 3, 4, 5, 6]]), verbose=0))
+"""
+
+
+def test_all_of_them_load_in_a_fresh_process_and_baked_without_weightkit(tmp_path):
+    model = everything()
+    outputs = model.predict(np.array([[1, 2, 3, 4, 5, 6]]), verbose=0)
+    model.save(tmp_path / "model.keras")
+    bake(model).save(tmp_path / "baked.keras")
+    for name, imports in (("model", "import weightkit.layers"), ("baked", "")):
+        script = LOADER.format(imports=imports, has=bool(imports))
+        out = tmp_path / f"{name}.npy"
+        subprocess.run([sys.executable, "-c", script, tmp_path / f"{name}.keras", out], check=True)
+        np.testing.assert_allclose(np.load(out), outputs, rtol=0, atol=1e-5 if name == "baked" else 0)
+
+
+def test_files_say_what_the_live_model_says_and_scale_is_the_same_on_both(tmp_path):
+    model = everything()
+    model.save(tmp_path / "model.keras")
+    live = {ref.structure: (ref.path, ref.kind, ref.trainable) for ref in open_weights(model)}
+    with open_weights(tmp_path / "model.keras") as store:
+        assert {ref.structure: (ref.path, ref.kind, ref.trainable) for ref in store} == live
+        kinds = {ref.name: ref.kind for ref in store}
+    assert (kinds["kernel_u"], kinds["recurrent_kernel_mask"]) == (Kind.STATISTIC, Kind.STATE)
+    for where in (None, "role:lora"):
+        edit(tmp_path / "model.keras", scale(0.5), where=where)
+        edit(model, scale(0.5), where=where)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert all((one == two).all() for one, two in zip(model.get_weights(), loaded.get_weights(), strict=True))
+
+
+def unbuilt():
+    return keras.Sequential([keras.layers.Dense(2)])
+
+
+class Mine(keras.Model):
+    pass
+
+
+REFUSED = {
+    "nothing": (lambda: parametrize(small_net(), "nowhere", WeightNorm()), SelectionError, "chose nothing"),
+    "biases": (lambda: parametrize(small_net(), "**/bias", WeightNorm()), SelectionError, "no weight that WeightNorm"),
+    "unbuilt": (lambda: parametrize(unbuilt(), "**", WeightNorm()), RequestError, "not been built"),
+    "subclassed": (lambda: parametrize(Mine(), "**", WeightNorm()), RequestError, "no Functional or Sequential"),
+    "baking it": (lambda: bake(Mine()), RequestError, "no Functional or Sequential"),
+    "baking nothing": (lambda: bake(3), RequestError, "model=3"),
+    "no way": (lambda: parametrize(small_net(), "**", 3), RequestError, "parametrization=3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_done_is_refused_in_words(case):
+    act, error, problem = case
+    with pytest.raises(error, match=problem):
+        act()

@@ -1,0 +1,74 @@
+"""What the contract's subjects that are parametrisations share: one of them around a layer of Keras."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import keras
+import numpy as np
+
+from weightkit.layers import Parametrized
+from weightkit.testing.exemptions import point
+from weightkit.testing.layer import LayerContract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OF_LAYER = ("name", "dtype", "kernel_regularizer", "kernel_constraint")
+
+
+class Wrapped(LayerContract):
+    """A Dense with its kernel computed; settings of the parametrisation and arguments of the layer may be mixed."""
+
+    names_in_files = True
+    imports = ("weightkit.layers",)
+    parametrization: ClassVar[Any]
+    settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    bad_arguments = ({"kernel": 3},)
+
+    def make_layer(self, **overrides):
+        of_layer = {key: overrides.pop(key) for key in OF_LAYER if key in overrides}
+        kernel = overrides.pop("kernel", None) or type(self).parametrization(**{**self.settings, **overrides})
+        return Parametrized(keras.layers.Dense(3, bias_initializer="normal", **of_layer), kernel=kernel)
+
+    def kernel(self, weights: dict[str, np.ndarray]) -> np.ndarray:
+        """The kernel that NumPy computes from the weights, by their own names."""
+        raise NotImplementedError
+
+    def expected(self, weights, inputs, *, training):
+        named = {path.rpartition("/")[2]: value for path, value in weights.items()}
+        return inputs @ self.kernel(named) + named["bias"]
+
+    @point(18)
+    def test_regularisers_and_constraints_act_on_their_weights(self):
+        layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
+        layer(self.make_inputs(self.shape))
+        np.testing.assert_allclose([array(loss) for loss in layer.losses], [0.1 * np.sum(computed(layer) ** 2)], 1e-5)
+        layer.trainable = False
+        assert layer.losses == []
+        layer = self.built(kernel_constraint=keras.constraints.UnitNorm(axis=None))
+        np.testing.assert_allclose(np.linalg.norm(computed(layer)), 1, 1e-5)
+
+    @point(18)
+    def test_every_trainable_weight_can_be_regularised_and_constrained(self):
+        """What a parametrisation adds is regularised through the weight that is computed from it."""
+        layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
+        model = keras.Sequential([keras.Input((4,)), layer])
+        with_loss, without = model.losses[0], computed(layer)
+        layer.computed[0].weight.variable.assign(2 * array(layer.computed[0].weight.variable.value))
+        np.testing.assert_allclose(array(with_loss), 0.1 * np.sum(without**2), 1e-5)
+        np.testing.assert_allclose(array(model.losses[0]), 0.1 * np.sum(computed(layer) ** 2), 1e-5)
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def array(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def computed(layer, place=0):
+    """The present value of a weight that is computed."""
+    return array(layer.computed[place].value(training=False))

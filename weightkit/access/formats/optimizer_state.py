@@ -1,0 +1,210 @@
+"""An optimizer's state in a file of its own: named slots of named weights.
+
+Version 1 is plain HDF5, all datasets contiguous, all attributes text::
+
+    /                       schema = "weightkit.optimizer/1", keras_version, backend, ordered = "true" | "false"
+    /optimizer              class = "Adam", config = JSON: what Keras serialises of the optimizer; empty: it could not
+    /optimizer/iteration    state that is no weight's: the raw step count, learning_rate (unless it is a schedule), ...
+    /optimizer/inner_optimizer/..., /optimizer/optimizers/0/...     the same of optimizers within it
+    /weights/0              one weight of the model: structure, path, layer, name, layer_class, kind, dtype,
+                            shape = "3,4", index, duplicate: its address, as in any store; what is not known is absent
+    /weights/0/momentum     a slot of it, with the attribute kept_by = "Adam": the class of the optimizer
+    /weights/0/state        of a seed generator: its state
+
+Every weight of the model is there, those without slots too (frozen ones), so that weights can be matched as those of
+any two stores are. The groups of ``/weights`` are in the order of the model. bfloat16 is stored as Keras does: two
+opaque bytes, with the attribute ``dtype = "bfloat16"``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ml_dtypes
+import numpy as np
+
+from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.files.filestore import Contents
+from weightkit.access.formats.refs import dtype_of, with_other_names
+from weightkit.access.ref import Kind, Source, WeightRef
+from weightkit.errors import DamagedFileError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from weightkit.access.files.index import Dataset, Index
+
+SCHEMA = "weightkit.optimizer/1"
+_FAMILY = SCHEMA.rpartition("/")[0]
+OPTIMIZER, WEIGHTS = "optimizer", "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One weight of the model in the file, and what is kept of it."""
+
+    ref: WeightRef
+    """Its address in the model."""
+    slots: Mapping[str, WeightRef]
+    """By name, where their values lie in the file."""
+    kept_by: Mapping[str, str]
+    """By name, the class of the optimizer that kept it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an optimizer's file tells of the whole."""
+
+    optimizer_class: str
+    config: str
+    """JSON; empty where Keras could not serialise the optimizer."""
+    ordered: bool
+    """Whether the weights come in the order of the layers."""
+    state: Mapping[str, WeightRef]
+    """State of no weight, by its path below ``/optimizer``, where its value lies in the file."""
+    weights: tuple[Kept, ...]
+
+
+def recognises(index: Index) -> bool:
+    """Whether the file says that it is one."""
+    schema = index.attributes("").get("schema")
+    return isinstance(schema, str) and schema.rpartition("/")[0] == _FAMILY
+
+
+def contents(index: Index) -> Contents:
+    """The state in a file, and the manifest of it.
+
+    Raises:
+        UnsupportedFileError: It is of another version.
+        DamagedFileError: It is not what its schema says.
+    """
+    root = index.attributes("")
+    if root["schema"] != SCHEMA:
+        raise UnsupportedFileError(f"it is {root['schema']}, and {SCHEMA} is known here", mend="use a newer weightkit")
+    refs = {path: _slot_ref(index, path, dataset) for path, dataset in index.datasets.items()}
+    optimizer = index.attributes(OPTIMIZER)
+    below = f"{OPTIMIZER}/"
+    state = {path.removeprefix(below): ref for path, ref in refs.items() if path.startswith(below)}
+    groups = [path for path in index.groups if path.startswith(f"{WEIGHTS}/")]
+    slots: dict[str, dict[str, WeightRef]] = {group: {} for group in groups}
+    for path, ref in refs.items():
+        home, _, name = path.rpartition("/")
+        if home in slots:
+            slots[home][name] = ref
+    weights = tuple(_kept(index, group, slots[group]) for group in sorted(groups, key=_number))
+    manifest = Manifest(
+        _need(optimizer, "class", OPTIMIZER),
+        _need(optimizer, "config", OPTIMIZER),
+        root.get("ordered") == "true",
+        state,
+        weights,
+    )
+    version = root.get("keras_version")
+    return Contents(
+        format="optimizer state",
+        keras_version=version if isinstance(version, str) else None,
+        weights={ref: index.datasets[path] for path, ref in refs.items()},
+        ordered=manifest.ordered,
+        config=None,
+        layout=StateLayout(index),
+        manifest=manifest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StateLayout:
+    """Upkeep of an optimizer's file: no lists mention its datasets."""
+
+    index: Index
+
+    def stripped(self) -> Changes:
+        """It holds nothing else than what stripping takes away."""
+        return NO_CHANGES
+
+    def without(self, datasets: Collection[Dataset]) -> Changes:
+        """Only the datasets go."""
+        return Changes(dropped=with_other_names(self.index, datasets))
+
+    def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
+        """bfloat16 is two opaque bytes with an attribute that says so."""
+        if dtype == ml_dtypes.bfloat16:
+            return Changes(attributes={dataset.path: {"dtype": "bfloat16"}})
+        return Changes(attributes={dataset.path: {"dtype": None}}) if dataset.dtype == "|V2" else NO_CHANGES
+
+    def advice(self, changes: Changes) -> tuple[str, ...]:  # noqa: ARG002  # Keras never reads it
+        """Keras does not read it."""
+        return ()
+
+
+def _slot_ref(index: Index, path: str, dataset: Dataset) -> WeightRef:
+    home, _, name = path.rpartition("/")
+    told = index.attributes(home).get("path") if home.startswith(f"{WEIGHTS}/") else home
+    return WeightRef(
+        structure=path,
+        layer=told if isinstance(told, str) else home,
+        index=0,
+        name=name,
+        shape=(0,) if dataset.shape is None else dataset.shape,
+        dtype=dtype_of(dataset),
+        kind=Kind.OPTIMIZER,
+        layer_class=None,
+        trainable=None,
+        known_from=Source.FILE,
+    )
+
+
+def _kept(index: Index, group: str, slots: Mapping[str, WeightRef]) -> Kept:
+    said = {name: dict(_texts(index.datasets[ref.structure])) for name, ref in slots.items()}
+    return Kept(_model_ref(index, group), slots, {name: text.get("kept_by", "") for name, text in said.items()})
+
+
+def _texts(dataset: Dataset) -> list[tuple[str, str]]:
+    return [(one.name, one.text) for one in dataset.attributes if isinstance(one.text, str)]
+
+
+def _model_ref(index: Index, group: str) -> WeightRef:
+    told = index.attributes(group)
+    layer, name, layer_class = (_maybe(told.get(key)) for key in ("layer", "name", "layer_class"))
+    try:
+        return WeightRef(
+            structure=_need(told, "structure", group),
+            layer=layer,
+            index=int(_need(told, "index", group)),
+            name=name,
+            shape=tuple(int(axis) for axis in _need(told, "shape", group).split(",") if axis),
+            dtype=_dtype(_need(told, "dtype", group)),
+            kind=Kind(_need(told, "kind", group)),
+            layer_class=layer_class,
+            trainable=None,
+            known_from=Source.FILE,
+            duplicate=int(_need(told, "duplicate", group)),
+        )
+    except (TypeError, ValueError) as error:
+        raise _damaged(group, str(error)) from error
+
+
+def _dtype(name: str) -> np.dtype:
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+def _maybe(text: object) -> str | None:
+    return text if isinstance(text, str) else None
+
+
+def _need(told: Mapping[str, object], name: str, group: str) -> str:
+    text = told.get(name)
+    if not isinstance(text, str):
+        raise _damaged(group, f"it does not say its {name}")
+    return text
+
+
+def _number(group: str) -> int:
+    number = group.removeprefix(f"{WEIGHTS}/")
+    if not number.isdecimal() or not number.isascii():
+        raise _damaged(group, "it is no number")
+    return int(number)
+
+
+def _damaged(group: str, why: str) -> DamagedFileError:
+    return DamagedFileError(f"{group}: {why}", mend="save the optimizer's state again")

@@ -1,0 +1,169 @@
+"""The data of one training step: the first batch of what a user trains on, or random data that fits."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ROWS = 32
+_RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
+"""Of random data: rows, and steps along an axis of no fixed length."""
+_MEND = "give data= as you give it to fit: (x, y), a dataset, or a generator"
+
+
+class Batch(NamedTuple):
+    """What ``train_on_batch`` takes, in its order."""
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+
+
+def batch_of(model: Any, data: Any) -> Batch:
+    """The first batch of data in any form that ``fit`` takes.
+
+    Args:
+        model: The model that it is for.
+        data: ``(x, y)`` or ``(x, y, sample_weight)`` of arrays, of which the first 32 rows are taken; a dictionary of
+            these names, or of inputs; a ``keras.utils.PyDataset``; a dataset or a generator, whose first batch is
+            taken (a generator has lost it then); None for random data.
+
+    Raises:
+        RequestError: There is no such batch; or no data was given, and random data cannot be made to fit.
+    """
+    if data is None:
+        return _random_batch(model)
+    if isinstance(data, dict):
+        arguments = set(data) <= set(Batch._fields) and "x" in data
+        return _first_rows(Batch(**data) if arguments else Batch(data))
+    if isinstance(data, tuple | list):
+        return _first_rows(_as_batch(tuple(data)))
+    if hasattr(data, "shape"):
+        return _first_rows(Batch(data))
+    return _first_batch(data)
+
+
+def _as_batch(parts: tuple[Any, ...]) -> Batch:
+    if not 1 <= len(parts) <= len(Batch._fields):
+        raise RequestError(f"data has {len(parts)} parts, and (x, y, sample_weight) has three", mend=_MEND)
+    return Batch(*parts)
+
+
+def _first_batch(data: Any) -> Batch:
+    try:
+        first = data[0] if hasattr(data, "__getitem__") and hasattr(data, "num_batches") else next(iter(data))
+    except (StopIteration, TypeError) as error:
+        raise RequestError(f"no first batch comes out of a {type(data).__name__}", mend=_MEND) from error
+    return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first))
+
+
+def _first_rows(batch: Batch) -> Batch:
+    import keras  # noqa: PLC0415
+
+    whole = _arrays(batch)
+    return Batch(*(None if part is None else keras.tree.map_structure(lambda a: a[:_ROWS], part) for part in whole))
+
+
+def _arrays(batch: Batch) -> Batch:
+    import keras  # noqa: PLC0415
+
+    def as_array(part: Any) -> Any:
+        return np.asarray(part) if isinstance(part, list | float | int) else keras.ops.convert_to_numpy(part)
+
+    return Batch(*(None if part is None else keras.tree.map_structure(as_array, part) for part in batch))
+
+
+def _random_batch(model: Any) -> Batch:
+    generator = np.random.default_rng(0)
+    inputs, outputs = getattr(model, "_inputs_struct", None), getattr(model, "_outputs_struct", None)
+    functional = getattr(model, "_functional", None)  # what a Sequential is inside
+    if functional is not None:
+        inputs, outputs = functional._inputs_struct, functional._outputs_struct  # noqa: SLF001
+    if inputs is None or outputs is None:
+        raise RequestError("a subclassed model does not tell what it takes", mend=_MEND)
+    import keras  # noqa: PLC0415
+
+    ids = _smallest_vocabulary(model)
+    x = keras.tree.map_structure(lambda one: _random_input(generator, one, ids), inputs)
+    return Batch(x, _random_targets(generator, model.loss, outputs))
+
+
+def _smallest_vocabulary(model: Any) -> int:
+    sizes = (getattr(layer, "input_dim", None) for layer in model._flatten_layers())  # noqa: SLF001
+    return min((size for size in sizes if isinstance(size, int)), default=2)
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return (_RANDOM_ROWS, *(_RANDOM_LENGTH if axis is None else axis for axis in tensor.shape[1:]))
+
+
+def _random_input(generator: np.random.Generator, tensor: Any, ids: int) -> np.ndarray:
+    shape, dtype = _shape(tensor), str(tensor.dtype)
+    if "int" in dtype or dtype == "bool":
+        return generator.integers(0, ids, shape).astype(dtype)
+    return generator.standard_normal(shape).astype(dtype)
+
+
+def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> Any:
+    if isinstance(loss, dict) and isinstance(outputs, dict):
+        return {name: _random_target(generator, loss[name], outputs[name]) for name in loss}
+    if isinstance(outputs, list | tuple) and len(outputs) > 1:
+        if isinstance(loss, dict):
+            raise RequestError("losses go by name and outputs by order, so that random targets do not fit", mend=_MEND)
+        losses = loss if isinstance(loss, list | tuple) else itertools.repeat(loss)
+        return [_random_target(generator, one, output) for one, output in zip(losses, outputs, strict=False)]
+    [output] = outputs if isinstance(outputs, list | tuple) else [outputs]
+    [one] = loss if isinstance(loss, list | tuple) else [loss]
+    return _random_target(generator, one, output)
+
+
+def _random_target(generator: np.random.Generator, loss: Any, output: Any) -> np.ndarray:
+    name = str(loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", ""))
+    make = _TARGETS.get(name)
+    if make is None or (not isinstance(loss, str) and not _is_of_keras(loss)):
+        raise RequestError(f"which targets the loss {name or loss!r} takes is not known", mend=_MEND)
+    return make(generator, _shape(output))
+
+
+def _is_of_keras(loss: Any) -> bool:
+    made = loss if hasattr(loss, "__name__") else type(loss)
+    return bool(made.__module__.partition(".")[0] == "keras")
+
+
+def _numbers(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return generator.standard_normal(shape).astype(np.float32)
+
+
+def _bits(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return generator.integers(0, 2, shape).astype(np.float32)
+
+
+def _classes(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return generator.integers(0, shape[-1], shape[:-1]).astype(np.int32)
+
+
+def _one_hot(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    chosen: np.ndarray = np.eye(shape[-1], dtype=np.float32)[_classes(generator, shape)]
+    return chosen
+
+
+_TARGETS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "mse": _numbers,
+    "mean_squared_error": _numbers,
+    "mae": _numbers,
+    "mean_absolute_error": _numbers,
+    "huber": _numbers,
+    "huber_loss": _numbers,
+    "log_cosh": _numbers,
+    "binary_crossentropy": _bits,
+    "categorical_crossentropy": _one_hot,
+    "sparse_categorical_crossentropy": _classes,
+}
+"""Losses for which random targets can be made."""

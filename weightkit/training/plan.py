@@ -1,0 +1,232 @@
+"""What freezing changes: flags before and after, weight by weight; it prints, undoes itself, and is kept as JSON."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import weakref
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.onto import counterparts
+from weightkit.access.ref import Kind
+from weightkit.errors import RequestError
+from weightkit.escape import escape
+from weightkit.training.compiled import is_compiled, require_compilable
+from weightkit.training.flag import Flag, flag_from_dict, flag_to_dict
+from weightkit.training.flags import Flags, flags_of, layer_flags
+from weightkit.training.recompiling import Unfrozen, recompile
+from weightkit.training.weights import Layered, look_at
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from weightkit.access.ref import WeightRef
+
+SCHEMA = "weightkit.freeze/1"
+_NOT_COMPILED = "the model has not been compiled: the flags hold from its next compile on"
+_LEFT = "the model was not recompiled: Keras may go on training as before until it is"
+
+
+class NothingTrainedWarning(UserWarning):
+    """After this, no weight of the model is trained."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """What was done to a model, and how to take it back."""
+
+    model: weakref.ref[Any]
+    before: Flags
+    recompile_too: bool
+    """Whether the model was to be compiled again, if it is compiled."""
+
+    def undo(self) -> None:
+        """Put the flags back, and compile the model again if it is compiled by now; on an error nothing is changed."""
+        model = self.model()
+        if model is None:
+            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
+        compiles = self.recompile_too and is_compiled(model)
+        if compiles:
+            require_compilable(model)
+        now = flags_of(tuple(layer for layer, _ in self.before.layers))
+        self.before.set()
+        if compiles:
+            try:
+                recompile(model)
+            except BaseException:
+                now.set()
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class FreezePlan:
+    """The flags of all weights of a model before and after, as a value."""
+
+    label: str
+    act: str
+    """``freeze``, ``unfreeze``, with what was selected."""
+    weights: tuple[Flag, ...]
+    """All that could be trained."""
+    statistics: tuple[Flag, ...] = ()
+    """Moving means and variances of BatchNormalizations."""
+    notes: tuple[str, ...] = ()
+    ordered: bool = False
+    """Whether the weights come in the order of the layers."""
+    done: Done | None = field(default=None, compare=False, repr=False)
+    """How to undo it, where it was done here."""
+
+    @property
+    def changed(self) -> tuple[Flag, ...]:
+        """The weights whose flag changes, statistics included."""
+        return tuple(flag for flag in (*self.weights, *self.statistics) if flag.before != flag.after)
+
+    def summary(self) -> str:
+        """What changes, in one line."""
+        frozen = sum(not flag.after for flag in self.weights)
+        return f"{self.act} on {self.label}: {len(self.changed)} flags change, {frozen} of {len(self.weights)} frozen"
+
+    def __str__(self) -> str:
+        lines = [self.summary()]
+        for flag in self.changed:
+            on, off = ("updated", "held") if flag.ref.kind is Kind.STATISTIC else ("trained", "frozen")
+            lines.append(f"  {flag.ref.path}  {flag.ref.shape}  {on if flag.after else off}")
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(escape(line) for line in lines)
+
+    def undo(self) -> None:
+        """Give every layer and every variable the flag that it had, and the optimizer what was set aside.
+
+        Raises:
+            RequestError: It was read from a file, or its model is gone.
+        """
+        if self.done is None:
+            raise RequestError("this plan was not done here, so that nothing tells what was", mend="apply(model) first")
+        self.done.undo()
+
+    def apply(self, model: Any, *, recompile: bool = True) -> FreezePlan:
+        """Give a model the flags of this plan: the same model loaded again, whose single weights Keras forgets.
+
+        Returns:
+            The plan as it was done here, which can be undone.
+
+        Raises:
+            RequestError: The model's weights are not those of the plan.
+        """
+        return _apply(self, model, recompile_too=recompile)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, with all that `from_dict` needs."""
+        return {
+            "schema": SCHEMA,
+            "label": self.label,
+            "act": self.act,
+            "ordered": self.ordered,
+            "weights": [flag_to_dict(flag) for flag in self.weights],
+            "statistics": [flag_to_dict(flag) for flag in self.statistics],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> FreezePlan:
+        """From what `to_dict` gave.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            raise RequestError(f"this is no {SCHEMA}", mend="give what FreezePlan.save wrote")
+        try:
+            weights = tuple(map(flag_from_dict, data["weights"]))
+            statistics = tuple(map(flag_from_dict, data["statistics"]))
+            return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", mend="save the plan again") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as a JSON file."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FreezePlan:
+        """Read what `save` wrote.
+
+        Raises:
+            RequestError: There is no such file, or it is something else.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise RequestError(f"cannot be read: {error}", mend="give a saved plan", file=str(path)) from error
+
+
+def do(
+    seen: Layered,
+    act: str,
+    wanted: Mapping[WeightRef, bool],
+    updating: Mapping[int, bool],
+    notes: tuple[str, ...] = (),
+    *,
+    recompile_too: bool,
+    unfrozen_slots: Unfrozen = "own_step",
+) -> FreezePlan:
+    """Give weights their flags, the layers those that follow, and compile the model again.
+
+    Args:
+        seen: The model.
+        act: What this is called.
+        wanted: New flags of some parameters.
+        updating: By ``id`` of a BatchNormalization, whether it goes on measuring.
+        notes: What there is to tell.
+        recompile_too: Whether to compile it again, where it is compiled.
+        unfrozen_slots: As `recompile` takes it.
+    """
+    compiles = recompile_too and is_compiled(seen.model)
+    if compiles:
+        require_compilable(seen.model)
+    before, plan = flags_of(seen.layers), _planned(seen, act, wanted, updating, notes)
+    if not compiles:
+        plan = replace(plan, notes=(*plan.notes, _LEFT if is_compiled(seen.model) else _NOT_COMPILED))
+    trained = {id(seen.parameters[flag.ref]) for flag in plan.weights if flag.after}
+    variables = tuple((seen.parameters[flag.ref], flag.after) for flag in plan.weights)
+    Flags(tuple(layer_flags(seen.layers, trained, dict(updating))), variables).set()
+    if compiles:
+        try:
+            report = recompile(seen.model, unfrozen_slots=unfrozen_slots)
+        except BaseException:
+            before.set()
+            raise
+        plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
+    if not trained:
+        note = "no weight of the model is trained any more"
+        warnings.warn(note, NothingTrainedWarning, stacklevel=4)
+        plan = replace(plan, notes=(*plan.notes, note))
+    return replace(plan, done=Done(weakref.ref(seen.model), before, recompile_too))
+
+
+def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
+    """Give a model the flags of a plan that was made on the same one, perhaps in another process."""
+    seen = look_at(model)
+    known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
+    theirs = [*seen.parameters, *seen.normalizations]
+    found = counterparts(known, known, theirs, plan.label, seen.label, ordered=plan.ordered)
+    wanted = {found[flag.ref]: flag.after for flag in plan.weights}
+    updating = {id(seen.normalizations[found[flag.ref]]): flag.after for flag in plan.statistics}
+    return do(seen, plan.act, wanted, updating, recompile_too=recompile_too)
+
+
+def _planned(
+    seen: Layered, act: str, wanted: Mapping[WeightRef, bool], updating: Mapping[int, bool], notes: tuple[str, ...]
+) -> FreezePlan:
+    trained = {id(variable) for variable in seen.model.trainable_variables}
+    weights = []
+    for ref, variable in seen.parameters.items():
+        before = id(variable) in trained
+        weights.append(Flag(ref, before, wanted.get(ref, before)))
+    statistics = []
+    for ref, layer in seen.normalizations.items():
+        before = bool(layer.trainable)
+        statistics.append(Flag(ref, before, updating.get(id(layer), before)))
+    return FreezePlan(seen.label, act, tuple(weights), tuple(statistics), notes, seen.ordered)
