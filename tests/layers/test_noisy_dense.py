@@ -43,7 +43,7 @@ class TestIndependentNoise(OwnLayerContract):
         return inputs @ weights["kernel"]
 
 
-def draws(noise, count=2000):
+def draws(noise, count=500):
     """Many draws of the noisy kernel, less its mean: outputs for unit vectors, which share each draw."""
     layer = NoisyDense(2, use_bias=False, noise=noise, seed=1)
     eye = np.eye(3, dtype=np.float32)
@@ -58,9 +58,9 @@ def test_noise_has_the_mean_zero_and_the_moments_of_its_kind(noise):
     found = draws(noise)
     # E f(e)^2 = E |e| = sqrt(2 / pi), squared for a product of two; the fourth moments are 3 and (E e^2)^2 = 1
     second = 1.0 if noise == "independent" else 2 / np.pi
-    assert np.abs(found.mean(axis=0)).max() < 0.1
-    np.testing.assert_allclose((found**2).mean(axis=0), second, atol=0.15)
-    np.testing.assert_allclose((found**4).mean(axis=0), 3.0 if noise == "independent" else 1.0, atol=0.7)
+    assert np.abs(found.mean(axis=0)).max() < 0.2
+    assert np.mean(found**2) == pytest.approx(second, abs=0.1)
+    assert np.mean(found**4) == pytest.approx(3.0 if noise == "independent" else 1.0, abs=0.6)
 
 
 def test_factorised_noise_has_rank_one_and_independent_noise_has_not():

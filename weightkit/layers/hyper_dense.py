@@ -95,13 +95,15 @@ class HyperDense(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Each sample's features times its own kernel."""
         features, embedding = (beyond_float16(one) for one in inputs)
-        made = matmul(embedding, self.kernel) + self.kernel_bias
+        made = matmul(embedding, self.kernel)
+        made = made + ops.cast(self.kernel_bias, made.dtype)
         middle = [1] * (len(features.shape) - 3)
         made = ops.reshape(made, (-1, *middle, self._inputs, self._hidden))
         rows = ops.expand_dims(features, -2) if len(features.shape) == 2 else features  # noqa: PLR2004
         summed = matmul(rows, made)
-        outputs = matmul(summed, self.output_kernel) + ops.sum(rows, -1, keepdims=True) * self.output_bias
-        outputs = outputs if self.bias is None else outputs + self.bias
+        outputs = matmul(summed, self.output_kernel)
+        outputs = outputs + ops.sum(rows, -1, keepdims=True) * ops.cast(self.output_bias, outputs.dtype)
+        outputs = outputs if self.bias is None else outputs + ops.cast(self.bias, outputs.dtype)
         outputs = ops.squeeze(outputs, -2) if len(features.shape) == 2 else outputs  # noqa: PLR2004
         return self.activation(ops.cast(outputs, self.compute_dtype))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -82,8 +83,7 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         """The largest piece of each output."""
         pieces = matmul(inputs, self.kernel)
         pieces = pieces if self.bias is None else pieces + ops.cast(self.bias, pieces.dtype)
-        pieces = ops.reshape(pieces, (*ops.shape(pieces)[:-1], self.units, self.pieces))
-        return ops.amax(pieces, axis=-1)  # `ops.max` of Keras 3.15 on PyTorch refuses an empty batch
+        return functools.reduce(_larger, (pieces[..., first :: self.pieces] for first in range(self.pieces)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """``(*input_shape[:-1], units)``."""
@@ -93,3 +93,12 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         """The constructor's arguments."""
         own = {"units": self.units, "pieces": self.pieces, "use_bias": self.use_bias}
         return {**super().get_config(), **own, **weight_config(self, "kernel"), **weight_config(self, "bias")}
+
+
+def _larger(first: Any, second: Any) -> Any:
+    """The larger one of each pair, NaN where there is one.
+
+    Of Keras 3.15's own, ``max`` and ``amax`` refuse an empty batch on one backend or another, and ``maximum`` on
+    PyTorch makes float32 of float64.
+    """
+    return ops.where(ops.logical_or(first >= second, ops.isnan(first)), first, second)
