@@ -33,7 +33,7 @@ from weightkit.errors import WeightkitError
 from weightkit.transforms.scale import scale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LIMITS = replace(DEFAULT_LIMITS, silence=8.0)
 _ASKED = 2000  # files, after which a reading process is replaced: its processor time is bounded
@@ -70,12 +70,14 @@ class Lasting(Scanner):
         with contextlib.suppress(WeightkitError):
             list(super().ask({"do": "nothing"}))
 
-    def ask(self, request: dict[str, Any], *descriptors: int) -> Iterator[dict[str, Any]]:
+    def ask(
+        self, request: dict[str, Any], *descriptors: int, heard: Callable[[bytes], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Ask, and note whether the answer was read to its end."""
         self.asked += 1
         self.in_step = False
         try:
-            yield from super().ask(request, *descriptors)
+            yield from super().ask(request, *descriptors, heard=heard)
         except WeightkitError as error:
             end = error.problem
             if "HDF5 library crashed" in end or "HDF5 library hung" in end:

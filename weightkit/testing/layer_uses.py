@@ -213,5 +213,5 @@ def _flat(output: Any) -> Any:
     return backends.keras.ops.reshape(output, (-1, int(np.prod(output.shape[1:]))))
 
 
-def _near(value: float) -> Any:
+def _near(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4)
