@@ -40,7 +40,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
     class_name = class_of(saved.thing)
     for position, (key, value) in enumerate(saved.values.items()):
         array = computed.get(key)
-        shape, dtype = (tuple(value.shape), dtype_of(value)) if array is None else (array.shape, array.dtype)
+        shape, dtype = (shape_of(value), dtype_of(value)) if array is None else (array.shape, array.dtype)
         name = value.name if array is None else names.get(key)
         kind, trainable = describe(saved.thing, value if array is None else None, name, dtype)
         yield WeightRef(
@@ -67,7 +67,7 @@ def ref_of_variable(variable: Any, structure: str, index: int) -> WeightRef:
         layer=layer,
         index=index,
         name=name,
-        shape=tuple(variable.shape),
+        shape=shape_of(variable),
         dtype=dtype,
         kind=kind,
         layer_class=None,
@@ -85,6 +85,11 @@ def class_of(thing: Any) -> str:
 @functools.lru_cache(maxsize=64)
 def _dtype_named(name: str) -> np.dtype:
     return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
+
+
+def shape_of(variable: Any) -> tuple[int, ...]:
+    """A variable's shape; on TensorFlow the public one is made anew, and of other parts, whenever it is asked for."""
+    return tuple(getattr(variable, "_shape", None) or variable.shape)
 
 
 def dtype_of(variable: Any) -> np.dtype:
@@ -138,7 +143,7 @@ def _names_by_class(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> d
     if not is_builtin(saved.thing):
         return {}
     stored = [
-        Stored(key, *((tuple(value.shape), dtype_of(value).name) if key not in computed else _look_of(computed[key])))
+        Stored(key, *((shape_of(value), dtype_of(value).name) if key not in computed else _look_of(computed[key])))
         for key, value in saved.values.items()
     ]
     node = Node("", "", variables=stored, indices=[int(key) for key in saved.values if key.isdecimal()])

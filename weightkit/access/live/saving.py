@@ -38,6 +38,7 @@ class SavingRules:
         self._saving: Any = sys.modules[_SAVING]
         self._saveable: Any = sys.modules[_SAVEABLE].KerasSaveable
         self._mattering = (self._saveable, *_CONTAINERS)
+        self._answers: dict[type, tuple[bool, bool]] = {}
         self._skipped: dict[str, frozenset[str]] = {}
         self._of_class: dict[type, frozenset[str]] = {}
         self._names: dict[tuple[type, tuple[str, ...]], tuple[str, ...]] = {}
@@ -47,11 +48,21 @@ class SavingRules:
 
     def saves(self, thing: object) -> bool:
         """Whether a thing found in an attribute or a container is an object that is saved."""
-        return isinstance(thing, self._saveable)
+        return self._answer(thing)[0]
 
     def matters(self, thing: object) -> bool:
         """Whether a thing is such an object, or may contain one."""
-        return isinstance(thing, self._mattering)
+        return self._answer(thing)[1]
+
+    def _answer(self, thing: object) -> tuple[bool, bool]:
+        """Whether it is saved and whether it matters; asked once a type, less those whose objects pose as others."""
+        kind = type(thing)
+        answer = self._answers.get(kind)
+        if answer is None:
+            answer = isinstance(thing, self._saveable), isinstance(thing, self._mattering)
+            if thing.__class__ is kind:  # TensorFlow's trackable dictionaries say they are dict
+                self._answers[kind] = answer
+        return answer
 
     def children(self, saveable: Any) -> Iterator[tuple[str, Any]]:
         """Objects and containers in the attributes of an object, in the order in which Keras saves them."""
@@ -63,7 +74,8 @@ class SavingRules:
                 child = getattr(saveable, name)
             except Exception:  # noqa: BLE001, S112  # as Keras does: a property may well fail
                 continue
-            if self.matters(child) and (self.saves(child) or len(child) > 0):  # most containers of a layer are empty
+            saved, matters = self._answer(child)
+            if matters and (saved or len(child) > 0):  # most containers of a layer are empty
                 yield name, child
 
     def _attributes(self, saveable: Any, of_type: str) -> tuple[str, ...]:
