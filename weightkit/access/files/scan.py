@@ -17,8 +17,12 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
+from weightkit.access.files.headers import LONGEST, is_plain_group, messages_of, plain_dataset
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from weightkit.access.files.headers import Messages
 
 Json = dict[str, Any]
 
@@ -34,6 +38,7 @@ _FLOATS = {
     4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 }
+_PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
 _CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
@@ -92,6 +97,11 @@ class Part(io.RawIOBase):
         """The position in bytes."""
         return self._position
 
+    def peek(self, place: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``place``; the position stays."""
+        inside = max(0, min(count, self._length - place))
+        return os.pread(self._descriptor, inside, self._start + place)
+
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer``, with zeros past the end: libhdf5 would otherwise see stale memory."""
         wanted = len(buffer)
@@ -119,7 +129,8 @@ def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Jso
     Raises:
         Refusal: Something in the file is not plain data.
     """
-    return _walk(open_for_reading(Part(descriptor, start, length)), limits)
+    part = Part(descriptor, start, length)
+    return _walk(open_for_reading(part), part, limits)
 
 
 def open_for_reading(part: Part) -> h5f.FileID:
@@ -142,13 +153,14 @@ def _access() -> h5p.PropFAID:
     return access
 
 
-def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
+def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
     """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle.
 
     Every object is opened once, and looked at while the library still has in memory what lies around it; at no time
     is more open than one group a level.
     """
     base = file.get_create_plist().get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
+    headers = _Headers(part, file)
     root = h5g.open(file, b"/")
     seen: dict[int, str] = {}
     place = base + h5o.get_info(root).addr
@@ -167,14 +179,30 @@ def _walk(file: h5f.FileID, limits: Json) -> Iterator[Json]:
             yield {"path": path, "type": "alias", "of": seen[place]}
             continue
         _admit(seen, place, path, limits)
+        messages = headers.at(place)
+        if known := plain_dataset(messages):
+            yield {"path": path, "type": "dataset", "address": place} | _PLAIN_DATASET | known
+            continue
         child = h5o.open(above.group, name)
         if isinstance(child, h5d.DatasetID):
             yield _dataset(child, path, place, limits)
             continue
-        yield _group(child, path, place, limits)
+        yield _group(child, path, place, limits, plain=is_plain_group(messages))
         if len(above.above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
         stack.append(_Walked(child, _links(child), path, (*above.above, place)))
+
+
+class _Headers:
+    """Headers of objects as bytes, in files whose addresses are counted as in nearly all: in 8 bytes, from 0."""
+
+    def __init__(self, part: Part, file: h5f.FileID) -> None:
+        creation = file.get_create_plist()
+        self._part = part if creation.get_sizes() == (8, 8) and creation.get_userblock() == 0 else None
+
+    def at(self, place: int) -> Messages:
+        """The messages of a plain header; none where the library is to be asked."""
+        return messages_of(self._part.peek(place, LONGEST)) if self._part else []
 
 
 def _require_followable(kind: int, place: int, path: str, above: _Walked) -> None:
@@ -196,15 +224,15 @@ def _links(group: h5g.GroupID) -> Iterator[tuple[bytes, int, int]]:
     return iter(links)
 
 
-def _group(group: Any, path: str, address: int, limits: Json) -> Json:
+def _group(group: Any, path: str, address: int, limits: Json, *, plain: bool = False) -> Json:
     if not isinstance(group, h5g.GroupID):
         raise Refusal("unsupported", path, "it is a named datatype")
     return {
         "path": path,
         "type": "group",
         "address": address,
-        "attributes": _attributes(group, path, limits),
-        "form": _group_form(group),
+        "attributes": [] if plain else _attributes(group, path, limits),
+        "form": "order 0 0" if plain else _group_form(group),
     }
 
 

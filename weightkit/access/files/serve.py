@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _SIGN_OF_LIFE = 256  # objects that are looked at between two
+_COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
@@ -66,7 +67,7 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
 
 def line(record: Json) -> bytes:
     """One record of a reply as it is sent."""
-    return json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
+    return _COMPACT(record).encode("ascii") + b"\n"
 
 
 def _digested(records: Iterator[Json]) -> Iterator[Json]:
