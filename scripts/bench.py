@@ -32,6 +32,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -43,6 +44,9 @@ from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, t
 from bench_training import TrainingJobs
 
 import weightkit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BARE_TYPER = """
 import typer
@@ -157,7 +161,7 @@ class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
 
     def memory(self) -> None:
         """Peak resident memory, parent and child each."""
-        shapes = {
+        shapes: dict[str, Callable[[Path], Path]] = {
             "2 GiB": lambda path: dense_file(path, 32),
             "one row of 268 MB": lambda path: _one(path, (1, 16384, 4096)),
             "10,000 weights": lambda path: dense_file(path, 5000, 8, 8),

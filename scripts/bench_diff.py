@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from functools import partial
 
 from bench_tools import WEIGHTKIT, Jobs, dense_file, measured, report, side_by_side
 
@@ -33,8 +34,8 @@ class DiffJobs(Jobs):
         for what, second in (("equal", same), ("all scaled", other)):
             seconds = side_by_side(
                 self.runs,
-                ours=lambda second=second: compared([*WEIGHTKIT, "diff", str(first), str(second)]),
-                h5diff=lambda second=second: compared(["h5diff", "-q", str(first), str(second)]),
+                ours=partial(compared, [*WEIGHTKIT, "diff", str(first), str(second)]),
+                h5diff=partial(compared, ["h5diff", "-q", str(first), str(second)]),
             )
             report(f"diff: 1 GiB, {what}", seconds["ours"], seconds["h5diff"], "h5diff", 1.0)
             print(f"diff: 1 GiB, {what}: {measured('diff', first, second)}; wanted at most 120")

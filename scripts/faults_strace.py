@@ -125,7 +125,8 @@ def sample(
 
     def work(number: int) -> None:
         traced, drawn = Traced(folder / str(number)), random.Random(seed + number)  # noqa: S311  # nothing secret
-        shares[number] and found[number].extend(_sampled(traced, shares[number], wanted, drawn, deadline))
+        if shares[number]:
+            found[number].extend(_sampled(traced, shares[number], wanted, drawn, deadline))
 
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(work, range(jobs)))

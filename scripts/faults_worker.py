@@ -78,7 +78,7 @@ class Forked(Runner):
         self._state = state
         load_everything()
         ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1, 0, 0, 0)
-        scanner.subprocess = SimpleNamespace(  # type: ignore[assignment]
+        scanner.subprocess = SimpleNamespace(  # type: ignore[assignment, attr-defined]
             Popen=ForkedReader, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HERE = f"{WEIGHTS}/2"
 NUMBERS = "only plain numbers and booleans can be weights"
-LEFT: dict[str, tuple[int, ...]] = {"scale": (0, 2, 3), "strip": (0, 3)}
+LEFT: dict[str, Any] = {"scale": (0, 2, 3), "strip": (0, 3)}
 """What is no number may be listed; an edit may leave it, or refuse."""
 
 
@@ -251,9 +252,14 @@ def _patched_names() -> None:
 
 _patched_names()
 
+
+def _three_of(kind: Callable[[], h5t.TypeID]) -> tuple[h5t.TypeID, tuple[int, ...]]:
+    return kind(), (3,)
+
+
 KEPT = "what is no text is kept as it is, or refused whole"
 ATTRIBUTES: dict[str, Callable[[], tuple[h5t.TypeID, tuple[int, ...]]]] = {
-    name: (lambda kind=kind: (kind(), (3,))) for name, kind in TYPES.items() if name != "text_of_a_megabyte"
+    name: functools.partial(_three_of, kind) for name, kind in TYPES.items() if name != "text_of_a_megabyte"
 }
 
 

@@ -35,7 +35,7 @@ HERE = f"{WEIGHTS}/2"
 TB = 1 << 38  # elements of four bytes: a terabyte
 _EOF = 40  # where a superblock of version 0 says how long the file is
 NO_EDIT = {"scale": (3,)}
-READS = {"show": (0, 3), "scale": (3,), "strip": (0, 3)}
+READS: dict[str, Any] = {"show": (0, 3), "scale": (3,), "strip": (0, 3)}
 """It is enough to refuse it when its values are asked for."""
 
 
@@ -287,7 +287,7 @@ def _chunks() -> None:
     gzip, shuffle = {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}
     checked = {"fletcher32": True}
     sound = zlib.compress(VALUES)
-    spoilt = {
+    spoilt: dict[str, tuple[bytes, int, dict[str, Any]]] = {
         "short_inflated": (zlib.compress(VALUES[:-4]), 0, gzip),
         "empty_inflated": (zlib.compress(b""), 0, gzip),
         "long_inflated": (zlib.compress(VALUES + b"more"), 0, gzip),
@@ -316,7 +316,7 @@ def _chunks() -> None:
         contained(
             f"chunk_{name}.weights.h5", f"a chunk that is {name.replace('_', ' ')} is refused", WRONG, DAMAGED, **READS
         )(make)
-    fine = {
+    fine: dict[str, tuple[bytes, int, dict[str, Any]]] = {
         "filters_skipped": (VALUES, 0b1, gzip),
         "trailing_bytes": (sound + b"trailing", 0, gzip),
         "checksum_skipped": (VALUES, 0b1, checked),

@@ -98,7 +98,7 @@ def commands(job: dict[str, Any]) -> dict[str, Any]:
 
 def _share() -> None:
     """One reading process and one parser for all that follows."""
-    opening.Scanner = Lasting.get  # type: ignore[assignment, misc]
+    opening.Scanner = Lasting.get  # type: ignore[assignment, attr-defined]
     if not hasattr(typer.main.get_command, "cache_info"):
         typer.main.get_command = functools.cache(typer.main.get_command)
 

@@ -94,7 +94,7 @@ TEXTS: dict[str, bytes] = {
     "compile_text": json.dumps(CONFIG | {"compile_config": "x" * 100_000}).encode(),
     "empty": b"",
 }
-MAY_BE_STRIPPED = {"scale": (0, 2, 3), "strip": (0, 2, 3)}
+MAY_BE_STRIPPED: dict[str, Any] = {"scale": (0, 2, 3), "strip": (0, 2, 3)}
 METADATA = {"deep", "huge_integer", "not_a_number", "a_list", "text", "no_utf8", "surrogate", "empty"}
 NO_OBSTACLE = "a configuration only gives names; a hostile one gives none"
 

@@ -352,7 +352,7 @@ Flags = dict[str, Any]
 def flags_of(name: str, cls: type, recipe: Recipe) -> dict[str, tuple[str, list[Any]]]:
     """What may change a class's weights: flag to (how it is read, its values; the default first)."""
     out: dict[str, tuple[str, list[Any]]] = {}
-    for parameter in inspect.signature(cls.__init__).parameters.values():
+    for parameter in inspect.signature(cls.__init__).parameters.values():  # type: ignore[misc]  # Keras makes layers by __new__
         if isinstance(parameter.default, bool) and parameter.name not in NOT_FLAGS:
             out[parameter.name] = ("true", [parameter.default, not parameter.default])
     out |= {flag: ("given", [False, True]) for flag in recipe.given}
