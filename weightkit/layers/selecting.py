@@ -57,7 +57,7 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     Raises:
         RequestError: The layer has no such place, as when its configuration was changed by hand.
     """
-    store = open_live(layer)
+    store, seeds = open_live(layer), getattr(wrapper, "seed_generator", None)
     refs = {ref.structure: ref for ref in store}
     found: dict[str, list[Weight]] = {}
     for selection, places in targets.items():
@@ -65,7 +65,14 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
         if missing is not None:
             raise RequestError(f"{store.label}: there is no weight at {missing}", mend=f"it has {', '.join(refs)}")
         found[selection] = [
-            Weight(store.variable(refs[place]), store.owner(refs[place]), label, wrapper, name=refs[place].name or "")
+            Weight(
+                store.variable(refs[place]),
+                store.owner(refs[place]),
+                label,
+                wrapper,
+                seeds,
+                name=refs[place].name or "",
+            )
             for place, label in places.items()
         ]
     return found

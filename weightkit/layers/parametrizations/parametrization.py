@@ -121,7 +121,7 @@ class Computed:
     constraint: Any = None
     """The weight's own, which acts on what is computed."""
     kept: dict[str, Any] = field(default_factory=dict)
-    """What a merge put aside, and what it made; empty where nothing is merged."""
+    """What the last merge put aside, what it made, and its number; empty where nothing is merged."""
 
     def append(self, parametrization: Parametrization) -> None:
         """Apply one more parametrisation after those that are there, and let it add its variables."""
