@@ -1,4 +1,4 @@
-"""What the contract's subjects that are parametrisations share: one of them around a layer of Keras."""
+"""What tests of computed weights share: the contract's subjects, and models to wrap."""
 
 from __future__ import annotations
 
@@ -59,6 +59,18 @@ class Wrapped(LayerContract):
         layer.computed[0].weight.variable.assign(2 * array(layer.computed[0].weight.variable.value))
         np.testing.assert_allclose(array(with_loss), 0.1 * np.sum(without**2), 1e-5)
         np.testing.assert_allclose(array(model.losses[0]), 0.1 * np.sum(computed(layer) ** 2), 1e-5)
+
+
+def transformer():
+    inputs = keras.Input((6, 8))
+    attended = keras.layers.MultiHeadAttention(2, 4, name="mha", dropout=0.1)(inputs, inputs)
+    hidden = keras.layers.LayerNormalization(name="norm")(keras.layers.Add()([inputs, attended]))
+    body = ffn()
+    return keras.Model(inputs, keras.layers.Add()([hidden, body(hidden)]))
+
+
+def ffn():
+    return keras.Sequential([keras.layers.Dense(16, "relu", name="up"), keras.layers.Dense(8, name="down")], name="ffn")
 
 
 def numbers(*shape, seed=0):

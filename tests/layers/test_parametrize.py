@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from layers_wrapped import numbers
+from layers_wrapped import numbers, transformer
 
 from weightkit import edit, open_weights, scale
 from weightkit.access.ref import Kind
@@ -32,14 +32,6 @@ from weightkit.layers import (
 FULL = bool(os.environ.get("WEIGHTKIT_TEST_FULL"))
 
 
-def transformer():
-    inputs = keras.Input((6, 8))
-    attended = keras.layers.MultiHeadAttention(2, 4, name="mha", dropout=0.1)(inputs, inputs)
-    hidden = keras.layers.LayerNormalization(name="norm")(keras.layers.Add()([inputs, attended]))
-    body = ffn()
-    return keras.Model(inputs, keras.layers.Add()([hidden, body(hidden)]))
-
-
 def small_net():
     inputs = keras.Input((12, 12, 3))
     hidden = keras.layers.Conv2D(6, 3, use_bias=False, name="conv")(inputs)
@@ -49,8 +41,9 @@ def small_net():
     return keras.Model(inputs, keras.layers.Dense(4, name="out")(hidden))
 
 
-def application(name):
-    return lambda: getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), include_top=False)
+def application(name, size=64, **settings):
+    shape = (size, size, 3)
+    return lambda: getattr(keras.applications, name)(weights=None, input_shape=shape, include_top=False, **settings)
 
 
 MODELS = {"transformer": (transformer, (4, 6, 8)), "small_net": (small_net, (4, 12, 12, 3))}
@@ -111,46 +104,6 @@ def everything():
     hidden = LoRA(WeightNormalization(keras.layers.Dense(6, name="two")), 2, where="name:kernel")(hidden)
     hidden = keras.layers.TimeDistributed(WeightNormalization(keras.layers.Dense(6, name="inside")), name="td")(hidden)
     return keras.Model(ids, TiedTo(keras.layers.Dense(7, name="head"), table)(hidden))
-
-
-@pytest.mark.parametrize("make", [transformer, lambda: keras.Sequential([keras.Input((8,)), ffn()])])
-def test_factors_are_trained_on_a_frozen_model_and_nothing_else(make):
-    model = make()
-    model.trainable = False
-    assert parametrize(model, "ffn/up", WeightNorm()).trainable_variables == []
-    made = parametrize(model, "ffn/up", LowRank(2))
-    names = ["lora_kernel_a", "lora_kernel_b"]
-    assert [one.name for one in made.trainable_variables] == names
-    before = made.get_weights()
-    x = numbers(4, *model.input_shape[1:])
-    made.compile("sgd", "mse")
-    made.fit(x, x, verbose=0)
-    moved = [(one != two).any() for one, two in zip(before, made.get_weights(), strict=True)]
-    assert [one.name for one, has in zip(made.weights, moved, strict=True) if has] == ["lora_kernel_b"]
-
-
-def ffn():
-    return keras.Sequential([keras.layers.Dense(16, "relu", name="up"), keras.layers.Dense(8, name="down")], name="ffn")
-
-
-def test_what_is_frozen_one_by_one_stays_frozen():
-    model = transformer()
-    model.get_layer("norm").trainable = False
-    model.get_layer("mha").query_dense.trainable = False
-    names = {ref.path for ref in open_weights(model) if ref.trainable}
-    made = parametrize(model, "ffn", WeightNorm())
-    now = {ref.path for ref in open_weights(made) if ref.trainable and ref.name != "kernel_g"}
-    assert {name.replace("up/up", "up").replace("down/down", "down") for name in now} == names
-
-
-@pytest.mark.parametrize("trainable", [False, True])
-def test_a_wrapper_around_a_frozen_layer_trains_its_factors_and_is_made_again_so(trainable):
-    layer = LoRA(keras.layers.Dense(3, trainable=trainable), 2)
-    again = Parametrized.from_config(layer.get_config())
-    for one in (layer, again):
-        one.build((None, 4))
-        names = [variable.name for variable in one.trainable_variables]
-        assert names == ["lora_kernel_a", "lora_kernel_b", "bias"][: 3 if trainable else 2]
 
 
 LOADER = """
