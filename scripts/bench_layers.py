@@ -12,7 +12,7 @@ import sys
 from bench_tools import Jobs, report
 
 LAYERS = r"""
-import os, re, statistics, sys, time
+import os, re, sys, time
 os.environ["KERAS_BACKEND"] = "tensorflow"; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np
 from keras import ops
@@ -90,21 +90,26 @@ else:
     if only != "theirs": models["ours"] = of(Parametrized(plain(), kernel=MADE[what]()))
     if only != "ours": models["theirs"] = of(HandTied() if what == "Tied" else Hand())
 import tensorflow as tf
-data = tf.data.Dataset.from_tensor_slices((x, x)).batch(batch).cache()
-only_x = tf.data.Dataset.from_tensor_slices(x).batch(batch).cache()
-fits, predicts = {name: [] for name in models}, {name: [] for name in models}
-for run in range(runs + 1):
-    for name, model in models.items() if run % 2 else reversed(models.items()):
-        for act, given, times in ((model.fit, data, fits), (model.predict, only_x, predicts)):
-            start = time.perf_counter()
-            act(given, verbose=0)
-            times[name].append((time.perf_counter() - start) / STEPS)
+data = tf.data.Dataset.from_tensor_slices((x, x)).batch(batch).cache().repeat()
+only_x = tf.data.Dataset.from_tensor_slices(x).batch(batch).cache().repeat()
+# What fit and predict call for each batch, without what they do once: made by a first epoch, then timed step by step,
+# each model in its turn, so that whatever else the machine does falls upon all alike.
+acts = {}
 for name, model in models.items():
-    count = getattr(model.train_function, "experimental_get_tracing_count", lambda: 1)
-    traced = count()
+    model.fit(data, steps_per_epoch=STEPS, verbose=0); model.predict(only_x, steps=STEPS, verbose=0)
+    acts[name] = [(model.train_function, iter(data)), (model.predict_function, iter(only_x))]
+times = [{name: [] for name in models} for _ in range(2)]
+for run in range(runs * STEPS):
+    for name in list(models) if run % 2 else reversed(models):
+        for (function, batches), found in zip(acts[name], times):
+            start = time.perf_counter()
+            function(batches)
+            found[name].append(time.perf_counter() - start)
+for name, model in models.items():
+    traced = model.train_function.experimental_get_tracing_count()
     assert traced == 1, f"{name} was traced {traced} times"
 peak = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
-print(*(min(one[1:]) for times in (fits, predicts) for one in times.values()), peak)
+print(*(min(one) for found in times for one in found.values()), peak)
 """
 WHAT = ("WeightNorm", "SpectralNorm", "StandardizedWeight", "Mask", "LowRank", "Tied", "baked")
 

@@ -15,7 +15,7 @@ from weightkit.layers.merging import merge, unmerge
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.recurrent_inside import RecurrentInside
-from weightkit.layers.selecting import Targets, by_selection, choose, weights_of
+from weightkit.layers.selecting import Targets, by_selection, choose, copied, weights_of
 from weightkit.layers.wrapping import every_variable, note_wrapper, require_wrappable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             trainable=layer.trainable or adapts if trainable is None else trainable,
         )
         self.steps = steps
-        self.targets = None if targets is None else {key: dict(places) for key, places in targets.items()}
+        self.targets = copied(targets)
         self.layer = layer
         self.computed: list[Computed] = []
         if any(one.wants_seeds for one in self._parametrizations()):
@@ -231,7 +231,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             "trainable": self.trainable,
             "layer": inner,
             "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
-            "targets": None if self.targets is None else {key: dict(places) for key, places in self.targets.items()},
+            "targets": copied(self.targets),
         }
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.opening import open_live
@@ -12,7 +13,7 @@ from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from weightkit.access.live.store import LiveStore
     from weightkit.access.ref import WeightRef
@@ -86,6 +87,21 @@ def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametr
     return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
 
 
+def copied(targets: Any) -> Targets | None:
+    """What a configuration says of targets, in a copy of its own.
+
+    Raises:
+        RequestError: It is nothing that a configuration says.
+    """
+    if targets is None:
+        return None
+    if not isinstance(targets, Mapping) or not all(isinstance(one, Mapping) for one in targets.values()):
+        raise RequestError(
+            f"Parametrized: targets={targets!r} is no mapping of mappings", mend="leave it to get_config()"
+        )
+    return {key: dict(places) for key, places in targets.items()}
+
+
 def _label(name: str, labels: set[str]) -> str:
     base = name.replace("/", "_")
     label, number = base, 0
@@ -111,6 +127,8 @@ def by_selection(weights: Mapping[str, Any] | None, by_name: Mapping[str, Any]) 
     """
     from weightkit.layers.parametrizations.parametrization import Parametrization  # noqa: PLC0415
 
+    if weights is not None and not isinstance(weights, Mapping):
+        raise RequestError(f"Parametrized: weights={weights!r} is no mapping", mend="say {selection: parametrisation}")
     given = {**(weights or {}), **{f"name:{name}": value for name, value in by_name.items()}}
     if not given:
         raise RequestError("Parametrized: no weight was named", mend="say for example kernel=WeightNorm()")

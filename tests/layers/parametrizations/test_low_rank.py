@@ -21,6 +21,9 @@ class TestLowRank(Wrapped):
         {"alpha": -1.0},
         {"scaling": "more"},
         {"dropout": 1.0},
+        {"seed": 1.5},
+        {"magnitude": 1},
+        {"freeze": "no"},
     )
 
     def kernel(self, weights):
@@ -33,7 +36,7 @@ class TestLowRank(Wrapped):
 class TestDoRA(Wrapped):
     parametrization = LowRank
     settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
-    bad_arguments = ({"rank": 0},)
+    bad_arguments = TestLowRank.bad_arguments
 
     def kernel(self, weights):
         adapted = weights["kernel"] + weights["lora_kernel_a"] @ weights["lora_kernel_b"]
