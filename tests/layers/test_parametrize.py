@@ -122,11 +122,15 @@ def test_all_of_them_load_in_a_fresh_process_and_baked_without_weightkit(tmp_pat
     outputs = model.predict(np.array([[1, 2, 3, 4, 5, 6]]), verbose=0)
     model.save(tmp_path / "model.keras")
     bake(model).save(tmp_path / "baked.keras")
+    processes = {}
     for name, imports in (("model", "import weightkit.layers"), ("baked", "")):
         script = LOADER.format(imports=imports, has=bool(imports))
-        out = tmp_path / f"{name}.npy"
-        subprocess.run([sys.executable, "-c", script, tmp_path / f"{name}.keras", out], check=True)
-        np.testing.assert_allclose(np.load(out), outputs, rtol=0, atol=1e-5 if name == "baked" else 0)
+        paths = [tmp_path / f"{name}.keras", tmp_path / f"{name}.npy"]
+        processes[name] = subprocess.Popen([sys.executable, "-c", script, *paths])
+    for name, process in processes.items():
+        assert process.wait() == 0
+        loaded = np.load(tmp_path / f"{name}.npy")
+        np.testing.assert_allclose(loaded, outputs, rtol=0, atol=1e-5 if name == "baked" else 0)
 
 
 def test_files_say_what_the_live_model_says_and_scale_is_the_same_on_both(tmp_path):
