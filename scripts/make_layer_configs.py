@@ -13,17 +13,16 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from weightkit.testing.layer import LayerContract
-from weightkit.testing.layer_building import configuration
+from weightkit.testing.layer_building import BuildingPoints, configuration
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 
 
-def subjects() -> dict[Path, LayerContract]:
+def subjects() -> dict[Path, BuildingPoints]:
     """Every subject that has a golden file, by that file."""
     sys.path.insert(0, str(TESTS))
     found = {}
-    for path in sorted((TESTS / "layers").glob("test_*.py")):
+    for path in sorted((TESTS / "layers").rglob("test_*.py")):
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None
@@ -31,7 +30,7 @@ def subjects() -> dict[Path, LayerContract]:
         sys.modules[path.stem] = module
         spec.loader.exec_module(module)
         for thing in vars(module).values():
-            if isinstance(thing, type) and issubclass(thing, LayerContract) and thing.golden is not None:
+            if isinstance(thing, type) and issubclass(thing, BuildingPoints) and thing.golden is not None:
                 found[thing.golden] = thing()
     return {path: subject for path, subject in found.items() if type(subject).__name__.startswith("Test")}
 
@@ -41,7 +40,7 @@ def main() -> None:
     for path, subject in subjects().items():
         if path.stem in sys.argv[1:] or not path.exists():
             path.parent.mkdir(exist_ok=True)
-            path.write_text(configuration(subject.make_layer(name="subject")), encoding="utf-8")
+            path.write_text(configuration(subject.described()), encoding="utf-8")
             print(path)
 
 

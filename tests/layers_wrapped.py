@@ -1,12 +1,14 @@
-"""What the contract's subjects that are parametrisations share: one of them around a layer of Keras."""
+"""What tests of computed weights share: the contract's subjects, and models to wrap."""
 
 from __future__ import annotations
 
+import dataclasses
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
+from layers.own import GOLDEN
 
 from weightkit.layers import Parametrized
 from weightkit.testing.exemptions import point
@@ -15,6 +17,7 @@ from weightkit.testing.layer import LayerContract
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OF_WRAPPER = ({"layer": 3}, {"weights": 3}, {"targets": 3}, {"targets": {"kernel": 3}}, {"kernel": 3})
 OF_LAYER = ("name", "dtype", "kernel_regularizer", "kernel_constraint")
 
 
@@ -25,12 +28,27 @@ class Wrapped(LayerContract):
     imports = ("weightkit.layers",)
     parametrization: ClassVar[Any]
     settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    bad_arguments = ({"kernel": 3},)
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.bad_arguments = (*OF_WRAPPER, *cls.__dict__.get("bad_arguments", ()))
+        cls.golden = GOLDEN / f"{cls.__name__.removeprefix('Test')}.json"
+
+    def own_arguments(self):
+        """The wrapper's, and the settings of the parametrisation."""
+        settings = [one.name for one in dataclasses.fields(type(self).parametrization) if one.init]
+        return [*super().own_arguments(), *settings]
+
+    def described(self):
+        """As a file has it: built, so that it says where the weights are."""
+        return self.built(name="subject")
 
     def make_layer(self, **overrides):
         of_layer = {key: overrides.pop(key) for key in OF_LAYER if key in overrides}
+        of_wrapper = {key: overrides.pop(key) for key in ("weights", "targets") if key in overrides}
+        layer = overrides.pop("layer", None) or keras.layers.Dense(3, bias_initializer="normal", **of_layer)
         kernel = overrides.pop("kernel", None) or type(self).parametrization(**{**self.settings, **overrides})
-        return Parametrized(keras.layers.Dense(3, bias_initializer="normal", **of_layer), kernel=kernel)
+        return Parametrized(layer, kernel=kernel, **of_wrapper)
 
     def kernel(self, weights: dict[str, np.ndarray]) -> np.ndarray:
         """The kernel that NumPy computes from the weights, by their own names."""
@@ -59,6 +77,18 @@ class Wrapped(LayerContract):
         layer.computed[0].weight.variable.assign(2 * array(layer.computed[0].weight.variable.value))
         np.testing.assert_allclose(array(with_loss), 0.1 * np.sum(without**2), 1e-5)
         np.testing.assert_allclose(array(model.losses[0]), 0.1 * np.sum(computed(layer) ** 2), 1e-5)
+
+
+def transformer():
+    inputs = keras.Input((6, 8))
+    attended = keras.layers.MultiHeadAttention(2, 4, name="mha", dropout=0.1)(inputs, inputs)
+    hidden = keras.layers.LayerNormalization(name="norm")(keras.layers.Add()([inputs, attended]))
+    body = ffn()
+    return keras.Model(inputs, keras.layers.Add()([hidden, body(hidden)]))
+
+
+def ffn():
+    return keras.Sequential([keras.layers.Dense(16, "relu", name="up"), keras.layers.Dense(8, name="down")], name="ffn")
 
 
 def numbers(*shape, seed=0):

@@ -9,6 +9,12 @@ from weightkit.testing.layer import LayerContract
 GOLDEN = Path(__file__).parent.parent / "data" / "layers"
 
 
+def nonsense(*names):
+    """Wrong values of the arguments that a layer has for each of its weights."""
+    kinds = ("initializer", "regularizer", "constraint")
+    return tuple({f"{name}_{kind}": "nonsense"} for name in names for kind in kinds)
+
+
 class OwnLayerContract(LayerContract):
     imports = ("weightkit.layers",)
     names_in_files = True

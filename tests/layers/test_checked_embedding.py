@@ -7,7 +7,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import CheckedEmbedding
@@ -23,7 +23,8 @@ class TestCheckedEmbedding(OwnLayerContract):
         {"input_dim": 0},
         {"output_dim": 2.5},
         {"on_invalid": "ignore"},
-        {"embeddings_initializer": "nonsense"},
+        {"mask_zero": 1},
+        *nonsense("embeddings"),
     )
 
     def make_layer(self, **overrides):
@@ -40,7 +41,7 @@ class TestCheckedEmbedding(OwnLayerContract):
 
 
 class TestCheckedEmbeddingOutOfVocabulary(TestCheckedEmbedding):
-    bad_arguments = ({"on_invalid": None},)
+    bad_arguments = ({"on_invalid": None}, *TestCheckedEmbedding.bad_arguments)
 
     def make_layer(self, **overrides):
         return CheckedEmbedding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import CosineDense
@@ -18,7 +18,7 @@ def cosines(weights, features):
 
 class TestCosineDense(OwnLayerContract):
     input_shapes = ((3, 4), (2, 3, 4), (2, 2, 2, 3))
-    bad_arguments = ({"units": 0}, {"scale": 0}, {"margin": -0.1}, {"kernel_constraint": "nonsense"})
+    bad_arguments = ({"units": 0}, {"scale": 0}, {"margin": -0.1}, *nonsense("kernel"))
 
     def make_layer(self, **overrides):
         return CosineDense(**{"units": 3, "scale": 8.0} | overrides)
@@ -29,7 +29,7 @@ class TestCosineDense(OwnLayerContract):
 
 class TestCosineDenseWithMargin(OwnLayerContract):
     input_shapes = (((3, 4), (3,)), ((2, 3, 4), (2, 3)))
-    bad_arguments = ({"margin": float("nan")},)
+    bad_arguments = ({"margin": float("nan")}, *TestCosineDense.bad_arguments)
 
     def make_layer(self, **overrides):
         return CosineDense(**{"units": 3, "scale": 8.0, "margin": 0.35} | overrides)

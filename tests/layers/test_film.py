@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import FiLM
@@ -21,7 +21,7 @@ def modulated(weights, features, condition):
 
 class TestFiLM(OwnLayerContract):
     input_shapes = (((3, 4), (3, 2)), ((2, 3, 4), (2, 3)), ((2, 3, 2, 4), (2, 3)), ((2, 2, 2, 2, 3), (2, 2)))
-    bad_arguments = ({"data_format": "sideways"}, {"kernel_initializer": "nonsense"})
+    bad_arguments = ({"data_format": "sideways"}, *nonsense("kernel", "bias"))
 
     def make_layer(self, **overrides):
         return FiLM(**RANDOM | overrides)
@@ -33,7 +33,7 @@ class TestFiLM(OwnLayerContract):
 class TestFiLMChannelsFirst(OwnLayerContract):
     input_shapes = (((2, 4, 3), (2, 3)), ((2, 4, 3, 2), (2, 3)))
     known_axes = (1,)
-    bad_arguments = ({"data_format": 1},)
+    bad_arguments = ({"data_format": 1}, *TestFiLM.bad_arguments)
 
     def make_layer(self, **overrides):
         return FiLM(**RANDOM | {"data_format": "channels_first"} | overrides)

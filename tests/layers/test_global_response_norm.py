@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import GlobalResponseNorm
@@ -24,7 +24,7 @@ def normalized(weights, inputs):
 
 class TestGlobalResponseNorm(OwnLayerContract):
     input_shapes = ((2, 3, 4), (2, 3, 2, 4), (2, 2, 2, 2, 3))
-    bad_arguments = ({"epsilon": 0}, {"data_format": "sideways"}, {"gamma_regularizer": "nonsense"})
+    bad_arguments = ({"epsilon": 0}, {"data_format": "sideways"}, *nonsense("gamma", "beta"))
 
     def make_layer(self, **overrides):
         return GlobalResponseNorm(**RANDOM | overrides)
@@ -36,7 +36,7 @@ class TestGlobalResponseNorm(OwnLayerContract):
 class TestGlobalResponseNormChannelsFirst(OwnLayerContract):
     input_shapes = ((2, 4, 3), (2, 4, 3, 2), (2, 3, 2, 2, 2))
     known_axes = (1,)
-    bad_arguments = ({"epsilon": float("nan")},)
+    bad_arguments = ({"epsilon": float("nan")}, *TestGlobalResponseNorm.bad_arguments)
 
     def make_layer(self, **overrides):
         return GlobalResponseNorm(**RANDOM | {"data_format": "channels_first"} | overrides)

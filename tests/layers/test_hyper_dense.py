@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import HyperDense
@@ -27,7 +27,7 @@ def kernels(weights, embedding, inputs):
 class TestHyperDense(OwnLayerContract):
     input_shapes = (((3, 4), (3, 2)), ((2, 3, 4), (2, 3)), ((2, 3, 2, 4), (2, 3)))
     regularized: ClassVar = {name: name for name in ("kernel", "kernel_bias", "output_kernel", "output_bias", "bias")}
-    bad_arguments = ({"units": 0}, {"hidden": -2}, {"output_bias_constraint": "nonsense"})
+    bad_arguments = ({"units": 0}, {"hidden": -2}, {"activation": "nonsense"}, {"use_bias": 1}, *nonsense(*regularized))
 
     def make_layer(self, **overrides):
         return HyperDense(**{"units": 3, "activation": "relu"} | RANDOM | overrides)
@@ -41,7 +41,7 @@ class TestHyperDense(OwnLayerContract):
 class TestHyperDenseWithoutBias(OwnLayerContract):
     input_shapes = (((3, 4), (3, 2)),)
     regularized: ClassVar = {name: name for name in ("kernel", "kernel_bias", "output_kernel", "output_bias")}
-    bad_arguments = ({"hidden": 0},)
+    bad_arguments = ({"hidden": 0}, *TestHyperDense.bad_arguments)
 
     def make_layer(self, **overrides):
         return HyperDense(**{"units": 2, "hidden": 5, "use_bias": False} | overrides)

@@ -31,7 +31,7 @@ class TestLayerScale(OwnLayerContract):
 class TestLayerScaleOfTwoAxes(OwnLayerContract):
     input_shapes = ((2, 3, 5, 4),)
     known_axes = (1, 3)
-    bad_arguments = ({"axis": (1, 1)}, {"axis": ()})
+    bad_arguments = ({"axis": (1, 1)}, {"axis": ()}, *TestLayerScale.bad_arguments)
 
     def make_layer(self, **overrides):
         return LayerScale(**{"axis": (3, 1), "scale_initializer": keras.initializers.RandomNormal(seed=1)} | overrides)

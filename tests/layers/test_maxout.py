@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.layers import Maxout
 
 
 class TestMaxout(OwnLayerContract):
     input_shapes = ((3, 4), (2, 3, 4), (2, 2, 2, 3))
-    bad_arguments = ({"units": -1}, {"pieces": 0}, {"pieces": True}, {"bias_initializer": "nonsense"})
+    bad_arguments = ({"units": -1}, {"pieces": 0}, {"pieces": True}, {"use_bias": 1}, *nonsense("kernel", "bias"))
 
     def make_layer(self, **overrides):
         return Maxout(
@@ -24,7 +24,7 @@ class TestMaxout(OwnLayerContract):
 
 
 class TestMaxoutWithoutBias(OwnLayerContract):
-    bad_arguments = ({"units": 1.5},)
+    bad_arguments = ({"units": 1.5}, *TestMaxout.bad_arguments)
 
     def make_layer(self, **overrides):
         return Maxout(**{"units": 2, "pieces": 3, "use_bias": False} | overrides)

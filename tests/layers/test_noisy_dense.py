@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from layers.own import OwnLayerContract
+from layers.own import OwnLayerContract, nonsense
 
 from weightkit.layers import NoisyDense
 from weightkit.testing.exemptions import Exemption
@@ -21,8 +21,12 @@ class TestNoisyDense(OwnLayerContract):
         {"units": 2.5},
         {"noise": "loud"},
         {"sigma": -1},
-        {"kernel_initializer": "nonsense"},
-        {"bias_sigma_regularizer": "nonsense"},
+        {"activation": "nonsense"},
+        {"use_bias": 1},
+        {"seed": 1.5},
+        *nonsense("kernel", "bias"),
+        *nonsense("kernel_sigma", "bias_sigma")[1::3],
+        *nonsense("kernel_sigma", "bias_sigma")[2::3],
     )
 
     def make_layer(self, **overrides):
@@ -34,7 +38,7 @@ class TestNoisyDense(OwnLayerContract):
 
 class TestIndependentNoise(OwnLayerContract):
     exemptions = (DRAWS,)
-    bad_arguments = ({"noise": None}, {"units": "many"})
+    bad_arguments = ({"noise": None}, {"units": "many"}, *TestNoisyDense.bad_arguments)
 
     def make_layer(self, **overrides):
         return NoisyDense(**{"units": 3, "noise": "independent", "use_bias": False, "seed": 5} | overrides)

@@ -18,7 +18,7 @@ class TestStochasticDepth(OwnLayerContract):
     input_shapes = ((16, 4), (16, 3, 4), (16, 3, 2, 4), (16, 2, 2, 2, 3))
     known_axes = ()
     exemptions = (DRAWS,)
-    bad_arguments = ({"rate": 1}, {"rate": -0.1}, {"per": "layer"})
+    bad_arguments = ({"rate": 1}, {"rate": -0.1}, {"per": "layer"}, {"seed": 1.5})
 
     def make_layer(self, **overrides):
         return StochasticDepth(**{"rate": 0.5, "seed": 5} | overrides)

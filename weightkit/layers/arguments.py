@@ -6,6 +6,8 @@ import math
 import numbers
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -65,6 +67,38 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     if value not in choices:
         raise RequestError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
     return str(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """The value, where it is true or false.
+
+    Raises:
+        RequestError: It is not.
+
+    Example:
+        >>> flag("use_bias", "no")
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: use_bias='no' is neither True nor False
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise RequestError(f"{name}={value!r} is neither True nor False")
+    return bool(value)
+
+
+def seed_or_none(name: str, value: Any) -> int | None:
+    """The value, where it is an integer or None.
+
+    Raises:
+        RequestError: It is not.
+
+    Example:
+        >>> seed_or_none("seed", 1.5)
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: seed=1.5 is no integer and not None
+    """
+    if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Integral)):
+        raise RequestError(f"{name}={value!r} is no integer and not None")
+    return None if value is None else int(value)
 
 
 def axes_of(name: str, value: Any, rank: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import one_of, positive_integer
+from weightkit.layers.arguments import flag, one_of, positive_integer
 from weightkit.layers.raising import refuse_array, refuse_invalid_ids
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         self.input_dim = positive_integer("input_dim", input_dim)
         self.output_dim = positive_integer("output_dim", output_dim)
         set_weight_arguments(self, "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = flag("mask_zero", mask_zero)
         self.on_invalid = one_of("on_invalid", on_invalid, _CHOICES)
         self.supports_masking = self.mask_zero
         self.autocast = False  # float16 holds no integer above 2,048 exactly

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import positive_integer
+from weightkit.layers.arguments import flag, positive_integer
 from weightkit.layers.film import pair_of_shapes
 from weightkit.layers.precision import beyond_float16, matmul
 from weightkit.layers.shapes import known_sizes, required_rank
@@ -74,7 +74,7 @@ class HyperDense(keras.layers.Layer):  # type: ignore[misc]
         self.units = positive_integer("units", units)
         self.hidden = None if hidden is None else positive_integer("hidden", hidden)
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag("use_bias", use_bias)
         for name, arguments in given.items():
             set_weight_arguments(self, name, *arguments)
         self.supports_masking = True

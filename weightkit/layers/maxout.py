@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import positive_integer
+from weightkit.layers.arguments import flag, positive_integer
 from weightkit.layers.precision import matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
@@ -67,7 +67,7 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.units = positive_integer("units", units)
         self.pieces = positive_integer("pieces", pieces)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag("use_bias", use_bias)
         set_weight_arguments(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         set_weight_arguments(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.supports_masking = True

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import number, one_of, positive_integer
+from weightkit.layers.arguments import flag, number, one_of, positive_integer, seed_or_none
 from weightkit.layers.precision import matmul
 from weightkit.layers.shapes import known_sizes, required_rank
 
@@ -86,14 +86,14 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.units = positive_integer("units", units)
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag("use_bias", use_bias)
         self.noise = one_of("noise", noise, list(_SIGMA))
         self.sigma = number("sigma", _SIGMA[self.noise] if sigma is None else sigma, 0)
         set_weight_arguments(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         set_weight_arguments(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         set_weight_arguments(self, "kernel_sigma", None, kernel_sigma_regularizer, kernel_sigma_constraint)
         set_weight_arguments(self, "bias_sigma", None, bias_sigma_regularizer, bias_sigma_constraint)
-        self.seed = seed
+        self.seed = seed_or_none("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 

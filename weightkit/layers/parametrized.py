@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from weightkit.errors import RequestError
 from weightkit.layers.casting import as_held
+from weightkit.layers.computing import compute_by
+from weightkit.layers.likeness import call_like
+from weightkit.layers.merging import merge, unmerge
 from weightkit.layers.parametrizations.low_rank import LowRank
-from weightkit.layers.parametrizations.parametrization import Computed
 from weightkit.layers.parametrizations.tied import Tied
-from weightkit.layers.saving import save_without
-from weightkit.layers.selecting import Targets, by_selection, choose, weights_of
-from weightkit.layers.wrapping import note_wrapper, require_unwrapped
+from weightkit.layers.recurrent_inside import RecurrentInside
+from weightkit.layers.selecting import Targets, by_selection, choose, copied, weights_of
+from weightkit.layers.wrapping import every_variable, note_wrapper, require_wrappable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weightkit.layers.parametrizations.parametrization import Parametrization, Weight
+    from weightkit.layers.parametrizations.parametrization import Computed, Parametrization
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
-class Parametrized(keras.layers.Layer):  # type: ignore[misc]
+class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     """Any layer, with weights of it computed by parametrisations.
 
     It is called, built and saved like the layer inside, whose name, types and masks it takes. Regularisers and
@@ -65,7 +65,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         trainable: bool | None = None,
         **by_name: Any,
     ) -> None:
-        _require_wrappable(layer)
+        require_wrappable(layer)
         steps = by_selection(weights, by_name)
         adapts = any(one.freezes_base for several in steps.values() for one in several)
         super().__init__(
@@ -75,31 +75,16 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             trainable=layer.trainable or adapts if trainable is None else trainable,
         )
         self.steps = steps
-        self.targets = None if targets is None else {key: dict(places) for key, places in targets.items()}
+        self.targets = copied(targets)
         self.layer = layer
         self.computed: list[Computed] = []
         if any(one.wants_seeds for one in self._parametrizations()):
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
-        self._like_the_layer()
+        call_like(self, layer)
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
         note_wrapper(layer, self)
-
-    def _like_the_layer(self) -> None:
-        """Keras looks at signatures to see what a layer is called and built with; they are the inner one's."""
-        signature = self.layer._call_signature  # noqa: SLF001
-        if "training" not in signature.parameters and not _takes_anything(signature):
-            training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
-            signature = signature.replace(parameters=[*signature.parameters.values(), training])
-        self._call_signature = signature
-        self.call_signature_parameters = list(signature.parameters)
-        self._call_has_mask_arg = self.layer._call_has_mask_arg  # noqa: SLF001
-        self._convert_input_args = self.layer._convert_input_args  # noqa: SLF001
-        self._allow_non_tensor_positional_args = self.layer._allow_non_tensor_positional_args  # noqa: SLF001
-        self.build.__signature__ = inspect.signature(self.layer.build)  # type: ignore[attr-defined]
-        self.supports_masking = self.layer.supports_masking
-        self.supports_jit = self.layer.supports_jit
 
     def _parametrizations(self) -> Iterator[Parametrization]:
         return (one for steps in self.steps.values() for one in steps)
@@ -119,33 +104,8 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         if self.targets is None:
             self.targets = choose(self.layer, self.steps)
         for selection, weights in weights_of(self, self.layer, self.targets).items():
-            self.computed += [self._parametrized(weight, self.steps[selection]) for weight in weights]
+            self.computed += [compute_by(self.steps[selection], weight) for weight in weights]
         self._freeze()
-
-    def _parametrized(self, weight: Weight, parametrizations: list[Parametrization]) -> Computed:
-        weight.seeds = getattr(self, "seed_generator", None)
-        objection = next(filter(None, (one.objection(weight) for one in parametrizations)), "")
-        if objection:
-            raise RequestError(objection)
-        variable = weight.variable
-        computed = Computed(weight, [], variable.constraint)
-        for one in parametrizations:
-            computed.append(one)
-        variable.constraint = None
-        if not all(one.keeps_base for one in parametrizations):
-            save_without(weight.owner, variable)
-        elif variable.regularizer is not None:
-            carrier = next((v for v in self._carriers(computed) if v.trainable), variable)
-            regularizer, variable.regularizer = variable.regularizer, None
-            carrier.regularizer = functools.partial(_regularize, regularizer, computed)
-        return computed
-
-    @staticmethod
-    def _carriers(computed: Computed) -> Iterator[Any]:
-        """The variables one of which bears a weight's regulariser, so that it counts once, and not when frozen."""
-        if not any(one.freezes_base for one, _ in computed.steps):
-            yield computed.weight.variable
-        yield from (one.variable for _, added in computed.steps for one in added.values())
 
     def _freeze(self) -> None:
         """Take the variables out of training that a parametrisation keeps as they are."""
@@ -185,29 +145,8 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             values = {id(one.weight.variable): one.value(training=training) for one in self.computed}
             ours = {id(one.weight.variable) for one in self.computed}
             mapping = [(one.weight.variable, values[id(one.weight.variable)]) for one in self.computed]
-            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in _held(self.layer) if id(v) not in ours]
+            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in every_variable(self.layer) if id(v) not in ours]
         return mapping + rest
-
-    @property
-    def go_backwards(self) -> bool:
-        """What ``keras.layers.Bidirectional`` asks a layer for, to turn it round: not this one.
-
-        Raises:
-            RequestError: The layer inside is a recurrent one.
-            AttributeError: It is another.
-        """
-        if not hasattr(self.layer, "go_backwards"):
-            raise AttributeError("go_backwards")
-        raise RequestError(
-            f"{self.name}: Bidirectional cannot turn a wrapped layer round",
-            mend="put the wrapper outside: Parametrized(Bidirectional(layer), ...)",
-        )
-
-    def reset_state(self) -> None:
-        """Let the recurrent layers inside begin again, as Keras' own ``reset_state`` does."""
-        for one in self.layer._flatten_layers():  # noqa: SLF001
-            if getattr(one, "stateful", False) and hasattr(one, "reset_state"):
-                one.reset_state()
 
     def _is_held(self, variable: Any) -> bool:
         return all(variable is not one.weight.variable for one in self.computed)
@@ -240,60 +179,15 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         Raises:
             RequestError: There is none, or they are merged already.
         """
-        found = self._low_rank()
-        new = [step for step in found if not self._is_merged(*step) or step[1].is_trained(step[2], step[0].kept)]
-        if not new:
-            raise RequestError(f"{self.name}: the factors are merged already", mend="unmerge() first, or train them")
-        for computed, one, added in new:
-            first = computed.kept.get("before") if self._is_merged(computed, one, added) else None
-            computed.kept = one.merge(added, computed.weight, computed.value(training=False))
-            computed.kept["before"] = first or computed.kept["before"]
+        merge(self.name, self.computed)
 
     def unmerge(self) -> None:
-        """Take merged updates out again: every weight is bit for bit what it was before the first merge.
+        """Undo the last merge: every weight and factor is bit for bit what it was before, and nothing trained is lost.
 
         Raises:
             RequestError: There is nothing merged, the factors were trained since, or the weights were changed.
         """
-        found = self._low_rank()
-        for computed, one, added in found:
-            problem, mend = self._not_to_unmerge(computed, one, added)
-            if problem:
-                raise RequestError(f"{self.name}: {problem}", mend=mend)
-        for computed, one, added in found:
-            one.unmerge(added, computed.weight, computed.kept)
-            computed.kept = {}
-
-    def _not_to_unmerge(self, computed: Computed, one: LowRank, added: Any) -> tuple[str, str]:
-        """Why a merge cannot be undone, and what to do; empty where it can."""
-        label = computed.weight.label
-        if not computed.kept:
-            return "nothing is merged", "merge() first"
-        if not self._is_merged(computed, one, added):
-            return f"{label} was changed since it was merged, and that would be lost", "merge() starts from what it is"
-        if one.is_trained(added, computed.kept):
-            return (
-                f"the factors of {label} were trained after they were merged, and that would be lost",
-                "merge() again",
-            )
-        return "", ""
-
-    @staticmethod
-    def _is_merged(computed: Computed, one: LowRank, _added: Any) -> bool:
-        return bool(computed.kept) and one.is_merged(computed.weight, computed.kept)
-
-    def _low_rank(self) -> list[tuple[Computed, LowRank, Any]]:
-        found = [
-            (computed, one, added)
-            for computed in self.computed
-            for one, added in computed.steps
-            if isinstance(one, LowRank)
-        ]
-        if not found:
-            raise RequestError(f"{self.name} has no low-rank factors", mend="it takes LowRank to merge")
-        if any(len(computed.steps) > 1 for computed, _, _ in found):
-            raise RequestError(f"{self.name}: the factors share their weight with other parametrisations", mend="bake")
-        return found
+        unmerge(self.name, self.computed)
 
     def _require_plain(self) -> None:
         if any(getattr(one, "quantization_mode", None) for one in self.layer._flatten_layers()):  # noqa: SLF001
@@ -337,7 +231,7 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
             "trainable": self.trainable,
             "layer": inner,
             "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
-            "targets": None if self.targets is None else {key: dict(places) for key, places in self.targets.items()},
+            "targets": copied(self.targets),
         }
 
     @classmethod
@@ -351,41 +245,3 @@ class Parametrized(keras.layers.Layer):  # type: ignore[misc]
         else:
             made.trainable = False
         return made
-
-
-def _held(layer: Any) -> Iterator[Any]:
-    """The variables of a layer, each once; those too in which recurrent layers keep their states, and do not list."""
-    seen: set[int] = set()
-    states = (getattr(one, "states", None) or () for one in layer._flatten_layers())  # noqa: SLF001
-    for one in itertools.chain(layer.variables, keras.tree.flatten(list(states))):
-        if isinstance(one, keras.Variable) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-
-
-def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
-    with as_held():
-        return regularizer(computed.value(training=False))
-
-
-def _takes_anything(signature: inspect.Signature) -> bool:
-    return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in signature.parameters.values())
-
-
-def _require_wrappable(layer: Any) -> None:
-    if not isinstance(layer, keras.layers.Layer):
-        raise RequestError(f"Parametrized: layer={layer!r} is no layer of Keras")
-    if layer._inbound_nodes:  # noqa: SLF001
-        raise RequestError(
-            f"the layer {layer.name!r} is part of a model, whose weights would be computed in one place only",
-            mend="use parametrize(model, where, ...), or wrap a new layer",
-        )
-    require_unwrapped(layer)
-    for one in layer._flatten_layers():  # noqa: SLF001
-        if getattr(one, "quantization_mode", None):
-            raise RequestError(f"the layer {one.name!r} is quantised: its weights are integers")
-        if keras.backend.backend() == "tensorflow" and getattr(one, "_remat_mode", None) is not None:
-            raise RequestError(
-                f"the layer {one.name!r} was made in a RematScope, in which TensorFlow cannot compute weights",
-                mend="make it outside the scope",
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.opening import open_live
@@ -12,7 +13,7 @@ from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from weightkit.access.live.store import LiveStore
     from weightkit.access.ref import WeightRef
@@ -57,7 +58,7 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     Raises:
         RequestError: The layer has no such place, as when its configuration was changed by hand.
     """
-    store = open_live(layer)
+    store, seeds = open_live(layer), getattr(wrapper, "seed_generator", None)
     refs = {ref.structure: ref for ref in store}
     found: dict[str, list[Weight]] = {}
     for selection, places in targets.items():
@@ -65,7 +66,14 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
         if missing is not None:
             raise RequestError(f"{store.label}: there is no weight at {missing}", mend=f"it has {', '.join(refs)}")
         found[selection] = [
-            Weight(store.variable(refs[place]), store.owner(refs[place]), label, wrapper, name=refs[place].name or "")
+            Weight(
+                store.variable(refs[place]),
+                store.owner(refs[place]),
+                label,
+                wrapper,
+                seeds,
+                name=refs[place].name or "",
+            )
             for place, label in places.items()
         ]
     return found
@@ -77,6 +85,21 @@ def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametr
     """  # noqa: D205
     is_meant = role_of(ref) is not Role.BIAS or selector.explicit(ref)
     return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
+
+
+def copied(targets: Any) -> Targets | None:
+    """What a configuration says of targets, in a copy of its own.
+
+    Raises:
+        RequestError: It is nothing that a configuration says.
+    """
+    if targets is None:
+        return None
+    if not isinstance(targets, Mapping) or not all(isinstance(one, Mapping) for one in targets.values()):
+        raise RequestError(
+            f"Parametrized: targets={targets!r} is no mapping of mappings", mend="leave it to get_config()"
+        )
+    return {key: dict(places) for key, places in targets.items()}
 
 
 def _label(name: str, labels: set[str]) -> str:
@@ -104,6 +127,8 @@ def by_selection(weights: Mapping[str, Any] | None, by_name: Mapping[str, Any]) 
     """
     from weightkit.layers.parametrizations.parametrization import Parametrization  # noqa: PLC0415
 
+    if weights is not None and not isinstance(weights, Mapping):
+        raise RequestError(f"Parametrized: weights={weights!r} is no mapping", mend="say {selection: parametrisation}")
     given = {**(weights or {}), **{f"name:{name}": value for name, value in by_name.items()}}
     if not given:
         raise RequestError("Parametrized: no weight was named", mend="say for example kernel=WeightNorm()")

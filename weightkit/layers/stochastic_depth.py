@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.arguments import number, one_of, positive_integer
+from weightkit.layers.arguments import number, one_of, positive_integer, seed_or_none
 
 if TYPE_CHECKING:
     from weightkit.layers.shapes import Shape
@@ -47,7 +47,7 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.rate = number("rate", rate, 0, below=1)
         self.per = one_of("per", per, _PER)
-        self.seed = seed
+        self.seed = seed_or_none("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from weightkit.testing.layer_access import AccessPoints
 from weightkit.testing.layer_building import BuildingPoints
+from weightkit.testing.layer_compiling import CompilingPoints
 from weightkit.testing.layer_files import FilePoints
+from weightkit.testing.layer_gradients import GradientPoints
 from weightkit.testing.layer_numbers import NumberPoints
 from weightkit.testing.layer_uses import UsePoints
 
 
-class LayerContract(BuildingPoints, NumberPoints, UsePoints, FilePoints, AccessPoints):
+class LayerContract(BuildingPoints, NumberPoints, GradientPoints, CompilingPoints, UsePoints, FilePoints, AccessPoints):
     """Facts that hold for every layer. Subclass it, and say how the layer is made and what it should give.
 
     What can be declared stands in `weightkit.testing.subject.LayerSubject`. Exemptions are declared with a reason, from

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import doctest
-import inspect
 import json
 import pickle
 import re
@@ -67,11 +66,12 @@ class BuildingPoints(LayerSubject):
 
     @point(7)
     def test_its_configuration_is_what_it_was(self) -> None:
-        text = configuration(self.make_layer(name="subject"))
         if self.golden is None:
             self.not_looked_at("no golden configuration is declared")
         else:
-            assert self.golden.read_text(encoding="utf-8") == text
+            held = self.golden.read_text(encoding="utf-8")
+            assert configuration(self.described()) == held
+            assert configuration(backends.keras.saving.deserialize_keras_object(json.loads(held))) == held
 
     @point(8)
     def test_a_clone_with_its_weights_gives_the_same(self) -> None:
@@ -101,7 +101,7 @@ class BuildingPoints(LayerSubject):
     def test_every_argument_of_its_own_that_can_be_wrong_is_tried(self) -> None:
         """One at least; the report tells for which there is no wrong value."""
         tried = {next(iter(overrides)) for overrides in self.bad_arguments}
-        own = _own_arguments(type(self.make_layer()))
+        own = self.own_arguments()
         assert tried or not own, f"no wrong value is declared for any of {', '.join(own)}"
         left = [name for name in own if name not in tried]
         if left:
@@ -116,8 +116,3 @@ class BuildingPoints(LayerSubject):
         assert examples, f"{layer_class.__name__} has no example in its docstring"
         runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
         assert sum(runner.run(test).failed for test in examples) == 0
-
-
-def _own_arguments(layer_class: Any) -> list[str]:
-    parameters = inspect.signature(layer_class.__init__).parameters.values()
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)][1:]

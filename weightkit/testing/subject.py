@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,6 +48,17 @@ class LayerSubject:
         A layer that draws numbers is made with a fixed seed.
         """
         raise NotImplementedError
+
+    def described(self) -> Any:
+        """The layer whose configuration the golden file holds: a fresh one named ``subject``, unless overridden."""
+        return self.make_layer(name="subject")
+
+    def own_arguments(self) -> list[str]:
+        """The arguments a wrong value of which is looked for: the constructor's, without those of every Keras layer."""
+        keras_own = {*inspect.signature(backends.keras.layers.Layer.__init__).parameters, "dtype", "name", "trainable"}
+        parameters = inspect.signature(type(self.make_layer()).__init__).parameters.values()
+        named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        return [name for name in named if name not in keras_own]
 
     def make_inputs(self, shape: Any, seed: int = 0) -> Inputs:
         """Inputs of a shape: normal numbers, float32, unless overridden."""
@@ -157,6 +169,11 @@ class LayerSubject:
 def as_list(inputs: Any) -> list[Any]:
     """One input or several, as a list."""
     return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+
+
+def packer(subject: LayerSubject) -> Any:
+    """From a list of inputs to what the layer takes."""
+    return (list) if subject.takes_many else (lambda inputs: inputs[0])
 
 
 def in_type(inputs: Any, dtype: str) -> Any:

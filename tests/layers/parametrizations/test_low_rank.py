@@ -21,6 +21,9 @@ class TestLowRank(Wrapped):
         {"alpha": -1.0},
         {"scaling": "more"},
         {"dropout": 1.0},
+        {"seed": 1.5},
+        {"magnitude": 1},
+        {"freeze": "no"},
     )
 
     def kernel(self, weights):
@@ -33,7 +36,7 @@ class TestLowRank(Wrapped):
 class TestDoRA(Wrapped):
     parametrization = LowRank
     settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
-    bad_arguments = ({"rank": 0},)
+    bad_arguments = TestLowRank.bad_arguments
 
     def kernel(self, weights):
         adapted = weights["kernel"] + weights["lora_kernel_a"] @ weights["lora_kernel_b"]
@@ -138,7 +141,6 @@ def test_what_was_trained_after_a_merge_is_not_lost_but_merged_again(key):
     layer = adapted(magnitude=key == "magnitude")
     with pytest.raises(RequestError, match="nothing is merged"):
         layer.unmerge()
-    begun = layer.get_weights()
     layer.merge()
     with pytest.raises(RequestError, match="merged already"):
         layer.merge()
@@ -148,8 +150,57 @@ def test_what_was_trained_after_a_merge_is_not_lost_but_merged_again(key):
     wanted = computed(layer)
     layer.merge()
     np.testing.assert_allclose(computed(layer), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["b", "magnitude"])
+def test_unmerging_undoes_the_last_merge_and_keeps_what_was_trained_before_it(key):
+    layer = adapted(magnitude=key == "magnitude")
+    layer.merge()
+    train(layer, key)
+    trained = layer.get_weights()
+    layer.merge()
+    assert any((one != two).any() for one, two in zip(trained, layer.get_weights(), strict=True))
+    for _ in range(2):
+        layer.unmerge()
+        assert all((one == two).all() for one, two in zip(trained, layer.get_weights(), strict=True))
+        with pytest.raises(RequestError, match="only the last merge of kernel can be undone"):
+            layer.unmerge()
+        layer.merge()
+
+
+def test_only_what_the_last_merge_put_in_is_taken_out():
+    layer = LoRA(keras.layers.LSTM(3), 2)
+    layer.build((None, 4, 5))
+    begun = layer.get_weights()
+    layer.merge()
+    second = layer.computed[1]
+    second.steps[0][1]["b"].variable.assign(numbers(2, 12, seed=1))
+    layer.merge()
     layer.unmerge()
-    assert all((one == two).all() for one, two in zip(begun, layer.get_weights(), strict=True))
+    assert (array(second.steps[0][1]["b"].variable.value) == numbers(2, 12, seed=1)).all()
+    with pytest.raises(RequestError, match="only the last merge of recurrent_kernel"):
+        layer.unmerge()
+    second.steps[0][1]["b"].begin()
+    for one, two in zip(begun, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(two, one)
+
+
+def test_a_merge_that_was_saved_is_for_good_and_the_next_one_can_be_undone(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), adapted()])
+    x = numbers(4, 5)
+    model.layers[0].merge()
+    before = model.predict(x, verbose=0)
+    model.save(tmp_path / "merged.keras")
+    loaded = keras.saving.load_model(tmp_path / "merged.keras")
+    layer = loaded.layers[0]
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), before)
+    with pytest.raises(RequestError, match="a merge that was saved is for good"):
+        layer.unmerge()
+    train(layer, "b")
+    trained = layer.get_weights()
+    layer.merge()
+    layer.unmerge()
+    assert all((one == two).all() for one, two in zip(trained, layer.get_weights(), strict=True))
 
 
 def test_weights_that_are_changed_after_a_merge_are_kept():

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
+from layers.own import GOLDEN
 from layers_wrapped import array
 
 from weightkit import open_weights
 from weightkit.errors import RequestError
 from weightkit.layers import LowRank, Parametrized, Tied, TiedTo, WeightNorm, bake
-from weightkit.testing.layer_access import AccessPoints
-from weightkit.testing.layer_building import BuildingPoints
-from weightkit.testing.layer_files import FilePoints
-from weightkit.testing.layer_numbers import NumberPoints
-from weightkit.testing.layer_uses import UsePoints
+from weightkit.testing.layer import LayerContract
 
 
-class TestTied(BuildingPoints, FilePoints, NumberPoints, UsePoints, AccessPoints):
+class TestTied(LayerContract):
     """`Both` holds a layer and one that is tied to it."""
 
-    bad_arguments = ({"kernel": 3},)
+    bad_arguments = ({"kernel": 3}, {"other": 3}, {"weight": 3}, {"transpose": 1})
+    golden = GOLDEN / "Tied.json"
 
     def make_layer(self, **overrides):
         of_layer = {key: overrides.pop(key) for key in ("name", "dtype") if key in overrides}
-        return Both(kernel=overrides.get("kernel"), **of_layer)
+        tied = Tied(**{"other": built()} | overrides) if overrides and "kernel" not in overrides else None
+        return Both(kernel=overrides.get("kernel", tied), **of_layer)
+
+    def described(self):
+        return TiedTo(keras.layers.Dense(4, name="subject"), "inner")
+
+    def own_arguments(self):
+        return [*super().own_arguments(), *(one.name for one in dataclasses.fields(Tied) if one.init)]
 
     def expected(self, weights, inputs, *, training):
         kernel = next(value for path, value in weights.items() if path.endswith("kernel"))

@@ -12,7 +12,7 @@ from weightkit.layers import Parametrized, StandardizedWeight
 
 class TestStandardizedWeight(Wrapped):
     parametrization = StandardizedWeight
-    bad_arguments = ({"epsilon": -1.0},)
+    bad_arguments = ({"epsilon": -1.0}, {"gain": 1}, {"scaled": "yes"})
 
     def kernel(self, weights):
         kernel = weights["kernel"]

@@ -59,6 +59,9 @@ class LowRank(Parametrization):
             raise RequestError(f"LowRank: scaling={self.scaling!r}", mend="give 'lora' or 'rslora'")
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise RequestError(f"LowRank: dropout={self.dropout!r}", mend="give a rate in [0, 1)")
+        is_seed = self.seed is None or (isinstance(self.seed, int) and not isinstance(self.seed, bool))
+        self._require("seed", not is_seed, "give an integer, or None")
+        self._require_flags("magnitude", "freeze")
 
     @property
     def freezes_base(self) -> bool:  # type: ignore[override]

@@ -7,6 +7,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightkit.errors import RequestError
 from weightkit.layers.casting import as_held
 from weightkit.layers.parametrizations.axes import Axes, axes_of
 
@@ -79,6 +80,20 @@ class Parametrization:
     is_fixed = False
     """Whether what it adds stays when the layer gets other weights."""
 
+    def _require(self, name: str, problem: bool, mend: str) -> None:
+        """Refuse a setting by its name and value.
+
+        Raises:
+            RequestError: There is a problem with it.
+        """
+        if problem:
+            raise RequestError(f"{type(self).__name__}: {name}={getattr(self, name)!r}", mend=mend)
+
+    def _require_flags(self, *names: str) -> None:
+        """Refuse settings that are neither true nor false."""
+        for name in names:
+            self._require(name, not isinstance(getattr(self, name), bool), "give True or False")
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether it suits a weight that a selection of a whole layer found: of rank 2 and more, mostly."""
         return len(shape) > 1
@@ -121,7 +136,7 @@ class Computed:
     constraint: Any = None
     """The weight's own, which acts on what is computed."""
     kept: dict[str, Any] = field(default_factory=dict)
-    """What a merge put aside, and what it made; empty where nothing is merged."""
+    """What the last merge put aside, what it made, and its number; empty where nothing is merged."""
 
     def append(self, parametrization: Parametrization) -> None:
         """Apply one more parametrisation after those that are there, and let it add its variables."""

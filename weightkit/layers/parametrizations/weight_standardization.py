@@ -38,6 +38,7 @@ class StandardizedWeight(Parametrization):
         """Check the settings."""
         if not isinstance(self.epsilon, int | float) or not self.epsilon >= 0:
             raise RequestError(f"StandardizedWeight: epsilon={self.epsilon!r}", mend="give a number of at least 0")
+        self._require_flags("gain", "scaled")
 
     def build(self, weight: Weight) -> dict[str, Added]:
         """A gain for each filter."""
