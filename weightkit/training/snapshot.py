@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.live.handles import as_numpy, handle_of, writable
+from weightkit.training.held import held_optimizers, with_inner
 from weightkit.training.objects import ObjectStates
-from weightkit.training.slots import inner_optimizers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Snapshot:
     """A model as it is now, to go back to: as a context manager, leaving it puts everything back.
 
-    Kept are the values of the model's weights, seeds and metrics and of its optimizer, the gradients that PyTorch
-    leaves at its parameters, what objects a first step would build (the optimizer's slots, the metrics), the train
-    function with its traces, and the generators of random numbers of Python, NumPy, Keras and PyTorch.
+    Kept are the values of the model's weights, seeds and metrics, and of all optimizers that it or a layer of it holds
+    in attributes, lists and dictionaries; the gradients that PyTorch leaves at its parameters; what objects a first
+    step would build (the optimizers' slots, the metrics); the train function with its traces; and the generators of
+    random numbers of Python, NumPy, Keras and PyTorch.
 
     Values are copied: JAX' train step gives away the arrays that it was handed, PyTorch's writes into its own. Each
     variable gets an array of its own back; on JAX, Keras' averages share theirs with the weights after a ``fit``, and
@@ -100,9 +101,9 @@ def _gradient(variable: Any) -> Any:
 
 def _variables(model: Any) -> Iterator[Any]:
     """Each variable once."""
-    optimizer = getattr(model, "optimizer", None)
     seeds = [] if _global_seed() is None else [_global_seed().state]
-    groups = (model.variables, model.metrics_variables, () if optimizer is None else optimizer.variables, seeds)
+    kept = [optimizer.variables for optimizer in _optimizers(model)]
+    groups = (model.variables, model.metrics_variables, *kept, seeds)
     seen: set[int] = set()
     for variable in (one for group in groups for one in group):
         if id(variable) not in seen:
@@ -111,14 +112,10 @@ def _variables(model: Any) -> Iterator[Any]:
 
 
 def _optimizers(model: Any) -> Iterator[Any]:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        yield optimizer
-        waiting = [optimizer]
-        while waiting:
-            inner = list(inner_optimizers(waiting.pop()).values())
-            yield from inner
-            waiting.extend(inner)
+    """The model's own, those that it holds beside that one, and those of models within it."""
+    for layer in (model, *model._flatten_layers(include_self=False)):  # noqa: SLF001
+        for _, optimizer in held_optimizers(layer):
+            yield from with_inner(optimizer)
 
 
 def _metrics(model: Any) -> Iterator[Any]:
