@@ -11,6 +11,9 @@ from weightkit.training.slots import inner_optimizers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BOOKS = ("_self_", "_tracker", "_compile_config", "_obj_reference_counts_dict")
+"""Attributes in which TensorFlow (with ``_self_``) and Keras keep their own lists of all that a model holds."""
+
 
 def held_optimizers(thing: Any) -> Iterator[tuple[str, Any]]:
     """Every optimizer in the attributes of a thing, those in lists and dictionaries there too.
@@ -19,7 +22,7 @@ def held_optimizers(thing: Any) -> Iterator[tuple[str, Any]]:
         Where it is, as ``optimizers['critic'][0]``, and the optimizer; one that is held twice comes twice.
     """
     seen: set[int] = set()
-    waiting = [(name, value) for name, value in vars(thing).items() if name not in {"_tracker", "_compile_config"}]
+    waiting = [(name, value) for name, value in vars(thing).items() if not name.startswith(_BOOKS)]
     while waiting:
         where, value = waiting.pop(0)
         if isinstance(value, keras.optimizers.Optimizer):
