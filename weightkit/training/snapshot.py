@@ -11,6 +11,7 @@ import numpy as np
 from weightkit.access.live.handles import as_numpy, handle_of, writable
 from weightkit.training.held import held_optimizers, with_inner
 from weightkit.training.objects import ObjectStates
+from weightkit.training.replicas import Replicas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ class Snapshot:
 
     Values are copied: JAX' train step gives away the arrays that it was handed, PyTorch's writes into its own. Each
     variable gets an array of its own back; on JAX, Keras' averages share theirs with the weights after a ``fit``, and
-    its own ``train_on_batch`` fails of that.
+    its own ``train_on_batch`` fails of that. Under a MirroredStrategy each replica gets its own back.
 
     Not kept are the random numbers that TensorFlow's operations without a seed draw, and what a layer's own code does
     outside Keras.
@@ -39,6 +40,7 @@ class Snapshot:
         self._objects = ObjectStates((*_optimizers(model), *_metrics(model)), (model, *_modes(model)))
         kept = ((variable, as_numpy(variable._value).copy()) for variable in _variables(model))  # noqa: SLF001
         self._values = {id(variable): (variable, values) for variable, values in kept}
+        self._replicas = [Replicas(variable) for variable, _ in self._values.values()]
         self._gradients = [(variable, _gradient(variable)) for variable, _ in self._values.values()]
         self._random = _random_states()
         self.separate()
@@ -74,6 +76,8 @@ class Snapshot:
         self._objects.put_back()
         for variable, values in self._values.values():
             handle_of(variable).set(_own(values))
+        for replicas in self._replicas:
+            replicas.put_back()
         for variable, gradient in self._gradients:
             if gradient is not _NONE_KEPT:
                 variable._value.grad = None if gradient is None else gradient.clone()  # noqa: SLF001
