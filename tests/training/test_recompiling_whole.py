@@ -52,7 +52,7 @@ def stubborn():
     """A model with slots set aside."""
     keras.utils.set_random_seed(1)
     model = Stubborn([keras.Input((4,)), *sequential().layers])
-    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], run_eagerly=True)
     fit(model)
     freeze(model, "part")
     fit(model)
@@ -98,7 +98,7 @@ def test_after_a_failure_training_goes_on_as_if_nothing_had_been():
 
 def test_an_optimizer_that_cannot_be_built_changes_nothing():
     model = compiled()
-    model.compile(Grudging(0.01), "mse")
+    model.compile(Grudging(0.01), "mse", run_eagerly=True)
     fit(model)
     freeze(model, "part")
     fit(model)
