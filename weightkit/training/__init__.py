@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from weightkit.training.carrying import Recompiled
 from weightkit.training.check import ModelCheck, check_model
 from weightkit.training.freezing import freeze, freeze_all_but, freeze_to, frozen, unfreeze
 from weightkit.training.optimizer_file import load_optimizer_state, save_optimizer_state
 from weightkit.training.optimizer_report import OptimizerState
 from weightkit.training.plan import FreezePlan, NothingTrainedWarning
 from weightkit.training.proof import Proof
-from weightkit.training.recompiling import Recompiled, recompile
+from weightkit.training.recompiling import recompile
 from weightkit.training.summary import TrainableSummary, trainable_summary
 from weightkit.training.verify import verify
 

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 from weightkit.errors import RequestError
+from weightkit.escape import escape
+from weightkit.training.held import other_names, other_optimizers
 
 _GIVEN = ("loss", "loss_weights", "metrics", "weighted_metrics")
 _RUNNING = {"fit", "evaluate", "predict", "train_on_batch", "test_on_batch"}
@@ -22,8 +24,10 @@ def is_compiled(model: Any) -> bool:
 def compile_again(model: Any, optimizer: Any) -> None:
     """Compile a model with another optimizer, and every other argument as it was given.
 
-    A class with a ``compile`` of its own keeps what that has set: Keras' one is called past it.
+    A class with a ``compile`` of its own keeps what that has set: Keras' one is called past it. An attribute in which
+    it keeps the optimizer under another name gets the new one.
     """
+    aliases = other_names(model)
     given = model._compile_config.config  # noqa: SLF001  # the user's own objects; `get_compile_config` serialises
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     keras.Model.compile(
@@ -35,6 +39,8 @@ def compile_again(model: Any, optimizer: Any) -> None:
         jit_compile=model.jit_compile,
         auto_scale_loss=scaled,  # wrapped already, or never: it must not be wrapped now
     )
+    for name in aliases:
+        setattr(model, name, model.optimizer)
 
 
 def require_compilable(model: Any) -> None:
@@ -60,15 +66,11 @@ def require_compilable(model: Any) -> None:
             "fit that failed",
             mend="load the model again",
         )
-    others = [
-        name
-        for name, value in vars(model).items()
-        if isinstance(value, keras.optimizers.Optimizer) and value is not model.optimizer
-    ]
-    if others and type(model).compile is not keras.Model.compile:
+    others = other_optimizers(model)
+    if others:
         raise RequestError(
-            f"the compile() of {type(model).__name__} takes several optimizers ({', '.join(others)}), and nothing "
-            "tells which of them trains what",
+            f"{type(model).__name__} {model.name} has several optimizers ({', '.join(map(escape, others))} beside its "
+            "optimizer), and nothing tells which of them trains what",
             mend="pass recompile=False, and compile the model as you do",
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from weightkit.access.choose import Where, missed
 from weightkit.access.select import combine
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training.plan import FreezePlan, do
+from weightkit.training.reached import lora_bases, normalised, reached
+from weightkit.training.recompiling import require_known
 from weightkit.training.statistics import Statistics, policy
 from weightkit.training.weights import Layered, look_at
 
@@ -64,7 +64,7 @@ def freeze(
     chosen = _select(seen, where, exclude)
     wanted = {ref: False for ref in chosen if ref in seen.parameters}
     updating, notes = policy(seen, chosen, wanted, statistics)
-    notes += _normalised(seen, wanted)
+    notes += normalised(seen, wanted)
     return do(seen, f"freeze({_said(where, exclude)})", wanted, updating, notes, recompile_too=recompile)
 
 
@@ -97,28 +97,39 @@ def unfreeze(
     """
     seen = look_at(model)
     chosen = _select(seen, where, exclude)
-    bases = _lora_bases(seen)
+    bases = lora_bases(seen)
     wanted = {ref: True for ref in chosen if ref in seen.parameters and id(seen.parameters[ref]) not in bases}
     updating, notes = policy(seen, chosen, wanted, "freeze" if statistics == "freeze" else statistics)
     if statistics == "freeze":
-        updating |= {id(layer): False for layer in _reached(seen, wanted)}
+        updating |= {id(layer): False for layer in reached(seen, wanted)}
     said = f"unfreeze({_said(where, exclude)})"
     return do(seen, said, wanted, updating, notes, recompile_too=recompile, unfrozen_slots=unfrozen_slots)
 
 
 @contextlib.contextmanager
-def frozen(model: Any, where: Where, *, exclude: Where = None, statistics: Statistics = "freeze") -> Iterator[Any]:
-    """Freeze within a ``with`` statement, and put every flag back at its end.
+def frozen(
+    model: Any,
+    where: Where,
+    *,
+    exclude: Where = None,
+    statistics: Statistics = "freeze",
+    unfrozen_slots: Unfrozen = "own_step",
+) -> Iterator[Any]:
+    """Freeze within a ``with`` statement, and put every flag back at its end; the arguments are those of `freeze`.
+
+    With ``unfrozen_slots``, as `recompile` takes it, weights begin that come back at its end and that the optimizer has
+    never trained: those of an optimizer that took its first steps within.
 
     Example:
         >>> with frozen(model, "backbone"):  # doctest: +SKIP
         ...     model.fit(data)
     """
+    require_known(unfrozen_slots)
     plan = freeze(model, where, exclude=exclude, statistics=statistics)
     try:
         yield plan
     finally:
-        plan.undo()
+        plan.undo(unfrozen_slots=unfrozen_slots)
 
 
 def freeze_all_but(
@@ -191,13 +202,13 @@ def _only(
     unfrozen_slots: Unfrozen,
 ) -> FreezePlan:
     """Train these and freeze all others."""
-    bases = _lora_bases(seen)
+    bases = lora_bases(seen)
     wanted = {ref: ref in chosen and id(variable) not in bases for ref, variable in seen.parameters.items()}
     off = {ref: False for ref, flag in wanted.items() if not flag}
     updating, notes = policy(seen, [ref for ref in seen.refs if ref not in chosen], off, statistics)
     if statistics != "keep":
-        updating |= {id(layer): True for layer in _reached(seen, {ref: True for ref, flag in wanted.items() if flag})}
-    notes += _normalised(seen, off)
+        updating |= {id(layer): True for layer in reached(seen, {ref: True for ref, flag in wanted.items() if flag})}
+    notes += normalised(seen, off)
     return do(seen, said, wanted, updating, notes, recompile_too=recompile_too, unfrozen_slots=unfrozen_slots)
 
 
@@ -215,34 +226,6 @@ def _select(seen: Layered, where: Where, exclude: Where) -> list[WeightRef]:
             f"the selection '{chosen}' chooses nothing that could be trained", mend="widen it", file=seen.label
         )
     return found
-
-
-def _lora_bases(seen: Layered) -> set[int]:
-    """Kernels that LoRA holds."""
-    held = set()
-    for layer in seen.layers:
-        if getattr(layer, "lora_enabled", False):
-            names = ("_kernel", "_embeddings")
-            held |= {id(getattr(layer, name)) for name in names if getattr(layer, name, None) is not None}
-    return held
-
-
-def _reached(seen: Layered, wanted: dict[WeightRef, bool]) -> list[Any]:
-    """BatchNormalizations of which some weight is among these."""
-    touched = {id(seen.parameters[ref]) for ref in wanted}
-    layers = {id(layer): layer for layer in seen.normalizations.values()}.values()
-    return [layer for layer in layers if any(id(v) in touched for v in layer._trainable_variables)]  # noqa: SLF001
-
-
-def _normalised(seen: Layered, wanted: dict[WeightRef, bool]) -> tuple[str, ...]:
-    """Keras' SpectralNormalization sets its layer's kernel at every step of training, whatever the flags."""
-    touched = {id(seen.parameters[ref]) for ref in wanted}
-    return tuple(
-        f"{layer.name}: SpectralNormalization goes on changing the kernel of its layer while training"
-        for layer in seen.layers
-        if isinstance(layer, keras.layers.SpectralNormalization)
-        and any(id(variable) in touched for variable in layer.layer._trainable_variables)  # noqa: SLF001
-    )
 
 
 def _said(where: Where, exclude: Where) -> str:

@@ -94,5 +94,6 @@ def _remembered(
     kept = memory.get(id(owner))
     if kept is None or kept.owner is not owner or kept.kind != kind:
         return None
-    values = kept.slots.get(name)
-    return values if values is not None and values.shape == tuple(variable.shape) else None
+    values, handle = kept.slots.get(name), handle_of(variable)
+    now = handle.look(handle.value())
+    return values if values is not None and (values.shape, values.dtype) == (now.shape, now.dtype) else None

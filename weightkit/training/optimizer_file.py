@@ -13,6 +13,7 @@ from weightkit.training.memory import values_of
 from weightkit.training.optimizer_loading import built_for_now, load
 from weightkit.training.optimizer_memory import configuration_of, memory_of
 from weightkit.training.optimizer_report import OptimizerState, require_optimizer
+from weightkit.training.recompiling import require_known
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.ref import WeightRef
     from weightkit.training.optimizer_memory import Memory, OptimizerMemory
+    from weightkit.training.recompiling import Unfrozen
 
 
 def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerState:
@@ -119,7 +121,11 @@ def _written(memory: OptimizerMemory, target: Path, slots: int) -> OptimizerStat
 
 
 def load_optimizer_state(
-    model: Any, path: str | os.PathLike[str], on_missing: Literal["error", "skip"] = "error"
+    model: Any,
+    path: str | os.PathLike[str],
+    on_missing: Literal["error", "skip"] = "error",
+    *,
+    unfrozen_slots: Unfrozen = "keep",
 ) -> OptimizerState:
     """Give a model's optimizer the state of a file: all of it, or on any error nothing.
 
@@ -135,7 +141,12 @@ def load_optimizer_state(
         path: A file that `save_optimizer_state` wrote.
         on_missing: Whether it is an error that something of this optimizer is not in the file, or is there in another
             shape or type, or that the optimizers differ in class or hyper-parameters; with ``skip`` such state stays
-            as it is, and the result tells so. Slots that another class of optimizer kept are never taken.
+            as it is, and the result tells so. Slots that another class of optimizer kept are never taken, and those
+            of a weight that belong together are taken all or none: Adam's momentum not without its velocity.
+        unfrozen_slots: What becomes, with ``skip``, of weights of which the file has no slots, while the step count
+            of the file goes on, such as those of a changed head. With ``keep`` they share that step count: an Adam's
+            first steps may be 3 to 6 times the learning rate, and the result names them. With ``own_step`` they begin
+            anew and count their own steps; for that the model is compiled again, as `recompile` does it.
 
     Raises:
         RequestError: The model is not compiled, its weights are not those of the file, or something is missing.
@@ -146,5 +157,6 @@ def load_optimizer_state(
     """
     if on_missing not in {"error", "skip"}:
         raise RequestError(f"on_missing is {on_missing!r}", mend="give 'error' or 'skip'")
+    require_known(unfrozen_slots)
     require_optimizer(model)
-    return load(model, path, skip=on_missing == "skip")
+    return load(model, path, skip=on_missing == "skip", own_step=unfrozen_slots == "own_step")

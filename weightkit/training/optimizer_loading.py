@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from weightkit.access.formats.optimizer_state import Manifest
 from weightkit.access.live.handles import handle_of, writable
@@ -14,55 +11,30 @@ from weightkit.access.live.undo import UndoLog
 from weightkit.access.matching import match
 from weightkit.access.open import open_weights
 from weightkit.errors import RequestError, UnsupportedFileError
-from weightkit.training.compiled import scope_of
+from weightkit.training.aside import set_slots_aside
+from weightkit.training.carrying import has_stepped
+from weightkit.training.compiled import require_compilable, scope_of
 from weightkit.training.findings import listed
-from weightkit.training.memory import OwnerMemory
 from weightkit.training.objects import ObjectStates
 from weightkit.training.optimizer_differences import differences
-from weightkit.training.optimizer_memory import SEED_KEPT_BY, Addresses, configuration_of, memory_of
+from weightkit.training.optimizer_memory import Addresses, configuration_of, memory_of
 from weightkit.training.optimizer_report import OptimizerState
-from weightkit.training.recompiling import set_slots_aside
+from weightkit.training.recompiling import compile_with
+from weightkit.training.routing import counts_steps, may_part, routes
+from weightkit.training.slot_loading import Loading, slots_for
 from weightkit.training.slots import parts_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
+    import numpy as np
+
     from weightkit.access.files.filestore import FileStore
-    from weightkit.access.formats.optimizer_state import Kept
-    from weightkit.access.ref import WeightRef
     from weightkit.training.optimizer_memory import Memory, OptimizerMemory
 
 
-@dataclass(slots=True)
-class _Loading:
-    """What is to be set, and what is not."""
-
-    store: FileStore
-    values: list[tuple[str, Any, np.ndarray]] = field(default_factory=list)
-    """What messages call it, the variable, its new values."""
-    aside: dict[int, OwnerMemory] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    weights: int = 0
-    seeds: int = 0
-
-    def take(self, label: str, variable: Any, ref: WeightRef | None) -> bool:
-        """Have a variable set to what lies in the file, if it fits."""
-        if ref is None:
-            self.missing.append(f"{label} is not in the file")
-            return False
-        values, wanted = self.store.read(ref), handle_of(variable)
-        now = wanted.look(wanted.value())
-        fitting = _as_type(values, now.dtype) if values.shape == now.shape else None
-        if fitting is None:
-            there, here = f"{values.dtype}{values.shape}", f"{now.dtype}{now.shape}"
-            self.missing.append(f"{label} is {there} in the file and {here} here")
-            return False
-        self.values.append((label, variable, fitting))
-        return True
-
-
-def load(model: Any, path: str | os.PathLike[str], *, skip: bool) -> OptimizerState:
+def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_step: bool) -> OptimizerState:
     """Do what `load_optimizer_state` says."""
     with open_weights(path) as store:
         manifest = store.manifest
@@ -74,7 +46,7 @@ def load(model: Any, path: str | os.PathLike[str], *, skip: bool) -> OptimizerSt
             )
         before = _built(model)
         try:
-            return _loaded(model, store, manifest, skip=skip)
+            return _loaded(model, store, manifest, skip=skip, own_step=own_step)
         except BaseException:
             before.put_back()
             raise
@@ -103,28 +75,68 @@ def _built(model: Any) -> ObjectStates:
     return before
 
 
-def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool) -> OptimizerState:
+def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_step: bool) -> OptimizerState:
     memory = memory_of(model)
     differing = _differences(model, manifest)
-    loading = _Loading(store)
+    loading = Loading(store, began=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
     for name, variable in memory.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
     state = len(loading.values)
-    notes = _take_slots(loading, memory, manifest)
+    notes = _take_slots(model, loading, memory, manifest)
     if not skip and (differing or loading.missing):
         raise RequestError(
             f"the optimizer's state does not fit: {listed((*differing, *loading.missing))}",
             mend="give on_missing='skip' to load what fits, and leave the rest as it is",
             file=store.label,
         )
-    _set_all(loading.values)
-    if loading.aside:
-        set_slots_aside(model, loading.aside)
-    slots = len(loading.values) - state - loading.seeds
+    late = _set(model, loading, own_step=own_step)
     return OptimizerState(
-        memory.label, store.label, loading.weights, slots, state, loading.seeds, len(loading.aside),
-        tuple(loading.missing), (*differing, *notes),
+        memory.label, store.label, loading.weights, loading.slots, state, loading.seeds, len(loading.aside),
+        tuple(loading.missing), (*differing, *notes, *late),
     )  # fmt: skip
+
+
+def _set(model: Any, loading: Loading, *, own_step: bool) -> tuple[str, ...]:
+    """Set all that is to be set, or nothing; returns what is to be told of weights that begin late."""
+    log = _set_all(loading.values)
+    try:
+        notes = _begin_late(model, loading.left, own_step=own_step)
+        if loading.aside:
+            set_slots_aside(model, loading.aside)
+    except BaseException:
+        log.undo()
+        raise
+    return notes
+
+
+def _begin_late(model: Any, left: list[Memory], *, own_step: bool) -> tuple[str, ...]:
+    """Tell of weights without slots at a step count that goes on, and let them count their own steps if asked to."""
+    late = [
+        (weight, by)
+        for weight, by in zip(left, routes(model.optimizer, [one.variable for one in left]), strict=True)
+        if counts_steps(by) and has_stepped(by)
+    ]
+    apart = [weight for weight, by in late if own_step and may_part(by)]
+    notes = []
+    if apart:
+        require_compilable(model)
+        compile_with(model, anew=frozenset(id(weight.variable) for weight in apart))
+        notes.append(
+            f"{listed([one.ref.path for one in apart])}: nothing that fits in the file; they begin anew and count "
+            "their own steps, in a MultiOptimizer, which has no learning_rate of its own"
+        )
+    shared = [weight.ref.path for weight, by in late if not (own_step and may_part(by))]
+    if shared:
+        mend = (
+            "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
+            if own_step
+            else 'unfrozen_slots="own_step" lets them begin anew and count their own'
+        )
+        notes.append(
+            f"{listed(shared)}: nothing that fits in the file, whose step count goes on: their first steps may be "
+            f"several times the learning rate ({mend})"
+        )
+    return tuple(notes)
 
 
 def _differences(model: Any, manifest: Manifest) -> tuple[str, ...]:
@@ -134,49 +146,26 @@ def _differences(model: Any, manifest: Manifest) -> tuple[str, ...]:
     return differences(manifest.config, configuration_of(model.optimizer))
 
 
-def _take_slots(loading: _Loading, memory: OptimizerMemory, manifest: Manifest) -> tuple[str, ...]:
+def _take_slots(model: Any, loading: Loading, memory: OptimizerMemory, manifest: Manifest) -> tuple[str, ...]:
     there = Addresses((kept.ref for kept in manifest.weights), ordered=manifest.ordered)
     pairs = match(memory.addresses, there).pairs if there and memory.weights else {}
     kept = {one.ref: one for one in manifest.weights}
+    frozen = []
     for weight in memory.weights:
-        partner = pairs.get(weight.ref)
-        _take_weight(loading, weight, None if partner is None else kept[partner])
+        partner = kept[pairs[weight.ref]] if weight.ref in pairs else None
+        if weight.slots:
+            loading.take_trained(weight, partner)
+        elif partner is not None and partner.slots:
+            frozen.append((weight, partner))
+    known = slots_for(model, [weight.variable for weight, _ in frozen])
+    for weight, partner in frozen:
+        loading.take_frozen(weight, partner, *known[id(weight.variable)])
     used = {ref.structure for ref in pairs.values()}
     unused = [one.ref.path for one in manifest.weights if one.slots and one.ref.structure not in used]
     return (f"{listed(unused)}: in the file, and in no weight here",) if unused else ()
 
 
-def _take_weight(loading: _Loading, weight: Memory, kept: Kept | None) -> None:
-    if not weight.slots:
-        if kept is not None and kept.slots and kept.ref.shape == weight.ref.shape:
-            slots = {name: loading.store.read(ref) for name, ref in kept.slots.items()}
-            kind = next(iter(kept.kept_by.values()))
-            loading.aside[id(weight.variable)] = OwnerMemory(weight.variable, kind, slots)
-        return
-    taken = []
-    for name, variable in weight.slots.items():
-        ref = None if kept is None or kept.ref.shape != weight.ref.shape else kept.slots.get(name)
-        by = weight.kept_by[name]
-        if ref is not None and kept is not None and kept.kept_by[name] != by:
-            ref = None
-        taken.append(loading.take(f"{weight.ref.path} ({name} of {by})", variable, ref))
-    if SEED_KEPT_BY in weight.kept_by.values():
-        loading.seeds += any(taken)
-    else:
-        loading.weights += any(taken)
-
-
-def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
-    """The same values in another type of integers, where it holds them; None where the types do not fit."""
-    if values.dtype == dtype:
-        return values
-    if values.dtype.kind not in "iu" or dtype.kind not in "iu":
-        return None
-    cast = values.astype(dtype)
-    return cast if np.array_equal(cast, values) else None
-
-
-def _set_all(values: list[tuple[str, Any, np.ndarray]]) -> None:
+def _set_all(values: list[tuple[str, Any, np.ndarray]]) -> UndoLog:
     log = UndoLog()
     try:
         for label, variable, array in values:
@@ -187,3 +176,4 @@ def _set_all(values: list[tuple[str, Any, np.ndarray]]) -> None:
     except BaseException:
         log.undo()
         raise
+    return log

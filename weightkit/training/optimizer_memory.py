@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from weightkit.access.ref import Kind, Source, WeightRef
-from weightkit.training.recompiling import slots_set_aside
+from weightkit.training.aside import slots_set_aside
 from weightkit.training.slots import parts_of
 from weightkit.training.weights import look_at
 

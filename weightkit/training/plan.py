@@ -14,9 +14,10 @@ from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.training.compiled import is_compiled, require_compilable
+from weightkit.training.done import Done, counts_own, or_as_they_were
 from weightkit.training.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.flags import Flags, flags_of, layer_flags
-from weightkit.training.recompiling import Unfrozen, recompile
+from weightkit.training.recompiling import Unfrozen, compile_with
 from weightkit.training.weights import Layered, look_at
 
 if TYPE_CHECKING:
@@ -27,38 +28,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "weightkit.freeze/1"
 _NOT_COMPILED = "the model has not been compiled: the flags hold from its next compile on"
+_NOTHING = "no weight of the model is trained any more"
 _LEFT = "the model was not recompiled: Keras may go on training as before until it is"
 
 
 class NothingTrainedWarning(UserWarning):
     """After this, no weight of the model is trained."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """What was done to a model, and how to take it back."""
-
-    model: weakref.ref[Any]
-    before: Flags
-    recompile_too: bool
-    """Whether the model was to be compiled again, if it is compiled."""
-
-    def undo(self) -> None:
-        """Put the flags back, and compile the model again if it is compiled by now; on an error nothing is changed."""
-        model = self.model()
-        if model is None:
-            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
-        compiles = self.recompile_too and is_compiled(model)
-        if compiles:
-            require_compilable(model)
-        now = flags_of(tuple(layer for layer, _ in self.before.layers))
-        self.before.set()
-        if compiles:
-            try:
-                recompile(model)
-            except BaseException:
-                now.set()
-                raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +71,31 @@ class FreezePlan:
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(escape(line) for line in lines)
 
-    def undo(self) -> None:
+    def undo(self, *, unfrozen_slots: Unfrozen = "own_step") -> None:
         """Give every layer and every variable the flag that it had, and the optimizer what was set aside.
 
+        Where this plan has unfrozen the weights for which there is a MultiOptimizer now, and they alone, the optimizer
+        is afterwards a single one again, with the slots of all other weights bit for bit; theirs are forgotten, as
+        they had none before.
+
+        Args:
+            unfrozen_slots: How weights begin that are thawed by this, and that the optimizer has never trained; see
+                `recompile`.
+
         Raises:
-            RequestError: It was read from a file, or its model is gone.
+            RequestError: It was read from a file, its model is gone, or as `recompile` does.
         """
         if self.done is None:
             raise RequestError("this plan was not done here, so that nothing tells what was", mend="apply(model) first")
-        self.done.undo()
+        self.done.undo(unfrozen_slots)
 
-    def apply(self, model: Any, *, recompile: bool = True) -> FreezePlan:
+    def apply(self, model: Any, *, recompile: bool = True, unfrozen_slots: Unfrozen = "own_step") -> FreezePlan:
         """Give a model the flags of this plan: the same model loaded again, whose single weights Keras forgets.
+
+        Args:
+            model: The model.
+            recompile: Whether to compile it again, where it is compiled.
+            unfrozen_slots: How weights begin that the optimizer has never trained; see `recompile`.
 
         Returns:
             The plan as it was done here, which can be undone.
@@ -115,7 +103,7 @@ class FreezePlan:
         Raises:
             RequestError: The model's weights are not those of the plan.
         """
-        return _apply(self, model, recompile_too=recompile)
+        return _apply(self, model, recompile_too=recompile, unfrozen_slots=unfrozen_slots)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, with all that `from_dict` needs."""
@@ -190,23 +178,21 @@ def do(
     if not compiles:
         plan = replace(plan, notes=(*plan.notes, _LEFT if is_compiled(seen.model) else _NOT_COMPILED))
     trained = {id(seen.parameters[flag.ref]) for flag in plan.weights if flag.after}
+    if not trained:  # told before it is done: a warning may be made an error
+        warnings.warn(_NOTHING, NothingTrainedWarning, stacklevel=4)
     variables = tuple((seen.parameters[flag.ref], flag.after) for flag in plan.weights)
-    Flags(tuple(layer_flags(seen.layers, trained, dict(updating))), variables).set()
-    if compiles:
-        try:
-            report = recompile(seen.model, unfrozen_slots=unfrozen_slots)
-        except BaseException:
-            before.set()
-            raise
-        plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
+    after = Flags(tuple(layer_flags(seen.layers, trained, dict(updating))), variables)
+    with or_as_they_were(before):
+        after.set()
+        if compiles:
+            report = compile_with(seen.model, own_step=counts_own(unfrozen_slots))
+            plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
     if not trained:
-        note = "no weight of the model is trained any more"
-        warnings.warn(note, NothingTrainedWarning, stacklevel=4)
-        plan = replace(plan, notes=(*plan.notes, note))
+        plan = replace(plan, notes=(*plan.notes, _NOTHING))
     return replace(plan, done=Done(weakref.ref(seen.model), before, recompile_too))
 
 
-def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
+def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool, unfrozen_slots: Unfrozen) -> FreezePlan:
     """Give a model the flags of a plan that was made on the same one, perhaps in another process."""
     seen = look_at(model)
     known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
@@ -214,7 +200,7 @@ def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool) -> FreezePlan:
     found = counterparts(known, known, theirs, plan.label, seen.label, ordered=plan.ordered)
     wanted = {found[flag.ref]: flag.after for flag in plan.weights}
     updating = {id(seen.normalizations[found[flag.ref]]): flag.after for flag in plan.statistics}
-    return do(seen, plan.act, wanted, updating, recompile_too=recompile_too)
+    return do(seen, plan.act, wanted, updating, recompile_too=recompile_too, unfrozen_slots=unfrozen_slots)
 
 
 def _planned(

@@ -3,76 +3,15 @@
 from __future__ import annotations
 
 import numbers
-import weakref
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-import keras
+from typing import Any, Literal
 
 from weightkit.errors import RequestError
-from weightkit.escape import escape
-from weightkit.training.cloning import Clones
+from weightkit.training.aside import aside_of, keep_aside
+from weightkit.training.carrying import Carrying, Recompiled
 from weightkit.training.compiled import compile_again, is_compiled, require_compilable, scope_of
-from weightkit.training.memory import OwnerMemory, put_slots, put_state, remember, set_values, values_of
-from weightkit.training.routing import counts_steps, may_part, routes, several_by_call, split
-from weightkit.training.slots import parts_of
-
-if TYPE_CHECKING:
-    import numpy as np
+from weightkit.training.objects import ObjectStates
 
 Unfrozen = Literal["own_step", "keep"]
-
-
-@dataclass(slots=True)
-class _Aside:
-    """What belongs to an optimizer and has no place in it now."""
-
-    optimizer: weakref.ref[Any]
-    slots: dict[int, OwnerMemory] = field(default_factory=dict)
-    state: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
-
-
-_ASIDE: weakref.WeakKeyDictionary[Any, _Aside] = weakref.WeakKeyDictionary()
-"""By model: the slots of weights that are frozen, and state of optimizers that train nothing now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recompiled:
-    """What became of the optimizer's memory, counted in weights."""
-
-    carried: int
-    """Trained before and now: their slots are as they were."""
-    set_aside: int
-    """Frozen: their slots wait, in memory of the host."""
-    put_back: int
-    """Unfrozen: their slots are those from when they were frozen."""
-    started: int
-    """Never trained by this optimizer: their slots begin."""
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join(escape(line) for line in (self.summary(), *(f"  note: {note}" for note in self.notes)))
-
-    def summary(self) -> str:
-        """The counts, in one line."""
-        slots = f"slots of {self.carried} weights carried, {self.set_aside} set aside"
-        return f"{slots}, {self.put_back} put back, {self.started} begun"
-
-
-def slots_set_aside(model: Any) -> dict[int, OwnerMemory]:
-    """The slots of frozen weights that wait for them, by ``id`` of the variable; empty after a compile of Keras' own.
-
-    They are in no file that Keras saves.
-    """
-    kept = _ASIDE.get(model)
-    return {} if kept is None or kept.optimizer() is not model.optimizer else kept.slots
-
-
-def set_slots_aside(model: Any, slots: dict[int, OwnerMemory]) -> None:
-    """Have the slots of frozen weights wait for them, by ``id`` of the variable, beside those that wait already."""
-    earlier = _ASIDE.get(model)
-    known, state = slots_set_aside(model), {} if earlier is None else earlier.state
-    _ASIDE[model] = _Aside(weakref.ref(model.optimizer), known | slots, state)
 
 
 def recompile(
@@ -117,11 +56,41 @@ def recompile(
     if isinstance(learning_rate, numbers.Real):
         learning_rate = float(learning_rate)  # one of NumPy's is no part of a configuration
     require_compilable(model)
-    old = model.optimizer
+    return compile_with(
+        model, fresh=optimizer == "fresh", learning_rate=learning_rate, own_step=unfrozen_slots == "own_step"
+    )
+
+
+def compile_with(
+    model: Any,
+    *,
+    fresh: bool = False,
+    learning_rate: Any = None,
+    own_step: bool = True,
+    anew: frozenset[int] = frozenset(),
+    rejoin: bool = False,
+) -> Recompiled:
+    """Compile a model again with a new optimizer: as a whole, or on any error and interruption not at all.
+
+    Args:
+        model: One of which `require_compilable` has nothing to say.
+        fresh: Whether the new optimizer remembers nothing.
+        learning_rate: As `Carrying` takes it, and the others too.
+        own_step: As above.
+        anew: As above.
+        rejoin: As above.
+    """
     with scope_of(model):
-        work = _Carrying(model, old, learning_rate, own_step=unfrozen_slots == "own_step")
-        new, done = work.fresh() if optimizer == "fresh" else work.carried()
-        compile_again(model, new)
+        work = Carrying(model, learning_rate=learning_rate, own_step=own_step, anew=anew, rejoin=rejoin)
+        new, aside, done = work.fresh() if fresh else work.carried()
+        before, kept = ObjectStates([model], []), aside_of(model)
+        try:
+            compile_again(model, new)
+            keep_aside(model, aside)
+        except BaseException:
+            before.put_back()
+            keep_aside(model, kept)
+            raise
     return done
 
 
@@ -130,107 +99,16 @@ def _require_request(model: Any, optimizer: str, unfrozen_slots: str) -> None:
         raise RequestError(
             f"{getattr(model, 'name', model)} has not been compiled", mend="call compile(optimizer, loss) first"
         )
-    for name, value, known in (
-        ("optimizer", optimizer, ("carry", "fresh")),
-        ("unfrozen_slots", unfrozen_slots, ("own_step", "keep")),
-    ):
-        if value not in known:
-            raise RequestError(f"{name} is {value!r}", mend=f"give one of {', '.join(map(repr, known))}")
+    if optimizer not in ("carry", "fresh"):
+        raise RequestError(f"optimizer is {optimizer!r}", mend="give one of 'carry', 'fresh'")
+    require_known(unfrozen_slots)
 
 
-class _Carrying:
-    """One recompilation: the old optimizer, what it and the model remember, and the new one."""
+def require_known(unfrozen_slots: str) -> None:
+    """Refuse what is no way for unfrozen weights to begin.
 
-    def __init__(self, model: Any, old: Any, learning_rate: Any, *, own_step: bool) -> None:
-        self._model, self._old, self._rate, self._own_step = model, old, learning_rate, own_step
-        self._clones = Clones(learning_rate)
-        self._owners = list(model.trainable_variables)
-
-    def fresh(self) -> tuple[Any, Recompiled]:
-        """A new optimizer that remembers nothing."""
-        new = self._new([])
-        new.build(self._owners)
-        _ASIDE.pop(self._model, None)
-        return new, Recompiled(0, 0, 0, len(self._owners))
-
-    def carried(self) -> tuple[Any, Recompiled]:
-        """A new optimizer that remembers everything."""
-        aside = slots_set_aside(self._model)
-        present = remember(self._old)
-        known = aside | present
-        trained = {id(owner) for part in parts_of(self._old) for owner in part.owners}
-        begun = [owner for owner in self._owners if id(owner) not in known and id(owner) not in trained]
-        late = [
-            owner
-            for owner, by in zip(begun, routes(self._old, begun), strict=True)
-            if counts_steps(by) and _has_stepped(by)
-        ]
-        apart = [owner for owner, by in zip(late, routes(self._old, late), strict=True) if may_part(by)]
-        new = self._new(apart if self._own_step else [])
-        new.build(self._owners)
-        put_slots(new, known)
-        self._put_state(new)
-        left = self._set_aside(new, known)
-        now = {id(owner) for owner in self._owners}
-        notes = _notes(late, apart, own=self._own_step)
-        return new, Recompiled(len(now & trained), len(left), len(now & aside.keys() - trained), len(begun), notes)
-
-    def _new(self, late: list[Any]) -> Any:
-        if not late and not several_by_call(self._old):
-            return self._clones.of(self._old)
-        could = [v for layer in self._model._flatten_layers() for v in layer._trainable_variables]  # noqa: SLF001
-        unique = {id(variable): variable for variable in (*could, *self._owners)}
-        return split(self._old, self._clones, list(unique.values()), late, self._model.name)
-
-    def _put_state(self, new: Any) -> None:
-        kept = _ASIDE.get(self._model)
-        put_state(self._clones.pairs(), {} if kept is None else kept.state)
-        if isinstance(self._rate, float):
-            for part in parts_of(new):
-                wraps = isinstance(
-                    part.optimizer, keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer
-                )
-                if "learning_rate" in part.state and not wraps:
-                    part.state["learning_rate"].assign(float(self._rate))
-        for old, made in self._clones.wrapped:
-            set_values(made._iterations, values_of(old._iterations))  # noqa: SLF001  # the raw count
-
-    def _set_aside(self, new: Any, known: dict[int, OwnerMemory]) -> dict[int, OwnerMemory]:
-        now = {id(owner) for owner in self._owners}
-        left = {key: kept for key, kept in known.items() if key not in now}
-        earlier = _ASIDE.get(self._model)
-        state: dict[tuple[int, str], np.ndarray] = {}
-        for old, made in self._clones.pairs():
-            after = parts_of(made)[0].state
-            gone = {name: values_of(v) for name, v in parts_of(old)[0].state.items() if name not in after}
-            if earlier is not None:
-                gone |= {name: v for (key, name), v in earlier.state.items() if key == id(old) and name not in after}
-            state |= {(id(made), name): values for name, values in gone.items()}
-        _ASIDE[self._model] = _Aside(weakref.ref(new), left, state)
-        return left
-
-
-def _has_stepped(optimizer: Any) -> bool:
-    return bool(values_of(optimizer._iterations) > 0)  # noqa: SLF001  # `iterations` is divided under accumulation
-
-
-def _notes(late: list[Any], apart: list[Any], *, own: bool) -> tuple[str, ...]:
-    """What is to be told of weights that come late, those of them that could have steps of their own apart."""
-    shared = len(late) - len(apart) if own else len(late)
-    notes = []
-    if own and apart:
-        notes.append(
-            f"{len(apart)} weights are trained for the first time and count their own steps, in a MultiOptimizer, "
-            'which has no learning_rate of its own (unfrozen_slots="keep" would share the step count)'
-        )
-    if shared:
-        mend = (
-            "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
-            if own
-            else 'unfrozen_slots="own_step" counts their own'
-        )
-        notes.append(
-            f"{shared} weights are trained for the first time at a large step count: their first steps may be several "
-            f"times the learning rate ({mend})"
-        )
-    return tuple(notes)
+    Raises:
+        RequestError: It is neither ``own_step`` nor ``keep``.
+    """
+    if unfrozen_slots not in ("own_step", "keep"):
+        raise RequestError(f"unfrozen_slots is {unfrozen_slots!r}", mend="give one of 'own_step', 'keep'")

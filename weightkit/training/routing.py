@@ -68,14 +68,8 @@ def split(optimizer: Any, clones: Clones, variables: Sequence[Any], late: Sequen
         RequestError: Two variables have one path, so that Keras' MultiOptimizer could not tell them apart.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        made = type(optimizer)(
-            split(optimizer.inner_optimizer, clones, variables, late, root),
-            initial_scale=optimizer.initial_scale,
-            dynamic_growth_steps=optimizer.dynamic_growth_steps,
-            name=optimizer.name,
-        )
-        clones.note(optimizer, made)
-        return made
+        inner = split(optimizer.inner_optimizer, clones, variables, late, root)
+        return _scaled(optimizer, clones, inner)
     several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
     groups = _groups(optimizer, clones, variables, late)
     default = clones.of(_default(optimizer))
@@ -92,6 +86,20 @@ def split(optimizer: Any, clones: Clones, variables: Sequence[Any], late: Sequen
     return made
 
 
+def joined(optimizer: Any, clones: Clones) -> Any:
+    """A new optimizer without what `split` has made around a single one."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return _scaled(optimizer, clones, joined(optimizer.inner_optimizer, clones))
+    return clones.of(_default(optimizer))
+
+
+def parted_off(optimizer: Any, variable: Any) -> bool:
+    """Whether a variable has another optimizer within this one than those of which nothing is said."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return parted_off(optimizer.inner_optimizer, variable)
+    return routes(optimizer, [variable])[0] is not _default(optimizer)
+
+
 def several_by_call(optimizer: Any) -> bool:
     """Whether variables are handed out by a function, which would hand out the old optimizers again."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
@@ -100,6 +108,18 @@ def several_by_call(optimizer: Any) -> bool:
         optimizer._optimizer_map,  # noqa: SLF001  # Keras has no other way to ask
         keras.optimizers.OptimizerMap,
     )
+
+
+def _scaled(optimizer: Any, clones: Clones, inner: Any) -> Any:
+    """A new LossScaleOptimizer as the old one, around another optimizer."""
+    made = type(optimizer)(
+        inner,
+        initial_scale=optimizer.initial_scale,
+        dynamic_growth_steps=optimizer.dynamic_growth_steps,
+        name=optimizer.name,
+    )
+    clones.note(optimizer, made)
+    return made
 
 
 def _groups(

@@ -42,6 +42,8 @@ _BOOKS = {"_variables", "_trainable_variables"}
 """Lists of all variables, whatever they are for."""
 AVERAGE = "average"
 """The slot in which an exponential moving average of the weight is kept."""
+ACCUMULATOR = "gradient_accumulator"
+"""The slot in which gradients wait for the step that takes them all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.live.handles import as_numpy, handle_of, writable
+from weightkit.training.held import held_optimizers, with_inner
 from weightkit.training.objects import ObjectStates
-from weightkit.training.slots import inner_optimizers
+from weightkit.training.replicas import Replicas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 class Snapshot:
     """A model as it is now, to go back to: as a context manager, leaving it puts everything back.
 
-    Kept are the values of the model's weights, seeds and metrics and of its optimizer, the gradients that PyTorch
-    leaves at its parameters, what objects a first step would build (the optimizer's slots, the metrics), the train
-    function with its traces, and the generators of random numbers of Python, NumPy, Keras and PyTorch.
+    Kept are the values of the model's weights, seeds and metrics, and of all optimizers that it or a layer of it holds
+    in attributes, lists and dictionaries; the gradients that PyTorch leaves at its parameters; what objects a first
+    step would build (the optimizers' slots, the metrics); the train function with its traces; and the generators of
+    random numbers of Python, NumPy, Keras and PyTorch.
 
     Values are copied: JAX' train step gives away the arrays that it was handed, PyTorch's writes into its own. Each
     variable gets an array of its own back; on JAX, Keras' averages share theirs with the weights after a ``fit``, and
-    its own ``train_on_batch`` fails of that.
+    its own ``train_on_batch`` fails of that. Under a MirroredStrategy each replica gets its own back.
 
     Not kept are the random numbers that TensorFlow's operations without a seed draw, and what a layer's own code does
     outside Keras.
@@ -38,6 +40,7 @@ class Snapshot:
         self._objects = ObjectStates((*_optimizers(model), *_metrics(model)), (model, *_modes(model)))
         kept = ((variable, as_numpy(variable._value).copy()) for variable in _variables(model))  # noqa: SLF001
         self._values = {id(variable): (variable, values) for variable, values in kept}
+        self._replicas = [Replicas(variable) for variable, _ in self._values.values()]
         self._gradients = [(variable, _gradient(variable)) for variable, _ in self._values.values()]
         self._random = _random_states()
         self.separate()
@@ -73,6 +76,8 @@ class Snapshot:
         self._objects.put_back()
         for variable, values in self._values.values():
             handle_of(variable).set(_own(values))
+        for replicas in self._replicas:
+            replicas.put_back()
         for variable, gradient in self._gradients:
             if gradient is not _NONE_KEPT:
                 variable._value.grad = None if gradient is None else gradient.clone()  # noqa: SLF001
@@ -100,9 +105,9 @@ def _gradient(variable: Any) -> Any:
 
 def _variables(model: Any) -> Iterator[Any]:
     """Each variable once."""
-    optimizer = getattr(model, "optimizer", None)
     seeds = [] if _global_seed() is None else [_global_seed().state]
-    groups = (model.variables, model.metrics_variables, () if optimizer is None else optimizer.variables, seeds)
+    kept = [optimizer.variables for optimizer in _optimizers(model)]
+    groups = (model.variables, model.metrics_variables, *kept, seeds)
     seen: set[int] = set()
     for variable in (one for group in groups for one in group):
         if id(variable) not in seen:
@@ -111,14 +116,10 @@ def _variables(model: Any) -> Iterator[Any]:
 
 
 def _optimizers(model: Any) -> Iterator[Any]:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        yield optimizer
-        waiting = [optimizer]
-        while waiting:
-            inner = list(inner_optimizers(waiting.pop()).values())
-            yield from inner
-            waiting.extend(inner)
+    """The model's own, those that it holds beside that one, and those of models within it."""
+    for layer in (model, *model._flatten_layers(include_self=False)):  # noqa: SLF001
+        for _, optimizer in held_optimizers(layer):
+            yield from with_inner(optimizer)
 
 
 def _metrics(model: Any) -> Iterator[Any]:

@@ -1,0 +1,61 @@
+"""What was done to a model's flags, how to take it back, and that it is done whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.errors import RequestError
+from weightkit.training.compiled import is_compiled, require_compilable
+from weightkit.training.flags import Flags, flags_of
+from weightkit.training.recompiling import Unfrozen, compile_with, require_known
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """What was done to a model, and how to take it back."""
+
+    model: weakref.ref[Any]
+    before: Flags
+    recompile_too: bool
+    """Whether the model was to be compiled again, if it is compiled."""
+
+    def undo(self, unfrozen_slots: Unfrozen) -> None:
+        """Put the flags back, and compile the model again if it is compiled by now; on an error nothing is changed."""
+        own = counts_own(unfrozen_slots)
+        model = self.model()
+        if model is None:
+            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
+        compiles = self.recompile_too and is_compiled(model)
+        if compiles:
+            require_compilable(model)
+        now = flags_of(tuple(layer for layer, _ in self.before.layers))
+        with or_as_they_were(now):
+            self.before.set()
+            if compiles:
+                compile_with(model, own_step=own, rejoin=True)
+
+
+@contextlib.contextmanager
+def or_as_they_were(flags: Flags) -> Iterator[None]:
+    """Put flags back on any error and interruption."""
+    try:
+        yield
+    except BaseException:
+        flags.set()
+        raise
+
+
+def counts_own(unfrozen_slots: str) -> bool:
+    """Whether late weights count their own steps.
+
+    Raises:
+        RequestError: It is no such way to begin.
+    """
+    require_known(unfrozen_slots)
+    return unfrozen_slots == "own_step"
