@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -22,9 +23,9 @@ def held_optimizers(thing: Any) -> Iterator[tuple[str, Any]]:
         Where it is, as ``optimizers['critic'][0]``, and the optimizer; one that is held twice comes twice.
     """
     seen: set[int] = set()
-    waiting = [(name, value) for name, value in vars(thing).items() if not name.startswith(_BOOKS)]
+    waiting = deque((name, value) for name, value in vars(thing).items() if not name.startswith(_BOOKS))
     while waiting:
-        where, value = waiting.pop(0)
+        where, value = waiting.popleft()
         if isinstance(value, keras.optimizers.Optimizer):
             yield where, value
         elif isinstance(value, dict | list | tuple | set | frozenset) and id(value) not in seen:
