@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.low_rank import LowRank
+from weightkit.layers.whole import or_as_they_were
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from weightkit.layers.parametrizations.parametrization import Computed
 
@@ -33,9 +35,10 @@ def merge(name: str, computed: Iterable[Computed]) -> None:
     if not new:
         raise RequestError(f"{name}: the factors are merged already", mend="unmerge() first, or train them")
     number = _last(found) + 1
-    for one, low_rank, added in new:
-        kept = low_rank.merge(added, one.weight, one.value(training=False))
-        one.kept = kept | {"number": number, "earlier": one.kept.get("number", 0)}
+    with _whole(new):
+        for one, low_rank, added in new:
+            kept = low_rank.merge(added, one.weight, one.value(training=False))
+            one.kept = kept | {"number": number, "earlier": one.kept.get("number", 0)}
 
 
 def unmerge(name: str, computed: Iterable[Computed]) -> None:
@@ -55,10 +58,17 @@ def unmerge(name: str, computed: Iterable[Computed]) -> None:
         problem, mend = _not_to_undo(step)
         if problem:
             raise RequestError(f"{name}: {problem}", mend=mend)
-    for one, low_rank, added in steps:
-        low_rank.unmerge(added, one.weight, one.kept)
-        earlier = one.kept["earlier"]
-        one.kept = {"number": earlier} if earlier else {}
+    with _whole(steps):
+        for one, low_rank, added in steps:
+            low_rank.unmerge(added, one.weight, one.kept)
+            earlier = one.kept["earlier"]
+            one.kept = {"number": earlier} if earlier else {}
+
+
+def _whole(steps: list[Step]) -> AbstractContextManager[None]:
+    """All of these weights are set, or none."""
+    variables = [v for one, _, added in steps for v in (one.weight.variable, *(a.variable for a in added.values()))]
+    return or_as_they_were(variables, [one for one, _, _ in steps])
 
 
 def _not_to_undo(step: Step) -> tuple[str, str]:

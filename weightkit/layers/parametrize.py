@@ -23,7 +23,8 @@ from weightkit.layers.remaking import (
     require_listed,
     without_wrappers,
 )
-from weightkit.layers.selecting import fits
+from weightkit.layers.selecting import fits, label
+from weightkit.layers.whole import or_as_they_were
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +98,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
         settings: As for ``weightkit.load_weights``.
 
     Raises:
-        RequestError: The model is of another kind, or the weights cannot be matched.
+        RequestError: The model is of another kind, or the weights cannot be matched; on any error nothing is changed.
         RefusedError: The file is damaged, unsafe, or holds no Keras weights.
     """
     require_listed(model, "load_unwrapped", "load the weights of its layers one by one")
@@ -106,9 +107,10 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain)
     load_weights(plain, source, **settings)
-    copy_weights(plain, model)
-    for layer in model._flatten_layers():  # noqa: SLF001
-        if isinstance(layer, Parametrized):
+    wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
+    with or_as_they_were(model.variables, [one for layer in wrappers for one in layer.computed]):
+        copy_weights(plain, model)
+        for layer in wrappers:
             layer.begin(keep_masks=True)
 
 
@@ -136,14 +138,11 @@ def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
         return {}
     store = open_live(layer)
     found: dict[str, str] = {}
+    left, labels = set(chosen), set[str]()
     for ref in store:
-        if id(store.variable(ref)) in chosen:
-            base, number = ref.name or "weight", 0
-            label = base
-            while label in found.values():
-                number += 1
-                label = f"{base}_{number}"
-            found[ref.structure] = label
+        if id(store.variable(ref)) in left:
+            left.remove(id(store.variable(ref)))  # one that has two addresses is computed once
+            found[ref.structure] = label(ref.name or "weight", labels)
     return found
 
 

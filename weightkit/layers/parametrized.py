@@ -109,9 +109,13 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
 
     def _freeze(self) -> None:
         """Take the variables out of training that a parametrisation keeps as they are."""
-        for computed in self.computed:
-            if any(one.freezes_base for one, _ in computed.steps):
-                computed.weight.variable.trainable = False
+        for variable in self.held_variables:
+            variable.trainable = False
+
+    @property
+    def held_variables(self) -> list[Any]:
+        """The layer's own variables that a parametrisation takes out of training, such as the base of `LowRank`."""
+        return [one.weight.variable for one in self.computed if any(step.freezes_base for step, _ in one.steps)]
 
     @property
     def trainable(self) -> bool:

@@ -35,7 +35,7 @@ def choose(layer: Any, steps: Steps) -> Targets:
     store = open_live(layer)
     refs = tuple(store)
     found: Targets = {}
-    taken: dict[str, str] = {}
+    taken: dict[int, str] = {}
     labels: set[str] = set()
     for selection, parametrizations in steps.items():
         selector, _ = combine(selection)
@@ -45,10 +45,13 @@ def choose(layer: Any, steps: Steps) -> Targets:
             raise RequestError(_nothing(store, selection, parametrizations), mend="name one of these")
         found[selection] = {}
         for ref in chosen:
-            if ref.structure in taken:
-                raise RequestError(f"{ref.path} is selected by {taken[ref.structure]!r} and by {selection!r}")
-            taken[ref.structure] = selection
-            found[selection][ref.structure] = _label(ref.name or "weight", labels)
+            variable = id(store.variable(ref))  # SpectralNormalization has its layer's kernel under its own name too
+            if variable in taken:
+                if taken[variable] != selection:
+                    raise RequestError(f"{ref.path} is selected by {taken[variable]!r} and by {selection!r}")
+                continue
+            taken[variable] = selection
+            found[selection][ref.structure] = label(ref.name or "weight", labels)
     return found
 
 
@@ -102,14 +105,15 @@ def copied(targets: Any) -> Targets | None:
     return {key: dict(places) for key, places in targets.items()}
 
 
-def _label(name: str, labels: set[str]) -> str:
+def label(name: str, labels: set[str]) -> str:
+    """What names the variables that are added to a weight: its own name, numbered where another has that label."""
     base = name.replace("/", "_")
-    label, number = base, 0
-    while label in labels:
+    made, number = base, 0
+    while made in labels:
         number += 1
-        label = f"{base}_{number}"
-    labels.add(label)
-    return label
+        made = f"{base}_{number}"
+    labels.add(made)
+    return made
 
 
 def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:

@@ -13,7 +13,7 @@ from weightkit.training.recompiling import Unfrozen, compile_with, require_known
 
 if TYPE_CHECKING:
     import weakref
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +22,8 @@ class Done:
 
     model: weakref.ref[Any]
     before: Flags
+    after: Flags
+    """As they were left: what another plan has changed since is told by this."""
     recompile_too: bool
     """Whether the model was to be compiled again, if it is compiled."""
 
@@ -36,9 +38,37 @@ class Done:
             require_compilable(model)
         now = flags_of(tuple(layer for layer, _ in self.before.layers))
         with or_as_they_were(now):
-            self.before.set()
+            self._taken_back(now).set()
             if compiles:
                 compile_with(model, own_step=own, rejoin=True)
+
+    def _taken_back(self, now: Flags) -> Flags:
+        """The flags without what this plan changed; what it left alone stays as others have made it since."""
+        thawed = {id(v) for (v, was), (_, left) in zip(self.before.variables, self.after.variables, strict=True)
+                  if was and not left}  # fmt: skip
+        layers = []
+        for layer, was, left, is_now in _together(self.before.layers, self.after.layers, now.layers):
+            opens = is_now != left and any(id(v) in thawed for v in _made_in(layer))  # another plan has closed it
+            layers.append((layer, was if was != left else is_now or opens))
+        variables = tuple(
+            (v, was if was != left else is_now)
+            for v, was, left, is_now in _together(self.before.variables, self.after.variables, now.variables)
+        )
+        return Flags(tuple(layers), variables)
+
+
+def _together(
+    before: Iterable[tuple[Any, bool]], after: Iterable[tuple[Any, bool]], now: Iterable[tuple[Any, bool]]
+) -> Iterator[tuple[Any, bool, bool, bool]]:
+    """Each thing with its flag before, after and now."""
+    left = {id(thing): flag for thing, flag in after}
+    present = {id(thing): flag for thing, flag in now}
+    for thing, flag in before:
+        yield thing, flag, left[id(thing)], present.get(id(thing), left[id(thing)])
+
+
+def _made_in(layer: Any) -> list[Any]:
+    return [v for below in layer._flatten_layers() for v in below._trainable_variables]  # noqa: SLF001
 
 
 @contextlib.contextmanager

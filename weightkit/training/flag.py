@@ -10,6 +10,20 @@ import numpy as np
 
 from weightkit.access.ref import Kind, Source, WeightRef
 
+_TYPES: dict[str, Any] = {
+    "structure": str,
+    "layer": str | None,
+    "index": int,
+    "name": str | None,
+    "shape": list,
+    "dtype": str,
+    "kind": str,
+    "layer_class": str | None,
+    "duplicate": int,
+    "before": bool,
+    "after": bool,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -41,6 +55,9 @@ def flag_to_dict(flag: Flag) -> dict[str, Any]:
 
 def flag_from_dict(data: dict[str, Any]) -> Flag:
     """From what `flag_to_dict` gave."""
+    for key, kinds in _TYPES.items():
+        if not isinstance(data[key], kinds) or (kinds is int and isinstance(data[key], bool)):
+            raise TypeError(f"{key} is {data[key]!r}")
     name = data["dtype"]
     dtype = np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
     ref = WeightRef(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightkit.access.choose import Where, missed
 from weightkit.access.select import combine
 from weightkit.errors import RequestError, SelectionError
@@ -176,6 +178,8 @@ def freeze_to(
         RequestError: The model's layers have no order, or as `freeze` and `recompile` do.
     """
     seen = look_at(model)
+    if not isinstance(depth, int | np.integer | str) or isinstance(depth, bool):
+        raise RequestError(f"depth is {depth!r}", mend="give a whole number of layers, or a layer's name")
     if not seen.ordered:
         raise RequestError("its layers have no order that is known", mend="select them by name", file=seen.label)
     layers = list(dict.fromkeys(ref.owner for ref in seen.refs))

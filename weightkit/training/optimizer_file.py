@@ -8,7 +8,7 @@ import keras
 
 from weightkit.access.files.fresh import Fresh, write_fresh
 from weightkit.access.formats.optimizer_state import OPTIMIZER, SCHEMA, WEIGHTS
-from weightkit.errors import RequestError
+from weightkit.training.arguments import require_one_of
 from weightkit.training.memory import values_of
 from weightkit.training.optimizer_loading import built_for_now, load
 from weightkit.training.optimizer_memory import configuration_of, memory_of
@@ -155,8 +155,7 @@ def load_optimizer_state(
     Example:
         >>> load_optimizer_state(model, "opt.h5")  # doctest: +SKIP
     """
-    if on_missing not in {"error", "skip"}:
-        raise RequestError(f"on_missing is {on_missing!r}", mend="give 'error' or 'skip'")
+    require_one_of("on_missing", on_missing, "error", "skip")
     require_known(unfrozen_slots)
     require_optimizer(model)
     return load(model, path, skip=on_missing == "skip", own_step=unfrozen_slots == "own_step")

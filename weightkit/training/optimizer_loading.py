@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightkit.access.formats.optimizer_state import Manifest
 from weightkit.access.live.handles import handle_of, writable
 from weightkit.access.live.undo import UndoLog
 from weightkit.access.matching import match
 from weightkit.access.open import open_weights
-from weightkit.errors import RequestError, UnsupportedFileError
+from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
 from weightkit.training.aside import set_slots_aside
 from weightkit.training.carrying import has_stepped
 from weightkit.training.compiled import require_compilable, scope_of
@@ -27,8 +29,6 @@ from weightkit.training.slots import parts_of
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
-
-    import numpy as np
 
     from weightkit.access.files.filestore import FileStore
     from weightkit.training.optimizer_memory import Memory, OptimizerMemory
@@ -82,6 +82,7 @@ def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own
     for name, variable in memory.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
     state = len(loading.values)
+    _require_possible(loading.values, store.label)
     notes = _take_slots(model, loading, memory, manifest)
     if not skip and (differing or loading.missing):
         raise RequestError(
@@ -94,6 +95,15 @@ def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own
         memory.label, store.label, loading.weights, loading.slots, state, loading.seeds, len(loading.aside),
         tuple(loading.missing), (*differing, *notes, *late),
     )  # fmt: skip
+
+
+def _require_possible(state: list[tuple[str, Any, np.ndarray]], file: str) -> None:
+    """Refuse a count of steps below zero, and rates that are no rates: one step more would spoil every weight."""
+    for label, _, values in state:
+        is_rate = label.rpartition("/")[2] == "learning_rate"
+        is_count = values.dtype.kind in "iu"
+        if (is_count and (values < 0).any()) or (is_rate and not (np.isfinite(values) & (values >= 0)).all()):
+            raise DamagedFileError(f"{label} is {values.tolist()}", mend="use another copy of the file", file=file)
 
 
 def _set(model: Any, loading: Loading, *, own_step: bool) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import warnings
 import weakref
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from weightkit.access.onto import counterparts
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape
+from weightkit.training.arguments import require_flag
 from weightkit.training.compiled import is_compiled, require_compilable
 from weightkit.training.done import Done, counts_own, or_as_they_were
 from weightkit.training.flag import Flag, flag_from_dict, flag_to_dict
@@ -21,7 +24,6 @@ from weightkit.training.recompiling import Unfrozen, compile_with
 from weightkit.training.weights import Layered, look_at
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from weightkit.access.ref import WeightRef
@@ -130,12 +132,27 @@ class FreezePlan:
             weights = tuple(map(flag_from_dict, data["weights"]))
             statistics = tuple(map(flag_from_dict, data["statistics"]))
             return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", mend="save the plan again") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as a JSON file."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+        """Write it as a JSON file, whole or not at all.
+
+        Raises:
+            RequestError: It cannot lie there.
+        """
+        target = Path(path)
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            beside.write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+            beside.replace(target)
+        except OSError as error:
+            raise RequestError(
+                f"cannot be written: {error.strerror}", mend="give a file name", file=str(path)
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FreezePlan:
@@ -146,8 +163,11 @@ class FreezePlan:
         """
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise RequestError(f"cannot be read: {error}", mend="give a saved plan", file=str(path)) from error
+        except RequestError as error:
+            raise error.about(str(path)) from error.__cause__
+        except (OSError, ValueError, RecursionError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise RequestError(f"cannot be read: {why}", mend="give a saved plan", file=str(path)) from error
 
 
 def do(
@@ -171,6 +191,7 @@ def do(
         recompile_too: Whether to compile it again, where it is compiled.
         unfrozen_slots: As `recompile` takes it.
     """
+    require_flag("recompile", recompile_too)
     compiles = recompile_too and is_compiled(seen.model)
     if compiles:
         require_compilable(seen.model)
@@ -189,7 +210,7 @@ def do(
             plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
     if not trained:
         plan = replace(plan, notes=(*plan.notes, _NOTHING))
-    return replace(plan, done=Done(weakref.ref(seen.model), before, recompile_too))
+    return replace(plan, done=Done(weakref.ref(seen.model), before, flags_of(seen.layers), recompile_too))
 
 
 def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool, unfrozen_slots: Unfrozen) -> FreezePlan:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def lora_bases(seen: Layered) -> set[int]:
-    """Kernels that LoRA holds."""
+    """Weights that LoRA holds: Keras' own, and those that a layer says it holds, as weightkit's wrappers do."""
     held = set()
     for layer in seen.layers:
         if getattr(layer, "lora_enabled", False):
             names = ("_kernel", "_embeddings")
             held |= {id(getattr(layer, name)) for name in names if getattr(layer, name, None) is not None}
+        held |= {id(variable) for variable in getattr(layer, "held_variables", ())}
     return held
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numbers
 from typing import Any, Literal
 
+import numpy as np
+
 from weightkit.errors import RequestError
+from weightkit.training.arguments import require_one_of
 from weightkit.training.aside import aside_of, keep_aside
 from weightkit.training.carrying import Carrying, Recompiled
 from weightkit.training.compiled import compile_again, is_compiled, require_compilable, scope_of
 from weightkit.training.objects import ObjectStates
 
 Unfrozen = Literal["own_step", "keep"]
+_LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 def recompile(
@@ -53,8 +57,8 @@ def recompile(
         slots of 2 weights carried, 2 set aside, 0 put back, 0 begun
     """
     _require_request(model, optimizer, unfrozen_slots)
-    if isinstance(learning_rate, numbers.Real):
-        learning_rate = float(learning_rate)  # one of NumPy's is no part of a configuration
+    if isinstance(learning_rate, numbers.Real | np.bool_):
+        learning_rate = _rate(learning_rate)  # one of NumPy's is no part of a configuration
     require_compilable(model)
     return compile_with(
         model, fresh=optimizer == "fresh", learning_rate=learning_rate, own_step=unfrozen_slots == "own_step"
@@ -94,13 +98,19 @@ def compile_with(
     return done
 
 
+def _rate(given: Any) -> float:
+    """A learning rate as a number of Python's, which any optimizer keeps as float32."""
+    if isinstance(given, bool | np.bool_) or not 0 <= float(given) <= _LARGEST_RATE:
+        raise RequestError(f"learning_rate is {given!r}", mend="give a finite number of at least 0")
+    return float(given)
+
+
 def _require_request(model: Any, optimizer: str, unfrozen_slots: str) -> None:
     if not is_compiled(model):
         raise RequestError(
             f"{getattr(model, 'name', model)} has not been compiled", mend="call compile(optimizer, loss) first"
         )
-    if optimizer not in ("carry", "fresh"):
-        raise RequestError(f"optimizer is {optimizer!r}", mend="give one of 'carry', 'fresh'")
+    require_one_of("optimizer", optimizer, "carry", "fresh")
     require_known(unfrozen_slots)
 
 
@@ -110,5 +120,4 @@ def require_known(unfrozen_slots: str) -> None:
     Raises:
         RequestError: It is neither ``own_step`` nor ``keep``.
     """
-    if unfrozen_slots not in ("own_step", "keep"):
-        raise RequestError(f"unfrozen_slots is {unfrozen_slots!r}", mend="give one of 'own_step', 'keep'")
+    require_one_of("unfrozen_slots", unfrozen_slots, "own_step", "keep")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from weightkit.errors import RequestError
+from weightkit.training.arguments import require_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,8 +30,7 @@ def policy(
     Raises:
         RequestError: ``statistics`` is none of the three.
     """
-    if statistics not in {"freeze", "update", "keep"}:
-        raise RequestError(f"statistics is {statistics!r}", mend="give 'freeze', 'update' or 'keep'")
+    require_one_of("statistics", statistics, "freeze", "update", "keep")
     layers = {id(layer): layer for layer in seen.normalizations.values()}
     measured = {id(layer) for ref, layer in seen.normalizations.items() if ref in set(selected)}
     updating = {key: bool(layer.trainable) for key, layer in layers.items()}

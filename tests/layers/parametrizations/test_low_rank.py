@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import MappingProxyType
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 from layers_wrapped import Wrapped, array, computed, numbers
 
 from weightkit.errors import RequestError
-from weightkit.layers import LoRA, LowRank, bake, load_unwrapped
+from weightkit.layers import LoRA, LowRank, bake, load_unwrapped, parametrize
 
 
 class TestLowRank(Wrapped):
@@ -222,3 +223,49 @@ def test_weights_that_are_loaded_after_a_merge_are_kept():
     with pytest.raises(RequestError, match="nothing is merged"):
         model.layers[0].unmerge()
     np.testing.assert_array_equal(array(model.layers[0].layer.kernel.value), plain.get_weights()[0])
+
+
+def test_a_weight_that_a_layer_has_by_two_addresses_is_adapted_once():
+    layer = LoRA(keras.layers.SpectralNormalization(keras.layers.Dense(3)), 2)
+    model = keras.Sequential([keras.Input((5,)), layer])
+    assert len(layer.computed) == 1
+    for number, variable in enumerate(layer.trainable_variables):
+        variable.assign(numbers(*variable.shape, seed=number))
+    x = numbers(4, 5)
+    wanted, begun = array(model(x)), layer.get_weights()
+    layer.merge()
+    np.testing.assert_allclose(array(model(x)), wanted, rtol=1e-4, atol=1e-5)
+    layer.unmerge()
+    assert all((one == two).all() for one, two in zip(begun, layer.get_weights(), strict=True))
+    plain = keras.Sequential([keras.Input((5,)), keras.layers.SpectralNormalization(keras.layers.Dense(3))])
+    made = parametrize(plain, "**", LowRank(2))
+    assert len(made.layers[0].computed) == 1
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("act", ["merge", "unmerge"])
+@pytest.mark.parametrize("magnitude", [False, True])
+def test_a_merge_that_fails_at_any_variable_is_none(act, error, magnitude, monkeypatch):
+    layer = LoRA(keras.layers.LSTM(3), 2, magnitude=magnitude)
+    layer.build((None, 4, 5))
+    for number, variable in enumerate(layer.trainable_variables):
+        variable.assign(numbers(*variable.shape, seed=number))
+    if act == "unmerge":
+        layer.merge()
+    begun, kept = layer.get_weights(), [one.kept for one in layer.computed]
+    assign = type(layer.variables[0]).assign
+    for failing in range(4):
+        calls = itertools.count()
+
+        def failing_assign(self, value, failing=failing, calls=calls):
+            if next(calls) == failing:
+                raise error
+            return assign(self, value)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(layer.variables[0]), "assign", failing_assign)
+            with pytest.raises(error):
+                getattr(layer, act)()
+        assert all((one == two).all() for one, two in zip(begun, layer.get_weights(), strict=True))
+        assert [one.kept for one in layer.computed] == kept
+    getattr(layer, act)()

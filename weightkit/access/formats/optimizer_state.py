@@ -97,6 +97,7 @@ def contents(index: Index) -> Contents:
         if home in slots:
             slots[home][name] = ref
     weights = tuple(_kept(index, group, slots[group]) for group in sorted(groups, key=_number))
+    _require_each_once(weights)
     manifest = Manifest(
         _need(optimizer, "class", OPTIMIZER),
         _need(optimizer, "config", OPTIMIZER),
@@ -114,6 +115,14 @@ def contents(index: Index) -> Contents:
         layout=StateLayout(index),
         manifest=manifest,
     )
+
+
+def _require_each_once(weights: Collection[Kept]) -> None:
+    seen: set[str] = set()
+    for one in weights:
+        if one.ref.structure in seen:
+            raise _damaged(WEIGHTS, f"it has the slots of {one.ref.structure} twice")
+        seen.add(one.ref.structure)
 
 
 @dataclass(frozen=True, slots=True)

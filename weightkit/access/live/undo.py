@@ -27,8 +27,12 @@ class UndoLog:
             before: Its present value, as the handle gives it.
             values: The new ones.
         """
-        self._kept.append((path, handle, handle.keep(before)))
+        self.keep(path, handle, before)
         handle.set(values)
+
+    def keep(self, path: str, handle: Handle, before: Any) -> None:
+        """Note what a variable is, which is about to be set by other means; the arguments are those of `set`."""
+        self._kept.append((path, handle, handle.keep(before)))
 
     def undo(self) -> None:
         """Put everything back, the latest first; an interruption waits until all is as it was.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from weightkit.access.select.parse import parse
 from weightkit.access.select.selectors import Or, Selector, as_selector
 from weightkit.errors import SelectionError
+from weightkit.escape import escape
 
 if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
@@ -54,6 +55,9 @@ def _choices(given: object) -> Iterable[object]:
 def _selector(choice: object, argument: str) -> Selector:
     if isinstance(choice, str):
         return parse(choice)
+    if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
+        problem = f"{argument}= has a layer itself, {escape(str(choice.name))!r}, which is no selection"
+        raise SelectionError(problem, mend="give the layer's name, as weightkit's addresses have it")
     if callable(choice):
         return as_selector(choice)
     problem = f"{argument}= has a {type(choice).__name__}, which is no selection"
