@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import hashlib
@@ -9,9 +10,11 @@ import io
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import zipfile
 from dataclasses import dataclass
@@ -29,7 +32,18 @@ from weightkit.access.store import IN_PLACE, Destination, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
+def _own_copy(folder: Path) -> Path:
+    """A copy of a folder for this process alone, beside others that test: an edit locks the file that it reads."""
+    copy = Path(tempfile.mkdtemp(prefix="golden-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)  # some tests run as nobody
+    return Path(shutil.copytree(folder, copy / folder.name))
+
+
 DATA = Path(__file__).parent / "data"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    DATA = _own_copy(DATA)
 GOLDEN = sorted(path for path in DATA.iterdir() if path.suffix in {".h5", ".keras"})
 REAL = sorted(
     path

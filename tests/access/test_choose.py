@@ -217,6 +217,13 @@ def test_an_empty_selection_shows_the_nearest_that_would_choose_something(mixed,
     assert chosen(mixed, where=suggestion)
 
 
+@pytest.mark.parametrize("where", ["kind:optimizer", "role:lora", "rank:7"])
+def test_a_field_of_few_values_that_nothing_has_is_answered_with_what_there_is(mixed, where):
+    error = refusal(mixed, where=where)
+    assert error.problem == f"the selection '{where}' chooses nothing"
+    assert error.mend.startswith(f"the weights here are {where.partition(':')[0]}:")
+
+
 def test_an_empty_selection_with_nothing_alike_says_where_to_look(mixed):
     error = refusal(mixed, where="qqqqqqqqqqqq")
     assert "`weightkit show` lists what is there" in error.mend

@@ -160,7 +160,7 @@ def test_every_edit_says_where_a_link_led_what_backups_take_and_what_was_verifie
     shutil.copyfile(model, model.with_name("m.h5.bak"))
     done = run(*EDITS[verb], "--verify", folder=model.parent / "links")
     assert f"m.h5 is a symbolic link: {model} is edited, and its backups lie beside it" in done.stderr
-    assert re.search(r"^2 backups take [0-9.]+ KiB: see `weightkit restore --list`$", done.stderr, re.MULTILINE)
+    assert re.search(r"^2 backups take [0-9.]+ KiB: see `weightkit restore \S+ --list`$", done.stderr, re.MULTILINE)
     assert re.search(r"^verified: \d+ weights computed again, \d+ untouched ones compared", done.stderr, re.MULTILINE)
     assert names(model.parent) == ["links", "m.h5", "m.h5.bak", "m.h5.bak.1"]
     assert digest(model.with_name("m.h5.bak.1")) == digest(GOLDEN)

@@ -10,10 +10,12 @@ import warnings
 
 import keras
 import numpy as np
-from training_cases import compiled, counter, fit, slots
+import pytest
+from training_cases import compiled, counter, eager, fit, slots
 
 from weightkit import load_weights
-from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state
+from weightkit.errors import RequestError
+from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state, unfreeze
 from weightkit.training.aside import slots_set_aside
 from weightkit.training.memory import values_of
 
@@ -108,3 +110,19 @@ def same_in_all(one, other):
         return values, [*slots(model.optimizer).values()], sorted(waiting), counter(model.optimizer)
 
     assert seen(one) == seen(other)
+
+
+def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_state(tmp_path):
+    model = eager()
+    freeze(model, "part")
+    fit(model)
+    unfreeze(model, "part")
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    save_optimizer_state(model, tmp_path / "opt.h5")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    load_optimizer_state(loaded, tmp_path / "opt.h5")
+    assert fit(loaded, 2) == fit(model, 2)
+    made = eager()
+    with pytest.raises(RequestError, match="a MultiOptimizer in the file and a Adam here"):
+        load_optimizer_state(made, tmp_path / "opt.h5")

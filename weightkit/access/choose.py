@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from weightkit.access.arithmetic import is_floating
 from weightkit.access.plan import Plan, Skipped
 from weightkit.access.ref import Kind
-from weightkit.access.select import Choice, Glob, Selector, combine, escape_pattern, nearest
+from weightkit.access.select import Choice, Field, Glob, Selector, combine, escape_pattern, nearest
 from weightkit.access.select.selectors import Or
 from weightkit.errors import RequestError, SelectionError
 
@@ -32,6 +32,8 @@ _REASONS = {
 _NOT_SELECTED = "not selected"
 _EXCLUDED = "excluded"
 _SHOWN = 3
+_CLOSED = {"kind", "role", "rank", "trainable"}
+"""Fields whose values are few and known: one that chooses nothing is no slip of the hand."""
 
 
 @runtime_checkable
@@ -233,11 +235,10 @@ def _parts(selector: Selector | None) -> tuple[Selector, ...]:
 def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) -> SelectionError:
     named = [f"name:{selector}"] if any(ref.name == str(selector) for ref in refs) else []
     near = (named + nearest(selector, refs))[:_SHOWN]
-    return SelectionError(
-        f"the selection '{selector}' chooses nothing",
-        mend=f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there",
-        file=label,
-    )
+    mend = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
+    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # it was meant, and another is no mend
+        mend = f"the weights here are {' or '.join(near)}"
+    return SelectionError(f"the selection '{selector}' chooses nothing", mend=mend, file=label)
 
 
 def _is_quantised(ref: WeightRef) -> bool:

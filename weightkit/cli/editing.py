@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -119,7 +120,8 @@ def _where_it_went(report: Report) -> Iterator[str]:
             yield f"the file as it was: {outcome.backup}"
         if outcome.backups:
             backups = "1 backup takes" if outcome.backups == 1 else f"{outcome.backups} backups take"
-            yield f"{backups} {output.size(outcome.backups_bytes)}: see `weightkit restore --list`"
+            command = f"weightkit restore {shlex.quote(str(outcome.output))} --list"
+            yield f"{backups} {output.size(outcome.backups_bytes)}: see `{command}`"
         yield from _what_was_verified(report)
         yield from outcome.notes
 
