@@ -193,7 +193,7 @@ MUTANTS = [
     ),
     Mutant(
         "a file built anew has the structure that was planned",
-        f"{_FILES}/rebuild.py", "if found != wanted:", "if False:", f"{_TESTS}/test_rebuild.py",
+        f"{_FILES}/rebuild.py", "if found != wanted:", "if False:", f"{_TESTS}/test_build.py",
     ),
     Mutant(
         "--verify reads every value back",
