@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import h5py
 import keras
@@ -97,13 +96,14 @@ def test_a_plan_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
     plan.save(path)
     before = path.read_bytes()
 
-    def full(self, text, **_):
-        with open(self, "w") as file:  # noqa: PTH123  # what is replaced is pathlib's
-            file.write(text[:10])
+    write = os.pwrite
+
+    def full(fd, content, offset):
+        write(fd, content[:10], offset)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(os, "pwrite", full)
         with pytest.raises(RequestError, match="cannot be written: No space left"):
             plan.save(path)
     assert path.read_bytes() == before

@@ -140,8 +140,9 @@ def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
     found: dict[str, str] = {}
     left, labels = set(chosen), set[str]()
     for ref in store:
-        if id(store.variable(ref)) in left:
-            left.remove(id(store.variable(ref)))  # one that has two addresses is computed once
+        variable = id(store.variable(ref))
+        if variable in left:
+            left.remove(variable)  # one that has two addresses is computed once
             found[ref.structure] = label(ref.name or "weight", labels)
     return found
 

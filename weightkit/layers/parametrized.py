@@ -146,9 +146,8 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def _mapping(self, *, training: bool) -> list[tuple[Any, Any]]:
         """Every variable of the layer with the value it has in this call: an inner scope does not see an outer one."""
         with as_held():
-            values = {id(one.weight.variable): one.value(training=training) for one in self.computed}
-            ours = {id(one.weight.variable) for one in self.computed}
-            mapping = [(one.weight.variable, values[id(one.weight.variable)]) for one in self.computed]
+            mapping = [(one.weight.variable, one.value(training=training)) for one in self.computed]
+            ours = {id(variable) for variable, _ in mapping}
             rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in every_variable(self.layer) if id(v) not in ours]
         return mapping + rest
 

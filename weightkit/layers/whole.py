@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.handles import handle_of
-from weightkit.access.live.undo import UndoLog
+from weightkit.access.live.undo import undone_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def or_as_they_were(variables: Iterable[Any], computed: Collection[Computed]) -> Iterator[None]:
     """On any error and interruption, put variables back, and what computed weights keep of their merges."""
-    log, kept = UndoLog(), [one.kept for one in computed]
-    for variable in variables:
-        if variable._value is not None:  # noqa: SLF001  # `value` would make one, which a tied weight has not
-            handle = handle_of(variable)
-            log.keep(variable.path, handle, handle.value())
+    kept = [one.kept for one in computed]
     try:
-        yield
+        with undone_on_error() as log:
+            for variable in variables:
+                if variable._value is not None:  # noqa: SLF001  # `value` would make one, which a tied weight has not
+                    handle = handle_of(variable)
+                    log.keep(variable.path, handle, handle.value())
+            yield
     except BaseException:
-        log.undo()
         for one, before in zip(computed, kept, strict=True):
             one.kept = before
         raise

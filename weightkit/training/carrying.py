@@ -11,6 +11,7 @@ import keras
 from weightkit.escape import escape
 from weightkit.training.aside import Aside, aside_of, slots_set_aside
 from weightkit.training.cloning import Clones
+from weightkit.training.flags import made_in
 from weightkit.training.memory import put_slots, put_state, remember, set_values, values_of
 from weightkit.training.routing import counts_steps, joined, may_part, parted_off, routes, several_by_call, split
 from weightkit.training.slots import parts_of
@@ -113,8 +114,7 @@ class Carrying:
             return joined(self._old, self._clones)
         if not late and not several_by_call(self._old):
             return self._clones.of(self._old)
-        could = [v for layer in self._model._flatten_layers() for v in layer._trainable_variables]  # noqa: SLF001
-        unique = {id(variable): variable for variable in (*could, *self._owners)}
+        unique = {id(variable): variable for variable in (*made_in(self._model), *self._owners)}
         return split(self._old, self._clones, list(unique.values()), late, self._model.name)
 
     def _put_state(self, new: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.training.compiled import is_compiled, require_compilable
-from weightkit.training.flags import Flags, flags_of
+from weightkit.training.flags import Flags, flags_of, made_in
 from weightkit.training.recompiling import Unfrozen, compile_with, require_known
 
 if TYPE_CHECKING:
@@ -44,17 +44,14 @@ class Done:
 
     def _taken_back(self, now: Flags) -> Flags:
         """The flags without what this plan changed; what it left alone stays as others have made it since."""
-        thawed = {id(v) for (v, was), (_, left) in zip(self.before.variables, self.after.variables, strict=True)
-                  if was and not left}  # fmt: skip
+        variables = list(_together(self.before.variables, self.after.variables, now.variables))
+        thawed = {id(variable) for variable, was, left, _ in variables if was and not left}
         layers = []
         for layer, was, left, is_now in _together(self.before.layers, self.after.layers, now.layers):
-            opens = is_now != left and any(id(v) in thawed for v in _made_in(layer))  # another plan has closed it
+            opens = is_now != left and any(id(v) in thawed for v in made_in(layer))  # another plan has closed it
             layers.append((layer, was if was != left else is_now or opens))
-        variables = tuple(
-            (v, was if was != left else is_now)
-            for v, was, left, is_now in _together(self.before.variables, self.after.variables, now.variables)
-        )
-        return Flags(tuple(layers), variables)
+        flags = ((variable, was if was != left else is_now) for variable, was, left, is_now in variables)
+        return Flags(tuple(layers), tuple(flags))
 
 
 def _together(
@@ -65,10 +62,6 @@ def _together(
     present = {id(thing): flag for thing, flag in now}
     for thing, flag in before:
         yield thing, flag, left[id(thing)], present.get(id(thing), left[id(thing)])
-
-
-def _made_in(layer: Any) -> list[Any]:
-    return [v for below in layer._flatten_layers() for v in below._trainable_variables]  # noqa: SLF001
 
 
 @contextlib.contextmanager

@@ -38,6 +38,11 @@ def flags_of(layers: tuple[Any, ...]) -> Flags:
     )
 
 
+def made_in(layer: Any) -> list[Any]:
+    """The variables that a layer and all below it made to be trained."""
+    return [variable for below in layer._flatten_layers() for variable in below._trainable_variables]  # noqa: SLF001
+
+
 def layer_flags(layers: tuple[Any, ...], trained: set[int], statistics: dict[int, bool]) -> list[tuple[Any, bool]]:
     """The flags of layers that follow from which variables are trained.
 
@@ -51,7 +56,7 @@ def layer_flags(layers: tuple[Any, ...], trained: set[int], statistics: dict[int
     """
     found = []
     for place, layer in enumerate(layers):
-        made = [v for below in layer._flatten_layers() for v in below._trainable_variables]  # noqa: SLF001
+        made = made_in(layer)
         if id(layer) in statistics:
             found.append((layer, statistics[id(layer)]))
         elif any(id(variable) in trained for variable in made):

@@ -101,7 +101,7 @@ def unfreeze(
     chosen = _select(seen, where, exclude)
     bases = lora_bases(seen)
     wanted = {ref: True for ref in chosen if ref in seen.parameters and id(seen.parameters[ref]) not in bases}
-    updating, notes = policy(seen, chosen, wanted, "freeze" if statistics == "freeze" else statistics)
+    updating, notes = policy(seen, chosen, wanted, statistics)
     if statistics == "freeze":
         updating |= {id(layer): False for layer in reached(seen, wanted)}
     said = f"unfreeze({_said(where, exclude)})"

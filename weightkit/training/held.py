@@ -53,4 +53,5 @@ def other_optimizers(model: Any) -> list[str]:
 
 def other_names(model: Any) -> list[str]:
     """Attributes by which a model holds its own optimizer besides ``optimizer``."""
-    return [where for where, one in held_optimizers(model) if one is model.optimizer and where in vars(model)]
+    held = ((name, value) for name, value in vars(model).items() if not name.startswith(_BOOKS))
+    return [name for name, value in held if value is model.optimizer and name != "optimizer"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import handle_of, writable
+from weightkit.access.live.handles import handle_of, owned
 from weightkit.training.slots import AVERAGE, parts_of
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def values_of(variable: Any) -> np.ndarray:
 
 def set_values(variable: Any, values: np.ndarray) -> None:
     """Give a variable values, in memory that nothing else has, and that the backend may take over."""
-    own = writable(values.size, values.dtype).reshape(values.shape)
-    own[...] = values
-    handle_of(variable).set(own)
+    handle_of(variable).set(owned(values))
 
 
 def _remembered(

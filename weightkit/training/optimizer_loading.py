@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.formats.optimizer_state import Manifest
-from weightkit.access.live.handles import handle_of, writable
-from weightkit.access.live.undo import UndoLog
+from weightkit.access.live.handles import handle_of, owned
+from weightkit.access.live.undo import undone_on_error
 from weightkit.access.matching import match
 from weightkit.access.open import open_weights
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
@@ -108,14 +108,13 @@ def _require_possible(state: list[tuple[str, Any, np.ndarray]], file: str) -> No
 
 def _set(model: Any, loading: Loading, *, own_step: bool) -> tuple[str, ...]:
     """Set all that is to be set, or nothing; returns what is to be told of weights that begin late."""
-    log = _set_all(loading.values)
-    try:
+    with undone_on_error() as log:
+        for label, variable, values in loading.values:
+            handle = handle_of(variable)
+            log.set(label, handle, handle.value(), owned(values))
         notes = _begin_late(model, loading.left, own_step=own_step)
         if loading.aside:
             set_slots_aside(model, loading.aside)
-    except BaseException:
-        log.undo()
-        raise
     return notes
 
 
@@ -173,17 +172,3 @@ def _take_slots(model: Any, loading: Loading, memory: OptimizerMemory, manifest:
     used = {ref.structure for ref in pairs.values()}
     unused = [one.ref.path for one in manifest.weights if one.slots and one.ref.structure not in used]
     return (f"{listed(unused)}: in the file, and in no weight here",) if unused else ()
-
-
-def _set_all(values: list[tuple[str, Any, np.ndarray]]) -> UndoLog:
-    log = UndoLog()
-    try:
-        for label, variable, array in values:
-            handle = handle_of(variable)
-            own = writable(array.size, array.dtype).reshape(array.shape)
-            own[...] = array
-            log.set(label, handle, handle.value(), own)
-    except BaseException:
-        log.undo()
-        raise
-    return log

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import warnings
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.files.copying import write_all
+from weightkit.access.files.fresh import written_anew
 from weightkit.access.onto import counterparts
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
@@ -136,23 +137,20 @@ class FreezePlan:
             raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", mend="save the plan again") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as a JSON file, whole or not at all.
+        """Write it as a JSON file, whole or not at all, over whatever file is there.
 
         Raises:
-            RequestError: It cannot lie there.
+            RequestError: It cannot lie there, or cannot be written.
+            MachineError: The system failed as it was put in place; what was there is untouched.
         """
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        name, text = os.fspath(path), json.dumps(self.to_dict(), indent=1)
         try:
-            beside.write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
-            beside.replace(target)
+            with written_anew(name) as (fd, _):
+                write_all(fd, memoryview(text.encode()), 0)
+        except RequestError as error:
+            raise RequestError(f"cannot be written: {error.problem}", mend=error.mend, file=name) from error
         except OSError as error:
-            raise RequestError(
-                f"cannot be written: {error.strerror}", mend="give a file name", file=str(path)
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink()
+            raise RequestError(f"cannot be written: {error.strerror}", mend="give a file name", file=name) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FreezePlan:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import as_numpy, handle_of, writable
+from weightkit.access.live.handles import as_numpy
 from weightkit.training.held import held_optimizers, with_inner
+from weightkit.training.memory import set_values
 from weightkit.training.objects import ObjectStates
 from weightkit.training.replicas import Replicas
 
@@ -68,14 +69,14 @@ class Snapshot:
         for variable, values in self._values.values():
             array = id(variable._value)  # noqa: SLF001
             if array in seen:
-                handle_of(variable).set(_own(values))
+                set_values(variable, values)
             seen.add(array)
 
     def put_back(self) -> None:
         """Make everything as it was; it may be done several times."""
         self._objects.put_back()
         for variable, values in self._values.values():
-            handle_of(variable).set(_own(values))
+            set_values(variable, values)
         for replicas in self._replicas:
             replicas.put_back()
         for variable, gradient in self._gradients:
@@ -86,13 +87,6 @@ class Snapshot:
 
 _NONE_KEPT = object()
 _SEED = "global_seed_generator"
-
-
-def _own(values: np.ndarray) -> np.ndarray:
-    """A copy that a backend may take over."""
-    own = writable(values.size, values.dtype)
-    own[:] = values.reshape(-1)
-    return own.reshape(values.shape)
 
 
 def _gradient(variable: Any) -> Any:

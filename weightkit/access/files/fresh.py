@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightkit.access.files.commit import recovered
+from weightkit.access.files.copying import write_all
 from weightkit.access.files.hidden import Temporary
 from weightkit.access.files.index import Index
 from weightkit.access.files.openfile import machine_errors
@@ -16,6 +19,9 @@ from weightkit.access.files.planned import type_code
 from weightkit.access.files.replace import signals_held, sync_folder
 from weightkit.access.files.scanner import Scanner
 from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HEADROOM = 64 << 20  # bytes that a new file's structure may take
 _OF_AN_OBJECT = 4 << 10  # bytes of structure, about, that a group or a dataset takes
@@ -43,11 +49,27 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
         MachineError: The system failed; what was there is untouched.
     """
     name = os.fspath(path)
+    with written_anew(name) as (fd, target):
+        _fill(fd, fresh, name)
+    return target
+
+
+@contextlib.contextmanager
+def written_anew(name: str) -> Iterator[tuple[int, Path]]:
+    """A descriptor to write a file by, which then takes the place of whatever file is there; on an error nothing does.
+
+    Yields:
+        The descriptor, and where the file will lie: a symbolic link is followed.
+
+    Raises:
+        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        MachineError: The system failed; what was there is untouched.
+    """
     target = _target(name)
     recovered(target)
     temporary = Temporary.beside(target, 0o666)
     try:
-        _fill(temporary.fd, fresh, name)
+        yield temporary.fd, target
         with machine_errors("writing the new file to the disk", name):
             if target.exists():
                 os.fchmod(temporary.fd, target.stat().st_mode & 0o777)
@@ -57,7 +79,6 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
         sync_folder(target)
     finally:
         temporary.discard()
-    return target
 
 
 def _target(name: str) -> Path:
@@ -91,10 +112,4 @@ def _fill(fd: int, fresh: Fresh, name: str) -> None:
         for path, values in fresh.datasets.items():
             offset = index.datasets[path].offset
             if offset is not None:
-                _write(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, offset)
-
-
-def _write(fd: int, content: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(content):
-        done += os.pwrite(fd, content[done:], offset + done)
+                write_all(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, offset)

@@ -38,7 +38,7 @@ _CONTIGUOUS = (3, 1)  # version and class of a layout
 _NOWHERE = (0, 2**64 - 1)  # where the file begins; the undefined address
 _MOST_AXES = 32
 _TYPES = [f"{order}f{size}" for order in "<>" for size in (2, 4, 8)]
-_TYPES += [f"{order}{sign}{size}" for sign in "iu" for order, size in (("|", 1), ("<", 2), ("<", 4), ("<", 8))]
+_TYPES += [f"<{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 
 
 def plain_dataset(messages: Messages) -> Json | None:
@@ -71,27 +71,23 @@ def messages_of(header: bytes) -> Messages:
     Args:
         header: Bytes from the header's first on, `LONGEST` of them or as many as there are.
     """
-    return _messages(header) or []
-
-
-def _messages(header: bytes) -> Messages | None:
     if len(header) < _PREFIX.size:
-        return None
+        return []
     version, zero, count, _, length, padding = _PREFIX.unpack_from(header)
     place, end = _PREFIX.size, _PREFIX.size + length
     if (version, zero, padding) != (1, 0, 0) or end > len(header):
-        return None
+        return []
     found = []
     while place < end:
         if place + _MESSAGE.size > end:
-            return None
+            return []
         kind, size, flags, zeros = _MESSAGE.unpack_from(header, place)
         start = place + _MESSAGE.size
         place = start + size
         if place > end or flags > _CONSTANT or any(zeros):
-            return None
+            return []
         found.append((kind, header[start:place]))
-    return found if len(found) == count else None
+    return found if len(found) == count else []
 
 
 def _shape(space: bytes) -> list[int] | None:
@@ -113,5 +109,5 @@ def _names() -> dict[bytes, str]:
     found = {}
     for name in _TYPES:
         described = bytes(h5t.py_create(np.dtype(name)).encode())[2:]  # after the mark and version of the encoding
-        found[described + bytes(-len(described) % 8)] = name.replace("|", "<")
+        found[described + bytes(-len(described) % 8)] = name
     return found

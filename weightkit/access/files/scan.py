@@ -22,8 +22,6 @@ from weightkit.access.files.headers import LONGEST, is_plain_group, messages_of,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access.files.headers import Messages
-
 Json = dict[str, Any]
 
 _SAFE_FILTERS = {
@@ -159,8 +157,9 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
     Every object is opened once, and looked at while the library still has in memory what lies around it; at no time
     is more open than one group a level.
     """
-    base = file.get_create_plist().get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
-    headers = _Headers(part, file)
+    creation = file.get_create_plist()
+    base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
+    usual = base == 0 and creation.get_sizes() == (8, 8)  # bytes of an address and of a length, as headers.py reads
     root = h5g.open(file, b"/")
     seen: dict[int, str] = {}
     place = base + h5o.get_info(root).addr
@@ -179,7 +178,7 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
             yield {"path": path, "type": "alias", "of": seen[place]}
             continue
         _admit(seen, place, path, limits)
-        messages = headers.at(place)
+        messages = messages_of(part.peek(place, LONGEST)) if usual else []
         if known := plain_dataset(messages):
             yield {"path": path, "type": "dataset", "address": place} | _PLAIN_DATASET | known
             continue
@@ -191,18 +190,6 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
         if len(above.above) > limits["depth"]:
             raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
         stack.append(_Walked(child, _links(child), path, (*above.above, place)))
-
-
-class _Headers:
-    """Headers of objects as bytes, in files whose addresses are counted as in nearly all: in 8 bytes, from 0."""
-
-    def __init__(self, part: Part, file: h5f.FileID) -> None:
-        creation = file.get_create_plist()
-        self._part = part if creation.get_sizes() == (8, 8) and creation.get_userblock() == 0 else None
-
-    def at(self, place: int) -> Messages:
-        """The messages of a plain header; none where the library is to be asked."""
-        return messages_of(self._part.peek(place, LONGEST)) if self._part else []
 
 
 def _require_followable(kind: int, place: int, path: str, above: _Walked) -> None:

@@ -153,6 +153,13 @@ def writable(size: int, dtype: np.dtype) -> np.ndarray:
     return memory[start : start + nbytes].view(dtype)
 
 
+def owned(values: np.ndarray) -> np.ndarray:
+    """A copy in memory that nothing else has, and that a backend may take over."""
+    own = writable(values.size, values.dtype).reshape(values.shape)
+    own[...] = values
+    return own
+
+
 def _raw() -> Any:
     return sys.modules["tensorflow"].raw_ops
 

@@ -89,7 +89,8 @@ def _dtype_named(name: str) -> np.dtype:
 
 def shape_of(variable: Any) -> tuple[int, ...]:
     """A variable's shape; on TensorFlow the public one is made anew, and of other parts, whenever it is asked for."""
-    return tuple(getattr(variable, "_shape", None) or variable.shape)
+    shape = getattr(variable, "_shape", None)
+    return tuple(variable.shape if shape is None else shape)
 
 
 def dtype_of(variable: Any) -> np.dtype:

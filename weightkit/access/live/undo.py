@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
     from weightkit.access.live.handles import Handle
@@ -60,3 +63,14 @@ class UndoLog:
             ) from first
         if interrupted is not None:
             raise interrupted
+
+
+@contextlib.contextmanager
+def undone_on_error() -> Iterator[UndoLog]:
+    """A log of what is set meanwhile, which is all put back on any error and interruption."""
+    log = UndoLog()
+    try:
+        yield log
+    except BaseException:
+        log.undo()
+        raise

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 from keras import ops
 
-from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
 
 if TYPE_CHECKING:
@@ -51,16 +50,13 @@ class LowRank(Parametrization):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if not isinstance(self.rank, int) or isinstance(self.rank, bool) or self.rank < 1:
-            raise RequestError(f"LowRank: rank={self.rank!r}", mend="give an integer of at least 1")
-        if self.alpha is not None and (not isinstance(self.alpha, int | float) or not self.alpha > 0):
-            raise RequestError(f"LowRank: alpha={self.alpha!r}", mend="give a number above 0, or None")
-        if self.scaling not in ("lora", "rslora"):
-            raise RequestError(f"LowRank: scaling={self.scaling!r}", mend="give 'lora' or 'rslora'")
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise RequestError(f"LowRank: dropout={self.dropout!r}", mend="give a rate in [0, 1)")
-        is_seed = self.seed is None or (isinstance(self.seed, int) and not isinstance(self.seed, bool))
-        self._require("seed", not is_seed, "give an integer, or None")
+        self._require("rank", self._is_integer("rank") and self.rank >= 1, "give an integer of at least 1")
+        is_above = self.alpha is None or (isinstance(self.alpha, int | float) and self.alpha > 0)
+        self._require("alpha", is_above, "give a number above 0, or None")
+        self._require("scaling", self.scaling in ("lora", "rslora"), "give 'lora' or 'rslora'")
+        is_rate = isinstance(self.dropout, int | float) and 0 <= self.dropout < 1
+        self._require("dropout", is_rate, "give a rate in [0, 1)")
+        self._require("seed", self.seed is None or self._is_integer("seed"), "give an integer, or None")
         self._require_flags("magnitude", "freeze")
 
     @property

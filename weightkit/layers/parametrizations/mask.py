@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ class Mask(Parametrization):
 
     def __post_init__(self) -> None:
         """Check the mask."""
-        if self.mask is not None and np.asarray(self.mask).dtype.kind not in "biuf":
-            raise RequestError(f"Mask: mask={self.mask!r}", mend="give an array of numbers or booleans, or None")
+        is_numbers = self.mask is None or np.asarray(self.mask).dtype.kind in "biuf"
+        self._require("mask", is_numbers, "give an array of numbers or booleans, or None")
 
     def objection(self, weight: Weight) -> str:
         """A mask of another shape."""

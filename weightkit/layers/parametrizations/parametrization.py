@@ -80,19 +80,24 @@ class Parametrization:
     is_fixed = False
     """Whether what it adds stays when the layer gets other weights."""
 
-    def _require(self, name: str, problem: bool, mend: str) -> None:
-        """Refuse a setting by its name and value.
+    def _is_integer(self, name: str) -> bool:
+        """Whether a setting is one, and not a flag."""
+        value = getattr(self, name)
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def _require(self, name: str, good: bool, mend: str) -> None:
+        """Refuse a setting that is not good, by its name and value.
 
         Raises:
-            RequestError: There is a problem with it.
+            RequestError: It is not.
         """
-        if problem:
+        if not good:
             raise RequestError(f"{type(self).__name__}: {name}={getattr(self, name)!r}", mend=mend)
 
     def _require_flags(self, *names: str) -> None:
         """Refuse settings that are neither true nor false."""
         for name in names:
-            self._require(name, not isinstance(getattr(self, name), bool), "give True or False")
+            self._require(name, isinstance(getattr(self, name), bool), "give True or False")
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether it suits a weight that a selection of a whole layer found: of rank 2 and more, mostly."""

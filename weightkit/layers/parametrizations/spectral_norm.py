@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
 from weightkit.layers.precision import at_least_float32
 
@@ -40,9 +39,8 @@ class SpectralNorm(Parametrization):
     def __post_init__(self) -> None:
         """Check the settings."""
         for name, least in (("power_iterations", 1), ("warm_up", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise RequestError(f"SpectralNorm: {name}={value!r}", mend=f"give an integer of at least {least}")
+            good = self._is_integer(name) and getattr(self, name) >= least
+            self._require(name, good, f"give an integer of at least {least}")
 
     def build(self, weight: Weight) -> dict[str, Added]:
         """A vector of outputs for each matrix, iterated from one of ones."""

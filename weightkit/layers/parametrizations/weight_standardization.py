@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
 
 if TYPE_CHECKING:
@@ -36,8 +35,9 @@ class StandardizedWeight(Parametrization):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if not isinstance(self.epsilon, int | float) or not self.epsilon >= 0:
-            raise RequestError(f"StandardizedWeight: epsilon={self.epsilon!r}", mend="give a number of at least 0")
+        self._require(
+            "epsilon", isinstance(self.epsilon, int | float) and self.epsilon >= 0, "give a number of at least 0"
+        )
         self._require_flags("gain", "scaled")
 
     def build(self, weight: Weight) -> dict[str, Added]:
