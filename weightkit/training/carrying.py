@@ -13,7 +13,16 @@ from weightkit.training.aside import Aside, aside_of, slots_set_aside
 from weightkit.training.cloning import Clones
 from weightkit.training.flags import made_in
 from weightkit.training.memory import put_slots, put_state, remember, set_values, values_of
-from weightkit.training.routing import counts_steps, joined, may_part, parted_off, routes, several_by_call, split
+from weightkit.training.routing import (
+    TOGETHER,
+    is_late_for,
+    joined,
+    may_part,
+    parted_off,
+    routes,
+    several_by_call,
+    split,
+)
 from weightkit.training.slots import parts_of
 
 if TYPE_CHECKING:
@@ -87,7 +96,7 @@ class Carrying:
             known = {key: kept for key, kept in known.items() if key not in gone}
         trained = {id(owner) for part in parts_of(self._old) for owner in part.owners} - self._anew
         begun = [owner for owner in self._owners if id(owner) not in known and id(owner) not in trained]
-        late = [owner for owner, by in self._routed(begun) if counts_steps(by) and has_stepped(by)]
+        late = [owner for owner, by in self._routed(begun) if is_late_for(by)]
         apart = [owner for owner, by in self._routed(late) if may_part(by)]
         new = self._new(apart if self._own_step else [])
         new.build(self._owners)
@@ -143,11 +152,6 @@ class Carrying:
         return Aside(weakref.ref(new), left, state, was_parted or bool(self._clones.wrapped))
 
 
-def has_stepped(optimizer: Any) -> bool:
-    """Whether it has counted a step."""
-    return bool(values_of(optimizer._iterations) > 0)  # noqa: SLF001  # `iterations` is divided under accumulation
-
-
 def _notes(late: list[Any], apart: list[Any], *, own: bool) -> tuple[str, ...]:
     """What is to be told of weights that come late, those of them that could have steps of their own apart."""
     shared = len(late) - len(apart) if own else len(late)
@@ -158,11 +162,7 @@ def _notes(late: list[Any], apart: list[Any], *, own: bool) -> tuple[str, ...]:
             'which has no learning_rate of its own (unfrozen_slots="keep" would share the step count)'
         )
     if shared:
-        mend = (
-            "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
-            if own
-            else 'unfrozen_slots="own_step" counts their own'
-        )
+        mend = TOGETHER if own else 'unfrozen_slots="own_step" counts their own'
         notes.append(
             f"{shared} weights are trained for the first time at a large step count: their first steps may be several "
             f"times the learning rate ({mend})"

@@ -14,7 +14,6 @@ from weightkit.access.matching import match
 from weightkit.access.open import open_weights
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
 from weightkit.training.aside import set_slots_aside
-from weightkit.training.carrying import has_stepped
 from weightkit.training.compiled import require_compilable, scope_of
 from weightkit.training.findings import listed
 from weightkit.training.objects import ObjectStates
@@ -22,7 +21,7 @@ from weightkit.training.optimizer_differences import differences
 from weightkit.training.optimizer_memory import Addresses, configuration_of, memory_of
 from weightkit.training.optimizer_report import OptimizerState
 from weightkit.training.recompiling import compile_with
-from weightkit.training.routing import counts_steps, may_part, routes
+from weightkit.training.routing import TOGETHER, has_stepped, is_late_for, may_part, routes
 from weightkit.training.slot_loading import Loading, slots_for
 from weightkit.training.slots import parts_of
 
@@ -123,7 +122,7 @@ def _begin_late(model: Any, left: list[Memory], *, own_step: bool) -> tuple[str,
     late = [
         (weight, by)
         for weight, by in zip(left, routes(model.optimizer, [one.variable for one in left]), strict=True)
-        if counts_steps(by) and has_stepped(by)
+        if is_late_for(by)
     ]
     apart = [weight for weight, by in late if own_step and may_part(by)]
     notes = []
@@ -136,11 +135,7 @@ def _begin_late(model: Any, left: list[Memory], *, own_step: bool) -> tuple[str,
         )
     shared = [weight.ref.path for weight, by in late if not (own_step and may_part(by))]
     if shared:
-        mend = (
-            "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
-            if own_step
-            else 'unfrozen_slots="own_step" lets them begin anew and count their own'
-        )
+        mend = TOGETHER if own_step else 'unfrozen_slots="own_step" lets them begin anew and count their own'
         notes.append(
             f"{listed(shared)}: nothing that fits in the file, whose step count goes on: their first steps may be "
             f"several times the learning rate ({mend})"

@@ -15,6 +15,7 @@ import keras
 
 from weightkit.errors import RequestError
 from weightkit.escape import escape
+from weightkit.training.memory import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +24,24 @@ if TYPE_CHECKING:
 
 _WITHOUT_STEPS = ("SGD", "RMSprop", "Lion", "Adagrad", "Adadelta", "Ftrl")
 """Optimizers whose steps do not depend on how many went before."""
+TOGETHER = "a schedule or a global_clipnorm goes over all weights, which cannot count their own"
+"""Why weights share a step count that comes late for them, where `may_part` says no."""
 
 
 def counts_steps(optimizer: Any) -> bool:
     """Whether an optimizer's steps depend on their number, or may: of a user's own class nothing is known."""
     plain = tuple(getattr(keras.optimizers, name) for name in _WITHOUT_STEPS)
     return not isinstance(optimizer, plain)
+
+
+def has_stepped(optimizer: Any) -> bool:
+    """Whether it has counted a step."""
+    return bool(values_of(optimizer._iterations) > 0)  # noqa: SLF001  # `iterations` is divided under accumulation
+
+
+def is_late_for(optimizer: Any) -> bool:
+    """Whether slots that begin at zero now would come late for an optimizer."""
+    return counts_steps(optimizer) and has_stepped(optimizer)
 
 
 def may_part(optimizer: Any) -> bool:
