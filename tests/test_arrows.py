@@ -21,7 +21,9 @@ FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
 KERAS_ROOMS = ("layers", "training")
 BACKEND_FILES = ("layers.raising", "testing.backends")
 """What must call a backend's own functions, and is loaded where that backend is in use already."""
-CHILD = {f"weightkit.access.files.{name}" for name in ("serve", "scan", "headers", "build", "make")}
+CHILD = {
+    f"weightkit.access.files.{name}" for name in ("serve", "scan", "part", "headers", "type_names", "build", "make")
+}
 
 
 @dataclass(frozen=True)

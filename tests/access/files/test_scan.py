@@ -17,7 +17,7 @@ from weightkit.access.files import scan
 from weightkit.access.files.index import Index
 from weightkit.access.files.limits import Limits
 from weightkit.access.files.openfile import OpenFile
-from weightkit.access.files.scan import Part
+from weightkit.access.files.part import Part
 from weightkit.access.files.scanner import Scanner
 from weightkit.errors import DamagedFileError, RefusedError, UnsafeFileError, UnsupportedFileError
 

@@ -15,18 +15,9 @@ import h5py
 import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t
 
-from weightkit.access.files.scan import (
-    LONG_TEXT,
-    Part,
-    Refusal,
-    attribute_values,
-    fill_value,
-    open_for_reading,
-    stored_chunks,
-    text_of,
-    type_name,
-    type_of,
-)
+from weightkit.access.files.part import Part, open_for_reading
+from weightkit.access.files.scan import Refusal, attribute_values, fill_value, stored_chunks, text_of
+from weightkit.access.files.type_names import LONG_TEXT, type_name, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from h5py import h5d, h5f, h5g, h5p, h5s
 
 from weightkit.access.files.build import Target, access_list, explained, set_attribute
-from weightkit.access.files.scan import type_of
+from weightkit.access.files.type_names import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,7 @@ refuses, with a reason, whatever is not plain data.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
@@ -18,6 +14,8 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
 from weightkit.access.files.headers import LONGEST, is_plain_group, messages_of, plain_dataset
+from weightkit.access.files.part import Part, open_for_reading
+from weightkit.access.files.type_names import refers, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,20 +29,10 @@ _SAFE_FILTERS = {
 }
 _LAYOUTS = {h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.COMPACT: "compact"}
 _LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
-_FLOATS = {
-    2: (h5t.IEEE_F16LE, h5t.IEEE_F16BE),
-    4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
-    8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
-}
 _PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
-_CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
-_INTEGER_SIZES = {1, 2, 4, 8}
-_DESCRIPTORS = "/proc/self/fd"  # Linux: opens what is open already, not whatever has its name by now
-LONG_TEXT = "<text of variable length>"
 _TEXT = h5py.string_dtype()
-_BOOLEAN = {b"FALSE": 0, b"TRUE": 1}
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of this program
@@ -66,61 +54,6 @@ class _Walked(NamedTuple):
     """The addresses of the groups around it and its own."""
 
 
-class Part(io.RawIOBase):
-    """A part of an open file as a file of its own, so that a member of an archive is read where it lies."""
-
-    def __init__(self, descriptor: int, start: int, length: int) -> None:
-        super().__init__()
-        self._descriptor, self._start, self._length = descriptor, start, length
-        self._position = 0
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is all of the file."""
-        return self._start == 0 and self._length == os.fstat(self._descriptor).st_size
-
-    def fileno(self) -> int:
-        """The descriptor of the file of which it is a part."""
-        return self._descriptor
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to ``offset`` bytes from the start, the position or the end."""
-        if whence == os.SEEK_SET:
-            self._position = offset
-        else:
-            self._position = offset + (self._length if whence == os.SEEK_END else self._position)
-        return self._position
-
-    def tell(self) -> int:
-        """The position in bytes."""
-        return self._position
-
-    def peek(self, place: int, count: int) -> bytes:
-        """Up to ``count`` bytes from ``place``; the position stays."""
-        inside = max(0, min(count, self._length - place))
-        return os.pread(self._descriptor, inside, self._start + place)
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``, with zeros past the end: libhdf5 would otherwise see stale memory."""
-        wanted = len(buffer)
-        if self._position + wanted <= self._length:  # nearly always, and there are millions of calls
-            count = os.preadv(self._descriptor, [buffer], self._start + self._position)
-            if count == wanted:
-                self._position += wanted
-                return wanted
-        view = memoryview(buffer).cast("B")
-        inside = max(0, min(len(view), self._length - self._position))
-        done = 0
-        while done < inside:
-            count = os.preadv(self._descriptor, [view[done:inside]], self._start + self._position + done)
-            if count == 0:
-                break
-            done += count
-        view[done:] = bytes(len(view) - done)
-        self._position += len(view)
-        return len(view)
-
-
 def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Json]:
     """Records of all objects, parents before children.
 
@@ -129,26 +62,6 @@ def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Jso
     """
     part = Part(descriptor, start, length)
     return _walk(open_for_reading(part), part, limits)
-
-
-def open_for_reading(part: Part) -> h5f.FileID:
-    """Open the HDF5 file in ``part``: a file that is one whole by the library's own reading, which is faster."""
-    if part.whole and Path(_DESCRIPTORS).is_dir():
-        with contextlib.suppress(OSError):  # not allowed to, or damaged: then that is found once more
-            return h5f.open(f"{_DESCRIPTORS}/{part.fileno()}".encode(), h5f.ACC_RDONLY, fapl=_access())
-    access = _access()
-    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
-    return h5f.open(b"scanned", h5f.ACC_RDONLY, fapl=access)
-
-
-def _access() -> h5p.PropFAID:
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    cache = access.get_mdc_config()
-    # Left alone, the library's cache of object headers grows to 60 MB over 10,000 weights that are looked at once.
-    cache.set_initial_size, cache.initial_size, cache.min_size, cache.max_size = True, *_CACHE
-    access.set_mdc_config(cache)
-    return access
 
 
 def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
@@ -355,73 +268,6 @@ def _shift(file: h5f.FileID, dataset: h5d.DatasetID, found: list[Any], part: Par
 def _shape(space: h5s.SpaceID) -> list[int] | None:
     """Lengths of the axes in elements; None for a dataspace that holds nothing at all."""
     return None if space.get_simple_extent_type() == h5s.NULL else list(space.shape)
-
-
-def refers(kind: h5t.TypeID) -> bool:
-    """Whether values of this type are references to other places in the file; long text alone is none."""
-    match kind.get_class():
-        case h5t.VLEN | h5t.REFERENCE:
-            return True
-        case h5t.ARRAY:
-            return _points(kind.get_super())
-        case h5t.COMPOUND:
-            return any(_points(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
-        case _:
-            return False
-
-
-def _points(kind: h5t.TypeID) -> bool:
-    return refers(kind) or (kind.get_class() == h5t.STRING and kind.is_variable_str())
-
-
-def type_name(kind: h5t.TypeID) -> str:
-    """NumPy's letter code of a plain number, boolean or 2-byte opaque type, else a name in angle brackets."""
-    size, family = kind.get_size(), kind.get_class()
-    if family == h5t.FLOAT:
-        for order, known in zip("<>", _FLOATS.get(size, ()), strict=False):
-            if kind == known:
-                return f"{order}f{size}"
-    if family == h5t.INTEGER and size in _INTEGER_SIZES and kind.get_precision() == size * 8:
-        sign = "i" if kind.get_sign() == h5t.SGN_2 else "u"
-        return f"{'>' if kind.get_order() == h5t.ORDER_BE else '<'}{sign}{size}"
-    if family == h5t.ENUM and size == 1 and _members(kind) == _BOOLEAN:
-        return "|b1"
-    if family == h5t.OPAQUE:
-        return f"|V{size}"
-    return _other_name(kind)
-
-
-def _other_name(kind: h5t.TypeID) -> str:
-    """What to call a type that is no plain number; text and structures whose values lie elsewhere have other names."""
-    family = kind.get_class()
-    if family == h5t.STRING and kind.is_variable_str():
-        return LONG_TEXT
-    if family in {h5t.COMPOUND, h5t.ARRAY} and refers(kind):
-        return "<structure with references>"
-    names = {
-        h5t.STRING: "text",
-        h5t.COMPOUND: "compound",
-        h5t.VLEN: "list of variable length",
-        h5t.REFERENCE: "reference",
-        h5t.ENUM: "enumeration",
-        h5t.ARRAY: "array",
-        h5t.BITFIELD: "bit field",
-        h5t.TIME: "time",
-    }
-    return f"<{names.get(family, 'number of an unusual form')}>"
-
-
-def type_of(name: str) -> h5t.TypeID:
-    """The HDF5 type of a NumPy code, as `type_name` gives it; two opaque bytes for bfloat16."""
-    if name == "|V2":
-        kind = h5t.create(h5t.OPAQUE, 2)
-        kind.set_tag(b"")
-        return kind
-    return h5t.py_create(np.dtype(name), logical=True)
-
-
-def _members(kind: h5t.TypeEnumID) -> dict[bytes, int]:
-    return {kind.get_member_name(i): kind.get_member_value(i) for i in range(kind.get_nmembers())}
 
 
 def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:

@@ -1,0 +1,85 @@
+"""What the types of HDF5 are called: NumPy's codes where they are plain numbers, names in angle brackets else.
+
+Only the reading process imports this module.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from h5py import h5t
+
+_FLOATS = {
+    2: (h5t.IEEE_F16LE, h5t.IEEE_F16BE),
+    4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE),
+    8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
+}
+_INTEGER_SIZES = {1, 2, 4, 8}
+_BOOLEAN = {b"FALSE": 0, b"TRUE": 1}
+LONG_TEXT = "<text of variable length>"
+
+
+def refers(kind: h5t.TypeID) -> bool:
+    """Whether values of this type are references to other places in the file; long text alone is none."""
+    match kind.get_class():
+        case h5t.VLEN | h5t.REFERENCE:
+            return True
+        case h5t.ARRAY:
+            return _points(kind.get_super())
+        case h5t.COMPOUND:
+            return any(_points(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+        case _:
+            return False
+
+
+def _points(kind: h5t.TypeID) -> bool:
+    return refers(kind) or (kind.get_class() == h5t.STRING and kind.is_variable_str())
+
+
+def type_name(kind: h5t.TypeID) -> str:
+    """NumPy's letter code of a plain number, boolean or 2-byte opaque type, else a name in angle brackets."""
+    size, family = kind.get_size(), kind.get_class()
+    if family == h5t.FLOAT:
+        for order, known in zip("<>", _FLOATS.get(size, ()), strict=False):
+            if kind == known:
+                return f"{order}f{size}"
+    if family == h5t.INTEGER and size in _INTEGER_SIZES and kind.get_precision() == size * 8:
+        sign = "i" if kind.get_sign() == h5t.SGN_2 else "u"
+        return f"{'>' if kind.get_order() == h5t.ORDER_BE else '<'}{sign}{size}"
+    if family == h5t.ENUM and size == 1 and _members(kind) == _BOOLEAN:
+        return "|b1"
+    if family == h5t.OPAQUE:
+        return f"|V{size}"
+    return _other_name(kind)
+
+
+def _other_name(kind: h5t.TypeID) -> str:
+    """What to call a type that is no plain number; text and structures whose values lie elsewhere have other names."""
+    family = kind.get_class()
+    if family == h5t.STRING and kind.is_variable_str():
+        return LONG_TEXT
+    if family in {h5t.COMPOUND, h5t.ARRAY} and refers(kind):
+        return "<structure with references>"
+    names = {
+        h5t.STRING: "text",
+        h5t.COMPOUND: "compound",
+        h5t.VLEN: "list of variable length",
+        h5t.REFERENCE: "reference",
+        h5t.ENUM: "enumeration",
+        h5t.ARRAY: "array",
+        h5t.BITFIELD: "bit field",
+        h5t.TIME: "time",
+    }
+    return f"<{names.get(family, 'number of an unusual form')}>"
+
+
+def type_of(name: str) -> h5t.TypeID:
+    """The HDF5 type of a NumPy code, as `type_name` gives it; two opaque bytes for bfloat16."""
+    if name == "|V2":
+        kind = h5t.create(h5t.OPAQUE, 2)
+        kind.set_tag(b"")
+        return kind
+    return h5t.py_create(np.dtype(name), logical=True)
+
+
+def _members(kind: h5t.TypeEnumID) -> dict[bytes, int]:
+    return {kind.get_member_name(i): kind.get_member_value(i) for i in range(kind.get_nmembers())}
