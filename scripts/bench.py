@@ -11,7 +11,7 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jo
   live     scale of a model in memory against get_weights, set_weights; load_weights of 500 layers against Keras'
            (needs Keras with TensorFlow)
   freeze   freezing one layer of 500 against Keras' own compile and one pass over the slots (needs Keras)
-  layers   parametrised layers against the same by hand, baked against plain (needs Keras with TensorFlow)
+  layers   parametrized layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
   strip    strip of a 1 GiB file with optimizer state against ``cp`` and ``sync`` of what remains; peak memory

@@ -1,4 +1,4 @@
-"""The job of ``scripts/bench.py`` on parametrised layers, against the same computation written by hand in a layer.
+"""The job of ``scripts/bench.py`` on parametrized layers, against the same computation written by hand in a layer.
 
 A 1024-wide Dense and a 3x3 convolution of 128 channels, compiled as a graph: the least seconds of a step of ``fit`` and
 of a batch of ``predict``, in turns in one process, which fails if anything is traced again; peak memory in a process
@@ -126,7 +126,7 @@ WHAT = ("WeightNorm", "SpectralNorm", "StandardizedWeight", "Mask", "LowRank", "
 
 
 class LayerJobs(Jobs):
-    """Parametrised layers, against the same by hand; a baked layer, against a plain one."""
+    """Parametrized layers, against the same by hand; a baked layer, against a plain one."""
 
     def layers(self) -> None:
         """A step of fit and a batch of predict, and the peak of memory."""

@@ -1,4 +1,4 @@
-"""The gallery's models of parametrisations: each does what its paper promises, in numbers.
+"""The gallery's models of parametrizations: each does what its paper promises, in numbers.
 
 python scripts/gallery_parametrizations.py
 """

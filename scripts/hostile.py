@@ -24,7 +24,7 @@ from hostile_case import make_all
 from hostile_check import check_all, report
 from hostile_flips import flip
 
-CATALOGUE = (hostile_links, hostile_sizes, hostile_contents, hostile_archives, hostile_texts)
+CATALOG = (hostile_links, hostile_sizes, hostile_contents, hostile_archives, hostile_texts)
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
     check.add_argument("--shared", action="store_true", help="one reading process a file, not one a command")
     flips = verbs.add_parser("flips", help="spoil files in many ways")
     flips.add_argument("files", type=Path, nargs="+")
-    flips.add_argument("--count", type=int, default=20_000, help="spoilt copies of each file")
+    flips.add_argument("--count", type=int, default=20_000, help="spoiled copies of each file")
     flips.add_argument("--seed", type=int, default=1)
     flips.add_argument("--every", type=int, default=4, help="edit each so-many-th; all are opened, read and planned")
     options = parser.parse_args()

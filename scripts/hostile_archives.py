@@ -33,7 +33,7 @@ LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
 def _names() -> None:
-    spoilt = {
+    spoiled = {
         "absolute": b"/etc/passwd",
         "upwards": b"../../evil",
         "upwards_inside": b"a/../../out",
@@ -45,7 +45,7 @@ def _names() -> None:
         "two_dots": b"..",
         "upwards_from_assets": b"assets/..",
     }
-    for name, raw in spoilt.items():
+    for name, raw in spoiled.items():
 
         def make(path: Path, raw: bytes = raw) -> None:
             stand_in = "@" * len(raw)
@@ -128,7 +128,7 @@ def _local(path: Path, name: str) -> int:
         return archive.getinfo(name).header_offset
 
 
-def _spoilt() -> None:
+def _spoiled() -> None:
     """One field of one header of one member: what, where, with what."""
     central: dict[str, tuple[int, bytes]] = {
         "encrypted": (8, b"\x01\0"),
@@ -195,7 +195,7 @@ def _spoilt() -> None:
                     refused(f"{key}.keras", what, TWO, DAMAGED, UNSAFE, UNSUPPORTED)(make)
 
 
-_spoilt()
+_spoiled()
 
 
 def _ends() -> None:
@@ -356,11 +356,11 @@ def _deflated() -> None:
         UNSAFE,
     )(weights)
 
-    def spoilt(path: Path) -> None:
+    def spoiled(path: Path) -> None:
         pack(path, method=zipfile.ZIP_DEFLATED)
         overwrite(path, _local(path, MEMBER) + 200, b"\x55" * 50)
 
-    refused("deflated_spoilt.keras", "deflated weights that do not inflate are refused", TWO, DAMAGED)(spoilt)
+    refused("deflated_spoiled.keras", "deflated weights that do not inflate are refused", TWO, DAMAGED)(spoiled)
 
     def sound(path: Path) -> None:
         pack(path, method=zipfile.ZIP_DEFLATED)

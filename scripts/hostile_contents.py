@@ -218,7 +218,7 @@ _names()
 
 
 def _patched_names() -> None:
-    spoilt = {
+    spoiled = {
         "absolute": b"/etc/passwd",
         "with_slash": b"aa/bbbb/ccc",
         "with_null": b"aa\0bbbbbccc",
@@ -226,7 +226,7 @@ def _patched_names() -> None:
         "taken": b"dense\0\0\0\0\0\0",
         "dot": b".\0\0\0\0\0\0\0\0\0\0",
     }
-    for name, raw in spoilt.items():
+    for name, raw in spoiled.items():
 
         def make(path: Path, raw: bytes = raw) -> None:
             with variables(path) as file:
@@ -328,7 +328,7 @@ def _huge(path: Path) -> None:
 
 def _heap() -> None:
     """Text of any length lies in a global heap: length, address of the heap, number in it."""
-    spoilt = {
+    spoiled = {
         "elsewhere": (4, le(1 << 40)),
         "at_the_signature": (4, le(0)),
         "at_a_header": (4, le(96)),
@@ -338,7 +338,7 @@ def _heap() -> None:
         "longer": (0, le(5000, 4)),
         "huge": (0, le(0xFFFFFFFF, 4)),
     }
-    for name, (place, content) in spoilt.items():
+    for name, (place, content) in spoiled.items():
 
         def make(path: Path, place: int = place, content: bytes = content) -> None:
             with legacy(path) as file:

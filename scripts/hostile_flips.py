@@ -19,7 +19,7 @@ _SECONDS = 600
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the spoilt copies of one file."""
+    """What became of the spoiled copies of one file."""
 
     file: Path
     seconds: float = 0
@@ -37,7 +37,7 @@ class Tally:
 
 
 def flip(path: Path, count: int, seed: int, *, every: int = 1, workers: int = 2) -> Tally:
-    """Try ``count`` spoilt copies of a file and edit each ``every``-th; number and seed say which they are."""
+    """Try ``count`` spoiled copies of a file and edit each ``every``-th; number and seed say which they are."""
     tally, start = Tally(path), time.monotonic()
     batches = [(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
     with tempfile.TemporaryDirectory(prefix="flips-", dir=_fast()) as name:
@@ -79,7 +79,7 @@ def _add(tally: Tally, part: dict[str, Any]) -> None:
     tally.counts.update(part["counts"])
     tally.deaths.update(part["deaths"])
     tally.deviations += [f"number {one['number']}: {one['what']}" for one in part["deviations"]]
-    left = [name for name in part["left"] if not name.startswith("spoilt")]
+    left = [name for name in part["left"] if not name.startswith("spoiled")]
     tally.deviations += [f"left behind in {part['batch']}: {name}" for name in left]
 
 

@@ -287,7 +287,7 @@ def _chunks() -> None:
     gzip, shuffle = {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}
     checked = {"fletcher32": True}
     sound = zlib.compress(VALUES)
-    spoilt: dict[str, tuple[bytes, int, dict[str, Any]]] = {
+    spoiled: dict[str, tuple[bytes, int, dict[str, Any]]] = {
         "short_inflated": (zlib.compress(VALUES[:-4]), 0, gzip),
         "empty_inflated": (zlib.compress(b""), 0, gzip),
         "long_inflated": (zlib.compress(VALUES + b"more"), 0, gzip),
@@ -308,10 +308,10 @@ def _chunks() -> None:
         "skipped_and_short": (VALUES[:-4], 1, gzip),
         "skipped_and_compressed": (sound, 1, gzip),
     }
-    for name, (content, mask, options) in spoilt.items():
+    for name, (content, mask, options) in spoiled.items():
 
-        def make(path: Path, spoilt: Any = (content, mask), options: dict[str, Any] = options) -> None:
-            chunked(path, {1: spoilt}, **options)
+        def make(path: Path, spoiled: Any = (content, mask), options: dict[str, Any] = options) -> None:
+            chunked(path, {1: spoiled}, **options)
 
         contained(
             f"chunk_{name}.weights.h5", f"a chunk that is {name.replace('_', ' ')} is refused", WRONG, DAMAGED, **READS
@@ -343,7 +343,7 @@ def _nodes(path: Path) -> list[int]:
 
 
 def _tree() -> None:
-    spoilt: dict[str, tuple[int, bytes]] = {
+    spoiled: dict[str, tuple[int, bytes]] = {
         "size_huge": (0, le(0xFFFFFFFF, 4)),
         "size_zero": (0, le(0, 4)),
         "size_beyond": (0, le(1 << 24, 4)),
@@ -355,7 +355,7 @@ def _tree() -> None:
         "address_of_the_signature": (24, le(0)),
         "address_undefined": (24, le(-1)),
     }
-    for name, (place, content) in spoilt.items():
+    for name, (place, content) in spoiled.items():
 
         def make(path: Path, place: int = place, content: bytes = content) -> None:
             chunked(path, {})

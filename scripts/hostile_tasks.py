@@ -148,9 +148,9 @@ def flips(job: dict[str, Any]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     deviations = []
     for number in range(job["first"], job["last"]):
-        spoilt = spoil(raw, job["seed"], number)
-        path = folder / f"spoilt{original.suffix}"
-        path.write_bytes(spoilt)
+        spoiled = spoil(raw, job["seed"], number)
+        path = folder / f"spoiled{original.suffix}"
+        path.write_bytes(spoiled)
         try:
             counts.update(_tried(path, folder / "edited" if number % job["every"] == 0 else None))
         except BaseException as error:  # noqa: BLE001  # that is what is looked for
@@ -170,17 +170,17 @@ def spoil(raw: bytes, seed: int, number: int) -> bytes:
     """The file number so-and-so of a seed; of an archive, half the time the weights in it, packed anew."""
     random = np.random.default_rng([seed, number])
     if not raw.startswith(b"PK") or random.integers(2):
-        return _spoilt(raw, random)
+        return _spoiled(raw, random)
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         members = {info: archive.read(info) for info in archive.infolist()}
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for info, content in members.items():
-            archive.writestr(info, _spoilt(content, random) if info.filename == "model.weights.h5" else content)
+            archive.writestr(info, _spoiled(content, random) if info.filename == "model.weights.h5" else content)
     return target.getvalue()
 
 
-def _spoilt(raw: bytes, random: np.random.Generator) -> bytes:
+def _spoiled(raw: bytes, random: np.random.Generator) -> bytes:
     """Some bits flipped, some bytes overwritten, or the end cut off."""
     content = bytearray(raw)
     kind, place = random.integers(10), int(random.integers(len(raw)))

@@ -226,7 +226,7 @@ def _others() -> None:
         "hdf4.h5": b"\x0e\x03\x13\x01" + bytes(1000),
         "signature.h5": b"\x89HDF\r\n\x1a\n",
         "signature_at_512.h5": bytes(512) + b"\x89HDF\r\n\x1a\n",
-        "signature_spoilt.h5": b"\x89HDF\n\n\x1a\n" + variable_bytes()[8:],
+        "signature_spoiled.h5": b"\x89HDF\n\n\x1a\n" + variable_bytes()[8:],
         "zip_signature.keras": b"PK\x03\x04",
         "zip_noise.keras": b"PK\x03\x04" + np.random.default_rng(1).bytes(500),
         "zip_empty.keras": b"PK\x05\x06" + bytes(18),

@@ -417,7 +417,7 @@ class Table:
         return {"weights": weights, "children": [] if recipe.wraps else self.children(built)}
 
     def require_passed_on(self, name: str, cls: type, recipe: Recipe) -> None:
-        """See that a layer which makes sublayers itself has the keys of their initialisers in its own configuration."""
+        """See that a layer which makes sublayers itself has the keys of their initializers in its own configuration."""
         config = make(cls, recipe, SIZES[0], {flag: v for flag, (_, (v, *_)) in self.flags[name].items()}).get_config()
         for case in self.entries[name]["cases"]:
             for _, child, _, _ in case["children"]:
@@ -434,7 +434,7 @@ class Table:
             names = {c.name for _, c in column}
             config = child.get_config()
             flags = {flag: read(config, flag, how) for flag, (how, _) in self.flags[name].items()}
-            flags.pop("quantization", None)  # a sublayer may be quantised alone, and nothing says so
+            flags.pop("quantization", None)  # a sublayer may be quantized alone, and nothing says so
             out.append([path, name, names.pop() if len(names) == 1 else None, flags])
         return out
 
@@ -526,7 +526,7 @@ def initial_values(name: str, cls: type, recipe: Recipe, flags: Flags) -> dict[s
 
 @contextlib.contextmanager
 def recorded(added: dict[int, Any]) -> Iterator[None]:
-    """Keep the initialiser that each variable is made with, by the variable's identity."""
+    """Keep the initializer that each variable is made with, by the variable's identity."""
     original = layers.Layer.add_weight
 
     def add_weight(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -542,7 +542,7 @@ def recorded(added: dict[int, Any]) -> Iterator[None]:
 
 
 def plain_name(initializer: Any) -> str:
-    """An initialiser's name, where its arguments are those of its class; else its class and arguments."""
+    """An initializer's name, where its arguments are those of its class; else its class and arguments."""
     made = keras.initializers.get(initializer)
     name, config = type(made).__name__, made.get_config()
     usual = type(made)().get_config() if name != "Constant" else {}

@@ -161,7 +161,7 @@ MUTANTS = [
     ),
     # Archives.
     Mutant(
-        "a checksum is mended only of bytes that were right before",
+        "a checksum is repaired only of bytes that were right before",
         f"{_FORMATS}/member.py", "if found != self.crc:", "if False:", "tests/access/formats",
     ),
     Mutant(

@@ -22,7 +22,7 @@ OF_LAYER = ("name", "dtype", "kernel_regularizer", "kernel_constraint")
 
 
 class Wrapped(LayerContract):
-    """A Dense with its kernel computed; settings of the parametrisation and arguments of the layer may be mixed."""
+    """A Dense with its kernel computed; settings of the parametrization and arguments of the layer may be mixed."""
 
     names_in_files = True
     imports = ("weightkit.layers",)
@@ -35,7 +35,7 @@ class Wrapped(LayerContract):
         cls.golden = GOLDEN / f"{cls.__name__.removeprefix('Test')}.json"
 
     def own_arguments(self):
-        """The wrapper's, and the settings of the parametrisation."""
+        """The wrapper's, and the settings of the parametrization."""
         settings = [one.name for one in dataclasses.fields(type(self).parametrization) if one.init]
         return [*super().own_arguments(), *settings]
 
@@ -59,7 +59,7 @@ class Wrapped(LayerContract):
         return inputs @ self.kernel(named) + named["bias"]
 
     @point(18)
-    def test_regularisers_and_constraints_act_on_their_weights(self):
+    def test_regularizers_and_constraints_act_on_their_weights(self):
         layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
         layer(self.make_inputs(self.shape))
         np.testing.assert_allclose([array(loss) for loss in layer.losses], [0.1 * np.sum(computed(layer) ** 2)], 1e-5)
@@ -69,8 +69,8 @@ class Wrapped(LayerContract):
         np.testing.assert_allclose(np.linalg.norm(computed(layer)), 1, 1e-5)
 
     @point(18)
-    def test_every_trainable_weight_can_be_regularised_and_constrained(self):
-        """What a parametrisation adds is regularised through the weight that is computed from it."""
+    def test_every_trainable_weight_can_be_regularized_and_constrained(self):
+        """What a parametrization adds is regularized through the weight that is computed from it."""
         layer = self.built(kernel_regularizer=keras.regularizers.L2(0.1))
         model = keras.Sequential([keras.Input((4,)), layer])
         with_loss, without = model.losses[0], computed(layer)

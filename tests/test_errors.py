@@ -40,9 +40,9 @@ def test_every_error_has_an_exit_code(error):
     assert sum(issubclass(error, family) for family in _CODES) == 1
 
 
-def test_an_error_says_file_problem_and_mend_in_one_line():
-    error = errors.RequestError("it is wrong", mend="mend it", file="a.h5")
-    assert str(error) == "a.h5: it is wrong — mend it"
+def test_an_error_says_file_problem_and_hint_in_one_line():
+    error = errors.RequestError("it is wrong", hint="hint it", file="a.h5")
+    assert str(error) == "a.h5: it is wrong — hint it"
     assert str(errors.RequestError("it is wrong")) == "it is wrong"
 
 

@@ -25,20 +25,20 @@ class WeightkitError(Exception):
 
     Args:
         problem: What is wrong: what, where, what was wanted and what was found.
-        mend: What to do about it, as an imperative; empty where nothing can be done.
+        hint: What to do about it, as an imperative; empty where nothing can be done.
         file: The file it is about, as the user named it; empty where there is none.
     """
 
-    def __init__(self, problem: str, *, mend: str = "", file: str = "") -> None:
+    def __init__(self, problem: str, *, hint: str = "", file: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
-        self.mend = mend
+        self.hint = hint
         self.file = file
 
     def __str__(self) -> str:
-        """One line: ``file: problem — mend``."""
+        """One line: ``file: problem — hint``."""
         where = f"{self.file}: " if self.file else ""
-        what_to_do = f" — {self.mend}" if self.mend else ""
+        what_to_do = f" — {self.hint}" if self.hint else ""
         return f"{where}{self.problem}{what_to_do}"
 
     def about(self, file: str) -> WeightkitError:

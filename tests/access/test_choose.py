@@ -84,7 +84,7 @@ def test_every_weight_is_either_changed_or_left_with_a_reason(path):
 def test_unknown_weights_are_not_left_undecided():
     error = refusal(SUBCLASSED)
     assert "nothing in the file tells what vars/0, block/vars/0, block/first/vars/0 (and 7 more) are" in error.problem
-    assert all(option in error.mend for option in ("--where", "--exclude", "--like"))
+    assert all(option in error.hint for option in ("--where", "--exclude", "--like"))
 
 
 def test_one_unknown_weight_is_spoken_of_as_one(tmp_path):
@@ -162,9 +162,9 @@ def test_what_a_callable_chooses_it_means(mixed):
         (LEGACY, "kind:optimizer", "optimizer state"),
         (LEGACY, "optimizer_weights/SGD/iterations:0", "optimizer state"),
         (ATTENTION, "name:count", "only floating-point numbers are scaled"),
-        (INT8, "first/kernel", "quantised layer"),
-        (INT8, "name:kernel_scale", "quantised layer"),
-        (INT8, "kind:quantization", "quantised layer"),
+        (INT8, "first/kernel", "quantized layer"),
+        (INT8, "name:kernel_scale", "quantized layer"),
+        (INT8, "kind:quantization", "quantized layer"),
     ],
 )
 def test_what_can_never_be_scaled_is_refused_when_it_is_asked_for_itself(path, where, why):
@@ -191,19 +191,19 @@ def test_a_selection_under_the_optimizer_alone_chooses_only_what_an_edit_leaves(
 
 
 @pytest.mark.parametrize("where", [None, "**", "first", "role:bias"])
-def test_a_quantised_layer_is_refused_whole_its_bias_too(where):
+def test_a_quantized_layer_is_refused_whole_its_bias_too(where):
     error = refusal(INT8, where=where)
-    assert "quantised" in error.problem
+    assert "quantized" in error.problem
     assert "cannot be changed as a whole" in error.problem
-    assert "--exclude" in error.mend
+    assert "--exclude" in error.hint
 
 
-def test_the_mend_for_quantised_layers_names_all_of_them():
+def test_the_hint_for_quantized_layers_names_all_of_them():
     first = refusal(INT8)
-    assert first.problem.startswith("quantised layers (dense, first)")
-    assert first.mend == "leave them with --exclude 'dense' --exclude 'first'"
+    assert first.problem.startswith("quantized layers (dense, first)")
+    assert first.hint == "leave them with --exclude 'dense' --exclude 'first'"
     second = refusal(INT8, exclude="dense")
-    assert second.problem.startswith("quantised layers (first)")
+    assert second.problem.startswith("quantized layers (first)")
     last = refusal(INT8, exclude=["dense", "first"])
     assert last.problem == "the file holds no parameters that this edit could change"
 
@@ -212,8 +212,8 @@ def test_the_mend_for_quantised_layers_names_all_of_them():
 def test_an_empty_selection_shows_the_nearest_that_would_choose_something(mixed, where):
     error = refusal(mixed, where=where)
     assert error.problem == f"the selection '{where}' chooses nothing"
-    assert error.mend.startswith("did you mean ")
-    suggestion = error.mend.removeprefix("did you mean ").removesuffix("?").split(" or ")[0]
+    assert error.hint.startswith("did you mean ")
+    suggestion = error.hint.removeprefix("did you mean ").removesuffix("?").split(" or ")[0]
     assert chosen(mixed, where=suggestion)
 
 
@@ -221,12 +221,12 @@ def test_an_empty_selection_shows_the_nearest_that_would_choose_something(mixed,
 def test_a_field_of_few_values_that_nothing_has_is_answered_with_what_there_is(mixed, where):
     error = refusal(mixed, where=where)
     assert error.problem == f"the selection '{where}' chooses nothing"
-    assert error.mend.startswith(f"the weights here are {where.partition(':')[0]}:")
+    assert error.hint.startswith(f"the weights here are {where.partition(':')[0]}:")
 
 
 def test_an_empty_selection_with_nothing_alike_says_where_to_look(mixed):
     error = refusal(mixed, where="qqqqqqqqqqqq")
-    assert "`weightkit show` lists what is there" in error.mend
+    assert "`weightkit show` lists what is there" in error.hint
 
 
 def test_an_empty_callable_selection_is_told_by_its_name(mixed):
@@ -249,7 +249,7 @@ def test_a_malformed_selection_is_refused_wherever_it_stands(mixed, where):
     for arguments in ({"where": where}, {"exclude": where}, {"where": ["dense", where]}):
         with pytest.raises(SelectionError) as caught:
             plan(mixed, scale(0.5), **arguments)
-        assert caught.value.mend
+        assert caught.value.hint
 
 
 def test_an_empty_list_never_means_everything(mixed):
@@ -288,7 +288,7 @@ def test_a_selection_that_is_no_selection_is_a_request_error(mixed):
 def test_a_path_that_matches_nothing_is_refused_beside_others_and_in_exclude(mixed, given):
     error = refusal(mixed, **given)
     assert error.problem == "the selection 'dnese' chooses nothing"
-    assert "dense" in error.mend
+    assert "dense" in error.hint
 
 
 def test_a_field_that_matches_nothing_beside_others_gets_a_note(mixed):
@@ -297,7 +297,7 @@ def test_a_field_that_matches_nothing_beside_others_gets_a_note(mixed):
 
 
 def test_a_name_given_as_a_path_is_answered_with_the_field(mixed):
-    assert refusal(mixed, where="kernel").mend.startswith("did you mean name:kernel")
+    assert refusal(mixed, where="kernel").hint.startswith("did you mean name:kernel")
 
 
 def test_what_is_unknown_is_noted_whether_it_is_chosen_or_left(mixed):
@@ -307,16 +307,16 @@ def test_what_is_unknown_is_noted_whether_it_is_chosen_or_left(mixed):
     assert taken == ("1 of the chosen are of unknown kind: statistics may be among them",)
 
 
-def test_bytes_beside_floats_of_unknown_kind_are_a_quantised_layer(tmp_path):
+def test_bytes_beside_floats_of_unknown_kind_are_a_quantized_layer(tmp_path):
     values = {"proj/vars/0": np.ones((4, 4), np.int8), "proj/vars/1": ONES, "proj/vars/2": ONES, "head/vars/0": ONES}
     path = write_variables(tmp_path / "m.weights.h5", values)
     for where in ("proj", "**"):
-        assert refusal(path, where=where).mend == "leave them with --exclude 'proj/vars'"
+        assert refusal(path, where=where).hint == "leave them with --exclude 'proj/vars'"
     assert chosen(path, where="**", exclude="proj/vars") == {"head/vars/0"}
 
 
-def test_a_quantised_object_without_a_name_leaves_its_neighbours_free(tmp_path):
-    quantised = {f"layers/dense/vars/{n}": v for n, v in enumerate([np.ones((4, 4), np.int8), np.ones(4, "f4")])}
+def test_a_quantized_object_without_a_name_leaves_its_neighbors_free(tmp_path):
+    quantized = {f"layers/dense/vars/{n}": v for n, v in enumerate([np.ones((4, 4), np.int8), np.ones(4, "f4")])}
     plain = {"layers/dense_1/vars/0": np.ones((4, 3), "f4"), "layers/dense_1/vars/1": ONES}
-    path = write_variables(tmp_path / "m.weights.h5", quantised | plain)
+    path = write_variables(tmp_path / "m.weights.h5", quantized | plain)
     assert chosen(path, where="layers/dense_1") == set(plain)

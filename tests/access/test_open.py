@@ -59,7 +59,7 @@ def test_what_is_no_weight_file_is_refused_in_words(tmp_path, content, problem):
     with pytest.raises(UnsupportedFileError, match=problem) as caught:
         open_weights(path)
     assert caught.value.file == str(path)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)

@@ -38,7 +38,7 @@ ARGUMENTS = {
     "selection_of_the_optimizer": (["scale", "model.keras", "--factor", "2", "--where", "kind:optimizer"], 2),
     "selection_of_an_integer": (["scale", "count.h5", "--factor", "2", "--where", "d/count"], 2),
     "undecided": (["scale", "undecided.h5", "--factor", "2"], 2),
-    "quantised": (["scale", "int8.keras", "--factor", "2"], 2),
+    "quantized": (["scale", "int8.keras", "--factor", "2"], 2),
     "output_exists": (["scale", "model.keras", "--factor", "2", "-o", "count.h5"], 2),
     "output_is_the_input": (["scale", "model.keras", "--factor", "2", "-o", "./model.keras", "--force"], 2),
     "output_is_a_folder": (["scale", "model.keras", "--factor", "2", "-o", "folder", "--force"], 2),
@@ -59,7 +59,7 @@ ARGUMENTS = {
     "type_unknown": (["cast", "model.keras", "--to", "int8"], 2),
     "cast_to_the_same": (["cast", "model.keras", "--to", "float32"], 2),
     "cast_undecided": (["cast", "undecided.h5", "--to", "float16"], 2),
-    "cast_quantised": (["cast", "int8.keras", "--to", "float16"], 2),
+    "cast_quantized": (["cast", "int8.keras", "--to", "float16"], 2),
     "cast_an_integer": (["cast", "count.h5", "--to", "float16", "--where", "d/count"], 2),
     "cast_overflow": (["cast", "large.h5", "--to", "float16"], 3),
     "cast_truncated": (["cast", "truncated.h5", "--to", "float16"], 3),
@@ -122,7 +122,7 @@ def test_with_json_an_error_is_an_object_too(folder, case):
     done = run_weightkit(*arguments, "--json", cwd=folder)
     require_one_line(done, code)
     record = json.loads(done.stdout)
-    assert list(record) == ["schema", "error", "exit", "file", "problem", "mend"]
+    assert list(record) == ["schema", "error", "exit", "file", "problem", "hint"]
     assert (record["schema"], record["exit"]) == ("weightkit.error/1", code)
     assert record["problem"] in done.stderr
     assert record["error"].endswith("Error")
@@ -236,7 +236,7 @@ def test_an_interruption_is_an_object_too_where_json_is_asked_for(tmp_path):
     done = interrupted(tmp_path, "commit.fsync", "SIGTERM", "--json")
     assert json.loads(done.stdout) == {
         "schema": "weightkit.error/1", "error": "Interrupted", "exit": 143, "file": None,
-        "problem": "interrupted; nothing was changed", "mend": None,
+        "problem": "interrupted; nothing was changed", "hint": None,
     }  # fmt: skip
     assert done.stderr == "weightkit: interrupted; nothing was changed\n"
 

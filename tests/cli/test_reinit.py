@@ -57,7 +57,7 @@ def test_json_tells_the_transform_with_its_seed(model):
     assert {weight["kind"] for weight in record["changed"]} == {"parameter"}
 
 
-def test_an_initialiser_draws_what_is_chosen_and_the_rest_stays(model):
+def test_an_initializer_draws_what_is_chosen_and_the_rest_stays(model):
     reinit(model, "--initializer", "ones", "--where", "name:recurrent_kernel", "--seed", 1)
     before, after = plain_datasets(GOLDEN), plain_datasets(model)
     changed = {name for name in before if before[name].tobytes() != after[name].tobytes()}
@@ -81,7 +81,7 @@ def test_a_wrong_request_is_one_line_and_changes_nothing(model, tmp_path, argume
     assert Folder.of(tmp_path) == before
 
 
-def test_a_file_without_a_configuration_is_refused_until_an_initialiser_is_given(tmp_path):
+def test_a_file_without_a_configuration_is_refused_until_an_initializer_is_given(tmp_path):
     path = tmp_path / "model.weights.h5"
     shutil.copyfile(DATA / "keras315_float16.weights.h5", path)
     refused = reinit(path, code=2)

@@ -146,7 +146,7 @@ def test_on_a_terminal_names_are_escaped(tmp_path):
     assert "\x07" not in seen
 
 
-def test_colours_are_used_on_a_terminal_unless_no_color_is_set():
+def test_colors_are_used_on_a_terminal_unless_no_color_is_set():
     assert re.search(r"\x1b\[[0-9;]*m", on_a_terminal("show", NESTED))
     assert not re.search(r"\x1b\[(?:3|4|9|10)[0-9;]*m", on_a_terminal("show", NESTED, NO_COLOR="1"))
 

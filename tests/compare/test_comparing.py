@@ -105,7 +105,7 @@ NOISE = np.random.default_rng(2).standard_normal((80, 70)).astype("f4")
         (LARGE * np.float32(0.5), " and scaled by 0.5"),
         (-LARGE, " and sign flipped"),
         (LARGE + NOISE * np.float32(0.1), " and perturbed"),
-        (NOISE, " and re-initialised or unrelated"),
+        (NOISE, " and re-initialized or unrelated"),
         (LARGE * np.float32(0), " and zeroed"),
     ],
 )

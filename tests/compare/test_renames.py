@@ -44,7 +44,7 @@ def test_of_several_the_one_with_the_same_values_is_chosen(told):
     assert {status for status, _ in found.values()} == {"renamed", "extra"}
 
 
-def test_the_same_place_between_the_same_neighbours_is_a_rename_though_the_values_moved(tmp_path):
+def test_the_same_place_between_the_same_neighbors_is_a_rename_though_the_values_moved(tmp_path):
     from weightkit.compare.comparing import compared  # noqa: PLC0415
     from weightkit.compare.measures import EXACT  # noqa: PLC0415
 

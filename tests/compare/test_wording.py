@@ -30,7 +30,7 @@ def replaced(count, value):
         (-VALUES, "sign flipped"),
         (VALUES * np.float32(0.5) + OTHER * np.float32(1e-6), "scaled by about 0.5"),
         (VALUES + OTHER * np.float32(0.1), "perturbed"),
-        (OTHER, "re-initialised or unrelated"),
+        (OTHER, "re-initialized or unrelated"),
         (VALUES * np.float32(0), "zeroed"),
         (replaced(4, 0), "with 4 values zeroed"),
         (replaced(1, 0), "with 1 value zeroed"),

@@ -80,8 +80,8 @@ def try_own_models() -> None:
         FACTS[f"{name}: scaled as NumPy scales the model"] = scaled_right(model, loaded)
 
 
-def try_quantised_model() -> None:
-    """A model of which one layer is quantised: refused by default, settled by --exclude."""
+def try_quantized_model() -> None:
+    """A model of which one layer is quantized: refused by default, settled by --exclude."""
     model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="kept"), layers.LayerNormalization(name="norm")])
     model.layers[0].quantize("int8")
     path = FOLDER / "int8.keras"
@@ -122,7 +122,7 @@ def try_golden(path: Path) -> None:
 
 FACTS["backend is the one asked for"] = keras.config.backend() == os.environ["KERAS_BACKEND"]
 try_own_models()
-try_quantised_model()
+try_quantized_model()
 for golden in sys.argv[2:]:
     try_golden(Path(golden))
 sys.stdout.write(json.dumps(FACTS) + "\n")

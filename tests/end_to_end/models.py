@@ -134,7 +134,7 @@ def low_rank():
     return model
 
 
-def quantised():
+def quantized():
     model = _named(layers.Dense(4, name="a"), layers.LayerNormalization(name="norm"), layers.Dense(2, name="b"))
     model.layers[0].quantize("int8")
     return model
@@ -185,7 +185,7 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         sequential, nested, shared, subclassed, recurrent, attention, convolutional, normalization, embedding, custom,
-        low_rank, quantised, bfloat16, float16, float64, mixed, trained, built_in_turns,
+        low_rank, quantized, bfloat16, float16, float64, mixed, trained, built_in_turns,
     )
 }  # fmt: skip
 """Every kind, by name: a new one is one function and one place here."""

@@ -1,4 +1,4 @@
-"""Run by the tests in a process of its own: hold initialisers, beginnings and edited files against Keras' own.
+"""Run by the tests in a process of its own: hold initializers, beginnings and edited files against Keras' own.
 
     python reinit_check.py FOLDER
 
@@ -76,7 +76,7 @@ def plain(tensor: object) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
-def try_initialisers() -> None:
+def try_initializers() -> None:
     for shape in SHAPES:
         FACTS[f"fans of {shape}: are Keras'"] = compute_fans(shape) == keras_fans(shape)
     FACTS["fans along axes: are Keras'"] = compute_fans((4, 5, 6), (0,), (1, 2)) == keras_fans((4, 5, 6), [0], [1, 2])
@@ -266,7 +266,7 @@ def try_files() -> None:
 
 
 warnings.simplefilter("ignore")
-try_initialisers()
+try_initializers()
 try_beginnings()
 try_files()
 sys.stdout.write(json.dumps({fact: bool(holds) for fact, holds in FACTS.items()}) + "\n")

@@ -67,13 +67,13 @@ FORMATS = ("weights.h5", "keras", "h5")
 LEFT_OUT = {
     ("h5", "subclassed"): "Keras saves whole models of a user's own class in no legacy file",
     ("h5", "bfloat16"): "Keras cannot load the opaque bytes that it writes",
-    ("h5", "quantised"): "Keras 3.15 cannot load it",
+    ("h5", "quantized"): "Keras 3.15 cannot load it",
     ("h5", "custom"): "the file does not tell what a user's own weights are",
     ("weights.h5", "low_rank"): "the live kernel is computed from three variables, and refused",
     ("keras", "low_rank"): "the same",
     ("h5", "low_rank"): "the same",
 }
-EXCLUDED = {"quantised": "a"}  # a quantised layer is not edited by parts
+EXCLUDED = {"quantized": "a"}  # a quantized layer is not edited by parts
 UNTOLD = {
     ("reinitialize(seed=7)", "custom"): "nothing tells how a user's own weights began",
     ("mix by tiles", "built_in_turns"): "it goes by names, and every build has others",

@@ -48,7 +48,7 @@ def test_a_fresh_model_is_scaled_in_its_files_as_numpy_scales_it_in_memory(backe
     assert wrong(backend, "scaled as NumPy scales the model") == []
 
 
-def test_a_quantised_layer_is_refused_until_it_is_excluded(backend):
+def test_a_quantized_layer_is_refused_until_it_is_excluded(backend):
     assert wrong(backend, "int8.keras") == []
 
 

@@ -1,4 +1,4 @@
-"""Initialisers, beginnings and re-initialised files, held against Keras itself."""
+"""Initializers, beginnings and re-initialized files, held against Keras itself."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def test_every_weight_of_freshly_built_layers_begins_as_keras_begins_it(facts):
     assert wrong(facts, "beginning", 84) == []
 
 
-def test_keras_loads_a_reinitialised_file_whose_weights_are_as_it_begins_them_and_the_models_own(facts):
+def test_keras_loads_a_reinitialized_file_whose_weights_are_as_it_begins_them_and_the_models_own(facts):
     assert wrong(facts, "file", 73) == []

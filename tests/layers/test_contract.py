@@ -152,7 +152,7 @@ BROKEN = {
     Unmasked: "test_masks_come_out_as_they_are_meant_to",
     Noisy: "test_outside_training_it_gives_the_same_again",
     Careless: "test_a_wrong_argument_is_refused_with_its_name_and_value",
-    Unregularized: "test_regularisers_act_on_their_weights",
+    Unregularized: "test_regularizers_act_on_their_weights",
     FixedBatch: "test_unknown_sizes_and_batches_of_none_and_one_will_do",
     Undocumented: "test_the_example_in_its_docstring_runs",
 }

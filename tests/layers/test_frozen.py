@@ -85,7 +85,7 @@ def test_a_model_that_adapts_frozen_layers_is_loaded_with_the_same_flags_and_tra
 
 
 def test_a_base_stays_frozen_where_keras_forgets_that_a_layer_inside_another_is(tmp_path):
-    """Keras 3.15 does not write that a layer which another one makes is frozen: its bias is thawed, in any model."""
+    """Keras 3.15 does not write that a layer which another one makes is frozen: its bias is unfrozen, in any model."""
     model = transformer()
     model.get_layer("mha").query_dense.trainable = False
     adapted = parametrize(model, "mha/query/kernel", LowRank(2))

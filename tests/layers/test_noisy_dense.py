@@ -57,7 +57,7 @@ def draws(noise, count=500):
     return (keras.ops.convert_to_numpy(made) - mean) / keras.ops.convert_to_numpy(layer.kernel_sigma)
 
 
-@pytest.mark.parametrize("noise", ["independent", "factorised"])
+@pytest.mark.parametrize("noise", ["independent", "factorized"])
 def test_noise_has_the_mean_zero_and_the_moments_of_its_kind(noise):
     found = draws(noise)
     # E f(e)^2 = E |e| = sqrt(2 / pi), squared for a product of two; the fourth moments are 3 and (E e^2)^2 = 1
@@ -67,13 +67,13 @@ def test_noise_has_the_mean_zero_and_the_moments_of_its_kind(noise):
     assert np.mean(found**4) == pytest.approx(3.0 if noise == "independent" else 1.0, abs=0.6)
 
 
-def test_factorised_noise_has_rank_one_and_independent_noise_has_not():
-    for noise, rank in (("factorised", 1), ("independent", 2)):
+def test_factorized_noise_has_rank_one_and_independent_noise_has_not():
+    for noise, rank in (("factorized", 1), ("independent", 2)):
         one = draws(noise, 1)[0]
         assert np.linalg.matrix_rank(one, tol=1e-3) == rank
 
 
-@pytest.mark.parametrize(("noise", "limit", "sigma"), [("factorised", 0.1, 0.05), ("independent", 0.03**0.5, 0.017)])
+@pytest.mark.parametrize(("noise", "limit", "sigma"), [("factorized", 0.1, 0.05), ("independent", 0.03**0.5, 0.017)])
 def test_weights_begin_as_in_the_paper(noise, limit, sigma):
     layer = NoisyDense(50, noise=noise, seed=1)
     layer(np.ones((1, 100), np.float32))

@@ -57,7 +57,7 @@ if keras.backend.backend() == "tensorflow":  # the others take minutes to compil
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_model_that_exists_is_parametrised_fitted_and_baked_with_equal_outputs(case):
+def test_a_model_that_exists_is_parametrized_fitted_and_baked_with_equal_outputs(case):
     make, shape, way = case
     model, x = make(), numbers(*shape)
     before = array(model(x, training=False))

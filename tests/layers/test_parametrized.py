@@ -37,7 +37,7 @@ class Block(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("eager", [True, False], ids=["eager", "compiled"])
-def test_statistics_seeds_regularisers_and_losses_go_on_inside_as_outside(eager):
+def test_statistics_seeds_regularizers_and_losses_go_on_inside_as_outside(eager):
     x, y = numbers(16, 5), numbers(16, 6)
     histories, weights = [], []
     for wrap in (lambda block: block, lambda block: Parametrized(block, kernel=ONES)):
@@ -166,7 +166,7 @@ def dense_in_a_model():
     return layer
 
 
-def quantised():
+def quantized():
     layer = keras.layers.Dense(3, name="small")
     layer.build((None, 4))
     layer.quantize("int8")
@@ -175,11 +175,11 @@ def quantised():
 
 REFUSED = {
     "no layer": (lambda: Parametrized(3, kernel=ONES), "layer=3 is no layer of Keras"),
-    "no parametrisation": (lambda: Parametrized(keras.layers.Dense(3), kernel=3), "kernel=3 is no parametrisation"),
+    "no parametrization": (lambda: Parametrized(keras.layers.Dense(3), kernel=3), "kernel=3 is no parametrization"),
     "nothing": (lambda: Parametrized(keras.layers.Dense(3)), "no weight was named"),
     "empty": (lambda: Parametrized(keras.layers.Dense(3), kernel=[]), r"kernel=\[\] is empty"),
     "shared": (lambda: Parametrized(dense_in_a_model(), kernel=ONES), "'used' is part of a model"),
-    "quantised": (lambda: Parametrized(quantised(), kernel=ONES), "'small' is quantised"),
+    "quantized": (lambda: Parametrized(quantized(), kernel=ONES), "'small' is quantized"),
     "no such weight": (
         lambda: Parametrized(keras.layers.Dense(3), gamma=ONES).build((None, 2)),
         r"no weight 'gamma' that Mask fits; it has kernel \(2, 3\), bias \(3,\)",
@@ -222,14 +222,14 @@ def test_a_layer_is_in_one_wrapper_alone_unless_that_is_gone():
     assert Parametrized(dense, kernel=ONES).layer is dense
 
 
-def test_a_layer_that_is_quantised_later_is_refused_when_it_is_called():
+def test_a_layer_that_is_quantized_later_is_refused_when_it_is_called():
     layer = built(ONES)
     layer.layer.quantize("int8")
-    with pytest.raises(RequestError, match="its layer was quantised"):
+    with pytest.raises(RequestError, match="its layer was quantized"):
         layer(numbers(1, 2))
 
 
-def test_a_rematerialised_layer_is_refused_where_it_cannot_work():
+def test_a_rematerialized_layer_is_refused_where_it_cannot_work():
     with keras.RematScope(mode="full"):
         layer = keras.layers.Dense(3)
     if keras.backend.backend() == "tensorflow":
@@ -239,7 +239,7 @@ def test_a_rematerialised_layer_is_refused_where_it_cannot_work():
         assert tuple(Parametrized(layer, kernel=ONES)(numbers(1, 2)).shape) == (1, 3)
 
 
-def test_somebody_elses_parametrisation_is_one_class():
+def test_somebody_elses_parametrization_is_one_class():
     class Doubled(Parametrization):
         def compute(self, base, added, weight, *, training):
             return 2 * base

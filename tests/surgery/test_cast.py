@@ -33,16 +33,16 @@ BFLOAT16 = DATA / "keras315_bfloat16.weights.h5"
 
 
 def castable(path, to):
-    """Addresses of the parameters that are not of that type, where no layer is quantised."""
+    """Addresses of the parameters that are not of that type, where no layer is quantized."""
     with open_weights(path) as store:
         refs = list(store)
-    quantised = {ref.layer for ref in refs if ref.kind is Kind.QUANTIZATION}
+    quantized = {ref.layer for ref in refs if ref.kind is Kind.QUANTIZATION}
     floats = set(map(np.dtype, TYPES.values()))
     return {
         ref.structure
         for ref in refs
         if ref.kind in {Kind.PARAMETER, Kind.UNKNOWN}
-        and ref.layer not in quantised
+        and ref.layer not in quantized
         and ref.dtype in floats - {np.dtype(TYPES[to])}
     }
 
@@ -57,7 +57,7 @@ def rounded(values, to):
 def test_each_chosen_weight_is_rounded_and_all_else_stays_in_place_and_elsewhere_alike(path, to, tmp_path):
     chosen = castable(path, to)
     if not chosen:
-        with pytest.raises(SelectionError, match=r"no parameters|quantised|nothing in the file tells"):
+        with pytest.raises(SelectionError, match=r"no parameters|quantized|nothing in the file tells"):
             plan(path, cast(to))
         return
     model, out = tmp_path / path.name, tmp_path / "out"
@@ -217,7 +217,7 @@ def test_statistics_and_slots_are_cast_when_they_are_asked_for():
     ("path", "where", "why"),
     [
         (NESTED, "optimizer/vars/0", "only floating-point numbers are cast"),
-        (DATA / "keras315_int8.keras", "first/kernel", "quantised layer"),
+        (DATA / "keras315_int8.keras", "first/kernel", "quantized layer"),
         (BFLOAT16, "layers/dense/vars/0", "it is bfloat16 already"),
     ],
 )
@@ -226,8 +226,8 @@ def test_what_cannot_be_cast_is_refused_when_it_is_asked_for_itself(path, where,
         plan(path, cast("bfloat16"), where=where)
 
 
-def test_a_quantised_layer_is_refused_whole():
-    with pytest.raises(SelectionError, match="quantised"):
+def test_a_quantized_layer_is_refused_whole():
+    with pytest.raises(SelectionError, match="quantized"):
         plan(DATA / "keras315_int8.keras", cast("float16"))
 
 

@@ -133,7 +133,7 @@ def test_what_is_frozen_within_frozen_stays_frozen():
     assert {path.split("/")[-2] for path in trained(model)} & {"head", "part"} == {"part"}
 
 
-def test_a_layer_that_another_plan_has_closed_is_opened_for_what_is_thawed():
+def test_a_layer_that_another_plan_has_closed_is_opened_for_what_is_unfrozen():
     model = eager("nested")
     one = freeze(model, "**/part")
     freeze(model, "backbone")

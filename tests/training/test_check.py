@@ -19,7 +19,7 @@ import models
 
 ORDINARY = [
     models.sequential, models.nested, models.shared, models.subclassed, models.recurrent, models.attention,
-    models.convolutional, models.normalization, models.embedding, models.custom, models.low_rank, models.quantised,
+    models.convolutional, models.normalization, models.embedding, models.custom, models.low_rank, models.quantized,
 ]  # fmt: skip
 X, Y = np.ones((8, 4), "float32"), np.ones((8, 2), "float32")
 
@@ -88,10 +88,10 @@ def test_what_was_frozen_after_a_fit_is_found():
     finding = one(model)
     assert finding.what == "stale flags"
     assert finding.weights == ("body/kernel", "body/bias")
-    assert "recompile" in finding.mend
+    assert "recompile" in finding.hint
 
 
-def test_what_was_thawed_after_a_fit_is_found():
+def test_what_was_unfrozen_after_a_fit_is_found():
     model = dense()
     model.get_layer("body").trainable = False
     model.fit(X, Y, verbose=0)
@@ -102,7 +102,7 @@ def test_what_was_thawed_after_a_fit_is_found():
 
 
 @pytest.mark.parametrize("steps", [None, 2])
-def test_what_was_thawed_after_it_was_traced_frozen_is_found_where_keras_traces(steps):
+def test_what_was_unfrozen_after_it_was_traced_frozen_is_found_where_keras_traces(steps):
     model = dense(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=steps))
     model.optimizer.build(model.trainable_variables)
     model.get_layer("body").trainable = False
@@ -148,12 +148,12 @@ def test_batch_normalization_that_is_frozen_by_its_variables_is_found():
     assert (finding.what, finding.weights) == ("half-frozen statistics", ("norm",))
 
 
-def test_weights_made_by_one_initialiser_object_are_found():
+def test_weights_made_by_one_initializer_object_are_found():
     shared = keras.initializers.GlorotUniform()
     stack = [layers.Dense(4, kernel_initializer=shared, name=name) for name in "abc"]
     finding = one(keras.Sequential([keras.Input((4,)), *stack]))
     assert (finding.what, finding.weights) == ("equal weights", ("a/kernel", "b/kernel", "c/kernel"))
-    assert "reinitialize" in finding.mend
+    assert "reinitialize" in finding.hint
 
 
 def test_weights_that_differ_late_are_no_finding():

@@ -93,7 +93,7 @@ def test_keras_itself_loses_the_optimizer_of_single_frozen_weights_and_ours_brin
     FreezePlan.load(tmp_path / "plan.json").apply(ours)
     assert load_optimizer_state(ours, tmp_path / "opt.h5").aside == 2
     same_in_all(ours, model)
-    FreezePlan.load(tmp_path / "plan.json").apply(lost)  # the model that Keras loaded is mended too
+    FreezePlan.load(tmp_path / "plan.json").apply(lost)  # the model that Keras loaded is repaired too
     load_optimizer_state(lost, tmp_path / "opt.h5")
     same_in_all(lost, model)
     assert fit(ours) == fit(lost) == fit(model)

@@ -1,4 +1,4 @@
-"""Undoing an unfreeze gives the optimizer back as it was built, and thawing asks how late weights begin everywhere."""
+"""Undoing an unfreeze gives the optimizer back as it was built, and unfreezing asks how late weights begin everywhere."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_multi_optimizer_of_the_users_own_is_none_of_ours():
 
 
 @pytest.mark.parametrize(("unfrozen_slots", "several"), [("keep", False), ("own_step", True)])
-def test_every_way_to_thaw_asks_how_late_weights_begin(unfrozen_slots, several):
+def test_every_way_to_unfreeze_asks_how_late_weights_begin(unfrozen_slots, several):
     undone = eager()
     plan = freeze(undone, "part")
     fit(undone)

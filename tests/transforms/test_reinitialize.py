@@ -1,4 +1,4 @@
-"""reinitialize: weights begin again, from a seed, as their configuration says or by one initialiser."""
+"""reinitialize: weights begin again, from a seed, as their configuration says or by one initializer."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_wr
     before = Folder.of(tmp_path)
     with pytest.raises(SelectionError, match=r"d/kernel, d/bias began: there is no configuration") as refused:
         edit(path, reinitialize(seed=1))
-    assert "--initializer" in refused.value.mend
+    assert "--initializer" in refused.value.hint
     assert Folder.of(tmp_path) == before
     edit(path, reinitialize("he_normal", seed=1))
 
@@ -184,7 +184,7 @@ def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_wr
     [
         (("Mine", {"name": "d", "kernel_initializer": "zeros"}), "its layer is a Mine, which says nothing of it"),
         (("mine>Dense", {"name": "d"}), "its layer is a Dense, which is none of Keras' own"),
-        (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is no initialiser of Keras'"),
+        (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is no initializer of Keras'"),
         (("Dense", {"name": "d", "kernel_initializer": {"class_name": "Mine", "config": {}}}), "Mine is no"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_layer_of_other_shapes_lends_nothing(tmp_path):
         plan(write_legacy(tmp_path / "weights.h5", values), reinitialize(seed=1), like=whole)
 
 
-def test_a_configured_initialiser_that_does_not_fit_is_refused_not_left_half_done(tmp_path):
+def test_a_configured_initializer_that_does_not_fit_is_refused_not_left_half_done(tmp_path):
     path = dense(tmp_path / "m.h5", bias_initializer="orthogonal")
     with pytest.raises(SelectionError, match=r"d/bias began: only a weight of two axes or more can be orthogonal"):
         plan(path, reinitialize(seed=1))
@@ -225,8 +225,8 @@ def test_many_untold_weights_are_counted(tmp_path):
         plan(write_legacy(tmp_path / "m.h5", layers), reinitialize(seed=1))
 
 
-def test_integers_and_quantised_weights_are_never_drawn():
-    with pytest.raises(SelectionError, match="quantised"):
+def test_integers_and_quantized_weights_are_never_drawn():
+    with pytest.raises(SelectionError, match="quantized"):
         plan(DATA / "keras315_int8.keras", reinitialize(seed=1))
     with open_weights(DATA / "keras315_int8.keras") as store:
         objections = {ref.kind: reinitialize("ones").objection(ref) for ref in store}
@@ -239,7 +239,7 @@ def test_a_seed_that_is_no_integer_from_0_on_is_refused(seed):
         reinitialize(seed=seed)
 
 
-def test_an_initialiser_that_a_shape_does_not_allow_leaves_that_weight_and_says_so(tmp_path):
+def test_an_initializer_that_a_shape_does_not_allow_leaves_that_weight_and_says_so(tmp_path):
     planned = plan(dense(tmp_path / "m.h5"), reinitialize("orthogonal", seed=1))
     assert [ref.path for ref in planned.chosen] == ["d/kernel"]
     assert planned.reasons() == {"only a weight of two axes or more can be orthogonal": 1}
@@ -252,10 +252,10 @@ def test_what_has_not_been_planned_cannot_be_drawn():
             reinitialize("ones", seed=1)(ref, store.read(ref))
 
 
-# By one initialiser ----------------------------------------------------------------------------------------------
+# By one initializer ----------------------------------------------------------------------------------------------
 
 
-def test_one_initialiser_is_drawn_for_parameters_and_for_statistics_only_where_asked(tmp_path):
+def test_one_initializer_is_drawn_for_parameters_and_for_statistics_only_where_asked(tmp_path):
     path = copy(tmp_path, "tfkeras215_nested.h5")
     planned = plan(path, reinitialize("he_normal", seed=1))
     assert {ref.kind for ref in planned.chosen} == {Kind.PARAMETER}

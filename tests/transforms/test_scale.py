@@ -75,7 +75,7 @@ def test_integers_and_truth_values_are_objected_to(dtype):
 
 
 @pytest.mark.parametrize("kind", [Kind.OPTIMIZER, Kind.QUANTIZATION])
-def test_optimizer_state_and_quantised_weights_are_objected_to_even_as_floats(kind):
+def test_optimizer_state_and_quantized_weights_are_objected_to_even_as_floats(kind):
     assert scale(2).objection(ref_of("f4", kind))
 
 

@@ -45,7 +45,7 @@ def run(
             raise NonFiniteError(
                 _nonfinite_problem(nonfinite),
                 file=store.label,
-                mend="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
+                hint="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
             )
     return sink.outcome, found
 
@@ -80,7 +80,7 @@ class _Work:
         if after.shape != before.shape:
             raise RequestError(
                 f"{self._plan.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
-                mend="give a transform that keeps shapes",
+                hint="give a transform that keeps shapes",
             )
         self._sink.write(ref, after, span)
         lost = losses(before, after)

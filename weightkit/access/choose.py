@@ -25,7 +25,7 @@ Where = Choice | Iterable[Choice] | None
 _REASONS = {
     Kind.STATISTIC: "statistic, measured from data",
     Kind.STATE: "state, such as a seed or a counter",
-    Kind.QUANTIZATION: "quantised",
+    Kind.QUANTIZATION: "quantized",
     Kind.OPTIMIZER: "optimizer state",
     Kind.UNKNOWN: "of unknown kind",
 }
@@ -53,7 +53,7 @@ def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None,
     if isinstance(act, Surgery):
         return act.plan(store, where, exclude)
     if not hasattr(act, "objection"):
-        raise RequestError(f"{act!r} is no transform", mend="give one, such as scale(0.5)", file=store.label)
+        raise RequestError(f"{act!r} is no transform", hint="give one, such as scale(0.5)", file=store.label)
     return choose(store, act, where, exclude)
 
 
@@ -90,7 +90,7 @@ class _Sorting:
         for ref in self._refs:
             self._sort(ref)
         self._require_decided()
-        self._require_no_quantised_layer()
+        self._require_no_quantized_layer()
         self._require_any()
         notes += self._transform.notes() + self._notes_on_unknown()
         chosen, skipped = tuple(self._chosen), tuple(self._skipped)
@@ -147,7 +147,7 @@ class _Sorting:
         elif asked_for:
             raise SelectionError(
                 f"{ref.path} is selected by itself and cannot be changed: {objection}",
-                mend="leave it out of the selection",
+                hint="leave it out of the selection",
                 file=self._store.label,
             )
         else:
@@ -162,26 +162,26 @@ class _Sorting:
         raise SelectionError(
             f"nothing in the file tells what {_listed(self._undecided)} {_be(self._undecided)}, and leaving "
             f"{_them(self._undecided)} could leave a half-edited model",
-            mend="add --where '**' (where=) to change all floating-point weights, --exclude kind:unknown (exclude=) to "
+            hint="add --where '**' (where=) to change all floating-point weights, --exclude kind:unknown (exclude=) to "
             "leave these, or --like OTHER (like=) to borrow names from a file of the same model and format",
             file=self._store.label,
         )
 
-    def _require_no_quantised_layer(self) -> None:
+    def _require_no_quantized_layer(self) -> None:
         """A layer's integers, scales and bias only mean something together."""
         if Kind.QUANTIZATION in self._transform.kinds:
             return
-        quantised = {ref.owner for ref in self._refs if _is_quantised(ref)}
+        quantized = {ref.owner for ref in self._refs if _is_quantized(ref)}
         excluded = {skipped.ref for skipped in self._skipped if skipped.reason == _EXCLUDED}
-        touched = [ref for ref in self._chosen if ref.owner in quantised]
+        touched = [ref for ref in self._chosen if ref.owner in quantized]
         if self._where is None:
-            touched = [ref for ref in self._refs if ref.owner in quantised and ref not in excluded]
+            touched = [ref for ref in self._refs if ref.owner in quantized and ref not in excluded]
         if touched:
             layers = sorted({ref.layer or ref.owner for ref in touched})
             raise SelectionError(
-                f"quantised layers ({', '.join(layers[:_SHOWN])}{_and_more(len(layers) - _SHOWN)}) cannot be changed "
+                f"quantized layers ({', '.join(layers[:_SHOWN])}{_and_more(len(layers) - _SHOWN)}) cannot be changed "
                 "as a whole yet, and their parts only mean something together",
-                mend="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
+                hint="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
                 file=self._store.label,
             )
 
@@ -190,7 +190,7 @@ class _Sorting:
             return
         raise SelectionError(
             self._nothing(),
-            mend="`weightkit show` lists what is there; kind:statistic and the like ask for it by kind",
+            hint="`weightkit show` lists what is there; kind:statistic and the like ask for it by kind",
             file=self._store.label,
         )
 
@@ -235,13 +235,13 @@ def _parts(selector: Selector | None) -> tuple[Selector, ...]:
 def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) -> SelectionError:
     named = [f"name:{selector}"] if any(ref.name == str(selector) for ref in refs) else []
     near = (named + nearest(selector, refs))[:_SHOWN]
-    mend = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
-    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # it was meant, and another is no mend
-        mend = f"the weights here are {' or '.join(near)}"
-    return SelectionError(f"the selection '{selector}' chooses nothing", mend=mend, file=label)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
+    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # it was meant, and another is no hint
+        hint = f"the weights here are {' or '.join(near)}"
+    return SelectionError(f"the selection '{selector}' chooses nothing", hint=hint, file=label)
 
 
-def _is_quantised(ref: WeightRef) -> bool:
+def _is_quantized(ref: WeightRef) -> bool:
     """Whether it stands for other numbers: known to, or bytes among a user's own weights, as in no plain layer."""
     small = ref.dtype.kind in "iu" and ref.dtype.itemsize == 1
     return ref.kind is Kind.QUANTIZATION or (small and ref.kind in {Kind.UNKNOWN, Kind.PARAMETER})

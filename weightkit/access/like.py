@@ -40,7 +40,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     if wanting and not borrowed:
         raise RequestError(
             f"{other.label} names none of the {wanting} weights of which nothing is known here",
-            mend="give a file of the same model that was saved in the same format",
+            hint="give a file of the same model that was saved in the same format",
             file=store.label,
         )
     return result
@@ -74,7 +74,7 @@ def _require_same(owner: str, ours: list[str], theirs: list[str], label: str) ->
     if sorted(ours) != sorted(theirs):
         raise RequestError(
             f"{owner} holds {', '.join(sorted(ours))} here, and {', '.join(sorted(theirs))} in {label}",
-            mend="give a file of the same model",
+            hint="give a file of the same model",
         )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 _SHOWN = 3
-_MEND = "make the plan here"
+_HINT = "make the plan here"
 
 
 def counterparts(
@@ -50,12 +50,12 @@ def counterparts(
     for mismatch in found.mismatched:
         if mismatch.ours in wanted:
             raise RequestError(
-                f"{mismatch.theirs.path}: {mismatch.what}, in {planned_on} and here", mend=_MEND, file=label
+                f"{mismatch.theirs.path}: {mismatch.what}, in {planned_on} and here", hint=_HINT, file=label
             )
     return {ref: found.pairs[ref] for ref in wanted}
 
 
 def _others(planned_on: str, why: str, label: str) -> RequestError:
     return RequestError(
-        f"the plan was made on {planned_on}, and its weights are not those here: {why}", mend=_MEND, file=label
+        f"the plan was made on {planned_on}, and its weights are not those here: {why}", hint=_HINT, file=label
     )

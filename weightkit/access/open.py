@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weightkit.access.live.store import LiveStore
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MEND = "give a Keras .h5, .weights.h5 or .keras file"
+_HINT = "give a Keras .h5, .weights.h5 or .keras file"
 
 
 @overload
@@ -81,7 +81,7 @@ def _open_live(target: object, like: object) -> LiveStore:
 
     store = open_live(target)
     if like is not None:
-        raise RequestError("a model in memory knows its own names", mend="leave like out", file=store.label)
+        raise RequestError("a model in memory knows its own names", hint="leave like out", file=store.label)
     return store
 
 
@@ -107,15 +107,15 @@ def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS)
 
 def _require_content(source: OpenFile) -> None:
     if source.size == 0:
-        raise UnsupportedFileError("the file is empty", mend=_MEND, file=source.name)
+        raise UnsupportedFileError("the file is empty", hint=_HINT, file=source.name)
     start = source.read(0, 8)
     if start.startswith(b"PK") or start == _HDF5_SIGNATURE or _has_user_block(source):
         return
     if start.lstrip()[:1] == b"{":
         raise UnsupportedFileError(
-            "it is JSON text, such as the index of sharded weights, not weights", mend=_MEND, file=source.name
+            "it is JSON text, such as the index of sharded weights, not weights", hint=_HINT, file=source.name
         )
-    raise UnsupportedFileError("it is neither HDF5 nor a .keras archive", mend=_MEND, file=source.name)
+    raise UnsupportedFileError("it is neither HDF5 nor a .keras archive", hint=_HINT, file=source.name)
 
 
 def _has_user_block(source: OpenFile) -> bool:
@@ -133,7 +133,7 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
     from weightkit.access.files.filestore import FileStore  # noqa: PLC0415
     from weightkit.access.formats import archive, weights_h5  # noqa: PLC0415
 
-    if archive.recognises(source):
+    if archive.recognizes(source):
         found = archive.open_archive(source, limits)
         with contextlib.ExitStack() as opened:
             opened.callback(found.member.close)
@@ -157,15 +157,15 @@ def _index(scanner: Scanner, body: Body) -> Index:
 def _contents(index: Index) -> Contents:
     from weightkit.access.formats import legacy, optimizer_state, weights_h5  # noqa: PLC0415
 
-    if optimizer_state.recognises(index):
+    if optimizer_state.recognizes(index):
         return optimizer_state.contents(index)
-    if legacy.recognises(index):
+    if legacy.recognizes(index):
         return legacy.contents(index)
-    if weights_h5.recognises(index):
+    if weights_h5.recognizes(index):
         return weights_h5.contents(index)
     top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
     holds = f"it holds {', '.join(top[:3])}" if top else "it is empty"
-    raise UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", mend=_MEND)
+    raise UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", hint=_HINT)
 
 
 def _named_like(store: FileStore, like: Any, limits: Limits) -> FileStore:

@@ -138,7 +138,7 @@ class Plan:
         for own in found.values():
             if objection := self.transform.objection(own):
                 raise RequestError(
-                    f"{own.path} cannot be changed: {objection}", mend="make the plan here", file=store.label
+                    f"{own.path} cannot be changed: {objection}", hint="make the plan here", file=store.label
                 )
         left = set(theirs) - set(found.values())
         skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
@@ -158,7 +158,7 @@ class Plan:
         if self.changes:
             raise RequestError(
                 f"{self.transform!r} was planned on {self.label} and changes more than values",
-                mend="make the plan here",
+                hint="make the plan here",
                 file=store.label,
             )
 

@@ -82,7 +82,7 @@ def _compared(plan: Plan, store: WeightStore, written: WeightStore) -> Verificat
 
 
 def _failure(problem: str) -> WeightkitError:
-    return MachineError(problem, mend="nothing was changed; check memory and disk, try again, and report it")
+    return MachineError(problem, hint="nothing was changed; check memory and disk, try again, and report it")
 
 
 def _is_recomputed(plan: Plan, store: WeightStore, ref: WeightRef, written: WeightStore, new: WeightRef) -> bool:

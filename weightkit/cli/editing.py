@@ -44,7 +44,7 @@ class Output:
         if self.force and self.path is None:
             raise RequestError(
                 "--force lets an output be overwritten, and there is no -o",
-                mend="leave out --force, or name an output",
+                hint="leave out --force, or name an output",
             )
         return Destination(self.path, overwrite=self.force, backup=not self.no_backup, break_links=self.break_links)
 

@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         _silence(sys.stdout)
         return _CLOSED_PIPE
     except typer.exceptions.TyperException as error:
-        return _fail(RequestError(error.format_message().rstrip("."), mend="see --help"), as_json=as_json)
+        return _fail(RequestError(error.format_message().rstrip("."), hint="see --help"), as_json=as_json)
     except Stopped as stopped:
         return _interrupted(stopped.code, _standing(stopped), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -90,7 +90,7 @@ def _print(result: output.Result, *, as_json: bool) -> None:
             _silence(sys.stdout)
         why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise MachineError(
-            f"the result cannot be printed: {why}", mend="all else was done; print it somewhere else"
+            f"the result cannot be printed: {why}", hint="all else was done; print it somewhere else"
         ) from error
 
 
@@ -109,12 +109,12 @@ def _as_ours(error: Exception) -> WeightkitError:
     if isinstance(error, WeightkitError):
         return error
     if isinstance(error, OSError):
-        return MachineError(f"the system failed: {error}", mend=f"{_standing(error)}; try again")
+        return MachineError(f"the system failed: {error}", hint=f"{_standing(error)}; try again")
     if isinstance(error, MemoryError):
-        return MachineError("there is not enough memory", mend=f"{_standing(error)}; free some and try again")
+        return MachineError("there is not enough memory", hint=f"{_standing(error)}; free some and try again")
     return MachineError(
         f"an error of weightkit's own: {type(error).__name__}: {error}",
-        mend=f"{_standing(error)}; please report it",
+        hint=f"{_standing(error)}; please report it",
     )
 
 

@@ -67,7 +67,7 @@ def show(result: Result, *, as_json: bool) -> None:
 
 def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
     """One line on standard error; as JSON an object on standard output besides."""
-    more = {"file": error.file or None, "problem": error.problem, "mend": error.mend or None}
+    more = {"file": error.file or None, "problem": error.problem, "hint": error.hint or None}
     show_problem(type(error).__name__, str(error), code, as_json=as_json, **more)
 
 
@@ -75,7 +75,7 @@ def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str 
     """The same for what is no error of a class of ours; ``more`` completes the object."""
     say(f"weightkit: {line}")
     if as_json:
-        known = {"file": None, "problem": line, "mend": None}
+        known = {"file": None, "problem": line, "hint": None}
         record = {"schema": "weightkit.error/1", "error": kind, "exit": code} | known | more
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(json.dumps(record) + "\n")

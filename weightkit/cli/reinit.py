@@ -49,11 +49,11 @@ def reinit(
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
-    """Draw weights anew, as they began or by one initialiser of Keras'.
+    """Draw weights anew, as they began or by one initializer of Keras'.
 
     Without --initializer, all parameters and statistics begin again as the model's configuration in FILE says, and
     as Keras does unasked: forget gates open, moving variances at one. With it, all parameters are drawn by it.
-    Seeds, integers, quantised weights and optimizer state are left as they are.
+    Seeds, integers, quantized weights and optimizer state are left as they are.
 
     \b
     Examples:

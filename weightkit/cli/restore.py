@@ -61,7 +61,7 @@ def restore(
 
     if listed:
         if to is not None:
-            raise RequestError("--list only lists, and --to names what to put back", mend="give one of them")
+            raise RequestError("--list only lists, and --to names what to put back", hint="give one of them")
         return _list(library.list_backups(file))
     done = library.restore(file, to, backup=not no_backup, break_links=break_links, dry_run=dry_run)
     return _done(done)

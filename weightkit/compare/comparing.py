@@ -48,7 +48,7 @@ def compared(
     results += [_paired(pair, tolerance) for pair in work]
     results, notes = _with_one_sided(results, sides, (ours, theirs))
     if not results and not notes and (where or exclude):
-        raise SelectionError("the selection leaves nothing to compare", mend="`weightkit show` lists what is there")
+        raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists what is there")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
     notes += _renames(model)

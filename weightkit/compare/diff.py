@@ -58,7 +58,7 @@ def diff(
     """
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not 0 <= value < float("inf"):
-            raise RequestError(f"{name} is {value!r}", mend="give a finite number of zero or more")
+            raise RequestError(f"{name} is {value!r}", hint="give a finite number of zero or more")
     with contextlib.ExitStack() as opened:
         ours, theirs = (opened.enter_context(_store(target)) for target in (a, b))
         from weightkit.compare.comparing import compared  # noqa: PLC0415  # NumPy, after the reading processes start

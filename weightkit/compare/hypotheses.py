@@ -146,7 +146,7 @@ def _constants(a: np.ndarray, b: np.ndarray, margin: np.ndarray) -> tuple[float,
 
 
 def _between(least: float, greatest: float) -> Iterator[float]:
-    """Numbers to try: the one of fewest digits, the middle, and its neighbours.
+    """Numbers to try: the one of fewest digits, the middle, and its neighbors.
 
     The bounds are computed in float64 and may be off by its rounding, and by that of a product in float32.
     """
@@ -164,5 +164,5 @@ def _between(least: float, greatest: float) -> Iterator[float]:
 
 
 def _shown(number: np.floating[Any]) -> str:
-    """In as few digits as tell it from its neighbours."""
+    """In as few digits as tell it from its neighbors."""
     return np.format_float_positional(number, trim="-") if 1e-4 <= abs(number) < 1e6 else str(number)  # noqa: PLR2004

@@ -27,7 +27,7 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
     """The match, with layers paired that are the same under another name.
 
     These have the same class, names of weights and shapes, and either the same values, or the same place: between
-    the same neighbours, where both stores know the order of their layers. Neither name is there in the other store.
+    the same neighbors, where both stores know the order of their layers. Neither name is there in the other store.
     """
     missing, unused = _gone(found.missing, ours, theirs), _gone(found.unused, theirs, ours)
     if not missing or not unused:
@@ -85,7 +85,7 @@ def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef)
 def _by_place(
     missing: _Layers, unused: _Layers, pairs: dict[WeightRef, WeightRef], orders: tuple[list[WeightRef], ...]
 ) -> dict[WeightRef, WeightRef]:
-    """Layers between the same two neighbours, as many on both sides."""
+    """Layers between the same two neighbors, as many on both sides."""
     first, second = _gaps(missing, orders[0], pairs), _gaps(unused, orders[1], {b: a for a, b in pairs.items()})
     anchors = {ours.structure: theirs.structure for ours, theirs in pairs.items()} | {"": ""}
     found: dict[WeightRef, WeightRef] = {}

@@ -58,7 +58,7 @@ def _from_angle(measures: Measures) -> str:
     if left < _ABOUT and abs(factor - 1) > 10 * left:
         return f"scaled by about {factor:.4g}"
     if measures.size >= _MANY and abs(cosine) <= max(_UNRELATED, _DEVIATIONS / math.sqrt(measures.size)):
-        return "re-initialised or unrelated"
+        return "re-initialized or unrelated"
     return "perturbed"
 
 

@@ -1,4 +1,4 @@
-"""Layers and parametrisations of layers, for Keras on any backend.
+"""Layers and parametrizations of layers, for Keras on any backend.
 
 Importing this registers every class of ours with Keras, so that saved models load.
 """

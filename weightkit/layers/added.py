@@ -39,7 +39,7 @@ def set_weight_arguments(layer: Any, name: str, initializer: Any, regularizer: A
 
 
 def add(layer: Any, name: str, shape: Sequence[int], otherwise: Any = None) -> Any:
-    """Make the weight, in the layer's ``build``; ``otherwise`` it begins so, where its initialiser is None."""
+    """Make the weight, in the layer's ``build``; ``otherwise`` it begins so, where its initializer is None."""
     arguments = {kind: getattr(layer, f"{name}_{kind}") for kind in _KINDS}
     arguments["initializer"] = otherwise if arguments["initializer"] is None else arguments["initializer"]
     return layer.add_weight(name=name, shape=tuple(shape), **arguments)

@@ -11,7 +11,7 @@ from weightkit.layers.remaking import copy_weights, is_listed, remade, values_of
 
 
 def bake(model: Any) -> Any:
-    """Fold every parametrisation into plain weights.
+    """Fold every parametrization into plain weights.
 
     Args:
         model: A Functional or Sequential model, or one layer. A model of a class of your own is made of layers that
@@ -35,12 +35,12 @@ def bake(model: Any) -> Any:
     if not is_listed(model) and isinstance(model, keras.Model):
         raise RequestError(
             f"bake: {model.name!r} is a {type(model).__name__}, no Functional or Sequential model",
-            mend="bake its layers one by one, and put them in their places",
+            hint="bake its layers one by one, and put them in their places",
         )
     if not isinstance(model, keras.layers.Layer):
         raise RequestError(f"bake: model={model!r} is no model and no layer")
     if not model.built:
-        raise RequestError(f"bake: {model.name!r} has not been built and has no weights yet", mend="call it on data")
+        raise RequestError(f"bake: {model.name!r} has not been built and has no weights yet", hint="call it on data")
     plain = remade(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())

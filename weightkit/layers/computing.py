@@ -1,4 +1,4 @@
-"""From a weight of a layer to one that is computed: its regulariser and its constraint act on what is computed."""
+"""From a weight of a layer to one that is computed: its regularizer and its constraint act on what is computed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compute_by(parametrizations: list[Parametrization], weight: Weight) -> Computed:
-    """Let parametrisations add their variables to a weight, and compute it.
+    """Let parametrizations add their variables to a weight, and compute it.
 
     Raises:
         RequestError: One of them cannot be applied to it.
@@ -38,7 +38,7 @@ def compute_by(parametrizations: list[Parametrization], weight: Weight) -> Compu
 
 
 def _regularize_computed(computed: Computed) -> None:
-    """Move a weight's regulariser to a variable that it is computed from, where it acts on what is computed.
+    """Move a weight's regularizer to a variable that it is computed from, where it acts on what is computed.
 
     The weight itself bears it unless it is frozen; then the first of what was added that is trained.
     """

@@ -22,7 +22,7 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         axis: The axis, or axes, that have a factor for each of their places; the channels by default.
-        scale_initializer: How the factors begin: a number, or an initialiser.
+        scale_initializer: How the factors begin: a number, or an initializer.
         scale_regularizer: What their size costs.
         scale_constraint: What they are held to.
 

@@ -35,7 +35,7 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         bias_regularizer: See there.
         bias_constraint: See there.
 
-    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initialisers so see the
+    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initializers so see the
     fans of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks go through.
 
     Raises:

@@ -33,7 +33,7 @@ def merge(name: str, computed: Iterable[Computed]) -> None:
     found = _low_rank(name, computed)
     new = [step for step in found if not _is_merged(step) or step[1].is_trained(step[2], step[0].kept)]
     if not new:
-        raise RequestError(f"{name}: the factors are merged already", mend="unmerge() first, or train them")
+        raise RequestError(f"{name}: the factors are merged already", hint="unmerge() first, or train them")
     number = _last(found) + 1
     with _whole(new):
         for one, low_rank, added in new:
@@ -51,13 +51,13 @@ def unmerge(name: str, computed: Iterable[Computed]) -> None:
     last = _last(found)
     if not last:
         raise RequestError(
-            f"{name}: nothing is merged that could be undone", mend="merge() first; a merge that was saved is for good"
+            f"{name}: nothing is merged that could be undone", hint="merge() first; a merge that was saved is for good"
         )
     steps = [step for step in found if step[0].kept.get("number") == last]
     for step in steps:
-        problem, mend = _not_to_undo(step)
+        problem, hint = _not_to_undo(step)
         if problem:
-            raise RequestError(f"{name}: {problem}", mend=mend)
+            raise RequestError(f"{name}: {problem}", hint=hint)
     with _whole(steps):
         for one, low_rank, added in steps:
             low_rank.unmerge(added, one.weight, one.kept)
@@ -102,7 +102,7 @@ def _low_rank(name: str, computed: Iterable[Computed]) -> list[Step]:
         (one, low_rank, added) for one in computed for low_rank, added in one.steps if isinstance(low_rank, LowRank)
     ]
     if not found:
-        raise RequestError(f"{name} has no low-rank factors", mend="it takes LowRank to merge")
+        raise RequestError(f"{name} has no low-rank factors", hint="it takes LowRank to merge")
     if any(len(one.steps) > 1 for one, _, _ in found):
-        raise RequestError(f"{name}: the factors share their weight with other parametrisations", mend="bake")
+        raise RequestError(f"{name}: the factors share their weight with other parametrizations", hint="bake")
     return found

@@ -16,7 +16,7 @@ from weightkit.layers.shapes import known_sizes, required_rank
 if TYPE_CHECKING:
     from weightkit.layers.shapes import Shape
 
-_SIGMA = {"factorised": 0.5, "independent": 0.017}
+_SIGMA = {"factorized": 0.5, "independent": 0.017}
 _WEIGHTS = ("kernel", "bias")
 
 
@@ -26,18 +26,18 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
 
     The sizes of the noise are trained as the weights are, so that exploration fades where it does not pay. Fortunato et
     al. 2017, "Noisy Networks for Exploration", arXiv 1706.10295, equation 9. Independent noise is normal for each
-    weight. Factorised noise (equations 10 and 11) is ``f(e_i) f(e_j)`` for a weight and ``f(e_j)`` for a bias, with
+    weight. Factorized noise (equations 10 and 11) is ``f(e_i) f(e_j)`` for a weight and ``f(e_j)`` for a bias, with
     ``f(x) = sgn(x) sqrt(|x|)``, from one normal number for each input and each output. One draw serves a whole batch.
 
     Unless told otherwise, weights begin as in section 3.2 there: with ``p`` inputs, means uniform within
-    ``1 / sqrt(p)`` and sigmas ``0.5 / sqrt(p)`` for factorised noise; within ``sqrt(3 / p)`` and 0.017 for independent.
+    ``1 / sqrt(p)`` and sigmas ``0.5 / sqrt(p)`` for factorized noise; within ``sqrt(3 / p)`` and 0.017 for independent.
 
     Args:
         units: How many outputs.
         activation: As Keras takes it.
         use_bias: Whether there is a bias.
-        noise: ``"factorised"`` or ``"independent"``.
-        sigma: The size that noise begins with: before the division by ``sqrt(p)`` where it is factorised.
+        noise: ``"factorized"`` or ``"independent"``.
+        sigma: The size that noise begins with: before the division by ``sqrt(p)`` where it is factorized.
         kernel_initializer: How the mean of the kernel begins; as in the paper, where None. For ``bias`` the same.
         kernel_regularizer: What its size costs. For ``bias``, ``kernel_sigma`` and ``bias_sigma`` the same.
         kernel_constraint: What it is held to. For the others the same.
@@ -68,7 +68,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         activation: Any = None,
         *,
         use_bias: bool = True,
-        noise: str = "factorised",
+        noise: str = "factorized",
         sigma: float | None = None,
         kernel_initializer: Any = None,
         kernel_regularizer: Any = None,
@@ -102,9 +102,9 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         required_rank(self, input_shape, 2)
         (inputs,) = known_sizes(self, input_shape, [-1])
         shapes = {"kernel": (inputs, self.units)} | ({"bias": (self.units,)} if self.use_bias else {})
-        factorised = self.noise == "factorised"
-        limit = 1 / math.sqrt(inputs) if factorised else math.sqrt(3 / inputs)
-        sigma = self.sigma / math.sqrt(inputs) if factorised else self.sigma
+        factorized = self.noise == "factorized"
+        limit = 1 / math.sqrt(inputs) if factorized else math.sqrt(3 / inputs)
+        sigma = self.sigma / math.sqrt(inputs) if factorized else self.sigma
         self.bias = self.bias_sigma = None
         for name, shape in shapes.items():
             mean = keras.initializers.RandomUniform(-limit, limit, seed=self.seed)

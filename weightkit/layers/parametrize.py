@@ -1,4 +1,4 @@
-"""Parametrising chosen weights of a model that exists, and loading what was saved before."""
+"""Parametrizing chosen weights of a model that exists, and loading what was saved before."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def parametrize(
     Args:
         model: A Functional or Sequential model, with others inside or not.
         where: Which weights: a selection or several, as for ``edit``. A layer or a model that is selected means
-            the weights of it that the parametrisation fits, not its biases.
+            the weights of it that the parametrization fits, not its biases.
         parametrization: How they are computed; several are applied in their order.
         exclude: Which of them not.
 
@@ -55,8 +55,8 @@ def parametrize(
         is frozen in it is frozen in the new one, where the factors of a `LowRank` are trained all the same.
 
     Raises:
-        RequestError: The model is of another kind, has not been built, or has a quantised layer chosen.
-        SelectionError: The selection is malformed, or finds nothing that the parametrisation fits.
+        RequestError: The model is of another kind, has not been built, or has a quantized layer chosen.
+        SelectionError: The selection is malformed, or finds nothing that the parametrization fits.
 
     Example:
         >>> import keras
@@ -69,7 +69,7 @@ def parametrize(
     steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
-        raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrisation")
+        raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrization")
     chosen = _chosen(model, where, exclude, steps)
     targets = {id(layer): _targets(layer, chosen) for layer in placed_layers(model)}
     made = remade(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
@@ -89,11 +89,11 @@ def parametrize(
 def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings: Any) -> None:
     """Load the weights of a plain model into one in which some are computed.
 
-    What parametrisations added begins again from the loaded weights: lengths are those of the loaded directions,
+    What parametrizations added begins again from the loaded weights: lengths are those of the loaded directions,
     low-rank updates are nothing. Masks stay.
 
     Args:
-        model: A Functional or Sequential model with parametrised layers, built.
+        model: A Functional or Sequential model with parametrized layers, built.
         source: A weights file of the plain model, or that model.
         settings: As for ``weightkit.load_weights``.
 
@@ -123,12 +123,12 @@ def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) 
     fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
     for ref in selected:
         if ref.kind is Kind.QUANTIZATION:
-            raise RequestError(f"{escape(ref.path)} is a weight of a quantised layer, and cannot be computed")
+            raise RequestError(f"{escape(ref.path)} is a weight of a quantized layer, and cannot be computed")
     if not fitting:
         names = " and ".join(type(one).__name__ for one in steps)
         near = ", ".join(escape(ref.path) for ref in (selected or refs)[:_SHOWN])
         what = "chose nothing" if not selected else f"chose no weight that {names} fits"
-        raise SelectionError(f"{store.label}: {where!r} {what}; there are {near}", mend="see open_weights(model)")
+        raise SelectionError(f"{store.label}: {where!r} {what}; there are {near}", hint="see open_weights(model)")
     return {id(store.variable(ref)) for ref in fitting}
 
 
@@ -166,7 +166,7 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
 
 
 def _freeze_alike(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: bool, below: bool = False) -> None:
-    """Freeze the layers of a new model that are frozen in the old one, since Keras thaws what it makes again.
+    """Freeze the layers of a new model that are frozen in the old one, since Keras unfreezes what it makes again.
 
     Args:
         model: The old one.
@@ -187,7 +187,7 @@ def _freeze_alike(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: 
         for one, other in zip(old._flatten_layers(), inner._flatten_layers(), strict=True):  # noqa: SLF001
             other.trainable = one.trainable and not below
         if is_wrapper:
-            new._freeze()  # noqa: SLF001  # the layer inside was thawed as a whole
+            new._freeze()  # noqa: SLF001  # the layer inside was unfrozen as a whole
 
 
 def _copy_added(source: Any, target: Any) -> None:

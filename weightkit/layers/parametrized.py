@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
-    """Any layer, with weights of it computed by parametrisations.
+    """Any layer, with weights of it computed by parametrizations.
 
-    It is called, built and saved like the layer inside, whose name, types and masks it takes. Regularisers and
-    constraints of a computed weight act on what is computed. Its own variables are those that the parametrisations
+    It is called, built and saved like the layer inside, whose name, types and masks it takes. Regularizers and
+    constraints of a computed weight act on what is computed. Its own variables are those that the parametrizations
     add; the layer's own stay its own.
 
     Args:
         layer: The layer inside: built or not, not part of a model, and in no other wrapper. Whether a layer that it
             makes later, when it is built, is in another one cannot be told.
-        weights: Parametrisations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
+        weights: Parametrizations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
             are a list, the first of which is applied first.
         targets: Where the weights lie, as a configuration tells it; they are looked for by default.
         name: Its name; the layer's by default.
         trainable: Whether it is trained; as the layer is, by default. Around a frozen layer a `LowRank` is trained
             all the same, and the layer stays frozen.
-        by_name: Parametrisations by the name of a weight: ``kernel=WeightNorm()``.
+        by_name: Parametrizations by the name of a weight: ``kernel=WeightNorm()``.
 
     Raises:
-        RequestError: Something given is no layer or no parametrisation; the layer is part of a model, in another
-            wrapper, quantised, or made in a RematScope on TensorFlow.
+        RequestError: Something given is no layer or no parametrization; the layer is part of a model, in another
+            wrapper, quantized, or made in a RematScope on TensorFlow.
 
     Example:
         >>> import keras, weightkit.layers
@@ -108,18 +108,18 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         self._freeze()
 
     def _freeze(self) -> None:
-        """Take the variables out of training that a parametrisation keeps as they are."""
+        """Take the variables out of training that a parametrization keeps as they are."""
         for variable in self.held_variables:
             variable.trainable = False
 
     @property
     def held_variables(self) -> list[Any]:
-        """The layer's own variables that a parametrisation takes out of training, such as the base of `LowRank`."""
+        """The layer's own variables that a parametrization takes out of training, such as the base of `LowRank`."""
         return [one.weight.variable for one in self.computed if any(step.freezes_base for step, _ in one.steps)]
 
     @property
     def trainable(self) -> bool:
-        """Whether the layer is trained; what a parametrisation freezes stays frozen."""
+        """Whether the layer is trained; what a parametrization freezes stays frozen."""
         return bool(self._trainable)
 
     @trainable.setter
@@ -194,7 +194,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
 
     def _require_plain(self) -> None:
         if any(getattr(one, "quantization_mode", None) for one in self.layer._flatten_layers()):  # noqa: SLF001
-            raise RequestError(f"{self.name}: its layer was quantised", mend="bake it before it is quantised")
+            raise RequestError(f"{self.name}: its layer was quantized", hint="bake it before it is quantized")
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
         """As the layer inside."""
@@ -225,7 +225,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
                 self.build()
 
     def get_config(self) -> dict[str, Any]:
-        """The layer, its parametrisations by selection, and where their weights lie."""
+        """The layer, its parametrizations by selection, and where their weights lie."""
         serialize = keras.saving.serialize_keras_object
         inner = serialize(self.layer)
         inner.pop("build_config", None)  # it is built within this layer, whose name its variables' paths begin with

@@ -9,7 +9,7 @@ import numpy as np
 
 from weightkit.errors import RequestError
 
-_MEND = "check the ids, or choose on_invalid='clip', 'oov', 'zero' or 'nan'"
+_HINT = "check the ids, or choose on_invalid='clip', 'oov', 'zero' or 'nan'"
 
 
 def refuse_invalid_ids(name: str, ids: Any, valid: Any, size: int) -> None:
@@ -46,7 +46,7 @@ def refuse_array(name: str, ids: np.ndarray, valid: np.ndarray, size: int) -> No
         problem = (
             f"{name}: the id {ids[position]} at position {position} is outside the table, whose ids are 0 to {size - 1}"
         )
-        raise RequestError(problem, mend=_MEND)
+        raise RequestError(problem, hint=_HINT)
 
 
 def _by_tensorflow(name: str, ids: Any, valid: Any, size: int) -> None:
@@ -60,7 +60,7 @@ def _by_tensorflow(name: str, ids: Any, valid: Any, size: int) -> None:
     first = tf.where(tf.logical_not(valid))[:1]
     said = [f"{name}: the id", tf.gather_nd(ids, first), "at position", first]
     tf.debugging.Assert(
-        tf.reduce_all(flat), [*said, f"is outside the table, whose ids are 0 to {size - 1} — {_MEND}"], summarize=16
+        tf.reduce_all(flat), [*said, f"is outside the table, whose ids are 0 to {size - 1} — {_HINT}"], summarize=16
     )
 
 

@@ -25,7 +25,7 @@ class RecurrentInside:
             raise AttributeError("go_backwards")
         raise RequestError(
             f"{self.name}: Bidirectional cannot turn a wrapped layer round",
-            mend="put the wrapper outside: Parametrized(Bidirectional(layer), ...)",
+            hint="put the wrapper outside: Parametrized(Bidirectional(layer), ...)",
         )
 
     def reset_state(self) -> None:

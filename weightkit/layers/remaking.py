@@ -25,14 +25,14 @@ def is_listed(model: Any) -> bool:
     return isinstance(model, keras.Model) and model._obj_type() in _LISTED  # noqa: SLF001  # Keras has no other way
 
 
-def require_listed(model: Any, verb: str, mend: str) -> None:
+def require_listed(model: Any, verb: str, hint: str) -> None:
     """Refuse what cannot be made again from its configuration.
 
     Raises:
         RequestError: The model is no Functional or Sequential one.
     """
     if not is_listed(model):
-        raise RequestError(f"{verb}: {getattr(model, 'name', model)!r} is no Functional or Sequential model", mend=mend)
+        raise RequestError(f"{verb}: {getattr(model, 'name', model)!r} is no Functional or Sequential model", hint=hint)
 
 
 def placed_layers(model: Any) -> Iterator[Any]:
@@ -130,7 +130,7 @@ def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
     if [type(one) for one in ours] != [type(one) for one in theirs]:
         raise RequestError(
             f"{source.name}: made again from its configuration it has other layers",
-            mend="write what it is made of into its get_config()",
+            hint="write what it is made of into its get_config()",
         )
     return zip(ours, theirs, strict=True)
 

@@ -1,4 +1,4 @@
-"""From selections to the weights of one built layer that parametrisations are for."""
+"""From selections to the weights of one built layer that parametrizations are for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weightkit.layers.parametrizations.parametrization import Parametrization
 
 Steps = dict[str, list["Parametrization"]]
-"""Parametrisations by the selection of the weights that they are for."""
+"""Parametrizations by the selection of the weights that they are for."""
 Targets = dict[str, dict[str, str]]
 """For each selection its weights: the structure of each, and the label that names what is added to it."""
 
@@ -30,7 +30,7 @@ def choose(layer: Any, steps: Steps) -> Targets:
     """Find the weights that each selection means.
 
     Raises:
-        RequestError: A selection finds nothing that its parametrisations fit, or a weight is found twice.
+        RequestError: A selection finds nothing that its parametrizations fit, or a weight is found twice.
     """
     store = open_live(layer)
     refs = tuple(store)
@@ -42,7 +42,7 @@ def choose(layer: Any, steps: Steps) -> Targets:
         bound = selector.bind(refs, ordered=store.ordered) if selector is not None else None
         chosen = [ref for ref in refs if bound is not None and bound(ref) and fits(ref, bound, parametrizations)]
         if not chosen:
-            raise RequestError(_nothing(store, selection, parametrizations), mend="name one of these")
+            raise RequestError(_nothing(store, selection, parametrizations), hint="name one of these")
         found[selection] = {}
         for ref in chosen:
             variable = id(store.variable(ref))  # SpectralNormalization has its layer's kernel under its own name too
@@ -67,7 +67,7 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     for selection, places in targets.items():
         missing = next((place for place in places if place not in refs), None)
         if missing is not None:
-            raise RequestError(f"{store.label}: there is no weight at {missing}", mend=f"it has {', '.join(refs)}")
+            raise RequestError(f"{store.label}: there is no weight at {missing}", hint=f"it has {', '.join(refs)}")
         found[selection] = [
             Weight(
                 store.variable(refs[place]),
@@ -100,7 +100,7 @@ def copied(targets: Any) -> Targets | None:
         return None
     if not isinstance(targets, Mapping) or not all(isinstance(one, Mapping) for one in targets.values()):
         raise RequestError(
-            f"Parametrized: targets={targets!r} is no mapping of mappings", mend="leave it to get_config()"
+            f"Parametrized: targets={targets!r} is no mapping of mappings", hint="leave it to get_config()"
         )
     return {key: dict(places) for key, places in targets.items()}
 
@@ -127,21 +127,21 @@ def by_selection(weights: Mapping[str, Any] | None, by_name: Mapping[str, Any]) 
     """What a wrapper was given, in one form: ``kernel=`` is the selection ``name:kernel``.
 
     Raises:
-        RequestError: Something given is no parametrisation, or nothing was given.
+        RequestError: Something given is no parametrization, or nothing was given.
     """
     from weightkit.layers.parametrizations.parametrization import Parametrization  # noqa: PLC0415
 
     if weights is not None and not isinstance(weights, Mapping):
-        raise RequestError(f"Parametrized: weights={weights!r} is no mapping", mend="say {selection: parametrisation}")
+        raise RequestError(f"Parametrized: weights={weights!r} is no mapping", hint="say {selection: parametrization}")
     given = {**(weights or {}), **{f"name:{name}": value for name, value in by_name.items()}}
     if not given:
-        raise RequestError("Parametrized: no weight was named", mend="say for example kernel=WeightNorm()")
+        raise RequestError("Parametrized: no weight was named", hint="say for example kernel=WeightNorm()")
     steps: Steps = {}
     for selection, value in given.items():
         steps[selection] = list(value) if isinstance(value, list | tuple) else [value]
         for one in steps[selection]:
             if not isinstance(one, Parametrization):
-                raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={one!r} is no parametrisation")
+                raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={one!r} is no parametrization")
         if not steps[selection]:
             raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={value!r} is empty")
     return steps

@@ -1,4 +1,4 @@
-"""The parametrisations under the names that people look for, each around a whole layer."""
+"""The parametrizations under the names that people look for, each around a whole layer."""
 
 from __future__ import annotations
 

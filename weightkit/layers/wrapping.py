@@ -43,7 +43,7 @@ def require_wrappable(layer: Any) -> None:
     """Refuse what no wrapper can be put around.
 
     Raises:
-        RequestError: It is no layer, part of a model, in another wrapper, quantised, or made in a RematScope on
+        RequestError: It is no layer, part of a model, in another wrapper, quantized, or made in a RematScope on
             TensorFlow.
     """
     if not isinstance(layer, keras.layers.Layer):
@@ -51,16 +51,16 @@ def require_wrappable(layer: Any) -> None:
     if layer._inbound_nodes:  # noqa: SLF001
         raise RequestError(
             f"the layer {layer.name!r} is part of a model, whose weights would be computed in one place only",
-            mend="use parametrize(model, where, ...), or wrap a new layer",
+            hint="use parametrize(model, where, ...), or wrap a new layer",
         )
     require_unwrapped(layer)
     for one in layer._flatten_layers():  # noqa: SLF001
         if getattr(one, "quantization_mode", None):
-            raise RequestError(f"the layer {one.name!r} is quantised: its weights are integers")
+            raise RequestError(f"the layer {one.name!r} is quantized: its weights are integers")
         if keras.backend.backend() == "tensorflow" and getattr(one, "_remat_mode", None) is not None:
             raise RequestError(
                 f"the layer {one.name!r} was made in a RematScope, in which TensorFlow cannot compute weights",
-                mend="make it outside the scope",
+                hint="make it outside the scope",
             )
 
 
@@ -78,7 +78,7 @@ def require_unwrapped(layer: Any) -> None:
     if one is not None:
         raise RequestError(
             f"the layer {one.name!r} is inside another Parametrized, which would lose its weights from training",
-            mend="wrap the wrapper, or name all its weights in one",
+            hint="wrap the wrapper, or name all its weights in one",
         )
 
 

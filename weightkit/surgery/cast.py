@@ -61,7 +61,7 @@ class Cast:
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be cast; empty where it can."""
         if ref.kind is Kind.QUANTIZATION:
-            return "it belongs to a quantised layer, whose integers and scales stay as they are"
+            return "it belongs to a quantized layer, whose integers and scales stay as they are"
         if not is_floating(ref.dtype):
             return f"it holds {ref.dtype}, and only floating-point numbers are cast"
         same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
@@ -94,5 +94,5 @@ def cast(to: str) -> Cast:
         cast('float16')
     """
     if to not in TYPES:
-        raise RequestError(f"the type is {to}, not one of {', '.join(TYPES)}", mend="give one of these")
+        raise RequestError(f"the type is {to}, not one of {', '.join(TYPES)}", hint="give one of these")
     return Cast(to)

@@ -43,13 +43,13 @@ class Drop:
         file = require_file(store)
         if where is None:
             raise SelectionError(
-                "there is no selection of what to drop", mend="say which weights with --where (where=)", file=file.label
+                "there is no selection of what to drop", hint="say which weights with --where (where=)", file=file.label
             )
         plan = choose(file, self, where, exclude)
         if all(skipped.ref.kind is Kind.OPTIMIZER for skipped in plan.skipped):
             raise SelectionError(
                 "the selection chooses every weight, and a file without weights is of no use",
-                mend="leave some with --exclude (exclude=)",
+                hint="leave some with --exclude (exclude=)",
                 file=file.label,
             )
         changes = file.layout.without([file.dataset(ref) for ref in plan.chosen])

@@ -126,7 +126,7 @@ def restore(
             held = opened.enter_context(OpenFile(chosen.path))
             held.lock(exclusive=True)
             if not os.path.samestat(held.status, chosen.status):
-                raise BusyError(f"{chosen.path.name} was replaced by somebody else just now", mend="try again")
+                raise BusyError(f"{chosen.path.name} was replaced by somebody else just now", hint="try again")
             kept = _put_back(held, source, target, backup=backup)
             return Restored(name, target, chosen, kept, dry_run=False, notes=notes)
     except WeightkitError as error:
@@ -139,10 +139,10 @@ def _target(path: str | os.PathLike[str]) -> Path:
         target = Path(path).resolve()
     except (RuntimeError, ValueError) as error:  # a circle of symbolic links, a null character
         raise RequestError(
-            f"the path cannot be followed: {error}", mend="check the path", file=os.fspath(path)
+            f"the path cannot be followed: {error}", hint="check the path", file=os.fspath(path)
         ) from error
     if not target.parent.is_dir():
-        raise RequestError("there is no such file, nor its folder", mend="check the path", file=os.fspath(path))
+        raise RequestError("there is no such file, nor its folder", hint="check the path", file=os.fspath(path))
     return target
 
 
@@ -150,7 +150,7 @@ def _chosen(name: str, target: Path, to: str | int | None) -> Backup:
     found = backups_of(target)
     if not found:
         raise RequestError(
-            f"it has no backup: there is no {target.name}.bak beside it", mend="check the path", file=name
+            f"it has no backup: there is no {target.name}.bak beside it", hint="check the path", file=name
         )
     if to is None:
         return found[0]
@@ -158,7 +158,7 @@ def _chosen(name: str, target: Path, to: str | int | None) -> Backup:
         if _is_named(backup, str(to)):
             return backup
     names = ", ".join(backup.path.name for backup in found[:3]) + (" …" if len(found) > 3 else "")  # noqa: PLR2004
-    raise RequestError(f"it has no backup {to}, but {names}", mend="see --list", file=name)
+    raise RequestError(f"it has no backup {to}, but {names}", hint="see --list", file=name)
 
 
 def _is_named(backup: Backup, to: str) -> bool:
@@ -169,10 +169,10 @@ def _is_named(backup: Backup, to: str) -> bool:
 
 def _require_whole(backup: Backup, source: OpenFile | None) -> None:
     if source is not None and os.path.samestat(backup.status, source.status):
-        raise RequestError(f"{backup.path.name} is the file itself, by a hard link", mend="choose another with --to")
+        raise RequestError(f"{backup.path.name} is the file itself, by a hard link", hint="choose another with --to")
     if backup.objection:
         raise RequestError(
-            f"{backup.path.name} cannot be put back: {backup.objection}", mend="choose another with --to"
+            f"{backup.path.name} cannot be put back: {backup.objection}", hint="choose another with --to"
         )
 
 
@@ -200,7 +200,7 @@ def _publish(backup: Path, target: Path) -> None:
     try:
         publish(backup, target)
     except FileExistsError:
-        raise BusyError("somebody else has just made this file", mend="try again", file=str(target)) from None
+        raise BusyError("somebody else has just made this file", hint="try again", file=str(target)) from None
 
 
 def _described(backup: Backup) -> dict[str, Any]:

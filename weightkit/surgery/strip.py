@@ -38,13 +38,13 @@ class Strip(Drop):
         file = require_file(store)
         if where is not None or exclude is not None:
             raise SelectionError(
-                "strip takes no selection: all optimizer state goes", mend="use drop to choose", file=file.label
+                "strip takes no selection: all optimizer state goes", hint="use drop to choose", file=file.label
             )
         changes = file.layout.stripped()
         if not changes:
             raise RequestError(
                 "it holds no optimizer state and no training configuration",
-                mend="there is nothing to strip",
+                hint="there is nothing to strip",
                 file=file.label,
             )
         chosen = tuple(ref for ref in file if is_gone(file.dataset(ref).path, changes.dropped))
@@ -52,7 +52,7 @@ class Strip(Drop):
         if strange:
             raise UnsupportedFileError(
                 f"{strange[0]} lies among the optimizer's state and is none of it",
-                mend="choose what goes with `weightkit drop`",
+                hint="choose what goes with `weightkit drop`",
                 file=file.label,
             )
         gone = set(chosen)

@@ -18,5 +18,5 @@ def require_file(store: WeightStore) -> FileStore:
         RequestError: It is none.
     """
     if not isinstance(store, FileStore):
-        raise RequestError("only files are operated on", mend="give a weight file", file=store.label)
+        raise RequestError("only files are operated on", hint="give a weight file", file=store.label)
     return store

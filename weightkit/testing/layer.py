@@ -4,7 +4,7 @@ The points are numbered: 1 it builds in ``build`` and names its weights · 2 its
 gradients are those of differences in float64 · 4 compiled it gives the same · 5 it loads in a fresh process · 6 and on
 another backend · 7 its configuration is JSON and stays what it was · 8 clones, copies, pickles · 9 unknown sizes,
 batches of 0 and 1 · 10 types are those of the policy · 11 masks · 12 freezing · 13 seeds · 14 stateless calls · 15 no
-retracing, no growth · 16 wrong arguments are named · 17 shared it is one layer · 18 regularisers and constraints act ·
+retracing, no growth · 16 wrong arguments are named · 17 shared it is one layer · 18 regularizers and constraints act ·
 19 in every kind of model · 20 exported on TensorFlow · 21 under ``MirroredStrategy`` · 23 its docstring's example runs
 · 24 weightkit sees and edits its weights. (22, its overhead, is a benchmark's affair.)
 """

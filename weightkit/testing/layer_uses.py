@@ -19,7 +19,7 @@ class UsePoints(LayerSubject):
     """A layer in the models that people make of it."""
 
     regularized: ClassVar[dict[str, str] | None] = None
-    """Names of weights by the prefix of the arguments that regularise and constrain them; by default each argument
+    """Names of weights by the prefix of the arguments that regularize and constrain them; by default each argument
     ``NAME_regularizer`` of the class stands for the weight ``NAME``."""
 
     @point(9)
@@ -56,7 +56,7 @@ class UsePoints(LayerSubject):
                 np.testing.assert_array_equal(backends.array(found), expected)
 
     @point(12)
-    def test_frozen_it_has_no_slots_and_stays_and_thawed_it_trains(self) -> None:
+    def test_frozen_it_has_no_slots_and_stays_and_unfrozen_it_trains(self) -> None:
         layer = self.built()
         slots = list(layer.trainable_variables)
         layer.trainable = False
@@ -137,7 +137,7 @@ class UsePoints(LayerSubject):
             np.testing.assert_array_equal(backends.array(output), backends.array(layer(inputs)))
 
     @point(18)
-    def test_regularisers_act_on_their_weights(self) -> None:
+    def test_regularizers_act_on_their_weights(self) -> None:
         chosen = self._regularized()
         penalty = backends.keras.regularizers.L2(0.1)
         layer = self.built(**{f"{prefix}_regularizer": penalty for prefix in chosen})
@@ -158,7 +158,7 @@ class UsePoints(LayerSubject):
             assert norms == _near(dict.fromkeys(norms, 1.0))
 
     @point(18)
-    def test_every_trainable_weight_can_be_regularised_and_constrained(self) -> None:
+    def test_every_trainable_weight_can_be_regularized_and_constrained(self) -> None:
         layer = self.built()
         prefix = f"{layer.path}/"
         names = {v.path.removeprefix(prefix) for v in layer.trainable_variables}

@@ -1,4 +1,4 @@
-"""Freeze, thaw and recompile models, losing nothing."""
+"""Freeze, unfreeze and recompile models, losing nothing."""
 
 from __future__ import annotations
 

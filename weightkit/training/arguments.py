@@ -12,7 +12,7 @@ def require_one_of(name: str, value: object, *known: str) -> None:
         RequestError: With the argument's name, its value, and what may be given.
     """
     if not isinstance(value, str) or value not in known:
-        raise RequestError(f"{name} is {value!r}", mend=f"give one of {', '.join(map(repr, known))}")
+        raise RequestError(f"{name} is {value!r}", hint=f"give one of {', '.join(map(repr, known))}")
 
 
 def require_flag(name: str, value: object) -> None:
@@ -22,4 +22,4 @@ def require_flag(name: str, value: object) -> None:
         RequestError: With the argument's name and value.
     """
     if not isinstance(value, bool):
-        raise RequestError(f"{name} is {value!r}", mend="give True or False")
+        raise RequestError(f"{name} is {value!r}", hint="give True or False")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ROWS = 32
 _RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
 """Of random data: rows, and steps along an axis of no fixed length."""
-_MEND = "give data= as you give it to fit: (x, y), a dataset, or a generator"
+_HINT = "give data= as you give it to fit: (x, y), a dataset, or a generator"
 
 
 class Batch(NamedTuple):
@@ -52,7 +52,7 @@ def batch_of(model: Any, data: Any) -> Batch:
 
 def _as_batch(parts: tuple[Any, ...]) -> Batch:
     if not 1 <= len(parts) <= len(Batch._fields):
-        raise RequestError(f"data has {len(parts)} parts, and (x, y, sample_weight) has three", mend=_MEND)
+        raise RequestError(f"data has {len(parts)} parts, and (x, y, sample_weight) has three", hint=_HINT)
     return Batch(*parts)
 
 
@@ -60,7 +60,7 @@ def _first_batch(data: Any) -> Batch:
     try:
         first = data[0] if hasattr(data, "__getitem__") and hasattr(data, "num_batches") else next(iter(data))
     except (StopIteration, TypeError) as error:
-        raise RequestError(f"no first batch comes out of a {type(data).__name__}", mend=_MEND) from error
+        raise RequestError(f"no first batch comes out of a {type(data).__name__}", hint=_HINT) from error
     return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first))
 
 
@@ -87,7 +87,7 @@ def _random_batch(model: Any) -> Batch:
     if functional is not None:
         inputs, outputs = functional._inputs_struct, functional._outputs_struct  # noqa: SLF001
     if inputs is None or outputs is None:
-        raise RequestError("a subclassed model does not tell what it takes", mend=_MEND)
+        raise RequestError("a subclassed model does not tell what it takes", hint=_HINT)
     import keras  # noqa: PLC0415
 
     ids = _smallest_vocabulary(model)
@@ -116,7 +116,7 @@ def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> 
         return {name: _random_target(generator, loss[name], outputs[name]) for name in loss}
     if isinstance(outputs, list | tuple) and len(outputs) > 1:
         if isinstance(loss, dict):
-            raise RequestError("losses go by name and outputs by order, so that random targets do not fit", mend=_MEND)
+            raise RequestError("losses go by name and outputs by order, so that random targets do not fit", hint=_HINT)
         losses = loss if isinstance(loss, list | tuple) else itertools.repeat(loss)
         return [_random_target(generator, one, output) for one, output in zip(losses, outputs, strict=False)]
     [output] = outputs if isinstance(outputs, list | tuple) else [outputs]
@@ -128,7 +128,7 @@ def _random_target(generator: np.random.Generator, loss: Any, output: Any) -> np
     name = str(loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", ""))
     make = _TARGETS.get(name)
     if make is None or (not isinstance(loss, str) and not _is_of_keras(loss)):
-        raise RequestError(f"which targets the loss {name or loss!r} takes is not known", mend=_MEND)
+        raise RequestError(f"which targets the loss {name or loss!r} takes is not known", hint=_HINT)
     return make(generator, _shape(output))
 
 

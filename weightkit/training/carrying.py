@@ -162,9 +162,9 @@ def _notes(late: list[Any], apart: list[Any], *, own: bool) -> tuple[str, ...]:
             'which has no learning_rate of its own (unfrozen_slots="keep" would share the step count)'
         )
     if shared:
-        mend = TOGETHER if own else 'unfrozen_slots="own_step" counts their own'
+        hint = TOGETHER if own else 'unfrozen_slots="own_step" counts their own'
         notes.append(
             f"{shared} weights are trained for the first time at a large step count: their first steps may be several "
-            f"times the learning rate ({mend})"
+            f"times the learning rate ({hint})"
         )
     return tuple(notes)

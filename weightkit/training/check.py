@@ -54,7 +54,7 @@ class ModelCheck:
         return "\n".join(escape(line) for line in (f"{self.model}:", *(f"  {found}" for found in self.findings)))
 
     def _repr_html_(self) -> str:
-        rows = [(found.what, found.problem, found.mend) for found in self.findings]
+        rows = [(found.what, found.problem, found.hint) for found in self.findings]
         return table(f"{self.model}: {len(rows) or 'nothing'} found", ("what", "problem", "what to do"), rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def check_model(model: Any) -> ModelCheck:
     - ``trainable below frozen``: a layer is frozen and one inside it is not; that one is trained all the same.
     - ``half-frozen statistics``: a BatchNormalization whose gamma or beta is frozen and whose own flag is on measures
       on.
-    - ``equal weights``: trained weights of one shape are equal bit for bit, as one initialiser object for several
+    - ``equal weights``: trained weights of one shape are equal bit for bit, as one initializer object for several
       layers makes them.
     - ``shared path``: several variables have one Keras path.
     - ``stray optimizer state``: the optimizer was built on variables that the model does not have.

@@ -78,7 +78,7 @@ class Clones:
         except Exception as error:
             raise RequestError(
                 f"{type(optimizer).__name__} cannot be made again from its configuration: {error}",
-                mend="give its class a get_config with all arguments of its __init__",
+                hint="give its class a get_config with all arguments of its __init__",
             ) from error
         for name in _UNSAVED:
             if hasattr(optimizer, name):

@@ -28,7 +28,7 @@ def compile_again(model: Any, optimizer: Any) -> None:
     it keeps the optimizer under another name gets the new one.
     """
     aliases = other_names(model)
-    given = model._compile_config.config  # noqa: SLF001  # the user's own objects; `get_compile_config` serialises
+    given = model._compile_config.config  # noqa: SLF001  # the user's own objects; `get_compile_config` serializes
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     keras.Model.compile(
         model,
@@ -52,26 +52,26 @@ def require_compilable(model: Any) -> None:
     if _is_running(model):
         raise RequestError(
             f"{model.name} is being trained or evaluated, and compiling it now would break that",
-            mend="train in stages: fit, freeze, then fit with initial_epoch",
+            hint="train in stages: fit, freeze, then fit with initial_epoch",
         )
     if not hasattr(model, "_compile_config"):
         raise RequestError(
             f"the compile() of {type(model).__name__} does not call Keras' own, so that nothing tells its arguments",
-            mend="call super().compile(...) in it",
+            hint="call super().compile(...) in it",
         )
     gone = sum(variable._value is None for variable in (*model.variables, *model.optimizer.variables))  # noqa: SLF001
     if gone:
         raise RequestError(
             f"{gone} variables of {model.name} and its optimizer have no value, as Keras on JAX leaves them after a "
             "fit that failed",
-            mend="load the model again",
+            hint="load the model again",
         )
     others = other_optimizers(model)
     if others:
         raise RequestError(
             f"{type(model).__name__} {model.name} has several optimizers ({', '.join(map(escape, others))} beside its "
             "optimizer), and nothing tells which of them trains what",
-            mend="pass recompile=False, and compile the model as you do",
+            hint="pass recompile=False, and compile the model as you do",
         )
 
 

@@ -32,7 +32,7 @@ class Done:
         own = counts_own(unfrozen_slots)
         model = self.model()
         if model is None:
-            raise RequestError("the model of this plan is gone", mend="apply the plan to another one")
+            raise RequestError("the model of this plan is gone", hint="apply the plan to another one")
         compiles = self.recompile_too and is_compiled(model)
         if compiles:
             require_compilable(model)
@@ -45,10 +45,10 @@ class Done:
     def _taken_back(self, now: Flags) -> Flags:
         """The flags without what this plan changed; what it left alone stays as others have made it since."""
         variables = list(_together(self.before.variables, self.after.variables, now.variables))
-        thawed = {id(variable) for variable, was, left, _ in variables if was and not left}
+        unfrozen = {id(variable) for variable, was, left, _ in variables if was and not left}
         layers = []
         for layer, was, left, is_now in _together(self.before.layers, self.after.layers, now.layers):
-            opens = is_now != left and any(id(v) in thawed for v in made_in(layer))  # another plan has closed it
+            opens = is_now != left and any(id(v) in unfrozen for v in made_in(layer))  # another plan has closed it
             layers.append((layer, was if was != left else is_now or opens))
         flags = ((variable, was if was != left else is_now) for variable, was, left, is_now in variables)
         return Flags(tuple(layers), tuple(flags))

@@ -1,4 +1,4 @@
-"""Weights that began equal by accident: one initialiser object, or one seed, for several layers."""
+"""Weights that began equal by accident: one initializer object, or one seed, for several layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def equal_weights(model: Any, weights: Weights) -> Iterator[Finding]:
             paths = tuple(weight.path for weight in group)
             yield Finding(
                 "equal weights",
-                f"{listed(paths)} are equal, bit for bit: was one initialiser given to all of them?",
+                f"{listed(paths)} are equal, bit for bit: was one initializer given to all of them?",
                 f"draw them apart: edit(model, reinitialize(seed=...), where={list(paths)!r})",
                 paths,
             )

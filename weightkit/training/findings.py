@@ -1,4 +1,4 @@
-"""What Keras hides of a model that is to be trained: one function a finding, each with its mend."""
+"""What Keras hides of a model that is to be trained: one function a finding, each with its hint."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Finding:
     what: str
     """A word for programs: ``stale flags``, ``trainable below frozen``, ``half-frozen statistics``, ..."""
     problem: str
-    mend: str
+    hint: str
     weights: tuple[str, ...]
     """Addresses of the weights, or names of the layers, that it concerns: all of them."""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.problem} — {self.mend}"
+        return f"{self.what}: {self.problem} — {self.hint}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {"what": self.what, "problem": self.problem, "mend": self.mend, "weights": list(self.weights)}
+        return {"what": self.what, "problem": self.problem, "hint": self.hint, "weights": list(self.weights)}
 
 
 def listed(names: Iterable[str]) -> str:
@@ -54,11 +54,11 @@ def stale_flags(model: Any, weights: Weights) -> Iterator[Finding]:
     if optimizer is None or not getattr(optimizer, "built", False):
         return
     known = {id(variable) for variable in optimizer._trainable_variables}  # noqa: SLF001  # Keras has no other way
-    thawed = [weight.path for weight in weights if weight.trains and id(weight.variable) not in known]
+    unfrozen = [weight.path for weight in weights if weight.trains and id(weight.variable) not in known]
     frozen = [weight.path for weight in weights if not weight.trains and id(weight.variable) in known]
-    if thawed:
-        problem = f"{listed(thawed)}: trainable, and unknown to the optimizer, which was built without"
-        yield Finding("stale flags", problem, _RECOMPILE, tuple(thawed))
+    if unfrozen:
+        problem = f"{listed(unfrozen)}: trainable, and unknown to the optimizer, which was built without"
+        yield Finding("stale flags", problem, _RECOMPILE, tuple(unfrozen))
     if frozen:
         problem = f"{listed(frozen)}: frozen since the optimizer was built"
         yield Finding("stale flags", problem, _RECOMPILE, tuple(frozen))
@@ -96,8 +96,8 @@ def trainable_below_frozen(model: Any, weights: Weights) -> Iterator[Finding]:
             problem = (
                 f"{parent.name} is frozen, and {listed(new)} below it still {'is' if len(new) == 1 else 'are'} not"
             )
-            mend = f"freeze(model, ...) sets every flag below; or thaw {parent.name} by its own name"
-            yield Finding("trainable below frozen", problem, mend, tuple(new))
+            hint = f"freeze(model, ...) sets every flag below; or unfreeze {parent.name} by its own name"
+            yield Finding("trainable below frozen", problem, hint, tuple(new))
 
 
 def _goes_on(layer: Any, weight: Weight) -> bool:
@@ -119,8 +119,8 @@ def half_frozen_statistics(model: Any, weights: Weights) -> Iterator[Finding]:
     ]
     if found:
         problem = f"{listed(found)}: gamma or beta is frozen, and the moving statistics go on drifting"
-        mend = "set the layer's own trainable flag to False, as freeze(model, ..., statistics='freeze') does"
-        yield Finding("half-frozen statistics", problem, mend, tuple(found))
+        hint = "set the layer's own trainable flag to False, as freeze(model, ..., statistics='freeze') does"
+        yield Finding("half-frozen statistics", problem, hint, tuple(found))
 
 
 def shared_paths(model: Any, weights: Weights) -> Iterator[Finding]:
@@ -132,8 +132,8 @@ def shared_paths(model: Any, weights: Weights) -> Iterator[Finding]:
     for path, addresses in paths.items():
         if len(addresses) > 1:
             problem = f"{listed(addresses)} all have the Keras path {path}"
-            mend = "give the layers names of their own; until then no path or OptimizerMap pattern tells them apart"
-            yield Finding("shared path", problem, mend, tuple(addresses))
+            hint = "give the layers names of their own; until then no path or OptimizerMap pattern tells them apart"
+            yield Finding("shared path", problem, hint, tuple(addresses))
 
 
 def stray_slots(model: Any, weights: Weights) -> Iterator[Finding]:
@@ -159,8 +159,8 @@ def idle_patterns(model: Any, weights: Weights) -> Iterator[Finding]:
     idle = tuple(key for key in chooser if key not in paths and not any(re.fullmatch(key, path) for path in paths))
     if idle:
         problem = f"{listed(idle)} matches no path, and what it was meant for has the default optimizer"
-        mend = f"a pattern must match the whole of a path, such as {paths[0]}" if paths else "leave it out"
-        yield Finding("idle pattern", problem, mend, idle)
+        hint = f"a pattern must match the whole of a path, such as {paths[0]}" if paths else "leave it out"
+        yield Finding("idle pattern", problem, hint, idle)
 
 
 def _layers(model: Any) -> list[Any]:

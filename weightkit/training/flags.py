@@ -1,6 +1,6 @@
 """Flags of layers and variables: recorded as they are, and set exactly as planned.
 
-Setting ``layer.trainable`` reaches everything below it: it would thaw the base kernel of a LoRA layer, and the single
+Setting ``layer.trainable`` reaches everything below it: it would unfreeze the base kernel of a LoRA layer, and the single
 weights that were frozen by themselves. On TensorFlow, setting it to what it is does nothing at all (Keras 3.15). So
 every flag is set by itself, those of variables last.
 """

@@ -11,7 +11,7 @@ from weightkit.access.choose import Where, missed
 from weightkit.access.select import combine
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training.plan import FreezePlan, do
-from weightkit.training.reached import lora_bases, normalised, reached
+from weightkit.training.reached import lora_bases, normalized, reached
 from weightkit.training.recompiling import require_known
 from weightkit.training.statistics import Statistics, policy
 from weightkit.training.weights import Layered, look_at
@@ -66,7 +66,7 @@ def freeze(
     chosen = _select(seen, where, exclude)
     wanted = {ref: False for ref in chosen if ref in seen.parameters}
     updating, notes = policy(seen, chosen, wanted, statistics)
-    notes += normalised(seen, wanted)
+    notes += normalized(seen, wanted)
     return do(seen, f"freeze({_said(where, exclude)})", wanted, updating, notes, recompile_too=recompile)
 
 
@@ -179,14 +179,14 @@ def freeze_to(
     """
     seen = look_at(model)
     if not isinstance(depth, int | np.integer | str) or isinstance(depth, bool):
-        raise RequestError(f"depth is {depth!r}", mend="give a whole number of layers, or a layer's name")
+        raise RequestError(f"depth is {depth!r}", hint="give a whole number of layers, or a layer's name")
     if not seen.ordered:
-        raise RequestError("its layers have no order that is known", mend="select them by name", file=seen.label)
+        raise RequestError("its layers have no order that is known", hint="select them by name", file=seen.label)
     layers = list(dict.fromkeys(ref.owner for ref in seen.refs))
     if isinstance(depth, str):
         count = 1 + max(layers.index(ref.owner) for ref in _select(seen, depth, None))
     elif abs(depth) > len(layers):
-        raise SelectionError(f"{depth} of {len(layers)} layers", mend="give fewer", file=seen.label)
+        raise SelectionError(f"{depth} of {len(layers)} layers", hint="give fewer", file=seen.label)
     else:
         count = depth if depth >= 0 else len(layers) + depth
     first = set(layers[:count])
@@ -212,7 +212,7 @@ def _only(
     updating, notes = policy(seen, [ref for ref in seen.refs if ref not in chosen], off, statistics)
     if statistics != "keep":
         updating |= {id(layer): True for layer in reached(seen, {ref: True for ref, flag in wanted.items() if flag})}
-    notes += normalised(seen, off)
+    notes += normalized(seen, off)
     return do(seen, said, wanted, updating, notes, recompile_too=recompile_too, unfrozen_slots=unfrozen_slots)
 
 
@@ -222,12 +222,12 @@ def _select(seen: Layered, where: Where, exclude: Where) -> list[WeightRef]:
         None if one is None else one.bind(seen.refs, ordered=seen.ordered) for one in combine(where, exclude)
     )
     if chosen is None:
-        raise SelectionError("there is no selection", mend="give where=, such as a layer's name", file=seen.label)
+        raise SelectionError("there is no selection", hint="give where=, such as a layer's name", file=seen.label)
     missed(chosen, excluded, seen.refs, seen.label)
     found = [ref for ref in seen.refs if chosen(ref) and not (excluded is not None and excluded(ref))]
     if not any(ref in seen.parameters or ref in seen.normalizations for ref in found):
         raise SelectionError(
-            f"the selection '{chosen}' chooses nothing that could be trained", mend="widen it", file=seen.label
+            f"the selection '{chosen}' chooses nothing that could be trained", hint="widen it", file=seen.label
         )
     return found
 

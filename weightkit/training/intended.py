@@ -48,10 +48,10 @@ class Intention:
 
 
 def _broken(weights: Weights, wanted: Mapping[WeightRef, bool], layers: Mapping[int, bool]) -> Iterator[str]:
-    thawed = [one.path for one in weights if one.trains and not wanted.get(one.ref, True)]
+    unfrozen = [one.path for one in weights if one.trains and not wanted.get(one.ref, True)]
     frozen = [one.path for one in weights if not one.trains and wanted.get(one.ref, False)]
-    if thawed:
-        yield f"{listed(thawed)}: frozen in the plan, and trained by the flags as they are"
+    if unfrozen:
+        yield f"{listed(unfrozen)}: frozen in the plan, and trained by the flags as they are"
     if frozen:
         yield f"{listed(frozen)}: trained in the plan, and frozen by the flags as they are"
     normalizations = {id(layer): layer for layer in weights.seen.normalizations.values()}

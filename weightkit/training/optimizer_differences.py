@@ -1,4 +1,4 @@
-"""In what two optimizers differ, in words, from what Keras serialises of them."""
+"""In what two optimizers differ, in words, from what Keras serializes of them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_step: bool
         if not isinstance(manifest, Manifest):
             raise UnsupportedFileError(
                 f"it is {store.format}, and no optimizer state in a file of its own",
-                mend="give a file that save_optimizer_state wrote",
+                hint="give a file that save_optimizer_state wrote",
                 file=store.label,
             )
         before = _built(model)
@@ -86,7 +86,7 @@ def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own
     if not skip and (differing or loading.missing):
         raise RequestError(
             f"the optimizer's state does not fit: {listed((*differing, *loading.missing))}",
-            mend="give on_missing='skip' to load what fits, and leave the rest as it is",
+            hint="give on_missing='skip' to load what fits, and leave the rest as it is",
             file=store.label,
         )
     late = _set(model, loading, own_step=own_step)
@@ -102,7 +102,7 @@ def _require_possible(state: list[tuple[str, Any, np.ndarray]], file: str) -> No
         is_rate = label.rpartition("/")[2] == "learning_rate"
         is_count = values.dtype.kind in "iu"
         if (is_count and (values < 0).any()) or (is_rate and not (np.isfinite(values) & (values >= 0)).all()):
-            raise DamagedFileError(f"{label} is {values.tolist()}", mend="use another copy of the file", file=file)
+            raise DamagedFileError(f"{label} is {values.tolist()}", hint="use another copy of the file", file=file)
 
 
 def _set(model: Any, loading: Loading, *, own_step: bool) -> tuple[str, ...]:
@@ -135,10 +135,10 @@ def _begin_late(model: Any, left: list[Memory], *, own_step: bool) -> tuple[str,
         )
     shared = [weight.ref.path for weight, by in late if not (own_step and may_part(by))]
     if shared:
-        mend = TOGETHER if own_step else 'unfrozen_slots="own_step" lets them begin anew and count their own'
+        hint = TOGETHER if own_step else 'unfrozen_slots="own_step" lets them begin anew and count their own'
         notes.append(
             f"{listed(shared)}: nothing that fits in the file, whose step count goes on: their first steps may be "
-            f"several times the learning rate ({mend})"
+            f"several times the learning rate ({hint})"
         )
     return tuple(notes)
 

@@ -111,7 +111,7 @@ def _seeds(layers: tuple[Any, ...]) -> Iterator[Memory]:
 
 
 def configuration_of(optimizer: Any) -> str:
-    """What Keras serialises of an optimizer, as JSON; empty where it cannot, as of a function of the user's own."""
+    """What Keras serializes of an optimizer, as JSON; empty where it cannot, as of a function of the user's own."""
     try:
         return json.dumps(keras.saving.serialize_keras_object(optimizer), sort_keys=True)
     except (TypeError, ValueError):

@@ -59,4 +59,4 @@ def require_optimizer(model: Any) -> None:
     """
     if not is_compiled(model) or getattr(model, "optimizer", None) is None:
         name = getattr(model, "name", type(model).__name__)
-        raise RequestError(f"{name} has not been compiled with an optimizer", mend="call compile(...) first")
+        raise RequestError(f"{name} has not been compiled with an optimizer", hint="call compile(...) first")

@@ -82,14 +82,14 @@ class FreezePlan:
         they had none before.
 
         Args:
-            unfrozen_slots: How weights begin that are thawed by this, and that the optimizer has never trained; see
+            unfrozen_slots: How weights begin that are unfrozen by this, and that the optimizer has never trained; see
                 `recompile`.
 
         Raises:
             RequestError: It was read from a file, its model is gone, or as `recompile` does.
         """
         if self.done is None:
-            raise RequestError("this plan was not done here, so that nothing tells what was", mend="apply(model) first")
+            raise RequestError("this plan was not done here, so that nothing tells what was", hint="apply(model) first")
         self.done.undo(unfrozen_slots)
 
     def apply(self, model: Any, *, recompile: bool = True, unfrozen_slots: Unfrozen = "own_step") -> FreezePlan:
@@ -128,13 +128,13 @@ class FreezePlan:
             RequestError: It is something else.
         """
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise RequestError(f"this is no {SCHEMA}", mend="give what FreezePlan.save wrote")
+            raise RequestError(f"this is no {SCHEMA}", hint="give what FreezePlan.save wrote")
         try:
             weights = tuple(map(flag_from_dict, data["weights"]))
             statistics = tuple(map(flag_from_dict, data["statistics"]))
             return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", mend="save the plan again") from error
+            raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", hint="save the plan again") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as a JSON file, whole or not at all, over whatever file is there.
@@ -148,9 +148,9 @@ class FreezePlan:
             with written_anew(name) as (fd, _):
                 write_all(fd, memoryview(text.encode()), 0)
         except RequestError as error:
-            raise RequestError(f"cannot be written: {error.problem}", mend=error.mend, file=name) from error
+            raise RequestError(f"cannot be written: {error.problem}", hint=error.hint, file=name) from error
         except OSError as error:
-            raise RequestError(f"cannot be written: {error.strerror}", mend="give a file name", file=name) from error
+            raise RequestError(f"cannot be written: {error.strerror}", hint="give a file name", file=name) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FreezePlan:
@@ -165,7 +165,7 @@ class FreezePlan:
             raise error.about(str(path)) from error.__cause__
         except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise RequestError(f"cannot be read: {why}", mend="give a saved plan", file=str(path)) from error
+            raise RequestError(f"cannot be read: {why}", hint="give a saved plan", file=str(path)) from error
 
 
 def do(

@@ -83,7 +83,7 @@ class Proof:
         """
         if not self.ok:
             raise RequestError(
-                "; ".join(self.failures), mend="see check_model(model), or recompile(model)", file=self.model
+                "; ".join(self.failures), hint="see check_model(model), or recompile(model)", file=self.model
             )
         return self
 

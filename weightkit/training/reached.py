@@ -29,7 +29,7 @@ def reached(seen: Layered, wanted: dict[WeightRef, bool]) -> list[Any]:
     return [layer for layer in layers if any(id(v) in touched for v in layer._trainable_variables)]  # noqa: SLF001
 
 
-def normalised(seen: Layered, wanted: dict[WeightRef, bool]) -> tuple[str, ...]:
+def normalized(seen: Layered, wanted: dict[WeightRef, bool]) -> tuple[str, ...]:
     """Keras' SpectralNormalization sets its layer's kernel at every step of training, whatever the flags."""
     touched = {id(seen.parameters[ref]) for ref in wanted}
     return tuple(

@@ -101,14 +101,14 @@ def compile_with(
 def _rate(given: Any) -> float:
     """A learning rate as a number of Python's, which any optimizer keeps as float32."""
     if isinstance(given, bool | np.bool_) or not 0 <= float(given) <= _LARGEST_RATE:
-        raise RequestError(f"learning_rate is {given!r}", mend="give a finite number of at least 0")
+        raise RequestError(f"learning_rate is {given!r}", hint="give a finite number of at least 0")
     return float(given)
 
 
 def _require_request(model: Any, optimizer: str, unfrozen_slots: str) -> None:
     if not is_compiled(model):
         raise RequestError(
-            f"{getattr(model, 'name', model)} has not been compiled", mend="call compile(optimizer, loss) first"
+            f"{getattr(model, 'name', model)} has not been compiled", hint="call compile(optimizer, loss) first"
         )
     require_one_of("optimizer", optimizer, "carry", "fresh")
     require_known(unfrozen_slots)

@@ -175,5 +175,5 @@ def _require_told_apart(groups: Sequence[tuple[Any, list[Any]]], root: str) -> N
                 raise RequestError(
                     f"{escape(variable.path)} is the path of weights that are to have different optimizers, and Keras' "
                     "MultiOptimizer tells weights apart by their paths alone",
-                    mend='give the layers unique names, or pass unfrozen_slots="keep"',
+                    hint='give the layers unique names, or pass unfrozen_slots="keep"',
                 )

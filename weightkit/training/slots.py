@@ -95,7 +95,7 @@ def parts_of(optimizer: Any) -> tuple[OptimizerPart, ...]:
     """
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise RequestError(
-            f"a {type(optimizer).__name__} is no optimizer of Keras 3", mend="compile the model with one of those"
+            f"a {type(optimizer).__name__} is no optimizer of Keras 3", hint="compile the model with one of those"
         )
     parts = tuple(_parts(optimizer, ""))
     _require_all_told(optimizer, parts)
@@ -153,10 +153,10 @@ def _require_all_told(optimizer: Any, parts: tuple[OptimizerPart, ...]) -> None:
         raise RequestError(
             f"{type(optimizer).__name__} keeps {len(untold)} variables in no attribute and in no list beside its "
             f"trainable variables, so that nothing tells whose they are ({', '.join(untold[:3])})",
-            mend="keep slots in lists, one for each variable it is built on, in their order, as Keras' own do",
+            hint="keep slots in lists, one for each variable it is built on, in their order, as Keras' own do",
         )
     if len(told) != len(found):
         raise RequestError(
             f"{type(optimizer).__name__} keeps a variable under two names, so that nothing tells what it is",
-            mend="keep each variable in one attribute",
+            hint="keep each variable in one attribute",
         )

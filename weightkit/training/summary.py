@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HEADINGS = ("layer", "class", "trainable", "frozen", "other", "bytes", "statistics", "learning rate")
 _RIGHT = {"trainable", "frozen", "other", "bytes"}
 _MOST = 40
-"""Layers that a terminal shows one by one; of a larger model, neighbours that are treated alike share a line."""
+"""Layers that a terminal shows one by one; of a larger model, neighbors that are treated alike share a line."""
 
 
 @dataclass(frozen=True, slots=True)

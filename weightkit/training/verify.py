@@ -72,7 +72,7 @@ def verify(model: Any, plan: FreezePlan | None = None, data: Any = None) -> Proo
     weights = Weights.of(model)
     if not getattr(model, "compiled", False) or model.optimizer is None:
         raise RequestError(
-            "the model is not compiled with an optimizer", mend="call compile(...) first", file=weights.label
+            "the model is not compiled with an optimizer", hint="call compile(...) first", file=weights.label
         )
     intention = Intention.of(plan, weights)
     batch = batch_of(model, data)
@@ -110,7 +110,7 @@ def _steps_of_an_update(optimizer: Any) -> int:
 
 def _failed(error: Exception, label: str) -> RequestError:
     return RequestError(
-        f"the training step failed: {_line(error)}", mend="see that train_on_batch takes the data as it is", file=label
+        f"the training step failed: {_line(error)}", hint="see that train_on_batch takes the data as it is", file=label
     )
 
 

@@ -42,7 +42,7 @@ def look_at(model: Any) -> Layered:
         RequestError: It is no model of Keras 3, or has not been built.
     """
     if not isinstance(model, keras.layers.Layer):
-        raise RequestError(f"a {type(model).__name__} is no model of Keras 3", mend="give a model")
+        raise RequestError(f"a {type(model).__name__} is no model of Keras 3", hint="give a model")
     store = open_live(model)
     layers = tuple(model._flatten_layers())  # noqa: SLF001  # `layers` has not those of a user's own attributes
     made = {id(variable): variable for layer in layers for variable in layer._trainable_variables}  # noqa: SLF001

@@ -81,7 +81,7 @@ class CopyFrom:
             raise SelectionError(
                 f"{len(problems)} of {len(chosen)} weights have none to copy in {self.source.label}: "
                 f"{', '.join(problems[:_SHOWN])}{more}",
-                mend="choose fewer, with where or exclude, or say how to match them with match",
+                hint="choose fewer, with where or exclude, or say how to match them with match",
                 file=label,
             )
 

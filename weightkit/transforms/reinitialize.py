@@ -1,4 +1,4 @@
-"""Draw weights anew, as they began or by a given initialiser."""
+"""Draw weights anew, as they began or by a given initializer."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which a new optimizer begins",
-    Kind.QUANTIZATION: "it belongs to a quantised layer, whose integers and scales stay as they are",
+    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales stay as they are",
     Kind.STATE: "it is state, such as a seed or a counter",
 }
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _SHOWN = 3
-_MEND = (
+_HINT = (
     "add --initializer NAME (initializer=), such as he_normal, to say how they begin, --like OTHER (like=) to take it "
     "from a file of the model with its configuration, or --exclude (exclude=) to leave them as they are"
 )
@@ -49,7 +49,7 @@ class Reinitialize:
     """None takes each layer's own."""
     seed: int
     said: str = field(default="", compare=False)
-    """The initialiser as it was named."""
+    """The initializer as it was named."""
     drawn: Mapping[WeightRef, tuple[Initializer, Draws]] = field(default_factory=dict, compare=False)
     """How each weight of a store is drawn; empty before it is planned."""
 
@@ -64,7 +64,7 @@ class Reinitialize:
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """A layer's own initialisers reset its statistics too; one given for all would make nonsense of them."""
+        """A layer's own initializers reset its statistics too; one given for all would make nonsense of them."""
         return frozenset({Kind.PARAMETER} if self.initializer else {Kind.PARAMETER, Kind.STATISTIC})
 
     def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
@@ -110,14 +110,14 @@ class Reinitialize:
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """Elements of the new weight, drawn in float64 and rounded to the type of the values."""
         if ref not in self.drawn:
-            raise RequestError(f"nothing has been planned for {ref.path}", mend="make a plan of the store first")
+            raise RequestError(f"nothing has been planned for {ref.path}", hint="make a plan of the store first")
         initializer, draws = self.drawn[ref]
         first, last, _ = span.indices(ref.size)
         return initializer(ref.shape, draws, first, last).astype(values.dtype).reshape(values.shape)
 
 
 def reinitialize(initializer: object = None, *, seed: int | None = None) -> Reinitialize:
-    """Draw weights anew, as each layer's own configuration says they began, or all by one initialiser.
+    """Draw weights anew, as each layer's own configuration says they began, or all by one initializer.
 
     A configuration leaves some of it unsaid, and that is done as well: an LSTM's forget gate begins open (a bias of
     one), gains and moving variances at one, moving means at zero. Seeds and optimizer state stay.
@@ -133,7 +133,7 @@ def reinitialize(initializer: object = None, *, seed: int | None = None) -> Rein
             ``repr`` and every report tell.
 
     Raises:
-        RequestError: The initialiser is none of Keras', or the seed no such integer.
+        RequestError: The initializer is none of Keras', or the seed no such integer.
 
     Example:
         >>> from weightkit import reinitialize
@@ -143,7 +143,7 @@ def reinitialize(initializer: object = None, *, seed: int | None = None) -> Rein
     if seed is None:
         seed = secrets.randbelow(_LARGEST_FRESH_SEED)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RequestError(f"the seed is {seed!r}", mend="give an integer from 0 on, such as 7")
+        raise RequestError(f"the seed is {seed!r}", hint="give an integer from 0 on, such as 7")
     found = None if initializer is None else get(initializer)
     return Reinitialize(found, int(seed), initializer if isinstance(initializer, str) else "")
 
@@ -189,14 +189,14 @@ class _Sources:
             raise RequestError(
                 f"{ref.path} holds {ref.dtype}, and {shortened(initializer)} makes {size_of(initializer):g}, infinite "
                 "there",
-                mend="give smaller numbers, or cast the weights to a wider type first",
+                hint="give smaller numbers, or cast the weights to a wider type first",
                 file=self._store.label,
             )
         self.drawn[ref] = (initializer, Draws(self._act.seed, self._addresses[ref]))
         return ""
 
     def _own(self, ref: WeightRef) -> Initializer:
-        """The weight's own initialiser; one that does not fit it cannot be what it began by, so nothing tells."""
+        """The weight's own initializer; one that does not fit it cannot be what it began by, so nothing tells."""
         initializer = own_initializer(self._store, ref)
         if objection := initializer.objection(ref.shape):
             raise RequestError(objection)
@@ -209,7 +209,7 @@ class _Sources:
             listed = ", ".join(ref.path for ref in untold[:_SHOWN])
             more = f" and {len(untold) - _SHOWN} more" if len(untold) > _SHOWN else ""
             raise SelectionError(
-                f"nothing tells how {listed}{more} began: {self._untold[untold[0]]}", mend=_MEND, file=self._store.label
+                f"nothing tells how {listed}{more} began: {self._untold[untold[0]]}", hint=_HINT, file=self._store.label
             )
 
 

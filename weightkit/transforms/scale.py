@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which includes the step count and the learning rate",
-    Kind.QUANTIZATION: "it belongs to a quantised layer, whose integers and scales are not scaled one by one",
+    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales are not scaled one by one",
 }
 
 
@@ -66,7 +66,7 @@ class Scale:
         if math.isinf(rounded) or (rounded == 0) != (self.factor == 0):
             raise RequestError(
                 f"the factor {self.factor!r} becomes {rounded!r} in {dtype}, in which {ref.path} is computed",
-                mend=f"give a factor that {dtype} can hold",
+                hint=f"give a factor that {dtype} can hold",
             )
 
 
@@ -88,10 +88,10 @@ def scale(factor: float) -> Scale:
         scale(0.5)
     """
     if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating | np.integer):
-        raise RequestError(f"factor is {factor!r}, not a number", mend="give a finite number, such as 0.5")
+        raise RequestError(f"factor is {factor!r}, not a number", hint="give a finite number, such as 0.5")
     number = _as_float(factor)
     if not math.isfinite(number):
-        raise RequestError(f"factor is {number!r}", mend="give a finite number, such as 0.5")
+        raise RequestError(f"factor is {number!r}", hint="give a finite number, such as 0.5")
     return Scale(number)
 
 

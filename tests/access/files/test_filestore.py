@@ -229,7 +229,7 @@ def test_a_new_file_with_a_dataset_of_another_shape_or_place_is_not_committed(
         header, offset = h5py.h5o.get_info(dataset.id).addr, dataset.id.get_offset()
     if what == "offset":
         old, new = (offset,), (offset - 4,)
-    packed, spoilt = (struct.pack(f"<{len(numbers)}Q", *numbers) for numbers in (old, new))
+    packed, spoiled = (struct.pack(f"<{len(numbers)}Q", *numbers) for numbers in (old, new))
     place = path.read_bytes().index(packed, header)
     assert place < header + 512
     before = Folder.of(path.parent)
@@ -237,7 +237,7 @@ def test_a_new_file_with_a_dataset_of_another_shape_or_place_is_not_committed(
 
     def spoil(sink: PlacedSink) -> None:
         whole(sink)
-        os.pwrite(next(iter(sink._places.values())).fd, spoilt, place)
+        os.pwrite(next(iter(sink._places.values())).fd, spoiled, place)
 
     monkeypatch.setattr(PlacedSink, "require_complete", spoil)
     with pytest.raises(DamagedFileError):

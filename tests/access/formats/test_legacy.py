@@ -12,7 +12,7 @@ from support import GOLDEN, halve, write_legacy
 
 from weightkit import Kind, open_weights
 from weightkit.access.files.index import Attribute, Group, Index
-from weightkit.access.formats.legacy import parse_config, recognises, split_list
+from weightkit.access.formats.legacy import parse_config, recognizes, split_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,7 +203,7 @@ def test_an_empty_list_of_layers_is_a_legacy_file_without_weights(tmp_path: Path
 def test_a_legacy_file_is_known_by_its_list_of_layers_or_its_group_of_weights(
     attributes: Any, groups: list[str], expected: Any
 ) -> None:
-    assert recognises(index_of(attributes, *groups)) is expected
+    assert recognizes(index_of(attributes, *groups)) is expected
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "5", "null", '"text"', "[" * 100_000, b"\xff", "9" * 5000])

@@ -54,7 +54,7 @@ def test_where_it_says_nothing_the_class_does(layer_class, name, default):
     assert said(layer_class, name) == default
 
 
-def test_no_initialiser_at_all_is_keras_own_choice():
+def test_no_initializer_at_all_is_keras_own_choice():
     assert said("Embedding", "embeddings", {"embeddings_initializer": None}) == "glorot_uniform"
 
 

@@ -30,7 +30,7 @@ with warnings.catch_warnings():  # TensorFlow 2.21 warns of its own deprecations
 pytestmark = [
     # Keras 3.15 on TensorFlow 2.21 calls NumPy and TensorFlow in ways that those deprecate.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # Layers without a quantised form say so where a model is quantised.
+    # Layers without a quantized form say so where a model is quantized.
     pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning"),
     pytest.mark.filterwarnings("ignore:Invalid quantization mode:UserWarning"),
 ]
@@ -485,7 +485,7 @@ def test_a_subclassed_models_layers_are_found_in_its_configuration(tmp_path: Pat
 
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 @pytest.mark.parametrize("suffix", ["keras", "weights.h5"])
-def test_a_quantised_model_is_named(mode: str, suffix: str, tmp_path: Path) -> None:
+def test_a_quantized_model_is_named(mode: str, suffix: str, tmp_path: Path) -> None:
     x = keras.Input(S)
     y = layers.Dense(8, name="dense")(layers.MultiHeadAttention(2, 4, name="mha")(x, x))
     model = keras.Model(x, layers.Embedding(5, 4, name="table")(layers.Flatten()(y)))

@@ -21,7 +21,7 @@ with warnings.catch_warnings():  # TensorFlow 2.21 warns of its own deprecations
 pytestmark = [
     # Keras 3.15 on TensorFlow 2.21 calls NumPy and TensorFlow in ways that those deprecate.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # Layers without a quantised form say so where a model is quantised.
+    # Layers without a quantized form say so where a model is quantized.
     pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning"),
 ]
 
@@ -133,7 +133,7 @@ def test_a_name_tells_its_kind_where_all_classes_agree(name: str, layer_class: s
     assert table.kind_of_name(name, layer_class) is kind
 
 
-def test_an_integer_kernel_is_quantised() -> None:
+def test_an_integer_kernel_is_quantized() -> None:
     assert table.kind_of_name("kernel", "Dense", integer=True) is Kind.QUANTIZATION
     assert table.kind_of_name("kernel", None, integer=True) is Kind.QUANTIZATION
     assert table.kind_of_name("gamma", None, integer=True) is Kind.UNKNOWN

@@ -80,11 +80,11 @@ def test_binding_again_follows_the_new_store(refs: list[WeightRef]) -> None:
         "last:9999999999:a",
     ],
 )
-def test_a_malformed_count_or_pattern_is_refused_with_a_mend(text: str) -> None:
+def test_a_malformed_count_or_pattern_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(SelectionError) as caught:
         parse(text)
     assert text in caught.value.problem
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_count_below_one_is_refused() -> None:

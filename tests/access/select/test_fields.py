@@ -87,7 +87,7 @@ def test_what_is_not_known_is_not_chosen(weight: Make, word: str, value: str) ->
         ("trainable", "false", False),
     ],
 )
-def test_a_field_is_explicit_where_it_tells_a_weight_from_its_neighbours(
+def test_a_field_is_explicit_where_it_tells_a_weight_from_its_neighbors(
     mean: WeightRef, word: str, value: str, expected: bool
 ) -> None:
     assert Field(word, value)(mean)
@@ -104,7 +104,7 @@ def test_a_value_may_hold_a_slash(weight: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "value", "mend"),
+    ("word", "value", "hint"),
     [
         ("kind", "statistics", "parameter, statistic, state, quantization, optimizer, unknown"),
         ("kind", "stat*", "parameter, statistic"),
@@ -118,10 +118,10 @@ def test_a_value_may_hold_a_slash(weight: Make) -> None:
         ("layer", "a", "class, dtype, kind, name, rank, role, trainable"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_with_those_that_can(word: str, value: str, mend: str) -> None:
+def test_a_value_that_cannot_be_is_refused_with_those_that_can(word: str, value: str, hint: str) -> None:
     with pytest.raises(SelectionError) as caught:
         Field(word, value)
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_a_place_in_an_error_counts_from_the_fields_word() -> None:

@@ -32,7 +32,7 @@ def test_whatever_is_no_selection_is_refused_in_words_and_the_rest_reads_back(te
     except SelectionError as error:
         told = error
         assert told.problem
-        assert told.mend
+        assert told.hint
     else:
         assert parse(str(selector)) == selector
 
@@ -53,7 +53,7 @@ def test_whatever_is_no_selection_is_refused_in_words_and_the_rest_reads_back(te
         ("first:1:d/kernel:0", EndLayers("first", 1, "d/kernel:0")),
     ],
 )
-def test_a_field_is_recognised_only_by_its_exact_word(text: str, selector: Selector) -> None:
+def test_a_field_is_recognized_only_by_its_exact_word(text: str, selector: Selector) -> None:
     assert parse(text) == selector
 
 

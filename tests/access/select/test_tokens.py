@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_refused_with_the_place(pattern: str, fault: str)
     with pytest.raises(SelectionError) as caught:
         alternatives(pattern)
     assert fault in caught.value.problem
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_braces_past_the_limit_are_refused_before_they_are_made() -> None:

@@ -102,7 +102,7 @@ def test_the_update_is_divided_by_the_rank_or_its_root(scaling, scale):
     assert LowRank(4, alpha=8, scaling=scaling).scale == scale
 
 
-def test_what_it_freezes_stays_frozen_when_the_layer_is_frozen_and_thawed():
+def test_what_it_freezes_stays_frozen_when_the_layer_is_frozen_and_unfrozen():
     layer = LoRA(keras.layers.Dense(3), 2)
     model = keras.Sequential([keras.Input((5,)), layer])
     model.trainable = False

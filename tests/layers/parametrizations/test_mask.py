@@ -61,7 +61,7 @@ def test_a_mask_of_another_shape_is_refused_by_name():
         Parametrized(keras.layers.Dense(3), kernel=Mask(np.ones((2, 2)))).build((None, 4))
 
 
-def parametrised():
+def parametrized():
     plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a")])
     return parametrize(plain, "a", Mask(PATTERN)).layers[0]
 
@@ -71,6 +71,6 @@ def cloned():
     return keras.models.clone_model(model).layers[0]
 
 
-@pytest.mark.parametrize("make", [parametrised, cloned])
+@pytest.mark.parametrize("make", [parametrized, cloned])
 def test_a_mask_that_was_given_goes_through_configurations(make):
     np.testing.assert_array_equal(computed(make()) != 0, PATTERN != 0)

@@ -38,13 +38,13 @@ class TestTied(LayerContract):
         bias = next(value for path, value in weights.items() if path.endswith("outer/bias"))
         return inputs @ kernel @ kernel.T + bias
 
-    def test_regularisers_and_constraints_act_on_their_weights(self):
+    def test_regularizers_and_constraints_act_on_their_weights(self):
         """They belong to the layer whose weight it is."""
         layer = Parametrized(keras.layers.Dense(4, kernel_regularizer="l2"), kernel=Tied(built()))
         with pytest.raises(RequestError, match="kernel has a regularizer; give it to the layer source"):
             layer.build((None, 3))
 
-    def test_every_trainable_weight_can_be_regularised_and_constrained(self):
+    def test_every_trainable_weight_can_be_regularized_and_constrained(self):
         layer = TiedTo(keras.layers.Dense(4, bias_regularizer="l2"), built())
         layer.build((None, 3))
         assert len(layer.losses) == 1

@@ -16,8 +16,8 @@ class TestStandardizedWeight(Wrapped):
 
     def kernel(self, weights):
         kernel = weights["kernel"]
-        centred = kernel - kernel.mean(0)
-        return weights["kernel_gain"] * centred / np.sqrt(np.mean(centred**2, 0) + 1e-5)
+        centered = kernel - kernel.mean(0)
+        return weights["kernel_gain"] * centered / np.sqrt(np.mean(centered**2, 0) + 1e-5)
 
     def settle(self, layer):
         layer.computed[0].steps[0][1]["gain"].variable.assign([[0.5, -1.0, 2.0]])

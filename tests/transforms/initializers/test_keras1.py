@@ -1,4 +1,4 @@
-"""Keras 1's initialisers, by the formulas of its 1.2.2 source."""
+"""Keras 1's initializers, by the formulas of its 1.2.2 source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that initialisers are given are finite in float64."""
+"""Numbers that initializers are given are finite in float64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names an initialiser: a name, a name with arguments, a configuration, an object."""
+"""What names an initializer: a name, a name with arguments, a configuration, an object."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_configuration_of_any_keras_says_it_and_its_own_seed_is_left_aside(con
     assert get(config) == meant
 
 
-def test_an_initialiser_of_ours_is_one():
+def test_an_initializer_of_ours_is_one():
     assert get(RandomNormal(1.0)) == RandomNormal(1.0)
 
 
@@ -95,7 +95,7 @@ def test_an_initialiser_of_ours_is_one():
 def test_what_is_none_of_keras_own_is_refused_with_what_to_give(said):
     with pytest.raises(RequestError) as refused:
         get(said)
-    assert "he_normal" in refused.value.mend
+    assert "he_normal" in refused.value.hint
     assert "\n" not in str(refused.value)
 
 
@@ -103,4 +103,4 @@ def test_what_is_none_of_keras_own_is_refused_with_what_to_give(said):
 def test_arguments_that_it_does_not_take_are_refused_with_those_it_takes(text):
     with pytest.raises(RequestError) as refused:
         get(text)
-    assert "takes" in refused.value.mend
+    assert "takes" in refused.value.hint

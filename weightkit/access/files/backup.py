@@ -82,7 +82,7 @@ def require_nameable(target: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise RequestError(
-                "the name of its backup would be too long", mend="give --no-backup, or write elsewhere with -o OUT"
+                "the name of its backup would be too long", hint="give --no-backup, or write elsewhere with -o OUT"
             ) from None
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LARGEST_CHUNK = 256 << 20  # bytes; HDF5 tools make chunks of about a megabyte
 _MOST_CHUNKS = 10_000_000  # in one dataset; 600 GB in chunks of 64 KiB
 _LARGEST_LEVEL = 9  # of deflate
-_MEND = "use another copy of the file"
+_HINT = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class ChunkTable:
         dtype = dataset.numpy_dtype
         fits = self.chunk and len(self.chunk) == len(self.shape) and min(self.chunk) > 0
         if dtype is None or not fits or len(self.fill) != dtype.itemsize:
-            raise DamagedFileError(f"{dataset.path}: its chunks {self.chunk} cannot be", mend=_MEND)
+            raise DamagedFileError(f"{dataset.path}: its chunks {self.chunk} cannot be", hint=_HINT)
         if math.prod(self.chunk) * dtype.itemsize > _LARGEST_CHUNK:
             raise UnsafeFileError(f"{dataset.path}: its chunks have more than {_LARGEST_CHUNK} bytes")
         if self.possible > _MOST_CHUNKS:
@@ -126,19 +126,19 @@ class ChunkTable:
         if tuple(step.name for step in self.filters) != dataset.filters or not all(
             _is_possible(step, dtype.itemsize) for step in self.filters
         ):
-            raise DamagedFileError(f"{dataset.path}: its filters {self.filters} cannot be", mend=_MEND)
+            raise DamagedFileError(f"{dataset.path}: its filters {self.filters} cannot be", hint=_HINT)
 
     def _check_chunks(self, dataset: Dataset, length: int) -> None:
         if len({chunk.at for chunk in self.chunks}) != len(self.chunks):
-            raise DamagedFileError(f"{dataset.path}: two chunks lie at one place", mend=_MEND)
+            raise DamagedFileError(f"{dataset.path}: two chunks lie at one place", hint=_HINT)
         reach = 0
         for chunk in sorted(self.chunks, key=lambda chunk: chunk.offset):
             if not self._is_place(chunk.at):
-                raise DamagedFileError(f"{dataset.path}: a chunk lies outside the dataset", mend=_MEND)
+                raise DamagedFileError(f"{dataset.path}: a chunk lies outside the dataset", hint=_HINT)
             if chunk.offset < 0 or chunk.size < 0 or chunk.offset + chunk.size > length:
-                raise DamagedFileError(f"{dataset.path}: a chunk lies outside the file", mend=_MEND)
+                raise DamagedFileError(f"{dataset.path}: a chunk lies outside the file", hint=_HINT)
             if chunk.offset < reach:
-                raise DamagedFileError(f"{dataset.path}: two chunks lie over each other in the file", mend=_MEND)
+                raise DamagedFileError(f"{dataset.path}: two chunks lie over each other in the file", hint=_HINT)
             reach = chunk.offset + chunk.size
 
     def _is_place(self, at: tuple[int, ...]) -> bool:

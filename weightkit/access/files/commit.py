@@ -77,7 +77,7 @@ def parted_links(source: OpenFile, *, part: bool) -> tuple[str, ...]:
     if not part:
         raise RequestError(
             f"it has {count} hard links, and replacing it would part them",
-            mend="give --break-links (break_links=True) to part them, or write elsewhere with -o OUT",
+            hint="give --break-links (break_links=True) to part them, or write elsewhere with -o OUT",
             file=source.name,
         )
     return (f"it had {count} hard links: the others hold the file as it was",)
@@ -105,17 +105,17 @@ def _output_target(source: OpenFile, destination: Destination) -> Path:
             target = Path(named).resolve()
             folder_exists, exists = target.parent.is_dir(), target.exists()
     except (RuntimeError, ValueError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(f"the output cannot be: {error}", mend="choose another name", file=named) from error
+        raise RequestError(f"the output cannot be: {error}", hint="choose another name", file=named) from error
     if not folder_exists:
-        raise RequestError(f"the folder {target.parent} does not exist", mend="create it first", file=named)
+        raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=named)
     if not exists:
         return target
     if target.is_dir():
-        raise RequestError("the output is a folder", mend="give a file name", file=named)
+        raise RequestError("the output is a folder", hint="give a file name", file=named)
     if target.samefile(source.path):
-        raise RequestError("the output is the input", mend="leave out -o to edit in place", file=named)
+        raise RequestError("the output is the input", hint="leave out -o to edit in place", file=named)
     if not target.is_file():
-        raise RequestError("the output is a pipe or a device", mend="give a file name", file=named)
+        raise RequestError("the output is a pipe or a device", hint="give a file name", file=named)
     if not destination.overwrite:
         raise _exists_already(named)
     return target
@@ -205,7 +205,7 @@ def _require_space(target: Path, size: int, name: str) -> None:
     if free < size:
         raise MachineError(
             f"the new file takes {size} bytes and {target.parent} has {free} free",
-            mend="make room, or write elsewhere with -o OUT",
+            hint="make room, or write elsewhere with -o OUT",
             file=name,
         )
 
@@ -219,4 +219,4 @@ def _reserve(fd: int, size: int) -> None:
 
 
 def _exists_already(output: str) -> RequestError:
-    return RequestError("the output exists already", mend="choose another name, or give --force", file=output)
+    return RequestError("the output exists already", hint="choose another name, or give --force", file=output)

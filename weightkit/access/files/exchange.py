@@ -57,7 +57,7 @@ def _undo(new: Path, old: Path, target: Path) -> None:
     except OSError as error:
         raise DurabilityError(
             f"replaced, but its backup found no name, and is {old} for now: {error.strerror}",
-            mend="check the disk; the next edit of this file gives the backup its name",
+            hint="check the disk; the next edit of this file gives the backup its name",
         ) from error
     old.replace(target)
 

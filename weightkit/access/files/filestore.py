@@ -144,7 +144,7 @@ class FileStore:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         first, last, step = span.indices(ref.size)
         if step != 1:
-            raise RequestError(f"the span has a step of {step}", mend="read it whole and take every so many elements")
+            raise RequestError(f"the span has a step of {step}", hint="read it whole and take every so many elements")
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may lie nowhere
         except WeightkitError as error:
@@ -215,7 +215,7 @@ class FileStore:
         if not self._editable:
             raise RequestError(
                 "it is open for reading only",
-                mend="open it with open_weights(path, editable=True)",
+                hint="open it with open_weights(path, editable=True)",
                 file=self.label,
             )
         target = target_of(self._source, destination)

@@ -85,11 +85,11 @@ def _target(name: str) -> Path:
     try:
         target = Path(name).resolve()
     except (RuntimeError, ValueError, OSError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(f"the file cannot be: {error}", mend="choose another name", file=name) from error
+        raise RequestError(f"the file cannot be: {error}", hint="choose another name", file=name) from error
     if not target.parent.is_dir():
-        raise RequestError(f"the folder {target.parent} does not exist", mend="create it first", file=name)
+        raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=name)
     if target.exists() and not target.is_file():
-        raise RequestError("it is there, and no file", mend="give a file name", file=name)
+        raise RequestError("it is there, and no file", hint="give a file name", file=name)
     return target
 
 

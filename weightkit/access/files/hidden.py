@@ -112,5 +112,5 @@ def _create(path: Path, mode: int) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     except OSError as error:
         raise MachineError(
-            f"nothing can be written in {path.parent}: {error.strerror}", mend="write elsewhere with -o OUT"
+            f"nothing can be written in {path.parent}: {error.strerror}", hint="write elsewhere with -o OUT"
         ) from error

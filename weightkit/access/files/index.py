@@ -165,7 +165,7 @@ class Index:
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(
-                f"its datasets take {held} bytes, and the file has {self.length}", mend="use another copy of the file"
+                f"its datasets take {held} bytes, and the file has {self.length}", hint="use another copy of the file"
             )
 
     def _require_whole(self) -> None:
@@ -175,7 +175,7 @@ class Index:
             worst = max(self.datasets.values(), key=lambda dataset: dataset.never_written)
             raise UnsafeFileError(
                 f"it declares {missing} bytes of values that it does not hold, most of them in {worst.path}",
-                mend="do not trust this file, or save the model again",
+                hint="do not trust this file, or save the model again",
             )
 
     def headers(self) -> Iterator[tuple[int, int, str]]:
@@ -240,7 +240,7 @@ def _check_shape(dataset: Dataset) -> None:
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
     if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
         raise DamagedFileError(
-            f"{dataset.path}: its shape {axes} or size cannot be", mend="use another copy of the file"
+            f"{dataset.path}: its shape {axes} or size cannot be", hint="use another copy of the file"
         )
 
 
@@ -251,7 +251,7 @@ def _check_size(dataset: Dataset) -> None:
         raise DamagedFileError(
             f"{dataset.path}: {wanted} elements of {dtype} take {wanted * dtype.itemsize} bytes, "
             f"and the file gives it {dataset.size}",
-            mend="use another copy of the file",
+            hint="use another copy of the file",
         )
 
 
@@ -261,7 +261,7 @@ def _check_place(dataset: Dataset, length: int) -> None:
         raise DamagedFileError(
             f"{dataset.path}: its values would lie at bytes {start} to {start + dataset.size}, "
             f"and the file ends at {length}",
-            mend="it is truncated: use another copy of the file",
+            hint="it is truncated: use another copy of the file",
         )
 
 
@@ -275,7 +275,7 @@ def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple
     for start, stop, path in sorted((*spans, *headers)):
         if start < reach and stop > start:
             raise DamagedFileError(
-                f"{path} and {holder} lie over each other in the file", mend="use another copy of the file"
+                f"{path} and {holder} lie over each other in the file", hint="use another copy of the file"
             )
         if stop > reach:
             reach, holder = stop, path

@@ -102,7 +102,7 @@ class OpenFile:
                 "the file is open for writing elsewhere, in another process or in this one"
                 if not exclusive
                 else "the file is open elsewhere, in another process or in this one",
-                mend="wait until it has finished, then try again",
+                hint="wait until it has finished, then try again",
                 file=self.name,
             ) from None
         except OSError as error:
@@ -125,7 +125,7 @@ class OpenFile:
         if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:
             raise BusyError(
                 "the file was changed by somebody else since it was opened; nothing was written",
-                mend="try again",
+                hint="try again",
                 file=self.name,
             )
 
@@ -160,7 +160,7 @@ def read_exactly(fd: int, buffer: WriteableBuffer, offset: int, name: str) -> No
         if count == 0:
             raise DamagedFileError(
                 f"the file ends at byte {offset + done}, where {len(view) - done} more were expected",
-                mend="it is truncated: use another copy",
+                hint="it is truncated: use another copy",
                 file=name,
             )
         done += count
@@ -170,11 +170,11 @@ def _resolved(name: str) -> Path:
     try:
         return Path(name).resolve(strict=True)
     except FileNotFoundError:
-        raise RequestError("there is no such file", mend="check the path", file=name) from None
+        raise RequestError("there is no such file", hint="check the path", file=name) from None
     except (OSError, RuntimeError) as error:
         raise MachineError(f"the path cannot be followed: {_reason(error)}", file=name) from error
     except ValueError:
-        raise RequestError("the path holds a null character", mend="check the path", file=name) from None
+        raise RequestError("the path holds a null character", hint="check the path", file=name) from None
 
 
 def _open(path: Path, name: str) -> int:
@@ -183,8 +183,8 @@ def _open(path: Path, name: str) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         if error.errno in {errno.ENXIO, errno.ENODEV}:
-            raise UnsupportedFileError("it is a socket or a device", mend="give a file", file=name) from None
-        raise MachineError(f"it cannot be opened: {_reason(error)}", mend="check its permissions", file=name) from error
+            raise UnsupportedFileError("it is a socket or a device", hint="give a file", file=name) from None
+        raise MachineError(f"it cannot be opened: {_reason(error)}", hint="check its permissions", file=name) from error
 
 
 def _require_regular(status: os.stat_result, name: str) -> None:
@@ -193,10 +193,10 @@ def _require_regular(status: os.stat_result, name: str) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise UnsupportedFileError(
             "it is a folder, not a weight file",
-            mend="give an .h5, .weights.h5 or .keras file (a SavedModel folder holds none)",
+            hint="give an .h5, .weights.h5 or .keras file (a SavedModel folder holds none)",
             file=name,
         )
-    raise UnsupportedFileError("it is a pipe or a device, not a file", mend="give a regular file", file=name)
+    raise UnsupportedFileError("it is a pipe or a device, not a file", hint="give a regular file", file=name)
 
 
 def _reason(error: BaseException) -> str:

@@ -42,7 +42,7 @@ class Patch:
         return PlacedSink(places, job.label)
 
     def finish(self) -> None:
-        """Mend the container, and require the new structure to equal the old one."""
+        """Repair the container, and require the new structure to equal the old one."""
         job = self.job
         job.container.require_intact()
         if job.container.holds_body:
@@ -52,7 +52,7 @@ class Patch:
         if not job.same(self._start, job.body.length):
             raise DamagedFileError(
                 "with its values changed, the copy has another structure: some values lie over the file's own tables",
-                mend="use another copy of the file",
+                hint="use another copy of the file",
             )
 
 

@@ -15,7 +15,7 @@ from weightkit.errors import DamagedFileError
 
 _CHECKSUM = struct.Struct("<I")
 _WORDS = 1 << 16  # 16-bit words that are summed at a time: their weighted sum fits 64 bits
-_MEND = "use another copy of the file"
+_HINT = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int)
         if not mask >> number & 1:
             content = _undo(filters[number], content, most)
     if len(content) != length:
-        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}", mend=_MEND)
+        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}", hint=_HINT)
     return content
 
 
@@ -104,18 +104,18 @@ def _inflated(content: bytes, most: int) -> bytes:
         inflater = zlib.decompressobj()
         values = inflater.decompress(content, most + 1)
     except zlib.error as error:
-        raise DamagedFileError(f"a chunk does not inflate: {error}", mend=_MEND) from error
+        raise DamagedFileError(f"a chunk does not inflate: {error}", hint=_HINT) from error
     if len(values) > most:
-        raise DamagedFileError(f"a chunk inflates to more than {most} bytes", mend=_MEND)
+        raise DamagedFileError(f"a chunk inflates to more than {most} bytes", hint=_HINT)
     if not inflater.eof:
-        raise DamagedFileError("a chunk's compressed data ends early", mend=_MEND)
+        raise DamagedFileError("a chunk's compressed data ends early", hint=_HINT)
     return values
 
 
 def _checked(content: bytes) -> bytes:
     values, stored = content[: -_CHECKSUM.size], content[-_CHECKSUM.size :]
     if len(stored) != _CHECKSUM.size or _CHECKSUM.pack(fletcher32(values)) != stored:
-        raise DamagedFileError("a chunk's checksum is wrong", mend=_MEND)
+        raise DamagedFileError("a chunk's checksum is wrong", hint=_HINT)
     return values
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _REFERS = ""  # what the reading process gives as the digest of a value that refers to other places
 _SET_HERE = "set here"
-_MEND = "edit it without changes of structure, or rewrite it with h5py as plain data"
+_HINT = "edit it without changes of structure, or rewrite it with h5py as plain data"
 _Thing = TypeVar("_Thing")
 _Entry = TypeVar("_Entry", Group, Dataset)
 
@@ -86,7 +86,7 @@ def _rename_survivors(new: Index, groups: Mapping[str, Group], datasets: Mapping
         if of in new.groups or of in new.datasets:
             continue
         if of in groups:
-            raise UnsupportedFileError(f"{path}: it is another name of the group {of}, which goes", mend=_MEND)
+            raise UnsupportedFileError(f"{path}: it is another name of the group {of}, which goes", hint=_HINT)
         if of in heirs:
             new.aliases[path] = heirs[of]
         else:
@@ -101,11 +101,11 @@ def _require_portable(entry: Group | Dataset) -> None:
             raise UnsupportedFileError(
                 f"{entry.path or '/'}: its attribute {attribute.name} refers to other places in the file, "
                 f"and cannot be carried into a new one",
-                mend=_MEND,
+                hint=_HINT,
             )
     if isinstance(entry, Dataset) and entry.refers:
         raise UnsupportedFileError(
-            f"{entry.path}: it holds a {entry.dtype.strip('<>')}, which cannot be carried into a new file", mend=_MEND
+            f"{entry.path}: it holds a {entry.dtype.strip('<>')}, which cannot be carried into a new file", hint=_HINT
         )
 
 

@@ -137,5 +137,5 @@ class Rebuild:
             odd = sorted({str(path) for path, _ in found.items() ^ wanted.items()})
             raise MachineError(
                 f"the new file's structure is not the planned one, at {', '.join(odd[:3]) or '/'}",
-                mend="nothing was changed; please report it",
+                hint="nothing was changed; please report it",
             )

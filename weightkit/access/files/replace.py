@@ -59,7 +59,7 @@ def sync_folder(target: Path) -> None:
     except OSError as error:
         raise DurabilityError(
             f"replaced, durability not confirmed: {error.strerror}",
-            mend="run `sync` and check the disk",
+            hint="run `sync` and check the disk",
             file=str(target),
         ) from error
 

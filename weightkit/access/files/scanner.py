@@ -154,7 +154,7 @@ class Scanner:
             self._process.kill()
             raise MachineError(
                 f"the process that reads HDF5 did not start ({_end_of(self._process)})",
-                mend="check that `python -c 'import h5py'` works here",
+                hint="check that `python -c 'import h5py'` works here",
             ) from error
 
     def _reply(self, heard: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
@@ -163,7 +163,7 @@ class Scanner:
             budget -= len(line)
             if budget < 0:
                 raise UnsafeFileError(
-                    f"its description takes more than {self.limits.reply} bytes", mend=_MENDS["unsafe"]
+                    f"its description takes more than {self.limits.reply} bytes", hint=_MENDS["unsafe"]
                 )
             record = json.loads(line)
             if "end" in record:
@@ -191,9 +191,9 @@ class Scanner:
         if writes:
             return MachineError(
                 f"the HDF5 library {fate} while it wrote the new file{end}; nothing was changed",
-                mend=_MENDS["machine"],
+                hint=_MENDS["machine"],
             )
-        return DamagedFileError(f"the HDF5 library {fate} over this file{end}", mend=_MENDS["damaged"])
+        return DamagedFileError(f"the HDF5 library {fate} over this file{end}", hint=_MENDS["damaged"])
 
 
 def _in_main_thread() -> bool:
@@ -203,7 +203,7 @@ def _in_main_thread() -> bool:
 def _refusal(record: dict[str, Any]) -> WeightkitError:
     category = record["refuse"]
     where = f"{record['path']}: " if record["path"] != "/" else ""
-    return _REFUSALS[category](f"{where}{record['why']}", mend=_MENDS[category])
+    return _REFUSALS[category](f"{where}{record['why']}", hint=_MENDS[category])
 
 
 def _environment() -> dict[str, str]:
@@ -224,7 +224,7 @@ def _closed_on_error(channel: socket.socket) -> Iterator[None]:
     except OSError as error:
         channel.close()
         raise MachineError(
-            f"the process that reads HDF5 did not start: {error.strerror}", mend=f"check {sys.executable}"
+            f"the process that reads HDF5 did not start: {error.strerror}", hint=f"check {sys.executable}"
         ) from error
 
 

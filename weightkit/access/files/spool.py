@@ -82,5 +82,5 @@ def _allocate(fd: int, size: int) -> None:
 def _no_room(size: int, error: OSError) -> MachineError:
     return MachineError(
         f"its values take {size} bytes in the temporary folder {tempfile.gettempdir()}: {error.strerror or error}",
-        mend="make room there, or set TMPDIR to a folder that has it",
+        hint="make room there, or set TMPDIR to a folder that has it",
     )

@@ -70,14 +70,14 @@ class Values:
         if ref not in self._weights:
             raise RequestError(
                 f"there is no weight {ref.path} of shape {ref.shape} and type {ref.dtype}",
-                mend="use the references that this very store gives",
+                hint="use the references that this very store gives",
             )
         dataset, body = self._weights[ref], self._body
         if dataset.offset is not None:
             return Piece(body.fd, body.start + dataset.offset, body.name)
         if dataset.layout == "contiguous":
             raise UnsupportedFileError(
-                f"{ref.path}: it was declared and its values were never written", mend="save the model again"
+                f"{ref.path}: it was declared and its values were never written", hint="save the model again"
             )
         if dataset.numpy_dtype is None:
             raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")

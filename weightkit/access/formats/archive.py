@@ -34,7 +34,7 @@ _HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DESCRIPTOR = b"PK\x07\x08"
 _BAD_DATA = {None, errno.EINVAL}  # bz2 raises OSError without a number; a directory may point before the file
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error)
-_MEND = "use another copy of the file"
+_HINT = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Archive:
     keras_version: str | None
 
 
-def recognises(source: OpenFile) -> bool:
+def recognizes(source: OpenFile) -> bool:
     """Whether the file begins as a zip archive does."""
     return source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
@@ -71,7 +71,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         if isinstance(error, OSError) and error.errno not in _BAD_DATA:
             raise MachineError(f"reading the archive failed: {error.strerror}") from error
         why = "its end is missing" if "is not a zip file" in str(error) else error
-        raise DamagedFileError(f"it is not a sound zip archive: {why}", mend=_MEND) from error
+        raise DamagedFileError(f"it is not a sound zip archive: {why}", hint=_HINT) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)
 
@@ -89,7 +89,7 @@ def _require_small_directory(source: OpenFile, limits: Limits) -> None:
     if claimed > limits.directory:
         raise UnsafeFileError(
             f"the archive's directory claims {claimed} bytes, more than {limits.directory}",
-            mend="do not trust this file, or pack it anew",
+            hint="do not trust this file, or pack it anew",
         )
 
 
@@ -104,7 +104,7 @@ def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
             fault = "occurs twice"
         if fault:
             raise UnsafeFileError(
-                f"the member {member.filename} {fault}", mend="do not trust this file, or pack it anew"
+                f"the member {member.filename} {fault}", hint="do not trust this file, or pack it anew"
             )
         names.add(member.filename)
 
@@ -127,7 +127,7 @@ def _member(source: OpenFile, archive: zipfile.ZipFile, limits: Limits) -> Membe
     if info.compress_type != zipfile.ZIP_STORED:
         return inflated(archive, info, around, limits)
     if info.file_size != info.compress_size:
-        raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", mend=_MEND)
+        raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", hint=_HINT)
     behind = _descriptor_crc(source, info, header.data_start)
     places = [*header.crc_places, _central_crc(source, archive, info), *behind]
     return Member(Body(source.fd, header.data_start, info.file_size, source.name), around, info.CRC, tuple(places))
@@ -140,7 +140,7 @@ def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     others = [name for name in names if name.startswith("model.weights")]
     raise UnsupportedFileError(
         f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
-        mend="give a .keras file with HDF5 weights in one member",
+        hint="give a .keras file with HDF5 weights in one member",
     )
 
 
@@ -149,7 +149,7 @@ def _require_apart(archive: zipfile.ZipFile) -> None:
     reach, holder = 0, ""
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < reach:
-            raise DamagedFileError(f"the members {holder} and {info.filename} lie over each other", mend=_MEND)
+            raise DamagedFileError(f"the members {holder} and {info.filename} lie over each other", hint=_HINT)
         reach, holder = info.header_offset + _LOCAL.size + info.compress_size, info.filename
 
 
@@ -160,7 +160,7 @@ def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iter
     place = start + info.file_size
     place += 4 if source.read(place, 4) == _DESCRIPTOR else 0
     if struct.unpack("<I", source.read(place, 4)) != (info.CRC,):
-        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
+        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", hint=_HINT)
     yield place
 
 
@@ -170,11 +170,11 @@ def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.Zip
     for info in archive.infolist():
         entry = _CENTRAL.unpack(source.read(place, _CENTRAL.size))
         if entry[0] != b"PK\x01\x02" or entry[7] != info.CRC:
-            raise DamagedFileError("the archive's directory cannot be followed", mend=_MEND)
+            raise DamagedFileError("the archive's directory cannot be followed", hint=_HINT)
         if info is wanted:
             return place + _CENTRAL_CRC
         place += _CENTRAL.size + entry[10] + entry[11] + entry[12]
-    raise DamagedFileError("the archive's directory is incomplete", mend=_MEND)
+    raise DamagedFileError("the archive's directory is incomplete", hint=_HINT)
 
 
 def _small(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:

@@ -31,7 +31,7 @@ _INCOMPLETE = (
 )
 
 
-def recognises(index: Index) -> bool:
+def recognizes(index: Index) -> bool:
     """Whether this is a legacy file: it lists its layers, or holds a whole model."""
     return _MODEL in index.groups or _lists_layers(index)
 

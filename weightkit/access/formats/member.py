@@ -27,7 +27,7 @@ _HAS_DESCRIPTOR = 0x8
 _TELLING = _HAS_DESCRIPTOR | 0x1  # and whether it is encrypted
 _STEP = 1 << 20  # bytes that are inflated at a time
 _DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
-_MEND = "use another copy of the file"
+_HINT = "use another copy of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Repacked:
 
 @dataclass(slots=True)
 class Member(_Repacked):
-    """Weights that are stored as they are: their bytes lie in the archive, and its checksum can be mended."""
+    """Weights that are stored as they are: their bytes lie in the archive, and its checksum can be repaired."""
 
     crc: int
     crc_places: tuple[int, ...]
@@ -92,7 +92,7 @@ class Member(_Repacked):
         found = crc32_of(self.body.fd, self.body.start, self.body.length)
         if found != self.crc:
             raise DamagedFileError(
-                f"{self.around.weights}: its checksum is {found:08x} where the archive says {self.crc:08x}", mend=_MEND
+                f"{self.around.weights}: its checksum is {found:08x} where the archive says {self.crc:08x}", hint=_HINT
             )
 
     def seal(self, fd: int) -> None:
@@ -132,7 +132,7 @@ def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, li
     if info.file_size > min(limits.inflated, info.compress_size * _DEFLATE_RATIO + _STEP):
         raise UnsafeFileError(
             f"the member {info.filename} claims to inflate to {info.file_size} bytes",
-            mend="do not trust this file, or pack it anew without compression (`zip -0`)",
+            hint="do not trust this file, or pack it anew without compression (`zip -0`)",
         )
     spool = Spool()
     try:
@@ -152,7 +152,7 @@ def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, fd: int, start: in
                 write_all(fd, memoryview(part), place)
             place += len(part)
     if place != start + info.file_size:
-        raise DamagedFileError(f"the member {info.filename} inflates to less than it claims", mend=_MEND)
+        raise DamagedFileError(f"the member {info.filename} inflates to less than it claims", hint=_HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     """
     header = source.read(max(0, info.header_offset), _LOCAL.size)
     if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
-        raise DamagedFileError(f"the member {info.filename} has no header", mend=_MEND)
+        raise DamagedFileError(f"the member {info.filename} has no header", hint=_HINT)
     _, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(header)
     streamed = bool(flags & _HAS_DESCRIPTOR)
     same_name = source.read(info.header_offset + _LOCAL.size, name) == stored_name(info)
@@ -183,11 +183,11 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in said)
     same_flags = not (flags ^ info.flag_bits) & _TELLING and method == info.compress_type
     if not (same_name and same_sizes and same_flags):
-        raise DamagedFileError(f"the archive describes {info.filename} in two ways", mend=_MEND)
+        raise DamagedFileError(f"the archive describes {info.filename} in two ways", hint=_HINT)
     if crc != info.CRC and not (streamed and crc == 0):
-        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", mend=_MEND)
+        raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", hint=_HINT)
     behind_name = info.header_offset + _LOCAL.size + name
     if behind_name + extra + info.compress_size > end:
-        raise DamagedFileError(f"the member {info.filename} runs over the archive's directory", mend=_MEND)
+        raise DamagedFileError(f"the member {info.filename} runs over the archive's directory", hint=_HINT)
     places = (info.header_offset + _LOCAL_CRC,) if crc == info.CRC else ()
     return LocalHeader(behind_name + extra, places, source.read(behind_name, extra))

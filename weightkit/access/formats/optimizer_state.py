@@ -3,7 +3,7 @@
 Version 1 is plain HDF5, all datasets contiguous, all attributes text::
 
     /                       schema = "weightkit.optimizer/1", keras_version, backend, ordered = "true" | "false"
-    /optimizer              class = "Adam", config = JSON: what Keras serialises of the optimizer; empty: it could not
+    /optimizer              class = "Adam", config = JSON: what Keras serializes of the optimizer; empty: it could not
     /optimizer/iteration    state that is no weight's: the raw step count, learning_rate (unless it is a schedule), ...
     /optimizer/inner_optimizer/..., /optimizer/optimizers/0/...     the same of optimizers within it
     /weights/0              one weight of the model: structure, path, layer, name, layer_class, kind, dtype,
@@ -62,7 +62,7 @@ class Manifest:
 
     optimizer_class: str
     config: str
-    """JSON; empty where Keras could not serialise the optimizer."""
+    """JSON; empty where Keras could not serialize the optimizer."""
     ordered: bool
     """Whether the weights come in the order of the layers."""
     state: Mapping[str, WeightRef]
@@ -70,7 +70,7 @@ class Manifest:
     weights: tuple[Kept, ...]
 
 
-def recognises(index: Index) -> bool:
+def recognizes(index: Index) -> bool:
     """Whether the file says that it is one."""
     schema = index.attributes("").get("schema")
     return isinstance(schema, str) and schema.rpartition("/")[0] == _FAMILY
@@ -85,7 +85,7 @@ def contents(index: Index) -> Contents:
     """
     root = index.attributes("")
     if root["schema"] != SCHEMA:
-        raise UnsupportedFileError(f"it is {root['schema']}, and {SCHEMA} is known here", mend="use a newer weightkit")
+        raise UnsupportedFileError(f"it is {root['schema']}, and {SCHEMA} is known here", hint="use a newer weightkit")
     refs = {path: _slot_ref(index, path, dataset) for path, dataset in index.datasets.items()}
     optimizer = index.attributes(OPTIMIZER)
     below = f"{OPTIMIZER}/"
@@ -222,4 +222,4 @@ def _number(group: str) -> int:
 
 
 def _damaged(group: str, why: str) -> DamagedFileError:
-    return DamagedFileError(f"{group}: {why}", mend="save the optimizer's state again")
+    return DamagedFileError(f"{group}: {why}", hint="save the optimizer's state again")

@@ -28,7 +28,7 @@ _INCOMPLETE = (
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
-def recognises(index: Index) -> bool:
+def recognizes(index: Index) -> bool:
     """Whether this is a version-3 file: its groups are objects, whose variables lie in ``vars``."""
     top = {path for path in index.groups if path and "/" not in path}
     variables = [path for path in index.groups if path.rsplit("/", 1)[-1] == _VARIABLES]

@@ -142,7 +142,7 @@ class LiveStore:
         """
         self._require_values_only(destination, changes, check)
         if self._sink is not None:
-            raise RequestError("it is being edited already", mend="finish that edit first", file=self._label)
+            raise RequestError("it is being edited already", hint="finish that edit first", file=self._label)
         sink = LiveSink({ref: self._settable(ref) for ref in changing}, self._repeated(changing))
         self._sink = sink
         try:
@@ -159,7 +159,7 @@ class LiveStore:
         if handle is None:
             raise RequestError(
                 f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
-                mend="leave it out of the selection, or save the model and edit the file",
+                hint="leave it out of the selection, or save the model and edit the file",
                 file=self._label,
             )
         return handle
@@ -180,7 +180,7 @@ class LiveStore:
             if not wanted.issuperset(refs):
                 raise RequestError(
                     f"{' and '.join(ref.path for ref in refs)} are one variable, and the selection has not all of them",
-                    mend="select all or none of them",
+                    hint="select all or none of them",
                     file=self._label,
                 )
         return {ref for refs in shared for ref in refs[:-1]}
@@ -189,17 +189,17 @@ class LiveStore:
         if destination != IN_PLACE:
             raise RequestError(
                 "a model in memory is edited where it is: it has no output, no backup and no links",
-                mend="leave those out, or save the model and edit the file",
+                hint="leave those out, or save the model and edit the file",
                 file=self._label,
             )
         if changes:
             raise RequestError(
                 "only the values of a model in memory are edited",
-                mend="save the model and edit the file",
+                hint="save the model and edit the file",
                 file=self._label,
             )
         if check is not None:
-            raise RequestError("there is no new file to verify", mend="leave verify out", file=self._label)
+            raise RequestError("there is no new file to verify", hint="leave verify out", file=self._label)
 
 
 def _configured(thing: Any) -> Configured | None:
@@ -214,5 +214,5 @@ def _part(values: np.ndarray, span: slice) -> np.ndarray:
     if span == ALL:
         return values.view()
     if span.step not in (None, 1):
-        raise RequestError(f"the span has a step of {span.step}", mend="read it whole and take every so many elements")
+        raise RequestError(f"the span has a step of {span.step}", hint="read it whole and take every so many elements")
     return values.reshape(-1)[span]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KERAS_2 = ("tf_keras", "keras.engine", "keras.src.engine", "tensorflow.python.keras")
-_MEND = "give a path, a Keras model or layer, or a list of variables"
+_HINT = "give a path, a Keras model or layer, or a list of variables"
 
 
 def require_saveable(target: Any) -> Any:
@@ -24,14 +24,14 @@ def require_saveable(target: Any) -> Any:
     if any(kind.__module__.startswith(_KERAS_2) for kind in type(target).__mro__):
         raise RequestError(
             f"the target is a {type(target).__name__} of Keras 2, whose models are read from files only",
-            mend="save it and give the path of the file, or load it with Keras 3",
+            hint="save it and give the path of the file, or load it with Keras 3",
         )
     if not is_saveable(target):
-        raise RequestError(f"the target is a {type(target).__name__}, not a path and no model of Keras 3", mend=_MEND)
+        raise RequestError(f"the target is a {type(target).__name__}, not a path and no model of Keras 3", hint=_HINT)
     if not getattr(target, "built", True):
         raise RequestError(
             f"{label_of(target)} has not been built and has no weights yet",
-            mend="call it on some data, or build it with build(input_shape)",
+            hint="call it on some data, or build it with build(input_shape)",
         )
     return target
 
@@ -43,15 +43,15 @@ def require_variables(target: Sequence[Any]) -> Sequence[Any]:
         RequestError: Something in the list is none.
     """
     if not target:
-        raise RequestError("the list of variables is empty", mend=_MEND)
+        raise RequestError("the list of variables is empty", hint=_HINT)
     for i, variable in enumerate(target):
         if not is_variable(variable) or not hasattr(variable, "path"):
             raise RequestError(
                 f"the target is not a path, and its item {i} is a {type(variable).__name__}, not a variable of Keras 3",
-                mend=_MEND,
+                hint=_HINT,
             )
         if variable._value is None:  # noqa: SLF001  # Keras defers it within a stateless scope
-            raise RequestError(f"the variable {variable.path} has no value yet", mend="build its layer first")
+            raise RequestError(f"the variable {variable.path} has no value yet", hint="build its layer first")
     return target
 
 

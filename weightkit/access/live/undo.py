@@ -59,7 +59,7 @@ class UndoLog:
             first = next(iter(failed.values()))
             raise MachineError(
                 f"the edit was given up, and {', '.join(failed)} could not be put back: {first}",
-                mend="load the model again",
+                hint="load the model again",
             ) from first
         if interrupted is not None:
             raise interrupted

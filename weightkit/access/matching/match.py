@@ -130,7 +130,7 @@ def match(
         RequestError: Neither names nor structure settle it, or ``by`` is none of the three.
     """
     if by not in BY:
-        raise RequestError(f"match is {by!r}", mend=f"give one of {', '.join(BY)}")
+        raise RequestError(f"match is {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
     weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
@@ -194,7 +194,7 @@ def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By, ordered: 
         return placed
     raise RequestError(
         f"the weights cannot be matched: {_tried(named)}; {_tried(placed)}",
-        mend="settle it with --match name or --match structure (match=), which tell the rest as missing",
+        hint="settle it with --match name or --match structure (match=), which tell the rest as missing",
     )
 
 

@@ -1,4 +1,4 @@
-"""How a weight began: what its layer's configuration says of its initialiser, and what it leaves unsaid.
+"""How a weight began: what its layer's configuration says of its initializer, and what it leaves unsaid.
 
 The rules come from Keras: those of Keras 3's classes are in the table that is made from it, those of classes that
 only Keras 2 or Keras 1 had are here. A configuration of Keras 2 is read by the rules of Keras 3, so that a file and
@@ -59,7 +59,7 @@ _EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """One of several equal parts of a bias begins by another initialiser than the rest."""
+    """One of several equal parts of a bias begins by another initializer than the rest."""
 
     said: Any
     part: int
@@ -68,13 +68,13 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """What a configuration says of a weight's initialiser, as it is written there."""
+    """What a configuration says of a weight's initializer, as it is written there."""
 
     said: Any
     """A name, or ``{"class_name", "config"}``."""
     forget: Forget | None = None
     axes: _Axes | None = None
-    """Axes of the input units and of the output units, where Keras tells its initialiser."""
+    """Axes of the input units and of the output units, where Keras tells its initializer."""
     keras_1: bool = False
     channels_first: bool = True
     """Whether Keras 1 takes the kernel's first axis for its output units."""
@@ -103,7 +103,7 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     forget = None
     if flag is not None and configured.config.get(flag, True):
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
-    # Where Keras is given no initialiser, it takes this one.
+    # Where Keras is given no initializer, it takes this one.
     return Initial("glorot_uniform" if said is None else said, forget, _axes(configured, name, layer))
 
 
@@ -121,7 +121,7 @@ def _rule(layer_class: str, name: str) -> _Rule | None:
 
 
 def _axes(configured: Configured, name: str, layer: str | None) -> _Axes | None:
-    """The axes that an EinsumDense tells its kernel's initialiser; attention's projections have no equation here."""
+    """The axes that an EinsumDense tells its kernel's initializer; attention's projections have no equation here."""
     if configured.layer_class != "EinsumDense" or without_number(name) != "kernel":
         return None
     equation = configured.config.get("equation")
@@ -171,7 +171,7 @@ _ORDERED_IN_KERAS1 = frozenset(
         "SeparableConvolution2D",
     }
 )
-"""Classes that tell their initialiser the ordering of dimensions; to others, the first axis is the outputs'."""
+"""Classes that tell their initializer the ordering of dimensions; to others, the first axis is the outputs'."""
 _CLASSES_IN_KERAS1 = _ORDERED_IN_KERAS1 | {
     "AtrousConvolution1D",
     "BatchNormalization",
@@ -207,6 +207,6 @@ def _of_keras1(configured: Configured, name: str) -> Initial | None:
 
 
 def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:
-    """The configuration's key for a weight's initialiser, and the default; biases have no key."""
+    """The configuration's key for a weight's initializer, and the default; biases have no key."""
     given = _KEYS_OF_CLASSES_IN_KERAS1.get((known, name)) or _KEYS_IN_KERAS1.get(name)
     return given or ((None, "zero") if name.startswith("b") else ("init", "glorot_uniform"))

@@ -1,6 +1,6 @@
 """What weightkit's own layers save, told from their configuration as Keras' table tells it of Keras'.
 
-A ``Parametrized`` layer holds what its parametrisations add; the weights that they start from are those of the layer
+A ``Parametrized`` layer holds what its parametrizations add; the weights that they start from are those of the layer
 inside, less the ones that are another layer's.
 """
 
@@ -35,7 +35,7 @@ _ADDED: Mapping[str, tuple[tuple[str, Kind, str | None], ...]] = {
     ),
     "Tied": (),
 }
-"""By class of parametrisation: names, kinds, and the setting without which there is none."""
+"""By class of parametrization: names, kinds, and the setting without which there is none."""
 _KINDS = {"_u": _STATISTIC, "_mask": _STATE}
 
 
@@ -84,7 +84,7 @@ def inner_of(config: Mapping[str, Any]) -> Inner:
 
 
 def _steps(config: Mapping[str, Any], *, labels: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Label or structure of each computed weight with each of its parametrisations, as they are built."""
+    """Label or structure of each computed weight with each of its parametrizations, as they are built."""
     targets, weights = config.get("targets"), config.get("weights")
     if not isinstance(targets, Mapping) or not isinstance(weights, Mapping):
         return

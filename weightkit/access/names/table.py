@@ -50,7 +50,7 @@ def kind_of_name(name: str, layer_class: str | None, *, integer: bool = False) -
     Args:
         name: The weight's own name: ``kernel``, ``moving_mean``.
         layer_class: The class of its layer, where known.
-        integer: Whether the stored array holds integers, as quantised kernels do.
+        integer: Whether the stored array holds integers, as quantized kernels do.
 
     Returns:
         The kind it has in that class; in other classes, the kind that it has in all of Keras' classes, unless it is
@@ -139,14 +139,14 @@ def _prefixed(name: str | None, attribute: str) -> str | None:
 
 @functools.cache
 def _kinds(class_name: str | None, *, integer: bool) -> dict[str, frozenset[Kind]]:
-    """The kinds that a name has in one class, or in all; unquantised layers say it before quantised ones."""
+    """The kinds that a name has in one class, or in all; unquantized layers say it before quantized ones."""
     found: dict[tuple[str, bool], set[Kind]] = {}
     for name, layer_class in table().classes.items():
         if class_name in (None, name):
             for case in layer_class.cases:
                 for weight in case.weights:
                     if weight.integer or not integer:
-                        quantised = case.when.get("quantization") is not None
-                        found.setdefault((weight.name, quantised), set()).add(weight.kind)
+                        quantized = case.when.get("quantization") is not None
+                        found.setdefault((weight.name, quantized), set()).add(weight.kind)
     names = {name for name, _ in found}
     return {name: frozenset(found.get((name, False)) or found[name, True]) for name in names}

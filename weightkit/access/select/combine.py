@@ -35,7 +35,7 @@ def combine(
     """
     chosen = _union(where, "where")
     if where is not None and chosen is None:
-        raise SelectionError("where= is an empty list of selections", mend="leave it out for the default")
+        raise SelectionError("where= is an empty list of selections", hint="leave it out for the default")
     return chosen, _union(exclude, "exclude")
 
 
@@ -57,8 +57,8 @@ def _selector(choice: object, argument: str) -> Selector:
         return parse(choice)
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
         problem = f"{argument}= has a layer itself, {escape(str(choice.name))!r}, which is no selection"
-        raise SelectionError(problem, mend="give the layer's name, as weightkit's addresses have it")
+        raise SelectionError(problem, hint="give the layer's name, as weightkit's addresses have it")
     if callable(choice):
         return as_selector(choice)
     problem = f"{argument}= has a {type(choice).__name__}, which is no selection"
-    raise SelectionError(problem, mend="give text, a selector, a callable, or a list of these")
+    raise SelectionError(problem, hint="give text, a selector, a callable, or a list of these")

@@ -49,8 +49,8 @@ class EndLayers(Selector):
         if self.count < 1:
             raise malformed(text, f"asks for {self.count} layers", "ask for 1 or more")
         if self.pattern.partition(":")[0] in FIELD_WORDS and ":" in self.pattern:
-            mend = f"write a pattern of layers, as in '{self.end}:2:block*', and escape a ':' in a name"
-            raise malformed(text, "counts a field, and only patterns of paths can be counted", mend)
+            hint = f"write a pattern of layers, as in '{self.end}:2:block*', and escape a ':' in a name"
+            raise malformed(text, "counts a field, and only patterns of paths can be counted", hint)
         start = len(text) - len(self.pattern)
         object.__setattr__(self, "_compiled", PathPattern(text, start=start))
 
@@ -58,7 +58,7 @@ class EndLayers(Selector):
         """Look through the store for the layers that match, and keep those at the end."""
         if not ordered:
             problem = f"{shown(str(self))} needs the order of the layers, which the file does not store"
-            raise SelectionError(problem, mend="name the layers, as in '{block_3,block_4}'")
+            raise SelectionError(problem, hint="name the layers, as in '{block_3,block_4}'")
         found = list(dict.fromkeys(layer for ref in refs if (layer := self._layer(ref)) is not None))
         chosen = found[: self.count] if self.end == "first" else found[-self.count :]
         return EndLayers(self.end, self.count, self.pattern, frozenset(chosen))
@@ -71,7 +71,7 @@ class EndLayers(Selector):
         """
         if self.layers is None:
             problem = f"{shown(str(self))} can only be told from the whole store"
-            raise SelectionError(problem, mend="call bind(refs, ordered=...) and use what it returns")
+            raise SelectionError(problem, hint="call bind(refs, ordered=...) and use what it returns")
         return Reach.AROUND if self._layer(ref) in self.layers else Reach.NONE
 
     def __str__(self) -> str:
@@ -94,6 +94,6 @@ def parse_end(text: str, end: Literal["first", "last"], value: str) -> EndLayers
     """
     count, colon, pattern = value.partition(":")
     if not (_COUNT.fullmatch(count) and colon):
-        mend = f"write '{end}:N:PATTERN' with N of 1 or more, as in '{end}:2:block*'"
-        raise malformed(text, f"has no count and pattern after '{end}:'", mend)
+        hint = f"write '{end}:N:PATTERN' with N of 1 or more, as in '{end}:2:block*'"
+        raise malformed(text, f"has no count and pattern after '{end}:'", hint)
     return EndLayers(end, int(count), pattern)

@@ -71,7 +71,7 @@ class Field(Selector):
         object.__setattr__(self, "_automaton", Automaton(paths))
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Itself for what tells a weight from its neighbours, around for class, rank and trainable."""
+        """Itself for what tells a weight from its neighbors, around for class, rank and trainable."""
         value = self.read(ref)
         if value is None:
             return Reach.NONE
@@ -108,8 +108,8 @@ class Field(Selector):
         match = _RANK.fullmatch(segment.literal or "")
         if match is None or int(match[2]) > HIGHEST_RANK:
             fault = f"asks for the rank {_shown(segment)}"
-            mend = f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
-            raise malformed(str(self), fault, mend)
+            hint = f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
+            raise malformed(str(self), fault, hint)
         compare, bound = _COMPARE[match[1]], int(match[2])
         ranks = (str(rank) for rank in range(HIGHEST_RANK + 1) if compare(rank, bound))
         return [Segment((Token(Part.TEXT, rank),)) for rank in ranks]

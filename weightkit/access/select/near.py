@@ -131,7 +131,7 @@ def _leading_parts(refs: list[WeightRef]) -> dict[str, None]:
 
 
 def _most_pairs_in_common(wanted: str, tails: Iterable[str]) -> list[str]:
-    """The few tails worth comparing: those that share most pairs of neighbouring characters."""
+    """The few tails worth comparing: those that share most pairs of neighboring characters."""
     pairs = {wanted[at : at + 2] for at in range(len(wanted) - 1)} or {wanted}
 
     def share(tail: str) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def parse(text: str) -> Selector:
     """Read one selection; ``str`` of what it returns gives a text that reads the same.
 
-    A field is recognised only by its exact word before the first colon, so that ``d/kernel:0`` is a path.
+    A field is recognized only by its exact word before the first colon, so that ``d/kernel:0`` is a path.
 
     Raises:
         SelectionError: If the text is malformed; it says where, and what to write instead.

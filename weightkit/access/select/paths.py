@@ -70,8 +70,8 @@ def _refuse_empty_names(text: str, alternative: Alternative) -> None:
     """Refuse an empty name beside a bare slash; ``escape_pattern`` escapes the slashes where one exists."""
     shape = "".join(token.value[0] if token.part is Part.SLASH else "x" for token in alternative)
     if _EMPTY_NAME.search(shape):
-        mend = "write one '/' between names and none at the ends; a layer's name selects all under it"
-        raise malformed(text, "has an empty name", mend)
+        hint = "write one '/' between names and none at the ends; a layer's name selects all under it"
+        raise malformed(text, "has an empty name", hint)
 
 
 @dataclass(frozen=True)
@@ -142,4 +142,4 @@ class Regex(Selector):
         # Besides its own error, re lets through what huge counts, sizes and nestings raise.
         except (re.error, ValueError, OverflowError, RecursionError, Warning) as error:
             fault = f"is no regular expression that Python reads: {cut(str(error))}"
-            raise malformed(str(self), fault, "mend the expression after 're:', or use a glob") from None
+            raise malformed(str(self), fault, "fix the expression after 're:', or use a glob") from None

@@ -20,7 +20,7 @@ class Role(enum.StrEnum):
     BIAS = "bias"
     """Is added."""
     NORM = "norm"
-    """Gain or offset of a normalisation: gamma, beta, RMSNormalization's scale."""
+    """Gain or offset of a normalization: gamma, beta, RMSNormalization's scale."""
     EMBEDDING = "embedding"
     """A table of vectors."""
     RECURRENT = "recurrent"

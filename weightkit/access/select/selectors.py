@@ -19,7 +19,7 @@ class Reach(enum.IntEnum):
     NONE = 0
     """It does not match."""
     AROUND = 1
-    """It speaks of a layer around the weight, or of a property it shares with its neighbours."""
+    """It speaks of a layer around the weight, or of a property it shares with its neighbors."""
     ITSELF = 2
     """It names the weight itself, so that even what is no parameter is meant."""
 

@@ -175,8 +175,8 @@ class _Reader:
             raise self._fault(fault, opened, "write the lower character first")
         return f"{re.escape(low[-1])}-{re.escape(high[-1])}"
 
-    def _fault(self, fault: str, at: int, mend: str) -> Exception:
-        return malformed(self.text, f"{fault} (character {at + 1})", mend)
+    def _fault(self, fault: str, at: int, hint: str) -> Exception:
+        return malformed(self.text, f"{fault} (character {at + 1})", hint)
 
 
 _SET = re.compile(r"\[(!?)((?:\\.|[^\\\]])*)\]", re.DOTALL)

@@ -1,4 +1,4 @@
-"""How a malformed selection is reported: what is wrong, in which text, where, and the mend."""
+"""How a malformed selection is reported: what is wrong, in which text, where, and the hint."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def shown(text: str) -> str:
     return f"'{cut(text)}'"
 
 
-def malformed(text: str, fault: str, mend: str) -> SelectionError:
+def malformed(text: str, fault: str, hint: str) -> SelectionError:
     """The error for a selection that cannot be read.
 
     Args:
         text: The whole selection, as the user wrote it.
         fault: What is wrong with it and where, as the rest of a sentence: ``ends in a lone backslash``.
-        mend: What to write instead, as an imperative.
+        hint: What to write instead, as an imperative.
     """
-    return SelectionError(f"the selection {shown(text)} {fault}", mend=mend)
+    return SelectionError(f"the selection {shown(text)} {fault}", hint=hint)
 
 
 def refuse_absurd_length(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a parametrisation is: the variables it adds to a weight, and the weight that it computes from all of them."""
+"""What a parametrization is: the variables it adds to a weight, and the weight that it computes from all of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Added:
-    """One variable that a parametrisation added, and how it begins."""
+    """One variable that a parametrization added, and how it begins."""
 
     variable: Any
     initial: Callable[..., Any]
@@ -29,7 +29,7 @@ class Added:
 
 @dataclass(slots=True, eq=False)
 class Weight:
-    """One weight of an inner layer that is computed, as its parametrisations see it."""
+    """One weight of an inner layer that is computed, as its parametrizations see it."""
 
     variable: Any
     """The layer's own variable: what the computation starts from."""
@@ -40,14 +40,14 @@ class Weight:
     wrapper: Any
     """The layer that holds what is added."""
     seeds: Any = None
-    """A generator of seeds, where a parametrisation asked for one."""
+    """A generator of seeds, where a parametrization asked for one."""
     name: str = ""
     """Its own name."""
     earlier: Callable[[], Any] | None = None
-    """What it is after the parametrisations that are applied before this one; None for the first."""
+    """What it is after the parametrizations that are applied before this one; None for the first."""
 
     def before(self) -> Any:
-        """The present value that this parametrisation is applied to: what it adds begins from that."""
+        """The present value that this parametrization is applied to: what it adds begins from that."""
         return self.variable.value if self.earlier is None else self.earlier()
 
     @property
@@ -85,14 +85,14 @@ class Parametrization:
         value = getattr(self, name)
         return isinstance(value, int) and not isinstance(value, bool)
 
-    def _require(self, name: str, good: bool, mend: str) -> None:
+    def _require(self, name: str, good: bool, hint: str) -> None:
         """Refuse a setting that is not good, by its name and value.
 
         Raises:
             RequestError: It is not.
         """
         if not good:
-            raise RequestError(f"{type(self).__name__}: {name}={getattr(self, name)!r}", mend=mend)
+            raise RequestError(f"{type(self).__name__}: {name}={getattr(self, name)!r}", hint=hint)
 
     def _require_flags(self, *names: str) -> None:
         """Refuse settings that are neither true nor false."""
@@ -134,7 +134,7 @@ class Parametrization:
 
 @dataclass(slots=True, eq=False)
 class Computed:
-    """A weight with its parametrisations, in the order in which they are applied."""
+    """A weight with its parametrizations, in the order in which they are applied."""
 
     weight: Weight
     steps: list[tuple[Parametrization, dict[str, Added]]]
@@ -144,7 +144,7 @@ class Computed:
     """What the last merge put aside, what it made, and its number; empty where nothing is merged."""
 
     def append(self, parametrization: Parametrization) -> None:
-        """Apply one more parametrisation after those that are there, and let it add its variables."""
+        """Apply one more parametrization after those that are there, and let it add its variables."""
         place = len(self.steps)
         seen = dataclasses.replace(self.weight, earlier=functools.partial(self._after, place)) if place else self.weight
         self.steps.append((parametrization, parametrization.build(seen)))
@@ -155,7 +155,7 @@ class Computed:
         return tensor if self.constraint is None else self.constraint(tensor)
 
     def _after(self, count: int) -> Any:
-        """What the first parametrisations make of the weight, outside training."""
+        """What the first parametrizations make of the weight, outside training."""
         with as_held():
             return self._stepped(count, training=False)
 

@@ -1,4 +1,4 @@
-"""Spectral normalisation: a weight whose largest singular value is 1."""
+"""Spectral normalization: a weight whose largest singular value is 1."""
 
 from __future__ import annotations
 

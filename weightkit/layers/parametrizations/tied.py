@@ -43,7 +43,7 @@ class Tied(Parametrization):
         if isinstance(self.other, keras.layers.Layer):
             self._found["layer"] = self.other
         elif not isinstance(self.other, str) or not self.other:
-            raise RequestError(f"Tied: other={self.other!r}", mend="give a layer, or the name of one upstream")
+            raise RequestError(f"Tied: other={self.other!r}", hint="give a layer, or the name of one upstream")
         is_name = self.weight is None or (isinstance(self.weight, str) and self.weight != "")
         self._require("weight", is_name, "give the name of a weight, or None")
         if self.transpose is not None:

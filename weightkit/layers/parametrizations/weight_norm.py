@@ -1,4 +1,4 @@
-"""Weight normalisation: a weight's direction and its length, apart."""
+"""Weight normalization: a weight's direction and its length, apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight standardisation: filters of mean 0 and variance 1, over their fan-in if asked."""
+"""Weight standardization: filters of mean 0 and variance 1, over their fan-in if asked."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class StandardizedWeight(Parametrization):
         return {"gain": weight.add(f"{weight.label}_gain", shape, _ones)} if self.gain else {}
 
     def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:  # noqa: ARG002
-        """Standardised, and scaled."""
+        """Standardized, and scaled."""
         axes = weight.axes
-        centred = base - ops.mean(base, axis=axes.inputs, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=axes.inputs, keepdims=True)
+        centered = base - ops.mean(base, axis=axes.inputs, keepdims=True)
+        variance = ops.mean(ops.square(centered), axis=axes.inputs, keepdims=True)
         factor = ops.rsqrt(variance + self.epsilon)
         if self.scaled:
             factor = factor * axes.fan_in**-0.5
-        return centred * (factor * added["gain"].variable.value if added else factor)
+        return centered * (factor * added["gain"].variable.value if added else factor)
 
 
 def _ones(shape: Any, dtype: Any = None) -> Any:

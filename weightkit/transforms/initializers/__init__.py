@@ -1,4 +1,4 @@
-"""Keras' initialisers in NumPy: one idea a file; `get` finds one by name or configuration."""
+"""Keras' initializers in NumPy: one idea a file; `get` finds one by name or configuration."""
 
 from __future__ import annotations
 

@@ -79,5 +79,5 @@ def _numbers(value: object) -> Value:
     elif isinstance(value, int | float | np.number) and is_finite(value):
         return float(value)
     raise RequestError(
-        f"the value of Constant is {shortened(value)}", mend="give a finite number, such as Constant(0.1)"
+        f"the value of Constant is {shortened(value)}", hint="give a finite number, such as Constant(0.1)"
     )

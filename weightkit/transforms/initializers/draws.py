@@ -29,7 +29,7 @@ class Draws:
     address: str
 
     def part(self, name: str) -> Draws:
-        """Other numbers, for a part of the weight that Keras initialises apart."""
+        """Other numbers, for a part of the weight that Keras initializes apart."""
         return replace(self, address=f"{self.address}\0{name}")
 
     def uniform(self, size: int, first: int, last: int) -> np.ndarray:

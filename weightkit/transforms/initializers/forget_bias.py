@@ -1,4 +1,4 @@
-"""The bias of an LSTM, whose forget gate begins open, whatever its configured initialiser says."""
+"""The bias of an LSTM, whose forget gate begins open, whatever its configured initializer says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ForgetBias:
-    """``parts`` equal parts of a vector, of which one begins by another initialiser than what is around it.
+    """``parts`` equal parts of a vector, of which one begins by another initializer than what is around it.
 
     Keras joins the three: each is drawn by itself, by its own fans.
     """

@@ -1,4 +1,4 @@
-"""What every initialiser can do."""
+"""What every initializer can do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Initializer(Protocol):
         """Whether any span of a weight can be computed alone."""
 
     def objection(self, shape: Shape) -> str:
-        """Why a weight of this shape cannot be initialised so, as the end of a sentence; empty where it can."""
+        """Why a weight of this shape cannot be initialized so, as the end of a sentence; empty where it can."""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """Elements ``first`` to ``last`` (C order) of a weight, flat, in float64.
@@ -34,7 +34,7 @@ class Initializer(Protocol):
 
 
 class AnyShape:
-    """An initialiser that suits weights of every shape."""
+    """An initializer that suits weights of every shape."""
 
     __slots__ = ()
 

@@ -54,7 +54,7 @@ def compute_fans(shape: Shape, *, channels_first: bool) -> tuple[float, float]:
 
 
 def find(name: str, *, channels_first: bool) -> Initializer | None:
-    """One of Keras 1's initialisers by its name; None for another name."""
+    """One of Keras 1's initializers by its name; None for another name."""
     make = _BY_NAME.get(name)
     return make(channels_first) if make is not None else None
 

@@ -1,4 +1,4 @@
-"""Initialisers of whole matrices: no element of them is drawn alone."""
+"""Initializers of whole matrices: no element of them is drawn alone."""
 
 from __future__ import annotations
 

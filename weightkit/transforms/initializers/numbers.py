@@ -1,4 +1,4 @@
-"""The numbers that initialisers are given."""
+"""The numbers that initializers are given."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def require_finite(initializer: object, **numbers: object) -> None:
         if not isinstance(number, int | float) or not is_finite(number):
             raise RequestError(
                 f"{type(initializer).__name__} has a {name} of {shortened(number)}",
-                mend="give a finite number, such as 0.05",
+                hint="give a finite number, such as 0.05",
             )
 
 

@@ -1,4 +1,4 @@
-"""The initialiser that a layer's own configuration names for a weight."""
+"""The initializer that a layer's own configuration names for a weight."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
 
 
 def _made(initial: Initial) -> Initializer:
-    """The initialiser that a configuration describes."""
+    """The initializer that a configuration describes."""
     initializer = _found(initial.said, initial)
     if initial.axes is not None and isinstance(initializer, VarianceScaling):
         initializer = initializer.along(*initial.axes)

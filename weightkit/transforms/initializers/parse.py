@@ -1,4 +1,4 @@
-"""An initialiser from what people and configurations say: a name, a name with arguments, a dict, an object."""
+"""An initializer from what people and configurations say: a name, a name with arguments, a dict, an object."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _PLAIN = (Constant, Identity, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros)
 _NOT_OURS = ("seed", "dtype", "name")
 """What a configuration of Keras says besides: draws have their own seeds, weights their own types."""
-_MEND = "give one of Keras' names, such as he_normal, glorot_uniform, orthogonal, zeros or 'random_normal(stddev=0.02)'"
+_HINT = "give one of Keras' names, such as he_normal, glorot_uniform, orthogonal, zeros or 'random_normal(stddev=0.02)'"
 
 
 def get(said: object) -> Initializer:
-    """The initialiser that is meant.
+    """The initializer that is meant.
 
     Args:
         said: A name of Keras' (``he_normal``, ``HeNormal``); a name with arguments (``random_normal(stddev=0.02)``);
-            a configuration (``{"class_name": "HeNormal", "config": {}}``); an initialiser of Keras or of ours.
+            a configuration (``{"class_name": "HeNormal", "config": {}}``); an initializer of Keras or of ours.
 
     Raises:
         RequestError: It is none of Keras' own, or its arguments are wrong.
@@ -41,7 +41,7 @@ def get(said: object) -> Initializer:
         return cast("Initializer", said)
     if hasattr(said, "get_config") and not isinstance(said, type):
         return _from_object(said)
-    raise RequestError(f"{said!r} is no initialiser", mend=_MEND)
+    raise RequestError(f"{said!r} is no initializer", hint=_HINT)
 
 
 def _from_text(text: str) -> Initializer:
@@ -55,7 +55,7 @@ def _from_text(text: str) -> Initializer:
             return _made(called.func.id, positional, named)
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         pass
-    raise RequestError(f"{text!r} is no initialiser", mend=_MEND)
+    raise RequestError(f"{text!r} is no initializer", hint=_HINT)
 
 
 def _from_config(said: Mapping[str, Any]) -> Initializer:
@@ -64,7 +64,7 @@ def _from_config(said: Mapping[str, Any]) -> Initializer:
     custom = isinstance(registered, str) and ">" in registered
     foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "tensorflow", "builtins")
     if not isinstance(name, str) or not isinstance(config, Mapping) or custom or foreign:
-        raise RequestError(f"the initialiser {registered or name or dict(said)!r} is none of Keras' own", mend=_MEND)
+        raise RequestError(f"the initializer {registered or name or dict(said)!r} is none of Keras' own", hint=_HINT)
     return _made(name, (), {key: value for key, value in config.items() if key not in _NOT_OURS})
 
 
@@ -77,12 +77,12 @@ def _from_object(said: Any) -> Initializer:
 def _made(name: str, positional: Any, named: Mapping[str, Any]) -> Initializer:
     make = _MAKERS.get(_bare(name))
     if make is None:
-        raise RequestError(f"{name} is no initialiser of Keras'", mend=_MEND)
+        raise RequestError(f"{name} is no initializer of Keras'", hint=_HINT)
     try:
         return make(*positional, **named)
     except TypeError as error:
         wrong = str(error).partition("() ")[2] or str(error)
-        raise RequestError(f"{name} {wrong}", mend=_arguments(name, make)) from None
+        raise RequestError(f"{name} {wrong}", hint=_arguments(name, make)) from None
 
 
 def _bare(name: str) -> str:

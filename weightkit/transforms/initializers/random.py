@@ -66,12 +66,12 @@ class RandomUniform(AnyShape):
         if self.minval > self.maxval:
             raise RequestError(
                 f"{type(self).__name__} has a minval of {self.minval!r}, above its maxval of {self.maxval!r}",
-                mend="exchange them",
+                hint="exchange them",
             )
         if not is_finite(self.maxval - self.minval):
             raise RequestError(
                 f"{type(self).__name__} has a minval of {self.minval!r} and a maxval of {self.maxval!r}, too far apart",
-                mend="give two numbers whose difference is finite",
+                hint="give two numbers whose difference is finite",
             )
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
@@ -83,5 +83,5 @@ def _require_spread(initializer: object, mean: float, stddev: float) -> None:
     require_finite(initializer, mean=mean, stddev=stddev)
     if stddev < 0:
         raise RequestError(
-            f"{type(initializer).__name__} has a stddev of {stddev!r}", mend="give 0 or more, such as stddev=0.05"
+            f"{type(initializer).__name__} has a stddev of {stddev!r}", hint="give 0 or more, such as stddev=0.05"
         )

@@ -1,4 +1,4 @@
-"""How large the numbers of an initialiser are: what a narrow type cannot hold is refused before it is drawn."""
+"""How large the numbers of an initializer are: what a narrow type cannot hold is refused before it is drawn."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class VarianceScaling:
     def __post_init__(self) -> None:
         require_finite(self, scale=self.scale)
         if self.scale <= 0:
-            raise RequestError(f"VarianceScaling has a scale of {self.scale!r}", mend="give a number above 0")
+            raise RequestError(f"VarianceScaling has a scale of {self.scale!r}", hint="give a number above 0")
         mode, distribution = str(self.mode).lower(), str(self.distribution).lower()
         object.__setattr__(self, "mode", _one_of("mode", mode, _MODES))
         wanted = _ALIASES.get(distribution, distribution)
@@ -61,7 +61,7 @@ class VarianceScaling:
         """Its axes must be the weight's."""
         axes = (*(self.input_axes or ()), *(self.output_axes or ()))
         outside = [axis for axis in axes if not -len(shape) <= axis < len(shape)]
-        return f"the initialiser speaks of axis {outside[0]}, and the shape is {shape}" if outside else ""
+        return f"the initializer speaks of axis {outside[0]}, and the shape is {shape}" if outside else ""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """Draws scaled by the fans of the whole shape."""
@@ -82,7 +82,7 @@ class VarianceScaling:
 
 def _one_of(what: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise RequestError(f"VarianceScaling has a {what} of {text!r}", mend=f"give one of {', '.join(allowed)}")
+        raise RequestError(f"VarianceScaling has a {what} of {text!r}", hint=f"give one of {', '.join(allowed)}")
     return text
 
 
@@ -91,4 +91,4 @@ def _axes(name: str, axes: object) -> tuple[int, ...] | None:
         return None
     if isinstance(axes, list | tuple) and all(type(axis) is int for axis in axes):
         return tuple(axes)
-    raise RequestError(f"VarianceScaling has {name} of {axes!r}", mend="give a list of axes, or none")
+    raise RequestError(f"VarianceScaling has {name} of {axes!r}", hint="give a list of axes, or none")
