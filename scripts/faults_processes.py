@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weightkit.access.files import child
+from weightkit.access.hdf5.child import main
 
 _PAUSE = 0.002  # seconds between two looks at a process
 
@@ -50,7 +50,7 @@ def _read(limits: str, channel: int) -> NoReturn:
         connect(2, os.devnull, os.O_WRONLY)
         os.closerange(3, 1 << 10)
         sys.argv = ["-c", limits]
-        child.main()
+        main.main()
     finally:
         os._exit(0)
 

@@ -30,7 +30,7 @@ from faults_tmpfs import PAGE, small_disk
 from faults_wrapped import wrap
 
 import weightkit
-from weightkit.access.files import scanner
+from weightkit.access.hdf5 import scanner
 from weightkit.cli.main import main
 from weightkit.cli.main import run as look
 

@@ -20,13 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import typer.main
 
-import weightkit.access.files.filestore  # loaded before the first fork
-import weightkit.access.formats.archive  # noqa: F401
 from weightkit import open_weights
 from weightkit.access import open as opening
-from weightkit.access.choose import plan_edit
-from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
-from weightkit.access.files.scanner import Scanner
+from weightkit.access.edits.choose import plan_edit
+from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
+from weightkit.access.hdf5.scanner import Scanner
 from weightkit.access.store import Destination
 from weightkit.cli.main import run
 from weightkit.errors import WeightkitError

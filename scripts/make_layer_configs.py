@@ -13,7 +13,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from weightkit.testing.layer_building import BuildingPoints, configuration
+from weightkit.testing.layer.building import BuildingPoints, configuration
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 

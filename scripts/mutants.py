@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _FILES, _FORMATS = "weightkit/access/files", "weightkit/access/formats"
-_TESTS = "tests/access/files"
+_HDF5, _CHILD = "weightkit/access/hdf5", "weightkit/access/hdf5/child"
+_TESTS, _HDF5_TESTS, _CHILD_TESTS = "tests/access/files", "tests/access/hdf5", "tests/access/hdf5/child"
 _PATIENCE = 300  # seconds
 
 
@@ -43,121 +44,123 @@ MUTANTS = [
     # What a file may not hold, in the reading process.
     Mutant(
         "links other than hard ones are refused",
-        f"{_FILES}/scan.py", "if kind != h5l.TYPE_HARD:", "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", "if kind != h5l.TYPE_HARD:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "groups that contain each other are refused as a circle",
-        f"{_FILES}/scan.py", "if place in above.above:", "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", "if place in above.above:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "groups are followed to a depth",
-        f"{_FILES}/scan.py", 'if len(above.above) > limits["depth"]:', "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", 'if len(above.above) > limits["depth"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "objects are bounded",
-        f"{_FILES}/scan.py", 'if len(seen) > limits["objects"]:', "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", 'if len(seen) > limits["objects"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "external storage is refused",
-        f"{_FILES}/scan.py", "if creation.get_external_count():", "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", "if creation.get_external_count():", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "virtual datasets are refused",
-        f"{_FILES}/scan.py", "return _LAYOUTS[layout]", 'return "contiguous"',
-        f"{_TESTS}/test_scan.py {_TESTS}/test_index.py",
+        f"{_CHILD}/scan.py", "return _LAYOUTS[layout]", 'return "contiguous"',
+        f"{_CHILD_TESTS}/test_scan.py {_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
         "filters that are not known are refused",
-        f"{_FILES}/scan.py", "if code not in _SAFE_FILTERS:", "if False:", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", "if code not in _SAFE_FILTERS:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "attributes are bounded",
-        f"{_FILES}/scan.py", 'if max(size, _length(value)) > limits["attribute"]:', "if False:",
-        f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", 'if max(size, _length(value)) > limits["attribute"]:', "if False:",
+        f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "shuffled chunks that nothing tells are refused",
-        f"{_FILES}/scan.py", "if alone and over and", "if False and", f"{_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", "if alone and over and", "if False and", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "a header is told by its bytes only where all of it is as the library writes it: fill value",
-        f"{_FILES}/headers.py", "or fill != _NO_FILL ", "", f"{_TESTS}/test_headers.py",
+        f"{_CHILD}/headers.py", "or fill != _NO_FILL ", "", f"{_CHILD_TESTS}/test_headers.py",
     ),
     Mutant(
         "a header is told by its bytes only where all of it is as the library writes it: flags",
-        f"{_FILES}/headers.py", " or flags > _CONSTANT or any(zeros)", "", f"{_TESTS}/test_headers.py",
+        f"{_CHILD}/headers.py", " or flags > _CONSTANT or any(zeros)", "", f"{_CHILD_TESTS}/test_headers.py",
     ),
     # What the reading process may do, and what is believed of it.
     Mutant(
         "the reading process may not take more memory than it is given",
-        f"{_FILES}/child.py", '_lower(resource.RLIMIT_AS, in_use + limits["memory"])', "pass",
-        f"{_TESTS}/test_scanner.py",
+        f"{_CHILD}/main.py", '_lower(resource.RLIMIT_AS, in_use + limits["memory"])', "pass",
+        f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "the reading process may write to no file",
-        f"{_FILES}/child.py", "resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))", "pass",
-        f"{_TESTS}/test_scanner.py",
+        f"{_CHILD}/main.py", "resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))", "pass",
+        f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "the reading process ends with its parent, and with it the locks",
-        f"{_FILES}/child.py", "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)", "pass",
+        f"{_CHILD}/main.py", "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)", "pass",
         f"{_TESTS}/test_exchange.py",
     ),
     Mutant(
         "a reading process that says nothing is killed",
-        f"{_FILES}/scanner.py", "self._channel.settimeout(self.limits.silence)", "self._channel.settimeout(None)",
-        f"{_TESTS}/test_scanner.py",
+        f"{_HDF5}/scanner.py", "self._channel.settimeout(self.limits.silence)", "self._channel.settimeout(None)",
+        f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "what the reading process says is bounded",
-        f"{_FILES}/scanner.py", "if budget < 0:", "if False:", f"{_TESTS}/test_scan.py {_TESTS}/test_scanner.py",
+        f"{_HDF5}/scanner.py", "if budget < 0:", "if False:",
+        f"{_CHILD_TESTS}/test_scan.py {_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "an answer that was cut short is not taken for whole",
-        f"{_FILES}/scanner.py", 'if record["end"] != count:', "if False:", f"{_TESTS}/test_scanner.py",
+        f"{_HDF5}/scanner.py", 'if record["end"] != count:', "if False:", f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "the library loads no plugins and obeys no setting of its environment",
-        f"{_FILES}/scanner.py", 'if not name.startswith("HDF5_")', "if True", f"{_TESTS}/test_scanner.py",
+        f"{_HDF5}/scanner.py", 'if not name.startswith("HDF5_")', "if True", f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
         "values lie inside the file",
-        f"{_FILES}/index.py", "if start < 0 or start + dataset.size > length:", "if False:", f"{_TESTS}/test_index.py",
+        f"{_HDF5}/index.py", "if start < 0 or start + dataset.size > length:", "if False:",
+        f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
         "values lie over no other values and no header",
-        f"{_FILES}/index.py", "if start < reach and stop > start:", "if False:", f"{_TESTS}/test_index.py",
+        f"{_HDF5}/index.py", "if start < reach and stop > start:", "if False:", f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
         "values take the bytes that their shape and type need",
-        f"{_FILES}/index.py", "if dtype is not None and wanted * dtype.itemsize != dataset.size:", "if False:",
-        f"{_TESTS}/test_index.py",
+        f"{_HDF5}/index.py", "if dtype is not None and wanted * dtype.itemsize != dataset.size:", "if False:",
+        f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
         "a declared terabyte is refused",
-        f"{_FILES}/index.py", "if missing > _MOST_UNWRITTEN:", "if False:", f"{_TESTS}/test_index.py",
+        f"{_HDF5}/index.py", "if missing > _MOST_UNWRITTEN:", "if False:", f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
         "chunks lie inside the file",
-        f"{_FILES}/chunks.py", "if chunk.offset < 0 or chunk.size < 0 or chunk.offset + chunk.size > length:",
-        "if False:", f"{_TESTS}/test_chunks.py",
+        f"{_HDF5}/chunks.py", "if chunk.offset < 0 or chunk.size < 0 or chunk.offset + chunk.size > length:",
+        "if False:", f"{_HDF5_TESTS}/test_chunks.py",
     ),
     Mutant(
         "chunks lie over no other chunk",
-        f"{_FILES}/chunks.py", "if chunk.offset < reach:", "if False:", f"{_TESTS}/test_chunks.py",
+        f"{_HDF5}/chunks.py", "if chunk.offset < reach:", "if False:", f"{_HDF5_TESTS}/test_chunks.py",
     ),
     Mutant(
         "a chunk comes to its exact length",
-        f"{_FILES}/pipeline.py", "if len(content) != length:", "if False:", f"{_TESTS}/test_pipeline.py",
+        f"{_HDF5}/filters.py", "if len(content) != length:", "if False:", f"{_HDF5_TESTS}/test_filters.py",
     ),
     Mutant(
         "a chunk that inflates to too much is a bomb",
-        f"{_FILES}/pipeline.py", "inflater.decompress(content, most + 1)", "inflater.decompress(content)",
-        f"{_TESTS}/test_pipeline.py",
+        f"{_HDF5}/filters.py", "inflater.decompress(content, most + 1)", "inflater.decompress(content)",
+        f"{_HDF5_TESTS}/test_filters.py",
     ),
     Mutant(
         "a chunk's checksum is checked",
-        f"{_FILES}/pipeline.py", "or _CHECKSUM.pack(fletcher32(values)) != stored", "", f"{_TESTS}/test_pipeline.py",
+        f"{_HDF5}/filters.py", "or _CHECKSUM.pack(fletcher32(values)) != stored", "", f"{_HDF5_TESTS}/test_filters.py",
     ),
     # Archives.
     Mutant(
@@ -180,24 +183,26 @@ MUTANTS = [
     # The edit.
     Mutant(
         "new infinities and NaNs are refused",
-        "weightkit/access/apply.py", "if nonfinite and not allow_nonfinite:", "if False:", "tests/access/test_apply.py",
+        "weightkit/access/edits/apply.py", "if nonfinite and not allow_nonfinite:", "if False:",
+        "tests/access/edits/test_apply.py",
     ),
     Mutant(
         "every element that was to change was written",
-        f"{_FILES}/filestore.py", "sink.require_complete()", "pass", f"{_TESTS}/test_filestore.py",
+        f"{_HDF5}/file_store.py", "sink.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
         "a patched file has the structure of the old one",
-        f"{_FILES}/patch.py", "if not job.same(self._start, job.body.length):", "if False:",
-        f"{_TESTS}/test_filestore.py",
+        f"{_HDF5}/patch.py", "if not job.same(self._start, job.body.length):", "if False:",
+        f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
         "a file built anew has the structure that was planned",
-        f"{_FILES}/rebuild.py", "if found != wanted:", "if False:", f"{_TESTS}/test_build.py",
+        f"{_HDF5}/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
     ),
     Mutant(
         "--verify reads every value back",
-        "weightkit/access/verify.py", "        if not right:\n", "        if False:\n", "tests/access/test_verify.py",
+        "weightkit/access/edits/verify.py", "        if not right:\n", "        if False:\n",
+        "tests/access/edits/test_verify.py",
     ),
     Mutant(
         "a file that somebody has open for writing is busy",
@@ -252,7 +257,7 @@ MUTANTS = [
     ),
     Mutant(
         "a new file that is given up is removed",
-        f"{_FILES}/filestore.py", "replacement.discard()", "pass", f"{_TESTS}/test_commit.py",
+        f"{_HDF5}/file_store.py", "replacement.discard()", "pass", f"{_TESTS}/test_commit.py",
     ),
     Mutant(
         "what a killed edit left is removed only where nobody holds it",

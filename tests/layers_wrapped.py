@@ -11,8 +11,8 @@ import numpy as np
 from layers.own import GOLDEN
 
 from weightkit.layers import Parametrized
-from weightkit.testing.exemptions import point
-from weightkit.testing.layer import LayerContract
+from weightkit.testing.layer.contract import LayerContract
+from weightkit.testing.layer.exemptions import point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

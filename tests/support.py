@@ -26,7 +26,7 @@ import ml_dtypes
 import numpy as np
 
 from weightkit import open_weights
-from weightkit.access.arithmetic import is_floating
+from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.store import IN_PLACE, Destination, Outcome
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ KERAS_ROOMS = [name for name in ("weightkit.layers", "weightkit.training") if im
 def modules_below(package):
     """All modules below a package, less what imports Keras: no room of Keras is entered."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
-        if module.name not in {*KERAS_ROOMS, "weightkit.__main__", "weightkit.access.files.child"}:
+        if module.name not in {*KERAS_ROOMS, "weightkit.__main__", "weightkit.access.hdf5.child.main"}:
             yield module.name
             if module.ispkg:
                 yield from modules_below(module.name)

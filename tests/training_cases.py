@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from weightkit.training.memory import remember, values_of
+from weightkit.training.optimizer.memory import remember, values_of
 
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),

@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from weightkit.access.edits.plan import Plan, Report
     from weightkit.access.matching import match
     from weightkit.access.open import open_weights
-    from weightkit.access.plan import Plan, Report
     from weightkit.access.ref import Kind, WeightRef
     from weightkit.compare.diff import diff
     from weightkit.editing import edit, load_weights, plan
@@ -28,8 +28,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Kind": "weightkit.access.ref",
-    "Plan": "weightkit.access.plan",
-    "Report": "weightkit.access.plan",
+    "Plan": "weightkit.access.edits.plan",
+    "Report": "weightkit.access.edits.plan",
     "WeightRef": "weightkit.access.ref",
     "WeightkitError": "weightkit.errors",
     "cast": "weightkit.surgery.cast",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import os
 
-    from weightkit.access.choose import Surgery, Where
+    from weightkit.access.edits.choose import Surgery, Where
+    from weightkit.access.edits.plan import Plan, Report, Transform
     from weightkit.access.matching import By
-    from weightkit.access.plan import Plan, Report, Transform
 
 
 def plan(
@@ -38,7 +38,7 @@ def plan(
     from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     with open_weights(target, like=like) as store:
-        from weightkit.access.choose import plan_edit  # noqa: PLC0415
+        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415
 
         return plan_edit(store, transform, where, exclude)
 
@@ -95,7 +95,7 @@ def edit(
         None if output is None else Path(output), overwrite=overwrite, backup=backup, break_links=break_links
     )
     with open_weights(target, editable=True, like=like) as store:
-        from weightkit.access.choose import plan_edit  # noqa: PLC0415
+        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415
 
         chosen = plan_edit(store, transform, where, exclude)
         return chosen.apply(store, destination, allow_nonfinite=allow_nonfinite, verify=verify)

@@ -13,7 +13,7 @@ import pytest
 from support import DATA, GOLDEN, Folder, modules_loaded_by
 
 from weightkit import open_weights, scale
-from weightkit.access.choose import plan_edit
+from weightkit.access.edits.choose import plan_edit
 from weightkit.errors import BusyError, DamagedFileError, RefusedError, RequestError, UnsupportedFileError
 
 

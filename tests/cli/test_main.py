@@ -312,7 +312,7 @@ def test_an_error_of_our_own_is_one_line_too_and_asks_for_a_report(tmp_path):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
     code = (
-        "import weightkit.access.files.sink as sink\n"
+        "import weightkit.access.hdf5.placed_sink as sink\n"
         "def write(*_): raise ZeroDivisionError('oh')\n"
         "sink.PlacedSink.write = write\n"
         "from weightkit.cli import main; main()"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightkit.access.arithmetic import transformed
+from weightkit.access.edits.arithmetic import transformed
 from weightkit.access.store import ALL
 from weightkit.compare.hypotheses import guess, holds
 from weightkit.transforms.scale import scale

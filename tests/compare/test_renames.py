@@ -45,8 +45,8 @@ def test_of_several_the_one_with_the_same_values_is_chosen(told):
 
 
 def test_the_same_place_between_the_same_neighbors_is_a_rename_though_the_values_moved(tmp_path):
-    from weightkit.compare.comparing import compared  # noqa: PLC0415
     from weightkit.compare.measures import EXACT  # noqa: PLC0415
+    from weightkit.compare.weight_diffs import compared  # noqa: PLC0415
 
     trained = {"kernel": VALUES[1] + VALUES[3] * np.float32(0.01), "bias": MOVED["bias"]}
     first = {"a": KEPT, "old": MOVED, "z": KEPT}

@@ -23,8 +23,8 @@ from weightkit import open_weights, reinitialize
 from weightkit.access.configured import Configured
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.fans import compute_fans
-from weightkit.transforms.initializers.own import own_initializer
 
 FOLDER = Path(sys.argv[1])
 FACTS: dict[str, bool] = {}

@@ -22,8 +22,8 @@ import numpy as np
 from models import CUSTOM, KINDS, all_variables, drawn, saved_bits, values
 
 from weightkit import edit, load_weights, open_weights, plan, reinitialize, scale
-from weightkit.access.arithmetic import is_floating
-from weightkit.access.choose import plan_edit
+from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL, Destination
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightkit.testing.report import pytest_terminal_summary
+from weightkit.testing.layer.report import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weightkit.testing.layer import LayerContract
+from weightkit.testing.layer.contract import LayerContract
 
 GOLDEN = Path(__file__).parent.parent / "data" / "layers"
 

@@ -11,7 +11,7 @@ from layers.own import OwnLayerContract, nonsense
 
 from weightkit.errors import RequestError
 from weightkit.layers import CheckedEmbedding
-from weightkit.testing import backends
+from weightkit.testing.layer import backends
 
 SIZE = 5
 

@@ -7,9 +7,9 @@ import types
 import keras
 import pytest
 
-from weightkit.testing.exemptions import Exemption
-from weightkit.testing.layer import LayerContract
-from weightkit.testing.report import summary
+from weightkit.testing.layer.contract import LayerContract
+from weightkit.testing.layer.exemptions import Exemption
+from weightkit.testing.layer.report import summary
 
 
 @keras.saving.register_keras_serializable(package="toys")

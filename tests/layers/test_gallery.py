@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from weightkit.testing import backends
+from weightkit.testing.layer import backends
 
 GALLERY = Path(__file__).parent.parent.parent / "scripts" / "gallery.py"
 

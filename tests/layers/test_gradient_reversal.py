@@ -9,8 +9,8 @@ from layers.own import OwnLayerContract
 
 from weightkit.errors import RequestError
 from weightkit.layers import GradientReversal
-from weightkit.testing import backends
-from weightkit.testing.exemptions import Exemption
+from weightkit.testing.layer import backends
+from weightkit.testing.layer.exemptions import Exemption
 
 REVERSED = Exemption("gradient=reversed", "turning the gradient round is what the layer is for")
 

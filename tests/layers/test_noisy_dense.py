@@ -8,7 +8,7 @@ import pytest
 from layers.own import OwnLayerContract, nonsense
 
 from weightkit.layers import NoisyDense
-from weightkit.testing.exemptions import Exemption
+from weightkit.testing.layer.exemptions import Exemption
 
 DRAWS = Exemption("stochastic", "noise on the weights is drawn in training")
 

@@ -9,7 +9,7 @@ from layers.own import OwnLayerContract
 
 from weightkit.errors import RequestError
 from weightkit.layers import StochasticDepth
-from weightkit.testing.exemptions import Exemption
+from weightkit.testing.layer.exemptions import Exemption
 
 DRAWS = Exemption("stochastic", "which samples are left out is drawn in training")
 

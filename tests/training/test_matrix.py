@@ -14,8 +14,8 @@ import pytest
 from training_cases import MODELS, OPTIMIZERS, STEPS, compiled, counter, fit, same, slots, weights
 
 from weightkit.training import freeze, recompile, unfreeze
-from weightkit.training.aside import slots_set_aside
-from weightkit.training.memory import values_of
+from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.parked_slots import slots_set_aside
 
 ACTS = ("freeze", "unfreeze", "freeze-unfreeze-freeze")
 MOMENTS = ("before", "after", "between")

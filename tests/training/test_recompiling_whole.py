@@ -7,8 +7,8 @@ import pytest
 from training_cases import compiled, counter, fit, sequential, slots
 
 from weightkit.training import freeze, freeze_all_but, frozen, recompile, unfreeze
-from weightkit.training.aside import slots_set_aside
-from weightkit.training.memory import values_of
+from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.parked_slots import slots_set_aside
 
 
 class Stubborn(keras.Sequential):

@@ -16,14 +16,14 @@ from training_cases import compiled, counter, eager, fit, slots
 from weightkit import load_weights
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state, unfreeze
-from weightkit.training.aside import slots_set_aside
-from weightkit.training.memory import values_of
+from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.parked_slots import slots_set_aside
 
 SCRIPT = """
 import json, sys, keras, numpy as np
 from weightkit import load_weights
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state
-from weightkit.training.memory import values_of
+from weightkit.training.optimizer.memory import values_of
 
 def made():
     keras.utils.set_random_seed(1)

@@ -1,4 +1,4 @@
-"""Undoing an unfreeze gives the optimizer back as it was built, and unfreezing asks how late weights begin everywhere."""
+"""Undoing an unfreeze gives the optimizer back as it was built; every way to unfreeze asks how late weights begin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training_cases import counter, eager, fit, slots, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, frozen, unfreeze
-from weightkit.training.aside import slots_set_aside
+from weightkit.training.optimizer.parked_slots import slots_set_aside
 
 SEVERAL = keras.optimizers.MultiOptimizer
 

@@ -141,7 +141,7 @@ class TestContract(TransformContract):
         return copy_from(_Source(self.refs()))
 
     def refs(self):
-        from weightkit.testing.transform import _Store  # noqa: PLC0415
+        from weightkit.testing.transform_contract import _Store  # noqa: PLC0415
 
         return _Store(self.TYPES)
 

@@ -13,8 +13,8 @@ import pytest
 from support import DATA, Folder, plain_datasets, write_archive, write_legacy
 
 from weightkit import edit, open_weights, plan, reinitialize
+from weightkit.access.edits.tiles import TILE
 from weightkit.access.ref import Kind
-from weightkit.access.tiles import TILE
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
 

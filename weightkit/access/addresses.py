@@ -13,8 +13,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.names.automatic import automatic
-from weightkit.access.names.turns import turns
+from weightkit.access.names.automatic_names import automatic
+from weightkit.access.names.layer_order import turns
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:

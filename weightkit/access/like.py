@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightkit.access.arithmetic import is_floating
+from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.ref import Kind, Source
 from weightkit.errors import RequestError
 

@@ -7,16 +7,16 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from weightkit.access.files.limits import DEFAULT_LIMITS, Limits
 from weightkit.access.files.openfile import OpenFile
-from weightkit.access.files.scanner import Scanner
+from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
+from weightkit.access.hdf5.scanner import Scanner
 from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
-    from weightkit.access.files.container import Body
-    from weightkit.access.files.filestore import Contents, FileStore
-    from weightkit.access.files.index import Index
-    from weightkit.access.live.store import LiveStore
+    from weightkit.access.hdf5.container import Body
+    from weightkit.access.hdf5.file_store import Contents, FileStore
+    from weightkit.access.hdf5.index import Index
+    from weightkit.access.live.live_store import LiveStore
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HINT = "give a Keras .h5, .weights.h5 or .keras file"
@@ -129,9 +129,9 @@ def _has_user_block(source: OpenFile) -> bool:
 
 
 def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool) -> FileStore:
-    from weightkit.access.files.container import Body, Plain  # noqa: PLC0415  # after the child has been started
-    from weightkit.access.files.filestore import FileStore  # noqa: PLC0415
     from weightkit.access.formats import archive, weights_h5  # noqa: PLC0415
+    from weightkit.access.hdf5.container import Body, Plain  # noqa: PLC0415  # after the child has been started
+    from weightkit.access.hdf5.file_store import FileStore  # noqa: PLC0415
 
     if archive.recognizes(source):
         found = archive.open_archive(source, limits)
@@ -148,7 +148,7 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
 
 
 def _index(scanner: Scanner, body: Body) -> Index:
-    from weightkit.access.files.index import Index  # noqa: PLC0415
+    from weightkit.access.hdf5.index import Index  # noqa: PLC0415
 
     index = Index.of(scanner.records(body.fd, body.start, body.length), body.length)
     return replace(index, heard=scanner.heard)

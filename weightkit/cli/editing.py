@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from weightkit.access.files.filestore import FileStore
-    from weightkit.access.plan import Plan, Report
+    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.hdf5.file_store import FileStore
     from weightkit.access.store import Destination
 
 
@@ -64,7 +64,7 @@ def run(
 
     destination = out.destination()
     with open_weights(file, editable=not dry_run, like=like) as store:
-        from weightkit.access.plan import Report  # noqa: PLC0415
+        from weightkit.access.edits.plan import Report  # noqa: PLC0415
 
         plan = planned(store)
         if dry_run:

@@ -9,8 +9,8 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.files.filestore import FileStore
-    from weightkit.access.plan import Plan
+    from weightkit.access.edits.plan import Plan
+    from weightkit.access.hdf5.file_store import FileStore
 
 
 def reinit(

@@ -12,7 +12,7 @@ from weightkit.cli.output import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weightkit.access.listing import Listed, Listing
+    from weightkit.inspect.listing import Listed, Listing
 
 _MEASURES = ("min", "max", "mean", "std", "norm", "zeros", "nan", "inf")
 _RARE = {"nan", "inf"}
@@ -48,7 +48,7 @@ def show(
     from weightkit.access.open import open_weights  # noqa: PLC0415  # nothing heavy is loaded for --help
 
     with open_weights(file, like=like) as store:
-        from weightkit.access.listing import list_weights  # noqa: PLC0415
+        from weightkit.inspect.listing import list_weights  # noqa: PLC0415
 
         return _result(list_weights(store, where, exclude, stats=stats))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.files.filestore import FileStore
-    from weightkit.access.plan import Plan
+    from weightkit.access.edits.plan import Plan
+    from weightkit.access.hdf5.file_store import FileStore
 
 
 def strip(

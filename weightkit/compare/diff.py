@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from weightkit.access.choose import Where
+    from weightkit.access.edits.choose import Where
     from weightkit.access.matching import By
     from weightkit.access.store import WeightStore
     from weightkit.compare.result import Diff
@@ -61,8 +61,8 @@ def diff(
             raise RequestError(f"{name} is {value!r}", hint="give a finite number of zero or more")
     with contextlib.ExitStack() as opened:
         ours, theirs = (opened.enter_context(_store(target)) for target in (a, b))
-        from weightkit.compare.comparing import compared  # noqa: PLC0415  # NumPy, after the reading processes start
         from weightkit.compare.measures import Tolerance  # noqa: PLC0415
+        from weightkit.compare.weight_diffs import compared  # noqa: PLC0415  # NumPy, after the reading processes start
 
         return compared(ours, theirs, Tolerance(rtol, atol), where=where, exclude=exclude, by=match, progress=progress)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.matching.tree import is_given
+from weightkit.access.edits.tiles import TILE
+from weightkit.access.matching.layer_tree import is_given
 from weightkit.access.ref import Kind
-from weightkit.access.tiles import TILE
 from weightkit.compare.measures import is_same
 
 if TYPE_CHECKING:

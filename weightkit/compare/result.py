@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.html import table
 from weightkit.access.ref import Kind
-from weightkit.compare.wording import tally
+from weightkit.compare.sentences import tally
 from weightkit.escape import escape
 
 if TYPE_CHECKING:

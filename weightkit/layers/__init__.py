@@ -3,7 +3,6 @@
 Importing this registers every class of ours with Keras, so that saved models load.
 """
 
-from weightkit.layers.bake import bake
 from weightkit.layers.checked_embedding import CheckedEmbedding
 from weightkit.layers.cosine_dense import CosineDense
 from weightkit.layers.film import FiLM
@@ -20,10 +19,10 @@ from weightkit.layers.parametrizations.spectral_norm import SpectralNorm
 from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.parametrizations.weight_norm import WeightNorm
 from weightkit.layers.parametrizations.weight_standardization import StandardizedWeight
-from weightkit.layers.parametrize import load_unwrapped, parametrize
-from weightkit.layers.parametrized import Parametrized
-from weightkit.layers.stochastic_depth import StochasticDepth
-from weightkit.layers.wrappers import (
+from weightkit.layers.parametrized.bake import bake
+from weightkit.layers.parametrized.parametrize import load_unwrapped, parametrize
+from weightkit.layers.parametrized.wrapper import Parametrized
+from weightkit.layers.parametrized.wrappers import (
     LoRA,
     MaskedWeights,
     SpectralReparametrization,
@@ -31,6 +30,7 @@ from weightkit.layers.wrappers import (
     WeightNormalization,
     WeightStandardization,
 )
+from weightkit.layers.stochastic_depth import StochasticDepth
 
 __all__ = [
     "CheckedEmbedding",

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import flag, one_of, positive_integer
-from weightkit.layers.raising import refuse_array, refuse_invalid_ids
+from weightkit.layers.making.arguments import flag, one_of, positive_integer
+from weightkit.layers.making.raising import refuse_array, refuse_invalid_ids
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _CHOICES = ("raise", "clip", "oov", "zero", "nan")
 _INT32 = 2**31

@@ -8,13 +8,13 @@ import keras
 from keras import ops
 
 from weightkit.errors import RequestError
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import number, positive_integer
-from weightkit.layers.precision import at_least_float32, matmul, unit
-from weightkit.layers.shapes import known_sizes, required_rank
+from weightkit.layers.making.arguments import number, positive_integer
+from weightkit.layers.making.precision import at_least_float32, matmul, unit
+from weightkit.layers.making.shapes import known_sizes, required_rank
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 
 @keras.saving.register_keras_serializable(package="weightkit")

@@ -8,13 +8,13 @@ import keras
 from keras import ops
 
 from weightkit.errors import RequestError
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import one_of
-from weightkit.layers.precision import matmul
-from weightkit.layers.shapes import known_sizes, required_rank
+from weightkit.layers.making.arguments import one_of
+from weightkit.layers.making.precision import matmul
+from weightkit.layers.making.shapes import known_sizes, required_rank
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _FORMATS = ("channels_last", "channels_first")
 

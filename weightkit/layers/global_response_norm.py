@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import number, one_of
-from weightkit.layers.precision import at_least_float32, lengths
-from weightkit.layers.shapes import along, known_sizes, required_rank
+from weightkit.layers.making.arguments import number, one_of
+from weightkit.layers.making.precision import at_least_float32, lengths
+from weightkit.layers.making.shapes import along, known_sizes, required_rank
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _FORMATS = ("channels_last", "channels_first")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.arguments import number
+from weightkit.layers.making.arguments import number
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 
 @keras.saving.register_keras_serializable(package="weightkit")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import flag, positive_integer
 from weightkit.layers.film import pair_of_shapes
-from weightkit.layers.precision import beyond_float16, matmul
-from weightkit.layers.shapes import known_sizes, required_rank
+from weightkit.layers.making.arguments import flag, positive_integer
+from weightkit.layers.making.precision import beyond_float16, matmul
+from weightkit.layers.making.shapes import known_sizes, required_rank
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _WEIGHTS = ("kernel", "kernel_bias", "output_kernel", "output_bias", "bias")
 

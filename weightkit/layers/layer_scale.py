@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import axes_of
-from weightkit.layers.shapes import Shape, along, known_sizes
+from weightkit.layers.making.arguments import axes_of
+from weightkit.layers.making.shapes import Shape, along, known_sizes
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 
 @keras.saving.register_keras_serializable(package="weightkit")

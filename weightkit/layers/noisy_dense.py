@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.added import add, set_weight_arguments, weight_config
-from weightkit.layers.arguments import flag, number, one_of, positive_integer, seed_or_none
-from weightkit.layers.precision import matmul
-from weightkit.layers.shapes import known_sizes, required_rank
+from weightkit.layers.making.arguments import flag, number, one_of, positive_integer, seed_or_none
+from weightkit.layers.making.precision import matmul
+from weightkit.layers.making.shapes import known_sizes, required_rank
+from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _SIGMA = {"factorized": 0.5, "independent": 0.017}
 _WEIGHTS = ("kernel", "bias")

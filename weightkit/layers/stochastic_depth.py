@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.arguments import number, one_of, positive_integer, seed_or_none
+from weightkit.layers.making.arguments import number, one_of, positive_integer, seed_or_none
 
 if TYPE_CHECKING:
-    from weightkit.layers.shapes import Shape
+    from weightkit.layers.making.shapes import Shape
 
 _PER = ("sample", "batch")
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 import ml_dtypes
 import numpy as np
 
-from weightkit.access.arithmetic import is_floating
 from weightkit.access.changes import Changes
-from weightkit.access.choose import Where, choose
+from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
-    from weightkit.access.plan import Plan
+    from weightkit.access.edits.plan import Plan
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.choose import Where, choose
+from weightkit.access.edits.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import SelectionError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.plan import Plan
+    from weightkit.access.edits.plan import Plan
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.planned import is_gone
-from weightkit.access.plan import Plan, Skipped
+from weightkit.access.edits.plan import Plan, Skipped
+from weightkit.access.hdf5.target_index import is_gone
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
 from weightkit.surgery.drop import Drop
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
-    from weightkit.access.choose import Where
+    from weightkit.access.edits.choose import Where
     from weightkit.access.store import WeightStore
 
 _COMPILE = "the training configuration goes too: compile the model again after loading"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.filestore import FileStore
+from weightkit.access.hdf5.file_store import FileStore
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:

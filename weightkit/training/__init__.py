@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from weightkit.training.carrying import Recompiled
-from weightkit.training.check import ModelCheck, check_model
-from weightkit.training.freezing import freeze, freeze_all_but, freeze_to, frozen, unfreeze
-from weightkit.training.optimizer_file import load_optimizer_state, save_optimizer_state
-from weightkit.training.optimizer_report import OptimizerState
-from weightkit.training.plan import FreezePlan, NothingTrainedWarning
-from weightkit.training.proof import Proof
-from weightkit.training.recompiling import recompile
-from weightkit.training.summary import TrainableSummary, trainable_summary
-from weightkit.training.verify import verify
+from weightkit.training.checking.check import ModelCheck, check_model
+from weightkit.training.checking.proof import Proof
+from weightkit.training.checking.summary import TrainableSummary, trainable_summary
+from weightkit.training.checking.verify_training import verify
+from weightkit.training.freezing.freeze_plan import FreezePlan, NothingTrainedWarning
+from weightkit.training.freezing.freezing import freeze, freeze_all_but, freeze_to, frozen, unfreeze
+from weightkit.training.optimizer.carrying import Recompiled
+from weightkit.training.optimizer.recompiling import recompile
+from weightkit.training.state_file.optimizer_state import OptimizerState
+from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
 
 __all__ = [
     "FreezePlan",

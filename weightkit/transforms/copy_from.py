@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.arithmetic import is_floating
-from weightkit.access.choose import Where, choose
+from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.choose import Where, choose
 from weightkit.access.matching import match as match_stores
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from weightkit.access.edits.plan import Plan
     from weightkit.access.matching import By, Match
-    from weightkit.access.plan import Plan
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 

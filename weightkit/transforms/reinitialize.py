@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightkit.access.addresses import addresses
-from weightkit.access.arithmetic import is_floating
-from weightkit.access.choose import Where, choose
+from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
-from weightkit.transforms.initializers.own import own_initializer
 from weightkit.transforms.initializers.sizes import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access.plan import Plan
+    from weightkit.access.edits.plan import Plan
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
     from weightkit.transforms.initializers import Initializer

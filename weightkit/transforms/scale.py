@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from weightkit.access.arithmetic import is_floating
+from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError

@@ -25,7 +25,7 @@ WRITERS = int(os.environ.get("WEIGHTKIT_WRITERS", "24"))
 WRITER = """
 import sys
 from weightkit import edit, scale
-from weightkit.access import choose, verify
+from weightkit.access.edits import choose, verify
 from weightkit.errors import BusyError
 print("ready", flush=True)
 sys.stdin.readline()

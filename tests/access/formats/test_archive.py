@@ -17,7 +17,7 @@ import pytest
 from support import Folder, halve
 
 from weightkit import open_weights
-from weightkit.access.files.limits import Limits
+from weightkit.access.hdf5.limits import Limits
 from weightkit.access.store import Destination
 from weightkit.errors import DamagedFileError, RefusedError, UnsafeFileError, UnsupportedFileError
 

@@ -11,8 +11,8 @@ import pytest
 from support import GOLDEN, halve, write_legacy
 
 from weightkit import Kind, open_weights
-from weightkit.access.files.index import Attribute, Group, Index
 from weightkit.access.formats.legacy import parse_config, recognizes, split_list
+from weightkit.access.hdf5.index import Attribute, Group, Index
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from support import Folder, halve
 
 from weightkit import open_weights
 from weightkit.access.changes import Changes
-from weightkit.access.files.limits import Limits
 from weightkit.access.formats import packing
+from weightkit.access.hdf5.limits import Limits
 from weightkit.access.store import Destination
 from weightkit.errors import DamagedFileError, MachineError, RefusedError, UnsafeFileError
 

@@ -8,8 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from weightkit.access.files.index import Attribute, Dataset
 from weightkit.access.formats.refs import dtype_of, refs_of, stored
+from weightkit.access.hdf5.index import Attribute, Dataset
 from weightkit.access.names.naming import Naming
 from weightkit.access.ref import Kind, Source
 

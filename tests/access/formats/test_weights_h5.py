@@ -10,8 +10,8 @@ import pytest
 from support import GOLDEN, write_variables
 
 from weightkit import Kind, open_weights
-from weightkit.access.files.index import Dataset, Group, Index
 from weightkit.access.formats import weights_h5
+from weightkit.access.hdf5.index import Dataset, Group, Index
 from weightkit.errors import UnsupportedFileError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from weightkit.access.matching.align import Ordered, aligned
-from weightkit.access.matching.tree import by_name
+from weightkit.access.matching.layer_tree import by_name
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weightkit.access.names import keys
-from weightkit.access.names.serialized import Serialized
+from weightkit.access.names.serialized_layer import Serialized
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from weightkit.access.names import reading, table
+from weightkit.access.names import class_weights, reading
 from weightkit.access.names.naming import Stored
-from weightkit.access.names.tree import Node, grow
+from weightkit.access.names.object_tree import Node, grow
 
 
 def node(*arrays: tuple[tuple[int, ...], str]) -> Node:
@@ -41,7 +41,7 @@ F = "float32"
 def test_arrays_read_as_a_class_in_one_way_or_not_at_all(
     class_name: str, arrays: list[tuple[tuple[int, ...], str]], names: list[str] | None
 ) -> None:
-    layer_class = table.find(class_name)
+    layer_class = class_weights.find(class_name)
     assert layer_class is not None
     found = reading.only_fit(layer_class.cases, node(*arrays))
     assert (found and [weight.name for weight in found]) == names

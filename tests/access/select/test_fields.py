@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from weightkit.access.ref import Kind
-from weightkit.access.select.escape import FIELD_WORDS
 from weightkit.access.select.fields import _EXAMPLES, _READ, Field
+from weightkit.access.select.pattern_escape import FIELD_WORDS
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:

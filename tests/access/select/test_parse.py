@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weightkit.access.select.ends import EndLayers
-from weightkit.access.select.escape import FIELD_WORDS
 from weightkit.access.select.fields import Field
 from weightkit.access.select.parse import parse
 from weightkit.access.select.paths import Glob, Regex
+from weightkit.access.select.pattern_escape import FIELD_WORDS
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:

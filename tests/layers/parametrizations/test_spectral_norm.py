@@ -10,8 +10,8 @@ import pytest
 from layers_wrapped import Wrapped, computed, numbers
 
 from weightkit.layers import Parametrized, SpectralNorm
-from weightkit.testing import backends
-from weightkit.testing.exemptions import Exemption, point
+from weightkit.testing.layer import backends
+from weightkit.testing.layer.exemptions import Exemption, point
 
 
 class TestSpectralNorm(Wrapped):

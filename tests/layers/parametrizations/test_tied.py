@@ -13,7 +13,7 @@ from layers_wrapped import array
 from weightkit import open_weights
 from weightkit.errors import RequestError
 from weightkit.layers import LowRank, Parametrized, Tied, TiedTo, WeightNorm, bake
-from weightkit.testing.layer import LayerContract
+from weightkit.testing.layer.contract import LayerContract
 
 
 class TestTied(LayerContract):

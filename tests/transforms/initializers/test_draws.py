@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from weightkit.access.tiles import TILE
+from weightkit.access.edits.tiles import TILE
 from weightkit.transforms.initializers.draws import DRAW_TILE, Draws
 
 SIZE = 3 * DRAW_TILE + 1000

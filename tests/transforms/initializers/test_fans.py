@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weightkit.transforms.initializers import keras1
+from weightkit.transforms.initializers import keras1_initializers
 from weightkit.transforms.initializers.fans import compute_fans
 
 
@@ -42,5 +42,5 @@ def test_given_axes_are_multiplied_and_one_side_alone_is_not_enough():
     ],
 )
 def test_keras_1_looked_for_the_fans_where_its_ordering_of_dimensions_said(shape, first, last):
-    assert keras1.compute_fans(shape, channels_first=True) == first
-    assert keras1.compute_fans(shape, channels_first=False) == last
+    assert keras1_initializers.compute_fans(shape, channels_first=True) == first
+    assert keras1_initializers.compute_fans(shape, channels_first=False) == last

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range
-from weightkit.access.files.hidden import Temporary
 from weightkit.access.files.replace import publish
+from weightkit.access.files.temporary_file import Temporary
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:

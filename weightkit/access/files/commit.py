@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.files.backup import backups_of, copy_status, require_nameable
 from weightkit.access.files.exchange import exchange, has_other_links
-from weightkit.access.files.hidden import Temporary
 from weightkit.access.files.leftovers import clear_leftovers, leftovers_of
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.replace import publish, signals_held, sync_folder
+from weightkit.access.files.temporary_file import Temporary
 from weightkit.access.store import Destination, Outcome
 from weightkit.errors import MachineError, RequestError
 

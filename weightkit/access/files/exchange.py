@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.backup import copy_backup, name_backup
-from weightkit.access.files.hidden import OLD, hidden_name
 from weightkit.access.files.replace import NO_LINKS
+from weightkit.access.files.temporary_file import OLD, hidden_name
 from weightkit.errors import DurabilityError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.backup import backups_of, name_backup
-from weightkit.access.files.hidden import NEW, hidden_names, leads_to, lock_alone
+from weightkit.access.files.temporary_file import NEW, hidden_names, leads_to, lock_alone
 
 if TYPE_CHECKING:
     from pathlib import Path

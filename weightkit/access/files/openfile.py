@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.hidden import NO_LOCKS
+from weightkit.access.files.temporary_file import NO_LOCKS
 from weightkit.errors import BusyError, DamagedFileError, MachineError, RequestError, UnsupportedFileError
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.files.container import Body
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
+from weightkit.access.hdf5.container import Body
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weightkit.access.files.limits import Limits
     from weightkit.access.files.openfile import OpenFile
+    from weightkit.access.hdf5.limits import Limits
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _END = struct.Struct("<4s4H2IH")  # signature … size of the directory, its offset, length of the comment

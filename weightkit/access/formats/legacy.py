@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.files.filestore import Contents
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
-from weightkit.access.names.legacy import LegacyGroup, name_legacy, name_legacy_optimizer
+from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.names.legacy.names import LegacyGroup, name_legacy, name_legacy_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     import numpy as np
 
-    from weightkit.access.files.index import Dataset, Index
+    from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"

@@ -6,19 +6,19 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.checksum import crc32_of
-from weightkit.access.files.container import Body, Members
 from weightkit.access.files.copying import write_all
 from weightkit.access.files.openfile import machine_errors
-from weightkit.access.files.spool import Spool
 from weightkit.access.formats.packing import Packing, Stored, stored_name
+from weightkit.access.hdf5.checksum import crc32_of
+from weightkit.access.hdf5.container import Body, Members
+from weightkit.access.hdf5.spool import Spool
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
     import zipfile
 
-    from weightkit.access.files.limits import Limits
     from weightkit.access.files.openfile import OpenFile
+    from weightkit.access.hdf5.limits import Limits
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _LOCAL_CRC = 14

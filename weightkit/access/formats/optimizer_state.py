@@ -26,15 +26,15 @@ import ml_dtypes
 import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.files.filestore import Contents
 from weightkit.access.formats.refs import dtype_of, with_other_names
+from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.errors import DamagedFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from weightkit.access.files.index import Dataset, Index
+    from weightkit.access.hdf5.index import Dataset, Index
 
 SCHEMA = "weightkit.optimizer/1"
 _FAMILY = SCHEMA.rpartition("/")[0]

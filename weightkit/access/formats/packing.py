@@ -12,8 +12,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.checksum import crc32_of
 from weightkit.access.files.copying import copy_range, write_all
+from weightkit.access.hdf5.checksum import crc32_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.files.filestore import elements
+from weightkit.access.hdf5.file_store import elements
 from weightkit.access.names.naming import Stored
 from weightkit.access.ref import WeightRef
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from weightkit.access.configured import Configured
-    from weightkit.access.files.index import Dataset, Index
+    from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
 _LARGEST_ELEMENT = (1 << 31) - 1  # bytes, for NumPy

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.files.filestore import Contents
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
+from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.names.objects import name_objects
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.files.index import Dataset, Index
+    from weightkit.access.hdf5.index import Dataset, Index
 
 _VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
 _INCOMPLETE = (

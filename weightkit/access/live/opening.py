@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.handles import as_numpy, handle_of
-from weightkit.access.live.naming import is_variable, ref_of_variable, refs_of_object
-from weightkit.access.live.places import Place
-from weightkit.access.live.store import LiveStore
+from weightkit.access.live.live_refs import is_variable, ref_of_variable, refs_of_object
+from weightkit.access.live.live_store import LiveStore
+from weightkit.access.live.object_walk import Walk, is_optimizer
+from weightkit.access.live.place import Place
 from weightkit.access.live.target import label_of, require_saveable, require_variables
-from weightkit.access.live.walk import Walk, is_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from weightkit.access.live.walk import SavedObject
+    from weightkit.access.live.object_walk import SavedObject
     from weightkit.access.ref import WeightRef
 
 

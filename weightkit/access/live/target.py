@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live.naming import is_variable
-from weightkit.access.live.saving import is_saveable
+from weightkit.access.live.live_refs import is_variable
+from weightkit.access.live.saving_rules import is_saveable
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.names.turns import is_numbered, turns
+from weightkit.access.names.layer_order import is_numbered, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weightkit.access.matching.tree import Layer
+    from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.ref import WeightRef
 
 Pairs: TypeAlias = "list[tuple[Layer, Layer]]"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from weightkit.access.html import table
 from weightkit.access.matching.align import Ordered, aligned
-from weightkit.access.matching.places import Pairs, by_class, by_structure, by_turn
-from weightkit.access.matching.tree import by_name, is_given
+from weightkit.access.matching.layer_tree import by_name, is_given
+from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape

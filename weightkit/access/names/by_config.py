@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.configured import Configured
-from weightkit.access.names import by_key, keys, own, plain, reading, table
-from weightkit.access.names.classes import canonical
-from weightkit.access.names.serialized import Serialized, serialized, serialized_list
-from weightkit.access.names.tree import MAX_DEPTH, Node
+from weightkit.access.names import by_key, class_weights, keys, reading, weightkit_layers, wrapper
+from weightkit.access.names.class_table import canonical
+from weightkit.access.names.object_tree import MAX_DEPTH, Node
+from weightkit.access.names.serialized_layer import Serialized, serialized, serialized_list
 
 if TYPE_CHECKING:
     from weightkit.access.names.reading import Weights
@@ -70,12 +70,12 @@ class Walk:
             return
         flag = layer.config.get("trainable")
         trainable = flag if isinstance(flag, bool) else trainable
-        known = table.find(layer.class_name) if layer.builtin else None
+        known = class_weights.find(layer.class_name) if layer.builtin else None
         weights = self._weights(node, layer) if known else None
-        if own.is_wrapper(layer):
-            weights = reading.only_these(own.added_weights(layer.config), node)
-        elif plain.is_plain(layer):
-            weights = reading.only_these(plain.weights_of(layer), node)
+        if wrapper.is_wrapper(layer):
+            weights = reading.only_these(wrapper.added_weights(layer.config), node)
+        elif weightkit_layers.is_plain(layer):
+            weights = reading.only_these(weightkit_layers.weights_of(layer), node)
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -84,9 +84,9 @@ class Walk:
         self.claims[node.path] = Claim(node, class_name, name, weights, trainable, configured, frozen)
         if known:
             self._fixed(node, layer, trainable)
-        elif own.is_wrapper(layer):
+        elif wrapper.is_wrapper(layer):
             self._wrapped(node, layer, trainable)
-        elif plain.is_plain(layer):
+        elif weightkit_layers.is_plain(layer):
             self._seeds(node, trainable)
         else:
             self._listed(node, layer)
@@ -94,7 +94,7 @@ class Walk:
 
     def _fixed(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
         """The sublayers of a layer of Keras' own."""
-        for child in table.children(layer.class_name, layer.config) or ():
+        for child in class_weights.children(layer.class_name, layer.config) or ():
             below = node.at(child.path)
             if below is not None:
                 above = below.path.split("/")[: -1 - child.path.count("/")]
@@ -116,11 +116,11 @@ class Walk:
 
     def _wrapped(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
         """The layer inside a wrapper of ours, less what is not its own to save or to train."""
-        below, inside = node.children.get(own.INNER), serialized(layer.config.get(own.INNER))
+        below, inside = node.children.get(wrapper.INNER), serialized(layer.config.get(wrapper.INNER))
         self._seeds(node, trainable)
         if below is None or inside is None:
             return
-        told = own.inner_of(layer.config)
+        told = wrapper.inner_of(layer.config)
         for path, places in _by_object(below.path, told.tied).items():
             self.absent[path] = places
         self.claim(below, inside, inside.name, trainable)
@@ -225,7 +225,9 @@ def _named(layers: list[Serialized]) -> dict[str, Serialized]:
 
 def _says(layer: Serialized) -> tuple[Any, ...]:
     """All that a configuration is asked for; a shared layer's is written once for each place."""
-    cases = table.cases_of(layer.class_name, layer.config, quantization=table.quantization_mode(layer.config))
+    cases = class_weights.cases_of(
+        layer.class_name, layer.config, quantization=class_weights.quantization_mode(layer.config)
+    )
     flag = layer.config.get("trainable")
     return (layer.class_name, layer.builtin, flag if isinstance(flag, bool) else None, *map(id, cases))
 
@@ -258,8 +260,8 @@ def _by_key_base(layers: list[Serialized]) -> dict[str, list[Serialized]]:
 
 def _saves_nothing(layer: Serialized) -> bool:
     """Whether a layer of Keras' own surely has no weights."""
-    own = table.own_weights(layer.class_name, layer.config) if layer.builtin else None
-    return own == () and not table.children(layer.class_name, layer.config)
+    own = class_weights.own_weights(layer.class_name, layer.config) if layer.builtin else None
+    return own == () and not class_weights.children(layer.class_name, layer.config)
 
 
 def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightkit.access.names import keys, reading, table
-from weightkit.access.names.classes import NamedWeight
+from weightkit.access.names import class_weights, keys, reading
+from weightkit.access.names.class_table import NamedWeight
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weightkit.access.names.classes import Case, Child
+    from weightkit.access.names.class_table import Case, Child
+    from weightkit.access.names.object_tree import Node
     from weightkit.access.names.reading import Weights
-    from weightkit.access.names.tree import Node
 
 LISTS = ("layers", "_layer_checkpoint_dependencies")
 """The groups in which keys are classes: a model's list of layers, in Keras 3 and in 2.12 to 2.13."""
@@ -50,7 +50,7 @@ def candidates(root: Node, names: Mapping[str, str]) -> Iterator[Node]:
 def read(node: Node) -> list[Read]:
     """The one reading of a node and all below it as the class of its key; empty where there is no such one."""
     class_name = keys.class_of_key(node.key)
-    layer_class = table.find(class_name) if class_name else None
+    layer_class = class_weights.find(class_name) if class_name else None
     if class_name is None or layer_class is None:
         return []
     free_below = {attribute.lstrip("_") for attribute in layer_class.wraps}
@@ -82,7 +82,7 @@ def _child(node: Node, child: Child) -> list[Read]:
     below = node.at(child.path)
     if below is None:
         return []
-    cases = table.cases_of(child.class_name, child.config)
+    cases = class_weights.cases_of(child.class_name, child.config)
     return _only(_readings(below, child.class_name, cases, set()))
 
 

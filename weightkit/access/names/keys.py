@@ -6,10 +6,10 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from weightkit.access.names.classes import canonical, table
+from weightkit.access.names.class_table import canonical, table
 
 if TYPE_CHECKING:
-    from weightkit.access.names.serialized import Serialized
+    from weightkit.access.names.serialized_layer import Serialized
 
 
 def class_of_key(key: str) -> str | None:

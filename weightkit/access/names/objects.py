@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.names import by_config, by_key, optimizer
 from weightkit.access.names.by_config import Walk
 from weightkit.access.names.naming import Naming, Stored
-from weightkit.access.names.tree import Node, grow, index_of
+from weightkit.access.names.object_tree import Node, grow, index_of
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
     from weightkit.access.names.by_key import Read
-    from weightkit.access.names.classes import NamedWeight
+    from weightkit.access.names.class_table import NamedWeight
 
 
 def name_objects(

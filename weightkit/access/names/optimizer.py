@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names.naming import Naming, Stored
-from weightkit.access.names.serialized import serialized
+from weightkit.access.names.serialized_layer import serialized
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
-    from weightkit.access.names.tree import Node
+    from weightkit.access.names.object_tree import Node
 
 OPTIMIZER = "optimizer"
 METRICS = frozenset({"metrics", "_metrics", "_compile_metrics", "compiled_metrics", "_loss_tracker"})

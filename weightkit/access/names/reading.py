@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names.classes import Case, NamedWeight
-from weightkit.access.names.table import cases_of, quantization_mode
+from weightkit.access.names.class_table import Case, NamedWeight
+from weightkit.access.names.class_weights import cases_of, quantization_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from weightkit.access.names.naming import Stored
-    from weightkit.access.names.tree import Node
+    from weightkit.access.names.object_tree import Node
 
 Weights = tuple[NamedWeight, ...]
 

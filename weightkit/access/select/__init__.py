@@ -2,13 +2,13 @@
 
 from weightkit.access.select.combine import Choice, combine
 from weightkit.access.select.ends import EndLayers
-from weightkit.access.select.escape import escape_pattern
 from weightkit.access.select.fields import Field
-from weightkit.access.select.near import nearest
 from weightkit.access.select.parse import parse
 from weightkit.access.select.paths import Glob, Regex
+from weightkit.access.select.pattern_escape import escape_pattern
 from weightkit.access.select.roles import Role, role_of
 from weightkit.access.select.selectors import Predicate, Reach, Selector
+from weightkit.access.select.suggestions import nearest
 
 __all__ = [
     "Choice",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from weightkit.access.ref import Kind
-from weightkit.access.select.escape import FIELD_WORDS
 from weightkit.access.select.paths import PathPattern
+from weightkit.access.select.pattern_escape import FIELD_WORDS
+from weightkit.access.select.selection_errors import malformed, shown
 from weightkit.access.select.selectors import Reach, Selector
-from weightkit.access.select.wording import malformed, shown
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from weightkit.access.ref import Kind
 from weightkit.access.select.automaton import Automaton
 from weightkit.access.select.roles import Role, role_of
 from weightkit.access.select.segment import Segment
+from weightkit.access.select.selection_errors import malformed, shown
 from weightkit.access.select.selectors import Reach, Selector
 from weightkit.access.select.tokens import Part, Token, alternatives
-from weightkit.access.select.wording import malformed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightkit.access.select.ends import parse_end
-from weightkit.access.select.escape import FIELD_WORDS
 from weightkit.access.select.fields import Field
 from weightkit.access.select.paths import Glob, Regex
-from weightkit.access.select.wording import malformed, refuse_absurd_length
+from weightkit.access.select.pattern_escape import FIELD_WORDS
+from weightkit.access.select.selection_errors import malformed, refuse_absurd_length
 
 if TYPE_CHECKING:
     from weightkit.access.select.selectors import Selector

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.select.automaton import Automaton
-from weightkit.access.select.escape import without_field
+from weightkit.access.select.pattern_escape import without_field
 from weightkit.access.select.segment import segments
+from weightkit.access.select.selection_errors import cut, malformed, refuse_absurd_length
 from weightkit.access.select.selectors import Reach, Selector
 from weightkit.access.select.tokens import Part, alternatives
-from weightkit.access.select.wording import cut, malformed, refuse_absurd_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

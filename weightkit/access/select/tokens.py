@@ -7,7 +7,7 @@ import re
 from itertools import chain, product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from weightkit.access.select.wording import malformed, refuse_absurd_length
+from weightkit.access.select.selection_errors import malformed, refuse_absurd_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.layers.casting import as_held
+from weightkit.layers.making.casting import as_held
 from weightkit.layers.parametrizations.axes import Axes, axes_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from weightkit.layers.making.precision import at_least_float32
 from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
-from weightkit.layers.precision import at_least_float32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from keras import ops
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Added, Computed, Parametrization, Weight
-from weightkit.layers.wrapping import outermost
+from weightkit.layers.parametrized.wrapping import outermost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

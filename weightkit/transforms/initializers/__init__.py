@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from weightkit.transforms.initializers.draws import Draws
 from weightkit.transforms.initializers.initializer import Initializer
-from weightkit.transforms.initializers.parse import get
+from weightkit.transforms.initializers.parsing import get
 
 __all__ = ["Draws", "Initializer", "get"]

@@ -1,0 +1,196 @@
+"""Doing a plan: tiles, threads, errors and progress, on real files."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Folder, digest, plain_datasets, write_legacy
+
+from weightkit import edit, open_weights, scale
+from weightkit.access.edits.arithmetic import Losses, NonFinite
+from weightkit.access.edits.choose import plan_edit
+from weightkit.access.edits.tiles import TILE
+from weightkit.access.ref import Kind
+from weightkit.access.store import ALL
+from weightkit.errors import NonFiniteError
+
+LARGE = (1537, 1021)  # more than 4 MiB of float32 and no multiple of a tile: two threads, a last tile that is short
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Multiplies by 2 and records what it was given."""
+
+    elementwise: bool
+    calls: list[tuple[str, Any, tuple[int, ...], int]] = field(default_factory=list)
+    kinds = frozenset({Kind.PARAMETER})
+
+    def dtype(self, ref):
+        return ref.dtype
+
+    def objection(self, ref):
+        return ""
+
+    def notes(self):
+        return ()
+
+    def __call__(self, ref, values, span=ALL):
+        self.calls.append((ref.path, span, values.shape, threading.get_ident()))
+        return values * np.float32(2)
+
+
+@dataclass(frozen=True)
+class Fails(Watched):
+    """Fails in the middle of a large weight, in whichever thread gets there."""
+
+    error: BaseException = field(default_factory=lambda: ArithmeticError("no"))
+
+    def __call__(self, ref, values, span=ALL):
+        if span.start >= TILE * 9:
+            raise self.error
+        return super().__call__(ref, values, span)
+
+
+def values_of(shape, dtype=np.float32):
+    return np.random.default_rng(1).standard_normal(shape).astype(dtype)
+
+
+@pytest.fixture
+def large(tmp_path):
+    layers = {"big": {"kernel": values_of(LARGE), "bias": values_of(1021)}, "small": {"kernel": values_of((3, 5))}}
+    return write_legacy(tmp_path / "large.h5", layers)
+
+
+def test_a_large_weight_edited_by_two_threads_equals_numpy(large):
+    before = plain_datasets(large)
+    edit(large, scale(0.1))
+    after = plain_datasets(large)
+    assert after.keys() == before.keys()
+    for name, values in before.items():
+        assert after[name].tobytes() == (values * np.float32(0.1)).tobytes(), name
+
+
+def test_two_threads_do_a_large_edit_and_one_a_small_one(large):
+    both, one = Watched(elementwise=True), Watched(elementwise=True)
+    barrier = threading.Barrier(2, timeout=60)
+
+    @dataclass(frozen=True)
+    class Meeting(Watched):
+        def __call__(self, ref, values, span=ALL):
+            if len({call[3] for call in self.calls}) < 2 and span.start in {0, TILE}:
+                barrier.wait()
+            return super().__call__(ref, values, span)
+
+    both = Meeting(elementwise=True)
+    edit(large, both, where="big/kernel")
+    edit(large, one, where="small")
+    assert len({call[3] for call in both.calls}) == 2
+    assert {call[3] for call in one.calls} == {threading.get_ident()}
+
+
+def test_an_elementwise_transform_is_fed_spans_that_cover_each_element_once(large):
+    watched = Watched(elementwise=True)
+    edit(large, watched)
+    for path, size in {"big/kernel": 1537 * 1021, "big/bias": 1021, "small/kernel": 15}.items():
+        spans = sorted((call[1].start, call[1].stop) for call in watched.calls if call[0] == path)
+        assert [start for start, _ in spans] == list(range(0, size, TILE))
+        assert [stop for _, stop in spans] == [*range(TILE, size, TILE), size]
+
+
+def test_any_other_transform_is_given_whole_weights_in_their_shape(large):
+    watched = Watched(elementwise=False)
+    before = plain_datasets(large)
+    edit(large, watched)
+    assert sorted((path, span, shape) for path, span, shape, _ in watched.calls) == [
+        ("big/bias", ALL, (1021,)),
+        ("big/kernel", ALL, LARGE),
+        ("small/kernel", ALL, (3, 5)),
+    ]
+    assert all((plain_datasets(large)[name] == values * np.float32(2)).all() for name, values in before.items())
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 4), (1,), (TILE,), (TILE + 1,), (TILE - 1,), (7, 11, 13)])
+@pytest.mark.parametrize("elementwise", [True, False])
+def test_every_shape_is_edited_exactly_scalars_and_empty_weights_too(tmp_path, shape, elementwise):
+    values = values_of(shape)
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values, "bias": values_of(3)}})
+    edit(path, Watched(elementwise=elementwise))
+    after = plain_datasets(path)["d/d/kernel:0"]
+    assert after.shape == shape
+    assert np.asarray(after).tobytes() == np.asarray(values * np.float32(2)).tobytes()
+
+
+@pytest.mark.parametrize("elementwise", [True, False])
+def test_progress_adds_up_to_the_bytes_of_the_plan(large, elementwise):
+    advanced: list[int] = []
+    with open_weights(large, editable=True) as store:
+        planned = plan_edit(store, Watched(elementwise=elementwise))
+        planned.apply(store, progress=advanced.append)
+    assert sum(advanced) == planned.nbytes == (1537 * 1021 + 1021 + 15) * 4
+
+
+@pytest.mark.parametrize("error", [ArithmeticError("no"), KeyboardInterrupt(), SystemExit(7)])
+def test_an_error_in_a_thread_comes_out_and_nothing_has_happened(large, error):
+    before = Folder.of(large.parent)
+    with pytest.raises(type(error)) as caught:
+        edit(large, Fails(elementwise=True, error=error))
+    assert caught.value is error
+    assert Folder.of(large.parent) == before
+
+
+def test_an_error_in_one_thread_ends_the_work_of_the_other(tmp_path):
+    """The second thread fails while the first, whose result is waited for, has hardly begun."""
+    failing = threading.Event()
+
+    @dataclass(frozen=True)
+    class SecondFails(Watched):
+        def __call__(self, ref, values, span=ALL):
+            if threading.current_thread().name.endswith("_1"):
+                failing.set()
+                raise ArithmeticError
+            assert failing.wait(60)
+            return super().__call__(ref, values, span)
+
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values_of((100, TILE))}})
+    transform = SecondFails(elementwise=True)
+    with pytest.raises(ArithmeticError):
+        edit(path, transform)
+    assert len(transform.calls) < 99
+
+
+def test_new_infinities_are_refused_with_their_count_and_places(tmp_path):
+    layers = {"d": {"kernel": np.array([6e4, 1, -6e4], np.float16), "bias": np.array([np.inf, 1], np.float16)}}
+    path = write_legacy(tmp_path / "m.h5", layers)
+    before = Folder.of(tmp_path)
+    with pytest.raises(NonFiniteError, match=r"make 2 infinities and 0 NaNs out of finite numbers, in d/kernel —"):
+        edit(path, scale(2))
+    assert Folder.of(tmp_path) == before
+
+
+def test_new_infinities_that_are_allowed_are_reported(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([6e4, np.nan, -6e4], np.float16)}})
+    report = edit(path, scale(2), allow_nonfinite=True)
+    assert {ref.path: lost for ref, lost in report.lost.items()} == {"d/kernel": Losses(NonFinite(0, 2))}
+    assert plain_datasets(path)["d/d/kernel:0"].tolist()[::2] == [np.inf, -np.inf]
+
+
+def test_new_infinities_in_several_tiles_of_a_weight_are_counted_together(tmp_path):
+    values = np.ones(TILE * 3, np.float32)
+    values[[0, TILE, TILE + 1, -1]] = 3e38
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values}})
+    with pytest.raises(NonFiniteError, match="make 4 infinities"):
+        edit(path, scale(2))
+
+
+def test_the_file_is_as_it_was_after_a_refusal_and_can_be_edited_at_once(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([6e4], np.float16)}})
+    before = digest(path)
+    with pytest.raises(NonFiniteError):
+        edit(path, scale(2))
+    assert digest(path) == before
+    edit(path, scale(0.5))
+    assert plain_datasets(path)["d/d/kernel:0"] == np.float16(3e4)

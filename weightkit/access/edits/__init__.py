@@ -1,0 +1,1 @@
+"""An edit, from choosing weights to having changed them."""

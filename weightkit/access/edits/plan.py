@@ -1,0 +1,291 @@
+"""An edit before it is done: which weights, which not and why, and what happens to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.edits.apply import Progress, run
+from weightkit.access.edits.counterparts import counterparts
+from weightkit.access.html import WEIGHT_HEADINGS, table, weight_rows
+from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
+from weightkit.errors import RequestError
+from weightkit.escape import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from weightkit.access.edits.arithmetic import Losses
+    from weightkit.access.edits.verify import Verification
+    from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access.store import WeightStore
+
+
+class Transform(Protocol):
+    """What is done to values: a frozen dataclass without state, whose ``repr`` is what to type to get it."""
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether any span of a weight may be given alone, in any order, by any thread."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds of weights that it touches without being asked for them."""
+
+    def dtype(self, ref: WeightRef) -> np.dtype:
+        """The type of the new values: the weight's own, for most transforms."""
+
+    def objection(self, ref: WeightRef) -> str:
+        """Why this weight cannot be transformed, as the end of a sentence; empty where it can.
+
+        Raises:
+            RequestError: It can, but not as asked; the whole edit is refused.
+        """
+
+    def notes(self) -> tuple[str, ...]:
+        """What the owner should know before it is done, a sentence each."""
+
+    def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
+        """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A transform that knows its weights by their references, such as one that draws each its own way."""
+
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:
+        """The same for the references of another store, by those of the store that it was planned on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A weight that an edit leaves as it is, and why."""
+
+    ref: WeightRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which weights of a store an edit changes; printing it is the preview, applying it the edit."""
+
+    label: str
+    transform: Transform
+    chosen: tuple[WeightRef, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
+    """What the owner should know before it is done, a sentence each."""
+    changes: Changes = NO_CHANGES
+    """What happens to a file besides new values."""
+    sets_values: bool = True
+    """Whether the chosen weights get new values; else they go."""
+    weights: tuple[WeightRef, ...] = field(default=(), compare=False)
+    """All weights of the store, in its order."""
+    ordered: bool = field(default=False, compare=False)
+    """Whether that is the order of the layers."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all chosen weights."""
+        return sum(ref.nbytes for ref in self.chosen)
+
+    def reasons(self) -> dict[str, int]:
+        """How many weights are left for each reason, most first."""
+        counts: dict[str, int] = {}
+        for skipped in self.skipped:
+            counts[skipped.reason] = counts.get(skipped.reason, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def summary(self) -> str:
+        """What would be done to how much, in one line."""
+        total = len(self.chosen) + len(self.skipped)
+        counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
+        return f"{self.transform!r} {'changes' if self.sets_values else 'drops'} {counts} of {self.label}"
+
+    def __repr__(self) -> str:
+        return f"<Plan: {escape(self.summary())}>"
+
+    def __str__(self) -> str:
+        lines = [self.summary()]
+        lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
+        lines += [f"  left as they are: {count}, {reason}" for reason, count in self.reasons().items()]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        left = (f"left as they are: {count}, {reason}" for reason, count in self.reasons().items())
+        return table(
+            self.summary(),
+            WEIGHT_HEADINGS,
+            weight_rows(self.chosen),
+            (*left, *(f"note: {note}" for note in self.notes)),
+        )
+
+    def on(self, store: WeightStore) -> Plan:
+        """The same edit of another store with the same weights: a model that was loaded from the file, or a copy.
+
+        Raises:
+            RequestError: A weight of the plan is not there, is another there, or would not be changed there.
+        """
+        theirs = tuple(store)
+        if set(self.chosen) <= set(theirs):
+            return self
+        self._require_values_alone(store)
+        found = counterparts(self.weights, self.chosen, store, self.label, store.label, ordered=self.ordered)
+        for own in found.values():
+            if objection := self.transform.objection(own):
+                raise RequestError(
+                    f"{own.path} cannot be changed: {objection}", hint="make the plan here", file=store.label
+                )
+        left = set(theirs) - set(found.values())
+        skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
+        transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
+        chosen = tuple(found.values())
+        return replace(
+            self,
+            label=store.label,
+            transform=transform,
+            chosen=chosen,
+            skipped=skipped,
+            weights=theirs,
+            ordered=store.ordered,
+        )
+
+    def _require_values_alone(self, store: WeightStore) -> None:
+        if self.changes:
+            raise RequestError(
+                f"{self.transform!r} was planned on {self.label} and changes more than values",
+                hint="make the plan here",
+                file=store.label,
+            )
+
+    def apply(
+        self,
+        store: WeightStore,
+        destination: Destination = IN_PLACE,
+        *,
+        allow_nonfinite: bool = False,
+        progress: Progress | None = None,
+        verify: bool = False,
+    ) -> Report:
+        """Do the edit, whole or not at all.
+
+        Args:
+            store: The store it was planned on, or one whose weights match by name or by structure.
+            destination: For files, where the result goes.
+            allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
+            progress: Called with the number of bytes done, as they are done.
+            verify: Read the new file back before it is put in place: compare digests of all that stays, and compute
+                all that changes once more.
+
+        Raises:
+            RequestError: The store's weights are not those of the plan.
+            NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
+            MachineError: The new file, read back, is not what it should be.
+        """
+        plan = self.on(store)
+        seen: list[Verification] = []
+
+        def check(descriptor: int) -> None:
+            from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits ask for it
+
+            seen.append(verified(plan, store, descriptor))
+
+        outcome, lost = run(
+            plan,
+            store,
+            destination,
+            allow_nonfinite=allow_nonfinite,
+            progress=progress,
+            check=check if verify else None,
+        )
+        return Report(plan, outcome, lost, seen[0] if seen else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an edit did."""
+
+    plan: Plan
+    outcome: Outcome | None
+    """None for a dry run."""
+    lost: dict[WeightRef, Losses] = field(default_factory=dict)
+    """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
+    verification: Verification | None = None
+    """What was compared, where that was asked for."""
+
+    def summary(self) -> str:
+        """What was done to how much, in one line."""
+        plan = self.plan
+        total = len(plan.chosen) + len(plan.skipped)
+        act = "change" if plan.sets_values else "drop"
+        done = f"would {act}" if self.outcome is None else {"change": "changed", "drop": "dropped"}[act]
+        return f"{plan.transform!r} {done} {len(plan.chosen)} of {total} weights ({plan.nbytes} bytes) of {plan.label}"
+
+    def lines(self) -> tuple[str, ...]:
+        """What else there is to say, a sentence each: what was left and lost, where the result is."""
+        outcome = self.outcome or Outcome()
+        left = [f"left as they are: {count}, {reason}" for reason, count in self.plan.reasons().items()]
+        lost = [f"{ref.path}: {_in_words(lost)}" for ref, lost in self.lost.items() if lost]
+        places = [("written to", outcome.output), ("the file as it was:", outcome.backup)]
+        where = [f"{what} {path}" for what, path in places if path is not None]
+        return (*left, *self.plan.notes, *lost, *where, *outcome.notes)
+
+    def __repr__(self) -> str:
+        return f"<Report: {escape(self.summary())}>"
+
+    def __str__(self) -> str:
+        return "\n".join(escape(line) for line in (self.summary(), *(f"  {line}" for line in self.lines())))
+
+    def _repr_html_(self) -> str:
+        return table(self.summary(), WEIGHT_HEADINGS, weight_rows(self.plan.chosen), self.lines())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: what changed, what went, what was left and why, where the result is."""
+        outcome = self.outcome or Outcome()
+        chosen = [_weight(ref) | _lost(self.lost.get(ref)) for ref in self.plan.chosen]
+        return {
+            "schema": "weightkit.report/1",
+            "file": self.plan.label,
+            "transform": repr(self.plan.transform),
+            "dry_run": self.outcome is None,
+            "changed": chosen if self.plan.sets_values else [],
+            "dropped": [] if self.plan.sets_values else chosen,
+            "skipped": [_weight(skipped.ref) | {"reason": skipped.reason} for skipped in self.plan.skipped],
+            "bytes": self.plan.nbytes,
+            "notes": [*self.plan.notes, *outcome.notes],
+            "output": None if outcome.output is None else str(outcome.output),
+            "backup": None if outcome.backup is None else str(outcome.backup),
+            "backups": {"count": outcome.backups, "bytes": outcome.backups_bytes},
+            "verified": None if self.verification is None else self.verification.to_dict(),
+        }
+
+
+def _in_words(lost: Losses) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in _lost(lost).items())
+
+
+def _weight(ref: WeightRef) -> dict[str, Any]:
+    return {
+        "structure": ref.structure,
+        "path": ref.path,
+        "shape": list(ref.shape),
+        "dtype": str(ref.dtype),
+        "kind": str(ref.kind),
+        "bytes": ref.nbytes,
+    }
+
+
+def _lost(lost: Losses | None) -> dict[str, int]:
+    if lost is None:
+        return {}
+    counts = {
+        "new_nans": lost.nonfinite.nans,
+        "new_infinities": lost.nonfinite.infinities,
+        "new_zeros": lost.zeros,
+        "inexact": lost.inexact,
+    }
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,124 @@
+"""Read a new file back before it is put in place: what was to stay is the same, the rest is as it should be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightkit.access.edits.arithmetic import transformed
+from weightkit.access.edits.tiles import tiles
+from weightkit.access.open import open_descriptor
+from weightkit.access.store import ALL
+from weightkit.errors import MachineError, RefusedError, UnsupportedFileError, WeightkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.edits.plan import Plan
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+_STEP = 1 << 20  # elements that are read at a time
+_SHOWN = 3
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was compared, of which weights how many."""
+
+    untouched: int = 0
+    """Weights whose digests are the same in both files."""
+    changed: int = 0
+    """Weights that were computed once more from the source, and are the same bit for bit."""
+    structure_only: int = 0
+    """Datasets without values that can be read as numbers: text in pieces, and what was never written."""
+
+    def to_dict(self) -> dict[str, int]:
+        """As JSON."""
+        return {"untouched": self.untouched, "changed": self.changed, "structure_only": self.structure_only}
+
+
+def verified(plan: Plan, store: WeightStore, descriptor: int) -> Verification:
+    """Compare a new file, known by a descriptor alone, with what the plan makes of the source.
+
+    Args:
+        plan: The edit.
+        store: The source.
+        descriptor: The new file, which has no name yet.
+
+    Raises:
+        MachineError: A weight is not what it should be; nothing has been replaced.
+    """
+    try:
+        with open_descriptor(descriptor, store.label) as written:
+            return _compared(plan, store, written)
+    except RefusedError as error:
+        raise _failure(f"the new file cannot be read back: {error.problem}") from error
+
+
+def _compared(plan: Plan, store: WeightStore, written: WeightStore) -> Verification:
+    result, wrong = Verification(), list[str]()
+    found = {ref.structure: ref for ref in written}
+    gone = {ref.structure for ref in plan.chosen} if plan.changes.dropped and not plan.sets_values else set()
+    changing = set(plan.chosen) if plan.sets_values else set()
+    for ref in store:
+        new = found.pop(ref.structure, None)
+        if new is None or ref.structure in gone:
+            right = new is None and ref.structure in gone
+        elif ref in changing:
+            right = _is_recomputed(plan, store, ref, written, new)
+            result.changed += 1
+        else:
+            right = _is_same(store, ref, written, new, result)
+        if not right:
+            wrong.append(ref.path)
+    wrong += found
+    if wrong:
+        raise _failure(f"{len(wrong)} weights are not what they should be in the new file: {', '.join(wrong[:_SHOWN])}")
+    return result
+
+
+def _failure(problem: str) -> WeightkitError:
+    return MachineError(problem, hint="nothing was changed; check memory and disk, try again, and report it")
+
+
+def _is_recomputed(plan: Plan, store: WeightStore, ref: WeightRef, written: WeightStore, new: WeightRef) -> bool:
+    if new.shape != ref.shape:
+        return False
+    for span in tiles(plan.transform, ref):
+        expected, found = transformed(plan.transform, ref, store.read(ref, span), span), written.read(new, span)
+        if expected.dtype != found.dtype or expected.tobytes() != found.tobytes():
+            return False
+    return True
+
+
+def _is_same(store: WeightStore, ref: WeightRef, written: WeightStore, new: WeightRef, result: Verification) -> bool:
+    if (ref.shape, ref.dtype) != (new.shape, new.dtype):
+        return False
+    digest = _digest(store, ref)
+    if digest is None:
+        result.structure_only += 1
+    else:
+        result.untouched += 1
+    return digest == _digest(written, new)
+
+
+def _digest(store: WeightStore, ref: WeightRef) -> bytes | None:
+    digest = hashlib.blake2b(digest_size=32)
+    try:
+        for span in _steps(ref):
+            digest.update(np.ascontiguousarray(store.read(ref, span)).reshape(-1).view(np.uint8).data)
+    except UnsupportedFileError:
+        return None
+    return digest.digest()
+
+
+def _steps(ref: WeightRef) -> Iterator[slice]:
+    if ref.size <= _STEP:
+        yield ALL
+        return
+    for first in range(0, ref.size, _STEP):
+        yield slice(first, min(first + _STEP, ref.size))

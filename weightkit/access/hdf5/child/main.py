@@ -1,0 +1,113 @@
+"""The reading process: opens HDF5 with h5py, read-only and under limits, and says what is in it.
+
+libhdf5 can crash, hang or exhaust memory on a damaged or hostile file. Whatever it does, it does here, in a
+process that holds no lock, may write to no file but the new one while it builds it, and whose words the parent checks
+with its own arithmetic.
+
+It is told nothing but descriptors: each request is JSON with descriptors attached, each reply a stream of JSON lines,
+the last of which is ``{"end": count}`` or ``{"refuse": ...}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Json = dict[str, Any]
+
+_LENGTH = 8  # bytes, before each request
+_OFTEN = 1.0  # seconds
+
+
+def main() -> None:
+    """Serve requests on the socket given as standard input until the parent closes it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    limits = json.loads(sys.argv[1])
+    from weightkit.access.hdf5.child import serve  # noqa: PLC0415  # h5py is loaded here, behind the limits
+
+    if limits["main_thread"]:  # what the kernel watches is not the process that started us but the thread
+        _end_with_parent()
+    _confine(limits)
+    channel = socket.socket(fileno=0)
+    with channel, channel.makefile("wb", buffering=1 << 16) as replies:
+        _send(replies, [{"ready": serve.versions()}], serve.line)
+        for request, descriptors in _requests(channel):
+            _allow_writing(request.get("writes", 0))
+            try:
+                _send(replies, serve.answer(request, descriptors, limits), serve.line)
+            finally:
+                _allow_writing(0)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the parent is killed: else it held the parent's locks until it noticed.
+
+    Only Linux can; elsewhere the end of the request, or of the channel, ends us.
+    """
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  # NumPy has loaded it
+
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def _confine(limits: Json) -> None:
+    """Bound memory, processor time and writing; the address space in use so far does not count."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _allow_writing(0)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _lower(resource.RLIMIT_CPU, limits["processor"])
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # pathlib is not loaded here
+            in_use = int(statm.read().split()[0]) * resource.getpagesize()
+        _lower(resource.RLIMIT_AS, in_use + limits["memory"])
+
+
+def _lower(what: int, bound: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+    resource.setrlimit(what, (bound, bound))
+
+
+def _allow_writing(size: int) -> None:
+    """Let no file grow past ``size`` bytes by our hand; with 0, nothing can be written at all."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))
+
+
+def _requests(channel: socket.socket) -> Iterator[tuple[Json, list[int]]]:
+    """Each request: the descriptors with the length of the text, then the text."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, _LENGTH, 3)
+        if len(message) < _LENGTH:
+            return
+        wanted = int.from_bytes(message, "big")
+        text = bytearray()
+        while len(text) < wanted:
+            part = channel.recv(min(wanted - len(text), 1 << 20))
+            if not part:
+                return
+            text += part
+        yield json.loads(text), descriptors
+
+
+def _send(replies: Any, records: Any, line: Callable[[Json], bytes]) -> None:
+    """Write the records, at least one every few moments while there are any: silence counts as a hang."""
+    sent = time.monotonic()
+    for record in records:
+        replies.write(line(record))
+        if time.monotonic() - sent > _OFTEN:
+            replies.flush()
+            sent = time.monotonic()
+    replies.flush()

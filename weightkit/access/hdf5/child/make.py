@@ -1,0 +1,44 @@
+"""Write the skeleton of an HDF5 file that is like no other one: groups, text attributes, and datasets to be filled.
+
+Only the reading process imports this module, as it does `build`: libhdf5 may crash when a write fails.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from h5py import h5d, h5f, h5g, h5p, h5s
+
+from weightkit.access.hdf5.child.build import Target, access_list, explained, set_attribute
+from weightkit.access.hdf5.child.type_names import type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+
+def make(target: int, request: Json) -> Iterator[Json]:
+    """Write it; the one record says how long it has become. The values' space is set aside, for the parent to fill."""
+    part = Target(target, 0, 0)
+    with explained(part):
+        new = h5f.create(b"made", h5f.ACC_TRUNC, fapl=access_list(part, None))
+        for path, attributes in request["groups"]:
+            home = h5g.create(new, path.encode()) if path else h5g.open(new, b"/")
+            _set_all(home, attributes)
+        for path, code, shape, attributes in request["datasets"]:
+            creation = h5p.create(h5p.DATASET_CREATE)
+            creation.set_layout(h5d.CONTIGUOUS)
+            creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+            creation.set_fill_time(h5d.FILL_TIME_NEVER)
+            space = h5s.create_simple(tuple(shape)) if shape else h5s.create(h5s.SCALAR)
+            _set_all(h5d.create(new, path.encode(), type_of(code), space, dcpl=creation), attributes)
+        new.close()
+        length = part.truncate(part.seek(0, os.SEEK_END))
+    yield {"built": length}
+
+
+def _set_all(owner: Any, attributes: dict[str, str]) -> None:
+    for name, value in attributes.items():
+        set_attribute(owner, name, value, like=None)

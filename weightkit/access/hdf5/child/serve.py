@@ -1,0 +1,80 @@
+"""What the reading process can be asked: to describe a file, to find chunks, to write a file anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from weightkit.access.hdf5.child import build, make, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Json = dict[str, Any]
+
+_SIGN_OF_LIFE = 256  # objects that are looked at between two
+_COMPACT = json.JSONEncoder(separators=(",", ":")).encode
+_TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
+
+
+def versions() -> Json:
+    """Versions of h5py and of the HDF5 library it carries."""
+    return {"h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version}
+
+
+def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
+    """Records in answer to one request; the last one says how it ended."""
+    count = 0
+    try:
+        for record in _records(request, descriptors, limits):
+            count += 1
+            yield record
+    except scan.Refusal as refusal:
+        yield refusal.record
+    except MemoryError:
+        yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
+    except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
+        yield {"refuse": "damaged", "path": "/", "why": _in_words(error)}
+    else:
+        yield {"end": count}
+
+
+def _in_words(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    cut = _TRUNCATED.search(text)
+    return f"it is cut off: of {cut[2]} bytes it holds {cut[1]}" if cut else text
+
+
+def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
+    source = descriptors[0]
+    answers: dict[str, Callable[[], Iterator[Json]]] = {
+        "scan": lambda: scan.scan(source, request["start"], request["length"], limits),
+        "digest": lambda: _digested(scan.scan(source, request["start"], request["length"], limits)),
+        "chunks": lambda: scan.chunks(source, request["start"], request["length"], request["path"]),
+        "compact": lambda: scan.compact(source, request["start"], request["length"], request["path"]),
+        "build": lambda: build.build(source, descriptors[1], request),
+        "fill": lambda: build.fill(source, descriptors[1], request),
+        "make": lambda: make.make(source, request),
+    }
+    if request["do"] not in answers:
+        raise ValueError(request["do"])
+    return answers[request["do"]]()
+
+
+def line(record: Json) -> bytes:
+    """One record of a reply as it is sent."""
+    return _COMPACT(record).encode("ascii") + b"\n"
+
+
+def _digested(records: Iterator[Json]) -> Iterator[Json]:
+    """One record for all of them: the digest of what a scan would have sent; before it, signs of life."""
+    digest = hashlib.blake2b()
+    for count, record in enumerate(records):
+        digest.update(line(record))
+        if count % _SIGN_OF_LIFE == 0:
+            yield {"at": count}
+    yield {"digest": digest.hexdigest()}

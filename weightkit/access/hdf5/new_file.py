@@ -1,0 +1,115 @@
+"""A file of weights that is written anew, whole or not at all, whatever lay at its path before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightkit.access.files.commit import recovered
+from weightkit.access.files.copying import write_all
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.replace import signals_held, sync_folder
+from weightkit.access.files.temporary_file import Temporary
+from weightkit.access.hdf5.index import Index
+from weightkit.access.hdf5.scanner import Scanner
+from weightkit.access.hdf5.target_index import type_code
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HEADROOM = 64 << 20  # bytes that a new file's structure may take
+_OF_AN_OBJECT = 4 << 10  # bytes of structure, about, that a group or a dataset takes
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What a new file is to hold."""
+
+    groups: dict[str, dict[str, str]]
+    """Groups by their path, parents before children, the empty path for the root; with text attributes."""
+    datasets: dict[str, np.ndarray]
+    attributes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Text attributes of datasets, by their path."""
+
+
+def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
+    """Write a file, and put it in the place of whatever file is there.
+
+    Returns:
+        Where it lies: a symbolic link is followed.
+
+    Raises:
+        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        MachineError: The system failed; what was there is untouched.
+    """
+    name = os.fspath(path)
+    with written_anew(name) as (fd, target):
+        _fill(fd, fresh, name)
+    return target
+
+
+@contextlib.contextmanager
+def written_anew(name: str) -> Iterator[tuple[int, Path]]:
+    """A descriptor to write a file by, which then takes the place of whatever file is there; on an error nothing does.
+
+    Yields:
+        The descriptor, and where the file will lie: a symbolic link is followed.
+
+    Raises:
+        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        MachineError: The system failed; what was there is untouched.
+    """
+    target = _target(name)
+    recovered(target)
+    temporary = Temporary.beside(target, 0o666)
+    try:
+        yield temporary.fd, target
+        with machine_errors("writing the new file to the disk", name):
+            if target.exists():
+                os.fchmod(temporary.fd, target.stat().st_mode & 0o777)
+            os.fsync(temporary.fd)
+            with signals_held():
+                temporary.path.replace(target)
+        sync_folder(target)
+    finally:
+        temporary.discard()
+
+
+def _target(name: str) -> Path:
+    try:
+        target = Path(name).resolve()
+    except (RuntimeError, ValueError, OSError) as error:  # a circle of symbolic links, a null character
+        raise RequestError(f"the file cannot be: {error}", hint="choose another name", file=name) from error
+    if not target.parent.is_dir():
+        raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=name)
+    if target.exists() and not target.is_file():
+        raise RequestError("it is there, and no file", hint="give a file name", file=name)
+    return target
+
+
+def _fill(fd: int, fresh: Fresh, name: str) -> None:
+    nbytes = sum(values.nbytes for values in fresh.datasets.values())
+    objects = len(fresh.groups) + len(fresh.datasets)
+    request = {
+        "do": "make",
+        "groups": [[path, dict(attributes)] for path, attributes in fresh.groups.items()],
+        "datasets": [
+            [path, type_code(values.dtype), list(values.shape), dict(fresh.attributes.get(path, {}))]
+            for path, values in fresh.datasets.items()
+        ],
+        "writes": nbytes + objects * _OF_AN_OBJECT + _HEADROOM,
+    }
+    with Scanner() as scanner:
+        [answer] = scanner.ask(request, fd)
+        index = Index.of(scanner.records(fd, 0, answer["built"]), answer["built"])
+    with machine_errors("writing the new file", name):
+        for path, values in fresh.datasets.items():
+            offset = index.datasets[path].offset
+            if offset is not None:
+                write_all(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, offset)

@@ -1,0 +1,82 @@
+"""A new file that has the layout of the old one: copy what stays, overwrite what changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.copying import copy_range
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.hdf5.placed_sink import Place, PlacedSink
+from weightkit.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weightkit.access.hdf5.writers import Job
+
+_WORTH_SKIPPING = 64 << 10  # bytes; below this, copying a span that is overwritten later costs less than a call
+
+
+@dataclass(slots=True)
+class Patch:
+    """Same layout, same types, values in one piece: a copy in which some spans are other."""
+
+    job: Job
+    _start: int = 0
+
+    def begin(self) -> PlacedSink:
+        """Copy everything but the large weights that will be written."""
+        job = self.job
+        body = job.body
+        self._start = body.start if job.container.holds_body else job.container.begin(job.fd, {})
+        shift = self._start - body.start
+        offsets = {
+            ref: body.start + dataset.offset for ref, dataset in job.changing.items() if dataset.offset is not None
+        }
+        whole = (0, job.size) if job.container.holds_body else (body.start, body.start + body.length)
+        spans = [(offset, ref.nbytes) for ref, offset in offsets.items()]
+        with machine_errors("copying the file", job.label):
+            copy_around(body.fd, job.fd, *whole, spans, shift=shift)
+        places = {ref: Place(job.fd, offset + shift, ref.dtype) for ref, offset in offsets.items()}
+        return PlacedSink(places, job.label)
+
+    def finish(self) -> None:
+        """Repair the container, and require the new structure to equal the old one."""
+        job = self.job
+        job.container.require_intact()
+        if job.container.holds_body:
+            job.container.seal(job.fd)
+        else:
+            job.container.finish(job.fd, job.body.length)
+        if not job.same(self._start, job.body.length):
+            raise DamagedFileError(
+                "with its values changed, the copy has another structure: some values lie over the file's own tables",
+                hint="use another copy of the file",
+            )
+
+
+def copy_around(
+    source: int, fd: int, start: int, stop: int, changing: Sequence[tuple[int, int]], *, shift: int = 0
+) -> None:
+    """Copy the bytes from ``start`` to ``stop`` but for the large spans that will be written anew.
+
+    Args:
+        source: The open file in which the bytes are.
+        fd: Where they go, ``shift`` bytes further on.
+        start: The first byte.
+        stop: The byte after the last.
+        changing: Offset and length in bytes of each span that will be overwritten.
+        shift: How much further on in the new file everything lies.
+    """
+    for first, last in _ranges_to_copy(start, stop, changing):
+        copy_range(source, fd, first, last, shift=shift)
+
+
+def _ranges_to_copy(start: int, stop: int, changing: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    done = start
+    for place, length in sorted(changing):
+        if length >= _WORTH_SKIPPING:
+            yield done, place
+            done = place + length
+    yield done, stop

@@ -1,0 +1,141 @@
+"""A new file of another layout: the reading process writes its skeleton, and its space is filled here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.copying import copy_range
+from weightkit.access.files.openfile import machine_errors
+from weightkit.access.hdf5.index import Index
+from weightkit.access.hdf5.placed_sink import Place, PlacedSink
+from weightkit.access.hdf5.recoding import encoded_chunks
+from weightkit.access.hdf5.target_index import described, type_code
+from weightkit.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+
+    from weightkit.access.changes import Changes
+    from weightkit.access.hdf5.chunks import ChunkTable
+    from weightkit.access.hdf5.spool import Spool
+    from weightkit.access.hdf5.writers import Job
+    from weightkit.access.ref import WeightRef
+
+_HEADROOM = 64 << 20  # bytes that a new file's structure may take beyond the old one's
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """Chunked data, new types, dropped objects, new attributes: anything that a patch cannot do."""
+
+    job: Job
+    changes: Changes
+    types: Mapping[str, np.dtype]
+    """New types of datasets, by their path."""
+    planned: Index
+    """What the new file is to hold."""
+    tables: Mapping[WeightRef, ChunkTable]
+    """Chunk tables of the weights to change that lie in chunks."""
+    spool: Spool
+    _start: int = 0
+    _length: int = 0
+    _new: Index = field(default_factory=lambda: Index(0))
+    _spooled: dict[WeightRef, int] = field(default_factory=dict)
+
+    def begin(self) -> PlacedSink:
+        """Have the skeleton written, copy what lies in one piece, and give each new value its place."""
+        job = self.job
+        job.container.require_intact()
+        self._start = job.container.begin(job.fd, self.changes.members)
+        self._build()
+        self._require_structure(whole=False)
+        self._copy_unchanged()
+        return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label)
+
+    def finish(self) -> None:
+        """Write values that do not lie in one piece, complete the container, check the structure once more."""
+        pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
+        if pieces:
+            self._fill(pieces)
+            self._require_structure(whole=True)
+        self.job.container.finish(self.job.fd, self._length)
+
+    def _build(self) -> None:
+        job, body = self.job, self.job.body
+        request = {
+            "do": "build", "start": body.start, "length": body.length, "target_start": self._start,
+            "drop": sorted(self.changes.dropped),
+            "types": {path: type_code(dtype) for path, dtype in self.types.items()},
+            "attributes": {path: dict(values) for path, values in self.changes.attributes.items()},
+            "deferred": [dataset.path for dataset in job.changing.values() if dataset.offset is None],
+            "aliases": job.index.aliases,
+            "writes": self._limit(),
+        }  # fmt: skip
+        answer = self._answer(request, body.fd, job.fd)
+        self._length = int(answer["built"])
+        with machine_errors("copying the user block", job.label):
+            shift = self._start - body.start
+            copy_range(body.fd, job.fd, body.start, body.start + int(answer["user_block"]), shift=shift)
+
+    def _fill(self, pieces: list[dict[str, object]]) -> None:
+        more = sum(int(str(piece["size"])) for piece in pieces)
+        request = {"do": "fill", "target_start": self._start, "target_length": self._length, "pieces": pieces,
+                   "writes": self._limit() + more}  # fmt: skip
+        self._length = int(self._answer(request, self.job.fd, self.spool.fd)["built"])
+
+    def _answer(self, request: dict[str, object], *descriptors: int) -> dict[str, int]:
+        answer: dict[str, int] = {}
+        for record in self.job.scanner.ask(request, *descriptors):
+            answer = record
+        return answer
+
+    def _limit(self) -> int:
+        """Bytes past which the reading process may not write."""
+        old = self.job.index.datasets
+        grown = sum(self.planned.datasets[path].numpy_size - old[path].numpy_size for path in self.types)
+        return self._start + self.job.body.length + max(0, grown) + _HEADROOM
+
+    def _copy_unchanged(self) -> None:
+        body, changed = self.job.body, {dataset.path for dataset in self.job.changing.values()}
+        with machine_errors("copying the file", self.job.label):
+            for path, old in self.planned.datasets.items():
+                new = self._new.datasets[path]
+                if path in changed or old.is_long_text or old.offset is None or new.offset is None or not old.size:
+                    continue
+                first = body.start + old.offset
+                copy_range(body.fd, self.job.fd, first, first + old.size, shift=self._start + new.offset - first)
+
+    def _dtype(self, ref: WeightRef) -> np.dtype:
+        return self.types.get(self.job.changing[ref].path, ref.dtype)
+
+    def _place(self, ref: WeightRef) -> Place:
+        dataset, dtype = self._new.datasets[self.job.changing[ref].path], self._dtype(ref)
+        if dataset.offset is not None:
+            return Place(self.job.fd, self._start + dataset.offset, dtype)
+        self._spooled[ref] = self.spool.reserve(ref.size * dtype.itemsize)
+        return Place(self.spool.fd, self._spooled[ref], dtype)
+
+    def _pieces(self, ref: WeightRef) -> Iterator[dict[str, object]]:
+        path, offset = self.job.changing[ref].path, self._spooled[ref]
+        element = self._dtype(ref).itemsize
+        if ref not in self.tables:
+            yield {"path": path, "chunk": None, "at": offset, "size": ref.size * element}
+            return
+        retyped = path in self.types
+        for piece in encoded_chunks(offset, element, self.tables[ref], self.spool, retyped=retyped):
+            yield {"path": path, **piece}
+
+    def _require_structure(self, *, whole: bool) -> None:
+        """The new file has the same objects, shapes, attributes and filters, less what the changes say."""
+        self._new = self.job.scan(self._start, self._length, whole=whole)
+        wanted = described(self.planned, self.changes, self.types)
+        found = described(self._new, self.changes, self.types)
+        if found != wanted:
+            odd = sorted({str(path) for path, _ in found.items() ^ wanted.items()})
+            raise MachineError(
+                f"the new file's structure is not the planned one, at {', '.join(odd[:3]) or '/'}",
+                hint="nothing was changed; please report it",
+            )

@@ -1,0 +1,99 @@
+"""The chunks of a dataset as values in one piece, and the way back.
+
+Both go along the first axis, one row of chunks at a time: no more of a spool than that is in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weightkit.access.files.openfile import read_exactly
+from weightkit.access.hdf5.filters import Filter, decoded, encoded
+from weightkit.access.hdf5.parallel import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weightkit.access.hdf5.chunks import Chunk, ChunkTable
+    from weightkit.access.hdf5.container import Body
+    from weightkit.access.hdf5.spool import Spool
+
+
+def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
+    """Decode every chunk of a dataset into a spool; returns where its values begin.
+
+    Raises:
+        DamagedFileError: A chunk does not decode to its exact length.
+        MachineError: The spool has no room for the values.
+    """
+    element = len(table.fill)
+    nbytes = table.shape[0] * table.row * element
+    offset = spool.reserve(nbytes)
+    if len(table.chunks) < table.possible and any(table.fill):
+        spool.repeat(offset, nbytes, table.fill)
+    rows: dict[int, list[Chunk]] = {}
+    for chunk in table.chunks:
+        rows.setdefault(chunk.at[0], []).append(chunk)
+    ordered = [chunk for chunks in rows.values() for chunk in chunks]
+    blocks = in_order(lambda chunk: _block(body, table, chunk), ordered, math.prod(table.chunk) * element)
+    for first, chunks in rows.items():
+        values = _row(spool, offset, table, first, element)
+        for chunk in chunks:
+            part = table.inside(chunk.at)
+            values[part] = next(blocks)[tuple(slice(axis.stop - axis.start) for axis in part)]
+    return offset
+
+
+def _row(spool: Spool, offset: int, table: ChunkTable, first: int, element: int) -> np.ndarray:
+    """All values that the chunks beginning at ``first`` along the first axis cover, as raw elements."""
+    count = min(table.chunk[0], table.shape[0] - first)
+    place = offset + first * table.row * element
+    return spool.array(place, (count, *table.shape[1:]), np.dtype(f"V{element}"))
+
+
+def _block(body: Body, table: ChunkTable, chunk: Chunk) -> np.ndarray:
+    content = bytearray(chunk.size)
+    read_exactly(body.fd, content, body.start + chunk.offset, body.name)
+    raw = np.dtype(f"V{len(table.fill)}")
+    length = math.prod(table.chunk) * raw.itemsize
+    return np.frombuffer(decoded(bytes(content), table.filters, chunk.mask, length), raw).reshape(table.chunk)
+
+
+def encoded_chunks(
+    offset: int, element: int, table: ChunkTable, spool: Spool, *, retyped: bool
+) -> Iterator[Mapping[str, Any]]:
+    """Encode the chunks of a dataset into a spool; what to tell the process that writes them.
+
+    A chunk that was missing stays so, where its values are still those that stand for a missing one.
+
+    Args:
+        offset: Where the new values begin in the spool.
+        element: Bytes of each of them.
+        table: How the dataset was cut, which stays.
+        spool: Where the values are, and where the encoded chunks go.
+        retyped: Whether they have another type than the old ones.
+    """
+    filters = tuple(Filter(step.name, element) if step.name == "shuffle" else step for step in table.filters)
+    blocks = _new_blocks(offset, element, table, spool, retyped=retyped)
+    size = math.prod(table.chunk) * element
+    for at, content in in_order(lambda block: (block[0], encoded(block[1].tobytes(), filters)), blocks, size):
+        yield {"chunk": list(at), "at": spool.append(content), "size": len(content)}
+
+
+def _new_blocks(
+    offset: int, element: int, table: ChunkTable, spool: Spool, *, retyped: bool
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Where each chunk that is to be written begins, and its values, zeros past the edges."""
+    written = {chunk.at for chunk in table.chunks}
+    for first in range(0, table.shape[0], table.chunk[0]):
+        values = _row(spool, offset, table, first, element)
+        for at in table.places(first):
+            part = values[table.inside(at)]
+            if not retyped and at not in written and part.tobytes() == table.fill * part.size:
+                continue
+            block = np.zeros(table.chunk, part.dtype)
+            block[tuple(map(slice, part.shape))] = part
+            yield at, block

@@ -1,0 +1,244 @@
+"""Our end of the reading process: start it, ask it for indices, and survive whatever becomes of it.
+
+Nothing here imports NumPy or h5py: the child is started first and loads h5py while the parent loads NumPy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
+from weightkit.errors import (
+    DamagedFileError,
+    MachineError,
+    UnsafeFileError,
+    UnsupportedFileError,
+    WeightkitError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+_REFUSALS: dict[str, type[WeightkitError]] = {
+    "damaged": DamagedFileError,
+    "unsafe": UnsafeFileError,
+    "unsupported": UnsupportedFileError,
+    "machine": MachineError,
+}
+_MENDS = {
+    "damaged": "use another copy of the file",
+    "unsafe": "weightkit edits plain data only: do not trust this file, or rewrite it with h5py",
+    "unsupported": "rewrite it with h5py as plain numbers",
+    "machine": "make room, or write elsewhere with -o OUT",
+}
+
+_NONSENSE = (ValueError, KeyError, TypeError, RecursionError)
+"""What reading a reply raises that is not the JSON it should be."""
+
+# The child finds its modules where this process finds them, and nothing is read from the user's site or startup files.
+_START = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(2))
+from weightkit.access.hdf5.child.main import main
+main()
+"""
+
+
+_START_UP = 20.0  # seconds for the process to load h5py, from a slow disk on a busy machine
+
+
+class Scanner:
+    """A process that reads HDF5 structure for us. Closing it ends the process."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.heard = ""
+        """Digest of the last description that was heard to its end."""
+        ours, theirs = socket.socketpair()
+        with theirs, _closed_on_error(ours):
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-B",
+                    "-c",
+                    _START,
+                    json.dumps(dataclasses.asdict(limits) | {"main_thread": _in_main_thread()}),
+                    json.dumps([entry for entry in sys.path if entry]),
+                ],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        ours.settimeout(max(limits.silence, _START_UP))
+        self._channel = ours
+        self._replies = ours.makefile("rb", buffering=1 << 16)
+        self._ready = self._answering = False
+        self._finalizer = weakref.finalize(self, _end, self._process, ours, self._replies)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; safe to call twice."""
+        self._finalizer()
+
+    def records(self, descriptor: int, start: int, length: int) -> Iterator[dict[str, Any]]:
+        """Records of all objects in the HDF5 file at ``length`` bytes from ``start`` of an open file.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+            MachineError: The process could not be started.
+        """
+        digest = hashlib.blake2b()
+        yield from self.ask({"do": "scan", "start": start, "length": length}, descriptor, heard=digest.update)
+        self.heard = digest.hexdigest()
+
+    def digest(self, descriptor: int, start: int, length: int) -> str:
+        """What ``heard`` would be after hearing all records of such a file; it is scanned as a whole and told by this.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+        """
+        request = {"do": "digest", "start": start, "length": length}
+        *_, last = self.ask(request, descriptor)
+        return str(last.get("digest", ""))
+
+    def ask(
+        self, request: dict[str, Any], *descriptors: int, heard: Callable[[bytes], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Send one request and read its answer; ``heard`` is given each record as it came.
+
+        Raises:
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+            MachineError: The process could not be started, or could not write.
+        """
+        self._require_ready()
+        if self._answering:  # an answer that nobody heard to its end would be taken for this one's
+            self._process.kill()
+        self._answering = True
+        text = json.dumps(request).encode()
+        try:
+            socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
+            self._channel.sendall(text)
+            yield from self._reply(heard)
+        except (OSError, *_NONSENSE) as error:
+            raise self._obituary(error, writes="writes" in request) from error
+
+    def _require_ready(self) -> None:
+        if self._ready:
+            return
+        try:
+            self._ready = "ready" in json.loads(self._replies.readline(1 << 16))
+            if not self._ready:
+                raise ValueError("another process answered")
+            self._channel.settimeout(self.limits.silence)
+        except (OSError, *_NONSENSE) as error:
+            self._process.kill()
+            raise MachineError(
+                f"the process that reads HDF5 did not start ({_end_of(self._process)})",
+                hint="check that `python -c 'import h5py'` works here",
+            ) from error
+
+    def _reply(self, heard: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
+        budget, count = self.limits.reply, 0
+        while line := self._replies.readline(self.limits.attribute * 4):
+            budget -= len(line)
+            if budget < 0:
+                raise UnsafeFileError(
+                    f"its description takes more than {self.limits.reply} bytes", hint=_MENDS["unsafe"]
+                )
+            record = json.loads(line)
+            if "end" in record:
+                if record["end"] != count:
+                    raise ValueError(record)
+                self._answering = False
+                return
+            if "refuse" in record:
+                refusal = _refusal(record)
+                self._answering = False
+                raise refusal
+            count += 1
+            if heard is not None:
+                heard(line)
+            yield record
+        raise ValueError("the stream ended early")
+
+    def _obituary(self, error: Exception, *, writes: bool) -> WeightkitError:
+        """What to say of a process that died, hung or spoke nonsense over this file."""
+        if isinstance(error, TimeoutError):
+            self._process.kill()
+            fate, end = f"hung for {self.limits.silence:g} seconds", ""
+        else:
+            fate, end = "crashed", f" ({_end_of(self._process)})"
+        if writes:
+            return MachineError(
+                f"the HDF5 library {fate} while it wrote the new file{end}; nothing was changed",
+                hint=_MENDS["machine"],
+            )
+        return DamagedFileError(f"the HDF5 library {fate} over this file{end}", hint=_MENDS["damaged"])
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _refusal(record: dict[str, Any]) -> WeightkitError:
+    category = record["refuse"]
+    where = f"{record['path']}: " if record["path"] != "/" else ""
+    return _REFUSALS[category](f"{where}{record['why']}", hint=_MENDS[category])
+
+
+def _environment() -> dict[str, str]:
+    """Our environment without anything that steers libhdf5; plugins are switched off."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HDF5_")}
+    return kept | {
+        "HDF5_PLUGIN_PRELOAD": "::",
+        "HDF5_USE_FILE_LOCKING": "FALSE",  # the parent holds the lock
+        "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space, and nothing is multiplied here
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextlib.contextmanager
+def _closed_on_error(channel: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        channel.close()
+        raise MachineError(
+            f"the process that reads HDF5 did not start: {error.strerror}", hint=f"check {sys.executable}"
+        ) from error
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    try:
+        status = process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    return signal.strsignal(-status) or f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _end(process: subprocess.Popen[bytes], *channels: Any) -> None:
+    for channel in channels:
+        channel.close()
+    process.kill()
+    process.wait()

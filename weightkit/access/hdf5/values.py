@@ -1,0 +1,118 @@
+"""Where the values of each weight can be read from: the file itself, or a spool for what lies in pieces."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightkit.access.files.openfile import read_exactly
+from weightkit.access.hdf5.chunks import ChunkTable
+from weightkit.access.hdf5.index import require_apart
+from weightkit.access.hdf5.recoding import spool_chunks
+from weightkit.access.hdf5.spool import Spool
+from weightkit.errors import DamagedFileError, RequestError, UnsafeFileError, UnsupportedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from _typeshed import WriteableBuffer
+
+    from weightkit.access.hdf5.container import Body
+    from weightkit.access.hdf5.index import Dataset, Index
+    from weightkit.access.hdf5.scanner import Scanner
+    from weightkit.access.ref import WeightRef
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Values in one piece, in C order."""
+
+    fd: int
+    offset: int
+    """Bytes from the start of that file."""
+    name: str
+
+    def read_into(self, buffer: WriteableBuffer, skipped: int) -> None:
+        """Fill a buffer from ``skipped`` bytes after the first value on."""
+        read_exactly(self.fd, buffer, self.offset + skipped, self.name)
+
+
+class Values:
+    """The values of a file's weights; what lies in pieces is laid out in one when it is first asked for."""
+
+    def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset], index: Index) -> None:
+        self._body, self._scanner, self._weights, self._index = body, scanner, weights, index
+        self._spool: Spool | None = None
+        self._spooled: dict[str, Piece] = {}
+        self._tables: dict[str, ChunkTable] = {}
+        self._lock = threading.Lock()  # one question to the reading process at a time
+
+    @property
+    def spool(self) -> Spool:
+        """The unnamed file for what lies in pieces, made when it is first needed."""
+        if self._spool is None:
+            self._spool = Spool()
+        return self._spool
+
+    def close(self) -> None:
+        """Free the spool's space."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def of(self, ref: WeightRef) -> Piece:
+        """Where a weight's values can be read.
+
+        Raises:
+            UnsupportedFileError: They are no plain numbers in pieces, or were declared and never written.
+            DamagedFileError: A piece does not decode to what it should.
+        """
+        if ref not in self._weights:
+            raise RequestError(
+                f"there is no weight {ref.path} of shape {ref.shape} and type {ref.dtype}",
+                hint="use the references that this very store gives",
+            )
+        dataset, body = self._weights[ref], self._body
+        if dataset.offset is not None:
+            return Piece(body.fd, body.start + dataset.offset, body.name)
+        if dataset.layout == "contiguous":
+            raise UnsupportedFileError(
+                f"{ref.path}: it was declared and its values were never written", hint="save the model again"
+            )
+        if dataset.numpy_dtype is None:
+            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")
+        with self._lock:
+            if dataset.path not in self._spooled:
+                offset = self._laid_out(ref, dataset)
+                self._spooled[dataset.path] = Piece(self.spool.fd, offset, body.name)
+            return self._spooled[dataset.path]
+
+    def tables(self, datasets: Mapping[WeightRef, Dataset]) -> dict[WeightRef, ChunkTable]:
+        """The chunk tables of those weights that lie in chunks."""
+        return {ref: self._table(dataset) for ref, dataset in datasets.items() if dataset.layout == "chunked"}
+
+    def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
+        body = self._body
+        if dataset.layout == "chunked":
+            return spool_chunks(body, self._table(dataset), self.spool)
+        values = self._from_header(dataset)
+        if len(values) != ref.nbytes:
+            raise DamagedFileError(f"{ref.path}: its header holds {len(values)} bytes instead of {ref.nbytes}")
+        return self.spool.append(values)
+
+    def _from_header(self, dataset: Dataset) -> bytes:
+        body = self._body
+        request = {"do": "compact", "start": body.start, "length": body.length, "path": dataset.path}
+        try:
+            (record,) = self._scanner.ask(request, body.fd)
+            return bytes.fromhex(record["values"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+
+    def _table(self, dataset: Dataset) -> ChunkTable:
+        if dataset.path not in self._tables:
+            table = ChunkTable.ask(self._scanner, self._body, dataset)
+            spans = [(chunk.offset, chunk.offset + chunk.size, dataset.path) for chunk in table.chunks]
+            require_apart(spans, self._index.headers())
+            self._tables[dataset.path] = table
+        return self._tables[dataset.path]

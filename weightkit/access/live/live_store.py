@@ -1,0 +1,218 @@
+"""A model in memory as a store: values come from its variables, an edit undoes itself on any failure."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.configured import Configured
+from weightkit.access.html import in_words, store_table
+from weightkit.access.live.live_refs import class_of
+from weightkit.access.live.live_sink import LiveSink
+from weightkit.access.live.object_walk import is_builtin
+from weightkit.access.live.read_cache import Steady
+from weightkit.access.store import ALL, IN_PLACE, Check, Destination
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
+
+    import numpy as np
+
+    from weightkit.access.live.handles import Handle
+    from weightkit.access.live.place import Place
+    from weightkit.access.ref import WeightRef
+
+
+class LiveStore:
+    """The weights of a model, a layer or some variables of Keras 3, where and in the order that Keras saves them.
+
+    Nothing is held open: leaving a ``with`` statement changes nothing. Values are those of the moment they are read;
+    after the model's structure has changed, open it again.
+    """
+
+    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool) -> None:
+        self._label, self._form, self._places, self._ordered = label, form, places, ordered
+        self._sink: LiveSink | None = None
+        self._steady: Steady | None = None
+
+    @property
+    def label(self) -> str:
+        """The class and the name of what was opened."""
+        return self._label
+
+    @property
+    def format(self) -> str:
+        """``live model``, ``live layer`` or ``live variables``."""
+        return self._form
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the weights come in the order of the layers."""
+        return self._ordered
+
+    @property
+    def keras_version(self) -> str | None:
+        """The version of Keras that is loaded."""
+        return getattr(sys.modules.get("keras"), "__version__", None)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all weights in bytes."""
+        return sum(ref.nbytes for ref in self._places)
+
+    def __repr__(self) -> str:
+        return in_words(self)
+
+    def _repr_html_(self) -> str:
+        return store_table(self)
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+        return self.look(ref, span).copy()
+
+    def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """What `read` gives without a copy, as an edit uses it: not to be changed, nor kept."""
+        values = self._sink.before(ref) if self._sink is not None else None
+        return _part(self._value(ref) if values is None else values, span)
+
+    def _value(self, ref: WeightRef) -> np.ndarray:
+        place = self._places[ref]
+        return place.look() if place.handle is not None or self._steady is None else self._steady.value(ref, place)
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """While nobody changes the model: layers are asked for what they tell and compute once, not once a span."""
+        before, self._steady = self._steady, Steady()
+        try:
+            yield
+        finally:
+            self._steady = before
+
+    def owner(self, ref: WeightRef) -> Any:
+        """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
+        return self._places[ref].thing
+
+    def variable(self, ref: WeightRef) -> Any:
+        """The variable of a weight, which two addresses may share; None for what is computed when it is saved."""
+        return self._places[ref].variable
+
+    def configured(self, ref: WeightRef) -> Configured | None:
+        """The class and configuration of the layer that saves a weight; None where it has none to tell."""
+        thing = self.owner(ref)
+        return _configured(thing) if self._steady is None else self._steady.configured(thing, _configured)
+
+    @contextlib.contextmanager
+    def editing(
+        self,
+        changing: Sequence[WeightRef],
+        destination: Destination = IN_PLACE,
+        changes: Changes = NO_CHANGES,
+        check: Check | None = None,
+    ) -> Iterator[LiveSink]:
+        """Set exactly the weights ``changing``, all of them or none.
+
+        Args:
+            changing: The weights that get new values.
+            destination: Nothing but in place.
+            changes: None: what a file holds besides values, a model has not.
+            check: None: there is no new file to look at.
+
+        Raises:
+            RequestError: A weight is computed when it is saved, or is one variable with another that is not among
+                them, or more is asked for than new values.
+        """
+        self._require_values_only(destination, changes, check)
+        if self._sink is not None:
+            raise RequestError("it is being edited already", hint="finish that edit first", file=self._label)
+        sink = LiveSink({ref: self._settable(ref) for ref in changing}, self._repeated(changing))
+        self._sink = sink
+        try:
+            yield sink
+            sink.commit()
+        except BaseException:
+            sink.undo()
+            raise
+        finally:
+            self._sink = None
+
+    def _settable(self, ref: WeightRef) -> Handle:
+        handle = self._places[ref].handle
+        if handle is None:
+            raise RequestError(
+                f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
+                hint="leave it out of the selection, or save the model and edit the file",
+                file=self._label,
+            )
+        return handle
+
+    def _repeated(self, changing: Sequence[WeightRef]) -> set[WeightRef]:
+        """All but the last address of each variable, whose values Keras too would leave there when it loads.
+
+        Raises:
+            RequestError: A variable is to be changed by one of its addresses and kept by another.
+        """
+        wanted = set(changing)
+        addresses: dict[int, list[WeightRef]] = {}
+        for ref, place in self._places.items():
+            if place.variable is not None:
+                addresses.setdefault(id(place.variable), []).append(ref)
+        shared = [refs for refs in addresses.values() if len(refs) > 1 and not wanted.isdisjoint(refs)]
+        for refs in shared:
+            if not wanted.issuperset(refs):
+                raise RequestError(
+                    f"{' and '.join(ref.path for ref in refs)} are one variable, and the selection has not all of them",
+                    hint="select all or none of them",
+                    file=self._label,
+                )
+        return {ref for refs in shared for ref in refs[:-1]}
+
+    def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
+        if destination != IN_PLACE:
+            raise RequestError(
+                "a model in memory is edited where it is: it has no output, no backup and no links",
+                hint="leave those out, or save the model and edit the file",
+                file=self._label,
+            )
+        if changes:
+            raise RequestError(
+                "only the values of a model in memory are edited",
+                hint="save the model and edit the file",
+                file=self._label,
+            )
+        if check is not None:
+            raise RequestError("there is no new file to verify", hint="leave verify out", file=self._label)
+
+
+def _configured(thing: Any) -> Configured | None:
+    try:
+        config = thing.get_config()
+    except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
+        return None
+    return Configured(class_of(thing), config, builtin=is_builtin(thing))
+
+
+def _part(values: np.ndarray, span: slice) -> np.ndarray:
+    if span == ALL:
+        return values.view()
+    if span.step not in (None, 1):
+        raise RequestError(f"the span has a step of {span.step}", hint="read it whole and take every so many elements")
+    return values.reshape(-1)[span]

@@ -1,0 +1,130 @@
+"""The objects of a model in the order and under the paths that Keras saves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.live.saving_rules import PLAIN, SavingRules
+from weightkit.access.names import class_weights
+from weightkit.access.names.keys import snake_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class SavedObject:
+    """One object that saves weights of its own: a model, a layer, an optimizer."""
+
+    thing: Any
+    path: str
+    """``layers/dense_1``; empty for the object that was given."""
+    layer: str | None
+    """Names of the objects around it and its own, less the given one's; None where an object has no name."""
+    values: dict[str, Any]
+    """What it saves by key, in its save order: mostly variables, and values computed for the file."""
+
+
+class Walk:
+    """One walk over an object and all below it.
+
+    As ``saving_lib._save_state`` does it: each object once, its own values first, then what its attributes hold;
+    members of containers by their class, numbered from the second on.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._rules = SavingRules()
+        self._seen: set[int] = set()
+        self.objects: list[SavedObject] = []
+        """All objects that save something, in the order in which Keras saves them."""
+        self.ordered = True
+        """Whether that is the order of the layers; attributes of a user's own class come by their names."""
+        self._object(root, "", "")
+
+    def _object(self, thing: Any, path: str, above: str | None) -> None:
+        if id(thing) in self._seen:
+            return
+        values = saved_values(thing)
+        self._seen.add(id(thing))
+        layer = _layer(thing, above, is_root=not path, has_values=bool(values))
+        if values:
+            self.objects.append(SavedObject(thing, path, layer, values))
+        for attribute, child in _in_order(thing, self._rules.children(thing)):
+            below = f"{path}/{attribute}" if path else attribute
+            count = len(self.objects)
+            if self._rules.saves(child):
+                self._object(child, below, layer)
+            else:
+                self._container(child, below, layer, set())
+            if len(self.objects) > count and attribute != "layers" and not is_builtin(thing):
+                self.ordered = False
+
+    def _container(self, container: Any, path: str, above: str | None, seen: set[int]) -> None:
+        held = container.values() if isinstance(container, dict) else container
+        members = [member for member in held if type(member) not in PLAIN]
+        if not members or id(container) in seen:
+            return
+        seen.add(id(container))
+        used: dict[str, int] = {}
+        for member in members:
+            if self._rules.saves(member):
+                key = _numbered(snake_case(type(member).__name__), used)
+                self._object(member, f"{path}/{key}", above)
+            elif self._rules.nests_containers and self._rules.matters(member):
+                key = _numbered("container", used)
+                self._container(member, f"{path}/{key}", above, seen)
+
+
+def saved_values(thing: Any) -> dict[str, Any]:
+    """What one object saves, by key: a recording dict in the place of the file."""
+    save = getattr(thing, "save_own_variables", None)
+    if save is None:
+        return {}
+    if is_optimizer(thing) and _is_of_keras(type(thing).save_own_variables):
+        return {str(i): variable for i, variable in enumerate(thing.variables)}  # it would save copies
+    record: dict[str, Any] = {}
+    save(record)
+    return record
+
+
+def is_optimizer(thing: Any) -> bool:
+    """Whether an object that Keras saves is an optimizer."""
+    return thing._obj_type() == "Optimizer"  # type: ignore[no-any-return]  # noqa: SLF001  # Keras has no other way
+
+
+def is_builtin(thing: Any) -> bool:
+    """Whether an object's class is Keras' own."""
+    return _is_of_keras(type(thing))
+
+
+def _is_of_keras(made: Any) -> bool:
+    """Whether a class or a function was defined in Keras."""
+    return bool(made.__module__.partition(".")[0] == "keras")
+
+
+def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    """Bidirectional's layers as files have them, forward first; Keras goes by the alphabet."""
+    known = class_weights.find(type(thing).__name__) if is_builtin(thing) else None
+    if known is None or len(known.wraps) < 2:  # noqa: PLR2004  # one is in order
+        return children
+    places = {attribute: place for place, attribute in enumerate(known.wraps)}
+    return sorted(children, key=lambda child: places.get(child[0], len(places)))
+
+
+def _layer(thing: Any, above: str | None, *, is_root: bool, has_values: bool) -> str | None:
+    """The names around an object and its own; what has neither a name nor values is a list, which adds nothing."""
+    name = getattr(thing, "name", None)
+    if is_root or above is None:
+        return above
+    if not isinstance(name, str) or not name:
+        return None if has_values else above
+    return f"{above}/{name}" if above else name
+
+
+def _numbered(name: str, used: dict[str, int]) -> str:
+    if name not in used:
+        used[name] = 0
+        return name
+    used[name] += 1
+    return f"{name}_{used[name]}"

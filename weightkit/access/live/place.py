@@ -1,0 +1,34 @@
+"""Where the value of one weight of a live object comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.live.handles import as_numpy
+from weightkit.access.live.object_walk import saved_values
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightkit.access.live.handles import Handle
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A variable; or a value that an object computes when it is saved, such as a kernel with LoRA merged in."""
+
+    handle: Handle | None
+    """None for what is computed, which can be read and not set."""
+    thing: Any = None
+    """The object that saves it; None for a variable that was given alone."""
+    key: str = ""
+    """Under which it saves it."""
+    variable: Any = None
+    """The variable itself; another address may have the same one."""
+
+    def look(self) -> np.ndarray:
+        """The value as it would be saved now: not to be changed, nor kept."""
+        if self.handle is None:
+            return as_numpy(saved_values(self.thing)[self.key])
+        return self.handle.look(self.handle.value())

@@ -1,0 +1,70 @@
+"""Weights by their places: the format's own path, or which layer of its class theirs is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from weightkit.access.names.automatic_names import automatic
+from weightkit.access.names.keys import key_base, keys_of_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from weightkit.access.ref import WeightRef
+
+Pairs: TypeAlias = "dict[WeightRef, WeightRef]"
+_LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
+
+
+def by_structure(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
+    """Weights at the same path of the format."""
+    there = {ref.structure: ref for ref in theirs}
+    return {ref: there[ref.structure] for ref in ours if ref.structure in there}
+
+
+def by_class(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
+    """The same weights of the first, second, third layer of a class, as Keras' own files count them."""
+    there = _counted(theirs)
+    return {ref: there[place] for place, ref in _counted(ours).items() if place in there}
+
+
+def by_turn(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
+    """Weights in the order in which they are saved, where all shapes agree; none else.
+
+    An optimizer's state has no names but its variables', and these go by number in most formats.
+    """
+    pairs = dict(zip(first := list(ours), second := list(theirs), strict=False))
+    fits = len(first) == len(second) and all(a.shape == b.shape for a, b in pairs.items())
+    return pairs if fits else {}
+
+
+def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
+    """Each weight by the layers around its own, its class, its layer's turn among those, and its name."""
+    turns: dict[tuple[object, ...], dict[str, int]] = {}
+    found: dict[tuple[object, ...], WeightRef] = {}
+    for ref in refs:
+        around, owner = _owner(ref)
+        class_key = _class_key(ref)
+        if class_key is None:
+            continue
+        key = (around, class_key)
+        turn = turns.setdefault(key, {}).setdefault(owner, len(turns[key]) if key in turns else 0)
+        found[(*key, turn, ref.name if ref.name is not None else ref.index)] = ref
+    return found
+
+
+def _class_key(ref: WeightRef) -> str | None:
+    """What the class is called in a file; where it is not known, an automatic name tells it too."""
+    if ref.layer_class is not None:
+        return keys_of_class(ref.layer_class)[0]
+    found = automatic(ref.layer.rpartition("/")[2]) if ref.layer else None
+    return None if found is None else found[0]
+
+
+def _owner(ref: WeightRef) -> tuple[tuple[str, ...], str]:
+    """The layers around a weight's own, and a word that is one layer's alone."""
+    if ref.layer is not None:
+        *around, _ = ref.layer.split("/")
+        return tuple(around), ref.layer
+    steps = [step for step in ref.owner.split("/") if step not in _LISTS]
+    return tuple(key_base(step) for step in steps[:-1]), ref.owner

@@ -1,0 +1,50 @@
+"""Names that Keras gave, not the user: ``dense_7`` says how many layers came before it in a process, and no more."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from weightkit.access.names.class_table import table
+from weightkit.access.names.keys import keys_of_class
+
+_NUMBERED = re.compile(r"(.*?)(?:_(\d{1,9}))?", re.DOTALL)
+_MODELS = {"model": "model", "functional": "model", "sequential": "sequential"}
+_DIRECTIONS = ("forward_", "backward_")
+
+
+def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | None:
+    """An automatic name's class part and number; None for a name that somebody gave.
+
+    Args:
+        name: One layer's name: ``dense_7``, ``lstm_1``, ``encoder``.
+        layer_class: Its class, where that is known; a class that is not Keras' own has automatic names too.
+
+    Example:
+        >>> automatic("dense_7"), automatic("batch_normalization"), automatic("encoder_7")
+        (('dense', 7), ('batch_normalization', 0), None)
+        >>> automatic("my_block_2", "MyBlock")
+        ('my_block', 2)
+    """
+    found = _NUMBERED.fullmatch(name)
+    if found is None:
+        return None
+    base, number = found[1], int(found[2] or 0)
+    prefix = next((prefix for prefix in _DIRECTIONS if base.startswith(prefix)), "")
+    bare = base.removeprefix(prefix)
+    if bare in _MODELS:
+        return prefix + _MODELS[bare], number
+    if bare in _known() or (layer_class is not None and bare in _of(layer_class)):
+        return base, number
+    return None
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(key for name in table().classes for key in _of(name))
+
+
+@functools.cache
+def _of(layer_class: str) -> frozenset[str]:
+    """As Keras 3 and 2 make names of a class, and as Keras 1 does: in lower case."""
+    return frozenset((*keys_of_class(layer_class), layer_class.lower()))

@@ -1,0 +1,212 @@
+"""How a weight began: what its layer's configuration says of its initializer, and what it leaves unsaid.
+
+The rules come from Keras: those of Keras 3's classes are in the table that is made from it, those of classes that
+only Keras 2 or Keras 1 had are here. A configuration of Keras 2 is read by the rules of Keras 3, so that a file and
+the model that is loaded from it agree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.names.class_table import canonical
+from weightkit.access.names.class_weights import find
+from weightkit.access.names.legacy import keras1, kinds
+from weightkit.access.names.legacy.config_tree import without_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weightkit.access.configured import Configured
+
+_Axes = tuple[tuple[int, ...], tuple[int, ...]]
+_Rule = tuple[str | None, str, str | None]
+
+_LEGACY_RULES: Mapping[str, _Rule] = {
+    "kernel": ("kernel_initializer", "glorot_uniform", None),
+    "recurrent_kernel": ("recurrent_initializer", "orthogonal", None),
+    "bias": ("bias_initializer", "zeros", None),
+    "depthwise_kernel": ("depthwise_initializer", "glorot_uniform", None),
+    "pointwise_kernel": ("pointwise_initializer", "glorot_uniform", None),
+    "gamma": ("gamma_initializer", "ones", None),
+    "beta": ("beta_initializer", "zeros", None),
+    "moving_mean": ("moving_mean_initializer", "zeros", None),
+    "moving_variance": ("moving_variance_initializer", "ones", None),
+    "lora_kernel_a": (None, "he_uniform", None),
+    "lora_kernel_b": (None, "zeros", None),
+    "lora_embeddings_a": (None, "he_uniform", None),
+    "lora_embeddings_b": (None, "zeros", None),
+}
+_LEGACY_CLASSES = frozenset(
+    {
+        "BatchNormalizationV1",
+        "BatchNormalizationV2",
+        "CuDNNGRU",
+        "CuDNNLSTM",
+        "LocallyConnected1D",
+        "LocallyConnected2D",
+        "SyncBatchNormalization",
+    }
+)
+"""Classes of Keras 2 that Keras 3 has no more; other classes' weights may have had other names."""
+
+_FORGET_PARTS = {"CuDNNLSTM": (5, 8)}  # it has two biases in one, and opens the second's forget gate
+_FORGET_PART = (1, 4)
+_EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """One of several equal parts of a bias begins by another initializer than the rest."""
+
+    said: Any
+    part: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """What a configuration says of a weight's initializer, as it is written there."""
+
+    said: Any
+    """A name, or ``{"class_name", "config"}``."""
+    forget: Forget | None = None
+    axes: _Axes | None = None
+    """Axes of the input units and of the output units, where Keras tells its initializer."""
+    keras_1: bool = False
+    channels_first: bool = True
+    """Whether Keras 1 takes the kernel's first axis for its output units."""
+
+
+def initial_of(configured: Configured, name: str, layer: str | None = None) -> Initial | None:
+    """How a weight of this name begins.
+
+    Args:
+        configured: The class and configuration of its layer.
+        name: Its own name: ``recurrent_kernel``, ``W_i``.
+        layer: The names of the layers around it; which of attention's projections it is, its name tells.
+
+    Returns:
+        What the configuration says, or the class's default where it says nothing; None where neither is known.
+    """
+    if not configured.builtin:
+        return None
+    if configured.keras_1:
+        return _of_keras1(configured, name)
+    rule = _rule(configured.layer_class, name) or _rule(configured.layer_class, without_number(name))
+    if rule is None:
+        return None
+    key, default, flag = rule
+    said = configured.config.get(key, default) if key else default
+    forget = None
+    if flag is not None and configured.config.get(flag, True):
+        forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
+    # Where Keras is given no initializer, it takes this one.
+    return Initial("glorot_uniform" if said is None else said, forget, _axes(configured, name, layer))
+
+
+def _rule(layer_class: str, name: str) -> _Rule | None:
+    """The rule of a class for a weight; a recurrent layer's weights are its cell's."""
+    for one in (layer_class, kinds.CELLS.get(canonical(layer_class), "")):
+        known = find(one)
+        if known is not None and name in known.initial:
+            return known.initial[name]
+    listed = layer_class in _LEGACY_CLASSES
+    if listed or (find(layer_class) is not None and name.startswith(("depthwise_", "pointwise_", "lora_"))):
+        rule = _LEGACY_RULES.get(name)
+        return (*rule[:2], "unit_forget_bias") if rule and (layer_class, name) == ("CuDNNLSTM", "bias") else rule
+    return None
+
+
+def _axes(configured: Configured, name: str, layer: str | None) -> _Axes | None:
+    """The axes that an EinsumDense tells its kernel's initializer; attention's projections have no equation here."""
+    if configured.layer_class != "EinsumDense" or without_number(name) != "kernel":
+        return None
+    equation = configured.config.get("equation")
+    if not isinstance(equation, str):
+        return ((0, 1), (2,)) if _last(layer) == "attention_output" else ((0,), (1, 2))
+    parts = _EQUATION.fullmatch(equation.replace(" ", ""))
+    if parts is None:
+        return None
+    _, kernel, output = parts.groups()
+    inputs = tuple(axis for axis, letter in enumerate(kernel) if letter not in output)
+    return inputs, tuple(axis for axis, letter in enumerate(kernel) if letter in output)
+
+
+def _last(layer: str | None) -> str:
+    return (layer or "").rpartition("/")[2]
+
+
+# Keras 1 ---------------------------------------------------------------------------------------------------------
+
+_KEYS_IN_KERAS1: Mapping[str, tuple[str | None, str]] = {
+    **dict.fromkeys(("U", *(f"U_{gate}" for gate in "ifcozrh")), ("inner_init", "orthogonal")),
+    "running_mean": (None, "zero"),
+    "running_std": (None, "one"),  # a variance, whatever its name says
+    "b_carry": (None, "one"),  # of Highway
+    "gamma": ("gamma_init", "one"),
+    "beta": ("beta_init", "zero"),
+    "t_left": ("t_left_init", "zero"),
+    "a_left": ("a_left_init", "glorot_uniform"),
+    "t_right": ("t_right_init", "glorot_uniform"),
+    "a_right": ("a_right_init", "one"),
+}
+_KEYS_OF_CLASSES_IN_KERAS1: Mapping[tuple[str, str], tuple[str, Any]] = {
+    ("ConvLSTM2D", "b_f"): ("forget_bias_init", "one"),
+    ("Embedding", "W"): ("init", "uniform"),
+    ("LSTM", "b_f"): ("forget_bias_init", "one"),
+    ("PReLU", "alphas"): ("init", "zero"),
+    ("ParametricSoftplus", "alphas"): ("alpha_init", 0.2),
+    ("ParametricSoftplus", "betas"): ("beta_init", 5.0),
+}
+_ORDERED_IN_KERAS1 = frozenset(
+    {
+        "AtrousConvolution2D",
+        "Convolution2D",
+        "Convolution3D",
+        "Deconvolution2D",
+        "LocallyConnected2D",
+        "SeparableConvolution2D",
+    }
+)
+"""Classes that tell their initializer the ordering of dimensions; to others, the first axis is the outputs'."""
+_CLASSES_IN_KERAS1 = _ORDERED_IN_KERAS1 | {
+    "AtrousConvolution1D",
+    "BatchNormalization",
+    "ConvLSTM2D",
+    "Convolution1D",
+    "Dense",
+    "Embedding",
+    "GRU",
+    "Highway",
+    "LSTM",
+    "LocallyConnected1D",
+    "MaxoutDense",
+    "PReLU",
+    "ParametricSoftplus",
+    "SReLU",
+    "SimpleRNN",
+    "TimeDistributedDense",
+}
+
+
+def _of_keras1(configured: Configured, name: str) -> Initial | None:
+    """By the rules of Keras 1.2.2."""
+    known, config = configured.layer_class, configured.config
+    if name not in keras1.KINDS or known not in _CLASSES_IN_KERAS1:
+        return None
+    key, default = _key_in_keras1(known, name)
+    said = config.get(key, default) if key else default
+    if isinstance(said, int | float):
+        said = {"class_name": "Constant", "config": {"value": said}}
+    forget = Forget(config.get("forget_bias_init", "one"), *_FORGET_PART) if (known, name) == ("LSTM", "b") else None
+    channels_last = config.get("dim_ordering") == "tf" and known in _ORDERED_IN_KERAS1
+    return Initial(said, forget, keras_1=True, channels_first=not channels_last)
+
+
+def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:
+    """The configuration's key for a weight's initializer, and the default; biases have no key."""
+    given = _KEYS_OF_CLASSES_IN_KERAS1.get((known, name)) or _KEYS_IN_KERAS1.get(name)
+    return given or ((None, "zero") if name.startswith("b") else ("init", "glorot_uniform"))

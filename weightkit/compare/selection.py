@@ -1,0 +1,67 @@
+"""Which of two stores' weights are compared: a selection reaches a pair where it matches either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access.edits.choose import missed
+from weightkit.access.select import combine
+from weightkit.access.select.selectors import Or
+from weightkit.errors import SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weightkit.access.edits.choose import Where
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Selector
+    from weightkit.access.store import WeightStore
+
+
+class Selection:
+    """The weights that are compared, all of them by default.
+
+    Args:
+        where: Which.
+        exclude: Which of them not.
+        stores: The two stores.
+
+    Raises:
+        SelectionError: The selection is malformed, or a path in it matches nothing in either store.
+    """
+
+    def __init__(self, where: Where, exclude: Where, stores: Sequence[WeightStore]) -> None:
+        self._where, self._exclude = combine(where or None, exclude or None)
+        for selector in (self._where, self._exclude):
+            _require_found(selector, stores)
+        self._bound = [
+            tuple(selector and selector.bind(tuple(store), ordered=store.ordered) for store in stores)
+            for selector in (self._where, self._exclude)
+        ]
+
+    def __call__(self, ours: WeightRef | None, theirs: WeightRef | None) -> bool:
+        """Whether a pair is compared; one of the two may be None."""
+        where, exclude = (_matches(bound, (ours, theirs)) for bound in self._bound)
+        return (self._where is None or where) and not exclude
+
+
+def _matches(bound: tuple[Selector | None, ...], refs: tuple[WeightRef | None, ...]) -> bool:
+    return any(
+        selector is not None and ref is not None and selector(ref) for selector, ref in zip(bound, refs, strict=True)
+    )
+
+
+def _require_found(selector: Selector | None, stores: Sequence[WeightStore]) -> None:
+    for part in selector.parts if isinstance(selector, Or) else (selector,):
+        errors = [error for store in stores if (error := _miss(part, store)) is not None]
+        if len(errors) == len(stores):
+            raise errors[0]
+
+
+def _miss(part: Selector | None, store: WeightStore) -> SelectionError | None:
+    refs = tuple(store)
+    try:
+        missed(part and part.bind(refs, ordered=store.ordered), None, refs, store.label)
+    except SelectionError as error:
+        return error
+    return None

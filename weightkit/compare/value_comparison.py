@@ -1,0 +1,139 @@
+"""Compare pairs of weights tile by tile, in two threads and one pass over both stores."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weightkit.access.edits.tasks import share
+from weightkit.access.edits.tiles import spans
+from weightkit.compare.hypotheses import Hypothesis, guess, holds
+from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True, eq=False)
+class Compared:
+    """Two weights of as many elements, and what has been found of them so far."""
+
+    ours: WeightRef
+    theirs: WeightRef
+    measures: Measures = field(default_factory=Measures)
+    hypothesis: Hypothesis | None = None
+    """What made the second of the first, as far as has been seen."""
+    same: list[slice] = field(default_factory=list)
+    """Spans that are the same: of these, norms are computed only where other spans of the weight are not."""
+    _early: dict[int, Measures] = field(default_factory=dict)
+    _begun: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, first: int, found: Measures) -> None:
+        """Take the measures of one span in; sums are made in the order of the weight, whichever thread is faster."""
+        self._early[first] = found
+        while (due := self._early.pop(self.measures.size, None)) is not None:
+            self.measures += due
+
+    def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray, *, same: bool) -> None:
+        """Guess from the beginning what happened, and give that up where a later span does not bear it out."""
+        if first == 0:
+            try:
+                self.hypothesis = None if same else guess(ours, theirs)
+            finally:
+                self._begun.set()
+            return
+        self._begun.wait()  # for whoever has the first span
+        hypothesis = self.hypothesis
+        if hypothesis is not None and not holds(hypothesis, ours, theirs):
+            self.hypothesis = None
+
+    def give_up(self) -> None:
+        """Let nobody wait for a guess that will not come."""
+        self._begun.set()
+
+
+def compare(
+    ours: WeightStore,
+    theirs: WeightStore,
+    pairs: Sequence[tuple[WeightRef, WeightRef]],
+    tolerance: Tolerance = EXACT,
+    progress: Progress | None = None,
+) -> list[Compared]:
+    """Measure pairs of weights that have as many elements each.
+
+    Args:
+        ours: The first store.
+        theirs: The second.
+        pairs: A weight of either.
+        tolerance: What counts as close.
+        progress: Called with the bytes of the first weight that are done, as they are done.
+    """
+    work = _Work(ours, theirs, pairs, tolerance, progress)
+    with contextlib.ExitStack() as meanwhile:
+        for store in (ours, theirs):
+            if steady := getattr(store, "steady", None):  # a model in memory, whose layers compute some values
+                meanwhile.enter_context(steady())
+        work.do()
+        for pair in work.compared:
+            if pair.measures.changed:
+                for span in sorted(pair.same, key=lambda span: span.start):
+                    pair.measures += unchanged(_native(ours.read(pair.ours, span)))
+    return work.compared
+
+
+class _Work:
+    """The tiles of all pairs."""
+
+    def __init__(
+        self,
+        ours: WeightStore,
+        theirs: WeightStore,
+        pairs: Sequence[tuple[WeightRef, WeightRef]],
+        tolerance: Tolerance,
+        progress: Progress | None,
+    ) -> None:
+        self._ours, self._theirs, self._tolerance, self._progress = ours, theirs, tolerance, progress
+        self.compared = [Compared(*pair) for pair in pairs]
+        self._lock = threading.Lock()
+
+    def do(self) -> None:
+        """Compare every tile."""
+        share(self._spans(), self._compare, sum(pair.ours.nbytes for pair in self.compared))
+
+    def _spans(self) -> Iterator[tuple[Compared, slice]]:
+        for pair in self.compared:
+            for span in spans(pair.ours.size):
+                yield pair, span
+
+    def _compare(self, pair: Compared, span: slice) -> None:
+        try:
+            ours, theirs = (
+                _native(store.read(ref, span)) for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
+            )
+        except BaseException:
+            pair.give_up()
+            raise
+        same = is_same(ours, theirs)
+        pair.examine(span.start, ours, theirs, same=same)
+        found = Measures(ours.size) if same else measure(ours, theirs, span.start, self._tolerance)
+        with self._lock:
+            pair.add(span.start, found)
+            if same:
+                pair.same.append(span)
+            if self._progress:
+                self._progress(ours.nbytes)
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """In the machine's own order of bytes."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

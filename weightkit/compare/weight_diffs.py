@@ -1,0 +1,150 @@
+"""From two open stores to what differs between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access.matching import match
+from weightkit.access.matching.match import is_counter, same_type
+from weightkit.access.ref import Kind
+from weightkit.compare.hypotheses import Rounded
+from weightkit.compare.renames import is_renamed, with_renames
+from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
+from weightkit.compare.selection import Selection
+from weightkit.compare.sentences import what_happened
+from weightkit.compare.value_comparison import Compared, compare
+from weightkit.errors import RequestError, SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from weightkit.access.edits.choose import Where
+    from weightkit.access.matching import By, Match
+    from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
+    from weightkit.compare.measures import Measures, Tolerance
+
+
+def compared(
+    ours: WeightStore,
+    theirs: WeightStore,
+    tolerance: Tolerance,
+    *,
+    where: Where = None,
+    exclude: Where = None,
+    by: By = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> Diff:
+    """Match, select, measure, and say what happened; see `weightkit.diff`."""
+    selected = Selection(where, exclude, (ours, theirs))
+    found = _matched(ours, theirs, by)
+    pairs = [(a, b) for a, b in found.pairs.items() if selected(a, b)]
+    sides = [
+        _alone(found.missing, lambda ref: selected(ref, None)),
+        _alone(found.unused, lambda ref: selected(None, ref)),
+    ]
+    results = [_reshaped(a, b) for a, b in pairs if a.size != b.size]
+    work = compare(ours, theirs, [(a, b) for a, b in pairs if a.size == b.size], tolerance, progress)
+    results += [_paired(pair, tolerance) for pair in work]
+    results, notes = _with_one_sided(results, sides, (ours, theirs))
+    if not results and not notes and (where or exclude):
+        raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists what is there")
+    training = [result for result in results if is_optimizer(result)]
+    model = [result for result in results if not is_optimizer(result)]
+    notes += _renames(model)
+    return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), tuple(notes))
+
+
+def _matched(ours: WeightStore, theirs: WeightStore, by: By) -> Match:
+    """By names and structure; what these do not settle, by names and renames, where there are any."""
+    try:
+        return with_renames(match(ours, theirs, by), ours, theirs)
+    except RequestError:
+        if by != "auto":
+            raise
+        named = match(ours, theirs, "name")
+        found = with_renames(named, ours, theirs)
+        if found is named:
+            raise
+        return found
+
+
+def _alone(refs: Iterable[WeightRef], selected: Callable[[WeightRef], bool]) -> list[WeightRef]:
+    return [ref for ref in refs if selected(ref)]
+
+
+def _reshaped(ours: WeightRef, theirs: WeightRef) -> WeightDiff:
+    return _told(ours, theirs, Status.RESHAPED, None, "reshaped", _shapes(ours, theirs))
+
+
+def _told(
+    ours: WeightRef, theirs: WeightRef, status: Status, measures: Measures | None, label: str, *more: str
+) -> WeightDiff:
+    """A pair, with all that happened to it in words."""
+    renamed = is_renamed(ours, theirs)
+    words = (label if status is not Status.RENAMED else "", *more, f"renamed to {theirs.layer}" if renamed else "")
+    what = ", ".join(dict.fromkeys(word for word in words if word))
+    return WeightDiff(ours, theirs, status, measures, label, what, renamed)
+
+
+def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
+    return f"from {_shape(ours)} to {_shape(theirs)}"
+
+
+def _shape(ref: WeightRef) -> str:
+    return "x".join(map(str, ref.shape)) or "scalar"
+
+
+def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
+    ours, theirs, measures = pair.ours, pair.theirs, pair.measures
+    what = what_happened(measures, pair.hypothesis)
+    if ours.shape != theirs.shape:
+        shapes = _shapes(ours, theirs)
+        return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
+    if not same_type(ours, theirs) and not (tolerance and not measures.outside):
+        return _told(ours, theirs, Status.RETYPED, measures, _types(pair, what))
+    if measures.outside:
+        return _told(ours, theirs, Status.DIFFERS, measures, what)
+    if is_renamed(ours, theirs):
+        return _told(ours, theirs, Status.RENAMED, measures, "renamed", what)
+    return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
+
+
+def _types(pair: Compared, what: str) -> str:
+    """A cast where the values are those of one, else what else happened too."""
+    cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
+    return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
+
+
+def _with_one_sided(
+    results: list[WeightDiff], sides: Sequence[list[WeightRef]], stores: tuple[WeightStore, WeightStore]
+) -> tuple[list[WeightDiff], list[str]]:
+    """Add what only one side has; what only its format keeps gets a sentence, and is no difference."""
+    notes: list[str] = []
+    for status, refs, store, other in zip((Status.MISSING, Status.EXTRA), sides, stores, stores[::-1], strict=True):
+        training = [ref for ref in refs if ref.kind is Kind.OPTIMIZER]
+        if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
+            notes.append(f"only {store.label} holds optimizer state ({_weights(training)})")
+            refs = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]  # noqa: PLW2901
+        counters = [ref for ref in refs if is_counter(ref)]
+        if counters and store.format != other.format:
+            notes.append(f"only {store.label} holds seeds and counters ({_weights(counters)})")
+            refs = [ref for ref in refs if not is_counter(ref)]  # noqa: PLW2901
+        results += [_alone_there(ref, status) for ref in refs]
+    return results, notes
+
+
+def _alone_there(ref: WeightRef, status: Status) -> WeightDiff:
+    ours, theirs = (ref, None) if status is Status.MISSING else (None, ref)
+    return WeightDiff(ours, theirs, status, label=str(status), what=str(status))
+
+
+def _renames(results: Iterable[WeightDiff]) -> list[str]:
+    layers = {
+        (found.ours.layer, found.theirs.layer) for found in results if found.is_renamed and found.ours and found.theirs
+    }
+    return [f"layer {old} is named {new} in the second" for old, new in sorted(layers, key=str)]
+
+
+def _weights(refs: list[WeightRef]) -> str:
+    return "1 weight" if len(refs) == 1 else f"{len(refs)} weights"

@@ -1,0 +1,1 @@
+"""Look at a store of weights: what it holds, and what its values are."""

@@ -1,0 +1,1 @@
+"""The wrapper that computes weights, and what works on whole models of it."""

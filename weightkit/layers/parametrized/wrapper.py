@@ -1,0 +1,250 @@
+"""A layer whose weights are computed from other variables, on every call."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from weightkit.errors import RequestError
+from weightkit.layers.making.casting import as_held
+from weightkit.layers.parametrizations.low_rank import LowRank
+from weightkit.layers.parametrizations.tied import Tied
+from weightkit.layers.parametrized.call_signature import call_like
+from weightkit.layers.parametrized.computing import compute_by
+from weightkit.layers.parametrized.merging import merge, unmerge
+from weightkit.layers.parametrized.recurrent_inside import RecurrentInside
+from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copied, weights_of
+from weightkit.layers.parametrized.wrapping import every_variable, note_wrapper, require_wrappable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from weightkit.layers.parametrizations.parametrization import Computed, Parametrization
+
+
+@keras.saving.register_keras_serializable(package="weightkit")
+class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
+    """Any layer, with weights of it computed by parametrizations.
+
+    It is called, built and saved like the layer inside, whose name, types and masks it takes. Regularizers and
+    constraints of a computed weight act on what is computed. Its own variables are those that the parametrizations
+    add; the layer's own stay its own.
+
+    Args:
+        layer: The layer inside: built or not, not part of a model, and in no other wrapper. Whether a layer that it
+            makes later, when it is built, is in another one cannot be told.
+        weights: Parametrizations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
+            are a list, the first of which is applied first.
+        targets: Where the weights lie, as a configuration tells it; they are looked for by default.
+        name: Its name; the layer's by default.
+        trainable: Whether it is trained; as the layer is, by default. Around a frozen layer a `LowRank` is trained
+            all the same, and the layer stays frozen.
+        by_name: Parametrizations by the name of a weight: ``kernel=WeightNorm()``.
+
+    Raises:
+        RequestError: Something given is no layer or no parametrization; the layer is part of a model, in another
+            wrapper, quantized, or made in a RematScope on TensorFlow.
+
+    Example:
+        >>> import keras, weightkit.layers
+        >>> from weightkit.layers import Parametrized, WeightNorm
+        >>> layer = Parametrized(keras.layers.LSTM(3), recurrent_kernel=WeightNorm())
+        >>> tuple(layer(keras.ops.ones((2, 4, 5))).shape)
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        layer: Any,
+        weights: Mapping[str, Any] | None = None,
+        *,
+        targets: Targets | None = None,
+        name: str | None = None,
+        trainable: bool | None = None,
+        **by_name: Any,
+    ) -> None:
+        require_wrappable(layer)
+        steps = by_selection(weights, by_name)
+        adapts = any(one.freezes_base for several in steps.values() for one in several)
+        super().__init__(
+            name=name or layer.name,
+            dtype=layer.dtype_policy,
+            autocast=layer.autocast,
+            trainable=layer.trainable or adapts if trainable is None else trainable,
+        )
+        self.steps = steps
+        self.targets = copied(targets)
+        self.layer = layer
+        self.computed: list[Computed] = []
+        if any(one.wants_seeds for one in self._parametrizations()):
+            seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
+            self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
+        call_like(self, layer)
+        if trainable is not None and layer.trainable != trainable:
+            layer.trainable = trainable
+        note_wrapper(layer, self)
+
+    def _parametrizations(self) -> Iterator[Parametrization]:
+        return (one for steps in self.steps.values() for one in steps)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As the layer inside is called."""
+        if not self.built:
+            for one in self._parametrizations():
+                if isinstance(one, Tied):
+                    one.look_upstream((args, kwargs))
+        return super().__call__(*args, **kwargs)
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Build the layer inside, and add what computes its weights."""
+        if not self.layer.built:
+            self.layer.build(*args, **kwargs)
+        if self.targets is None:
+            self.targets = choose(self.layer, self.steps)
+        for selection, weights in weights_of(self, self.layer, self.targets).items():
+            self.computed += [compute_by(self.steps[selection], weight) for weight in weights]
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Take the variables out of training that a parametrization keeps as they are."""
+        for variable in self.held_variables:
+            variable.trainable = False
+
+    @property
+    def held_variables(self) -> list[Any]:
+        """The layer's own variables that a parametrization takes out of training, such as the base of `LowRank`."""
+        return [one.weight.variable for one in self.computed if any(step.freezes_base for step, _ in one.steps)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer is trained; what a parametrization freezes stays frozen."""
+        return bool(self._trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        keras.layers.Layer.trainable.fset(self, value)
+        self._freeze()
+
+    def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Compute the weights and call the layer inside with them, in the place of its own."""
+        self._require_plain()
+        if self.layer._call_has_training_arg:  # noqa: SLF001
+            kwargs["training"] = training
+        mapping = self._mapping(training=bool(training))
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
+            outputs = self.layer(*args, **kwargs)
+        for loss in scope.losses:
+            self.add_loss(loss * 1.0)  # the very same object would be counted twice on JAX
+        for variable, value in mapping:
+            now = scope.get_current_value(variable)
+            if now is not value and not variable.trainable and self._is_held(variable):
+                variable.assign(now)
+        return outputs
+
+    def _mapping(self, *, training: bool) -> list[tuple[Any, Any]]:
+        """Every variable of the layer with the value it has in this call: an inner scope does not see an outer one."""
+        with as_held():
+            mapping = [(one.weight.variable, one.value(training=training)) for one in self.computed]
+            ours = {id(variable) for variable, _ in mapping}
+            rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in every_variable(self.layer) if id(v) not in ours]
+        return mapping + rest
+
+    def _is_held(self, variable: Any) -> bool:
+        return all(variable is not one.weight.variable for one in self.computed)
+
+    def values(self) -> dict[int, Any]:
+        """What every computed weight is now, by the ``id`` of its variable; through wrappers inside as well."""
+        with as_held():
+            found = {id(one.weight.variable): one.value(training=False) for one in self.computed}
+        inside = [one for one in self.layer._flatten_layers() if isinstance(one, Parametrized)]  # noqa: SLF001
+        if inside:
+            with keras.StatelessScope(self._mapping(training=False)):
+                for one in inside:
+                    found.update(one.values())
+        return found
+
+    def begin(self, *, keep_masks: bool = False) -> None:
+        """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
+        for computed in self.computed:
+            computed.kept = {}
+            for parametrization, added in computed.steps:
+                if not (keep_masks and parametrization.is_fixed):
+                    for one in added.values():
+                        one.begin()
+
+    def merge(self) -> None:
+        """Put low-rank updates into the weights they adapt; the layer computes what it did.
+
+        What was trained after a merge may be merged again.
+
+        Raises:
+            RequestError: There is none, or they are merged already.
+        """
+        merge(self.name, self.computed)
+
+    def unmerge(self) -> None:
+        """Undo the last merge: every weight and factor is bit for bit what it was before, and nothing trained is lost.
+
+        Raises:
+            RequestError: There is nothing merged, the factors were trained since, or the weights were changed.
+        """
+        unmerge(self.name, self.computed)
+
+    def _require_plain(self) -> None:
+        if any(getattr(one, "quantization_mode", None) for one in self.layer._flatten_layers()):  # noqa: SLF001
+            raise RequestError(f"{self.name}: its layer was quantized", hint="bake it before it is quantized")
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
+        """As the layer inside."""
+        return self.layer.compute_mask(*args, **kwargs) if self.layer.supports_masking else None
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """As the layer inside."""
+        return self.layer.compute_output_shape(*args, **kwargs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """As the layer inside."""
+        if not self.layer._call_has_training_arg:  # noqa: SLF001
+            kwargs.pop("training", None)
+        return self.layer.compute_output_spec(*args, **kwargs)
+
+    def get_build_config(self) -> Any:
+        """As the layer inside; nothing for a tied one, which is built where the other layer is in sight."""
+        is_tied = any(isinstance(one, Tied) for one in self._parametrizations())
+        return None if is_tied else self.layer.get_build_config()
+
+    def build_from_config(self, config: Any) -> None:
+        """Build the layer inside from its configuration, then what is added."""
+        if config and not self.built:
+            with self._open_name_scope():
+                if not self.layer.built:
+                    self.layer.build_from_config(config)
+            if self.layer.built:
+                self.build()
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer, its parametrizations by selection, and where their weights lie."""
+        serialize = keras.saving.serialize_keras_object
+        inner = serialize(self.layer)
+        inner.pop("build_config", None)  # it is built within this layer, whose name its variables' paths begin with
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layer": inner,
+            "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
+            "targets": copied(self.targets),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Parametrized:
+        """Made again, unbuilt."""
+        make = functools.partial(keras.saving.deserialize_keras_object, custom_objects=custom_objects)
+        weights = {key: [make(one) for one in steps] for key, steps in config["weights"].items()}
+        made = cls(make(config["layer"]), weights, targets=config.get("targets"), name=config["name"])
+        if config.get("trainable", True):
+            made._trainable = True  # the layer inside has said itself whether it is frozen
+        else:
+            made.trainable = False
+        return made

@@ -1,0 +1,1 @@
+"""The contract that every layer keeps to, point by point."""

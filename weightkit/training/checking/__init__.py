@@ -1,0 +1,1 @@
+"""Find out what a model really trains."""

@@ -1,0 +1,102 @@
+"""Look at a model for what Keras hides from who trains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from weightkit.access.html import table
+from weightkit.escape import escape
+from weightkit.training.checking.equal_weights import equal_weights
+from weightkit.training.checking.findings import (
+    Finding,
+    half_frozen_statistics,
+    idle_patterns,
+    shared_paths,
+    stale_flags,
+    stray_slots,
+    trainable_below_frozen,
+)
+from weightkit.training.model.inventory import Weights
+
+_CHECKS = (
+    stale_flags,
+    trainable_below_frozen,
+    half_frozen_statistics,
+    equal_weights,
+    shared_paths,
+    stray_slots,
+    idle_patterns,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCheck:
+    """What was found; made by `check_model`. It is true where nothing was."""
+
+    model: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        return f"<ModelCheck of {self.model}: {len(self.findings)} findings>"
+
+    def __str__(self) -> str:
+        if self.ok:
+            return escape(f"{self.model}: nothing found")
+        return "\n".join(escape(line) for line in (f"{self.model}:", *(f"  {found}" for found in self.findings)))
+
+    def _repr_html_(self) -> str:
+        rows = [(found.what, found.problem, found.hint) for found in self.findings]
+        return table(f"{self.model}: {len(rows) or 'nothing'} found", ("what", "problem", "what to do"), rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "schema": "weightkit.check_model/1",
+            "model": self.model,
+            "ok": self.ok,
+            "findings": [found.to_dict() for found in self.findings],
+        }
+
+
+def check_model(model: Any) -> ModelCheck:
+    """Look at a model for what Keras hides from who trains it; nothing is run and nothing is changed.
+
+    - ``stale flags``: set since the optimizer was built or, on TensorFlow, since the train function was traced, so
+      that the next ``fit`` ignores them, or fails.
+    - ``trainable below frozen``: a layer is frozen and one inside it is not; that one is trained all the same.
+    - ``half-frozen statistics``: a BatchNormalization whose gamma or beta is frozen and whose own flag is on measures
+      on.
+    - ``equal weights``: trained weights of one shape are equal bit for bit, as one initializer object for several
+      layers makes them.
+    - ``shared path``: several variables have one Keras path.
+    - ``stray optimizer state``: the optimizer was built on variables that the model does not have.
+    - ``idle pattern``: a pattern of an ``OptimizerMap`` matches nothing.
+
+    Args:
+        model: A model of Keras 3 that has been built, compiled or not.
+
+    Returns:
+        The findings, each with what to do about it; it prints, and has `to_dict`.
+
+    Raises:
+        RequestError: It is no model of Keras 3, or has not been built.
+
+    Example:
+        >>> import keras
+        >>> one = keras.initializers.RandomNormal()
+        >>> layers = [keras.layers.Dense(3, kernel_initializer=one, name=name) for name in ("a", "b")]
+        >>> print(check_model(keras.Sequential([keras.Input((3,)), *layers], name="small")))  # doctest: +ELLIPSIS
+        Sequential 'small':
+          equal weights: a/kernel, b/kernel are equal, bit for bit: ...
+    """
+    weights = Weights.of(model)
+    return ModelCheck(weights.label, tuple(found for check in _CHECKS for found in check(model, weights)))

@@ -1,0 +1,1 @@
+"""Choose what is trained, and take it back."""

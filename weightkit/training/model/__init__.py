@@ -1,0 +1,1 @@
+"""A model's weights, their flags, and how it was compiled."""

@@ -1,0 +1,1 @@
+"""What an optimizer remembers, and how a new one takes it over."""

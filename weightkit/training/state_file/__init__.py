@@ -1,0 +1,1 @@
+"""Optimizer state as a file."""
