@@ -14,7 +14,7 @@ from keras import layers
 from weightkit.errors import RequestError
 from weightkit.training.checking.check import check_model
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "end_to_end"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "end_to_end"))
 import models
 
 ORDINARY = [

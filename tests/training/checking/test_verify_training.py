@@ -15,7 +15,7 @@ from weightkit.errors import RequestError
 from weightkit.training import freeze
 from weightkit.training.checking.verify_training import verify
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "end_to_end"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "end_to_end"))
 import models
 
 BACKEND = keras.backend.backend()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Keras 3.15 hands TensorFlow variables to np.array, which NumPy 2.4 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 WHOLE = [
     "keras1_layers.h5",
     "keras1_nested.h5",
