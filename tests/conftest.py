@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import full
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -21,9 +22,11 @@ ON_EVERY_BACKEND = (*KERAS_ROOMS, TESTS / "test_doctests.py")
 
 def pytest_addoption(parser):
     parser.addoption("--backend", choices=["tensorflow", "jax", "torch"], help="run the tests of Keras' rooms on it")
+    parser.addoption("--full", action="store_true", help="run the complete matrices, not the pairwise sample")
 
 
 def pytest_configure(config):
+    full.enabled = config.getoption("--full")
     backend = config.getoption("--backend")
     if backend:
         os.environ["KERAS_BACKEND"] = backend

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+import full
 import keras
 import numpy as np
 import pytest
@@ -98,7 +97,7 @@ def usable(way, ids):
     if way == "eager":
         return True
     compiled = ("minus one", "the size", "beyond 32 bits", "far below 32 bits", "a fraction", "no number")
-    chosen = os.environ.get("WEIGHTKIT_TEST_FULL") or any(ids is INVALID[kind] for kind in compiled)
+    chosen = full.enabled or any(ids is INVALID[kind] for kind in compiled)
     return bool(chosen) and not (backends.backend() == "jax" and ids.dtype == np.int64)
 
 

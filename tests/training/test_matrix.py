@@ -1,14 +1,14 @@
 """Freezing and unfreezing loses nothing: every optimizer, act and moment, on models of four kinds.
 
-By default every pair of choices is met; with WEIGHTKIT_TEST_FULL every combination.
+By default every pair of choices is met; with ``--full`` every combination.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import warnings
 
+import full
 import keras
 import pytest
 from training_cases import MODELS, OPTIMIZERS, STEPS, compiled, counter, fit, same, slots, weights
@@ -24,7 +24,7 @@ PAIRWISE = [
     (optimizer, ACTS[(i + j) % 3], MOMENTS[(i // 3 + j) % 3], model)
     for (i, optimizer), (j, model) in itertools.product(enumerate(OPTIMIZERS), enumerate(MODELS))
 ]
-CASES = FULL if os.environ.get("WEIGHTKIT_TEST_FULL") else PAIRWISE
+CASES = FULL if full.enabled else PAIRWISE
 
 
 def where_of(model):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
+import full
 import keras
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ from weightkit.layers import (
     parametrize,
 )
 
-FULL = bool(os.environ.get("WEIGHTKIT_TEST_FULL"))
+FULL = full.enabled
 
 
 def small_net():

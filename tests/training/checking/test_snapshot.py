@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 
+import full
 import keras
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ OPTIMIZERS = {
 
 ALL = [(optimizer, before) for optimizer in OPTIMIZERS for before in (0, 3)]
 FEW = [("adam", 0), ("sgd", 3), ("average", 3), ("accumulation", 3), ("scale", 0), ("several", 3)]
-CASES = ALL if os.environ.get("WEIGHTKIT_TEST_FULL") else FEW
+CASES = ALL if full.enabled else FEW
 
 
 class Counting(layers.Layer):

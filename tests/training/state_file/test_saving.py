@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 
+import full
 import h5py
 import keras
 import numpy as np
@@ -74,7 +74,7 @@ def load_into(model, other, folder):
     return load_optimizer_state(other, folder / "opt.h5")
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS if os.environ.get("WEIGHTKIT_TEST_FULL") else FEW)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS if full.enabled else FEW)
 def test_training_that_stopped_and_went_on_equals_training_that_never_stopped(optimizer, tmp_path):
     model = made(optimizer, eager=False)
     train(model)
