@@ -23,6 +23,7 @@ ON_EVERY_BACKEND = (*KERAS_ROOMS, TESTS / "test_doctests.py")
 def pytest_addoption(parser):
     parser.addoption("--backend", choices=["tensorflow", "jax", "torch"], help="run the tests of Keras' rooms on it")
     parser.addoption("--full", action="store_true", help="run the complete matrices, not the pairwise sample")
+    parser.addoption("--unmarked", action="store_true", help="run tests without every_backend on JAX and PyTorch too")
 
 
 def pytest_configure(config):
@@ -35,6 +36,16 @@ def pytest_configure(config):
         config.addinivalue_line(
             "filterwarnings", "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
         )
+
+
+def pytest_collection_modifyitems(config, items):
+    """On JAX and PyTorch, run only what differs by backend, unless asked for the rest."""
+    if config.getoption("--backend") in {None, "tensorflow"} or config.getoption("--unmarked") or full.enabled:
+        return
+    skipped = [item for item in items if item.get_closest_marker("every_backend") is None]
+    if skipped:
+        config.hook.pytest_deselected(items=skipped)
+        items[:] = [item for item in items if item.get_closest_marker("every_backend")]
 
 
 def pytest_ignore_collect(collection_path, config):
