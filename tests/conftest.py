@@ -11,6 +11,7 @@ from pathlib import Path
 
 import full
 import pytest
+import reader_thread
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
@@ -18,6 +19,8 @@ KERAS_ROOMS = (TESTS / "layers", TESTS / "training")
 """Tests of what imports Keras itself: they run under ``--backend``, in a process for each backend, and nothing else
 does, since the other tests look at what a process without Keras loads."""
 ON_EVERY_BACKEND = (*KERAS_ROOMS, TESTS / "test_doctests.py")
+ISOLATED = (TESTS / "faults", TESTS / "hostile")
+"""What breaks the HDF5 reader on purpose: it runs in a process of its own there."""
 
 
 def pytest_addoption(parser):
@@ -36,6 +39,11 @@ def pytest_configure(config):
         config.addinivalue_line(
             "filterwarnings", "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
         )
+
+
+def pytest_runtest_setup(item):
+    isolated = item.get_closest_marker("own_process") or any(map(item.path.is_relative_to, ISOLATED))
+    reader_thread.use(thread=not isolated)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -36,6 +36,8 @@ except BusyError:
 print(report.outcome.backup)
 """
 
+pytestmark = pytest.mark.own_process
+
 
 def test_of_many_writers_at_once_one_wins_at_a_time_and_the_others_say_busy(tmp_path: Path) -> None:
     path = write_variables(tmp_path / "m.weights.h5", {"layers/dense/vars/0": np.ones((1000, 100), "f4")})

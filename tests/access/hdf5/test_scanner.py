@@ -27,6 +27,8 @@ from weightkit.errors import BusyError, DamagedFileError, MachineError, RefusedE
 if TYPE_CHECKING:
     from typing import Any
 
+pytestmark = pytest.mark.own_process
+
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -79,7 +81,8 @@ def test_a_process_that_hangs_is_killed_after_its_silence() -> None:
         assert scanner._process.wait() == -signal.SIGKILL
 
 
-def test_a_process_that_hangs_before_it_is_ready_is_killed_too() -> None:
+def test_a_process_that_hangs_before_it_is_ready_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weightkit.access.hdf5.scanner._START_UP", 0.5)
     with Scanner(Limits(silence=0.5)) as scanner:
         os.kill(scanner._process.pid, signal.SIGSTOP)
         with pytest.raises(MachineError, match="did not start"):

@@ -68,22 +68,7 @@ class Scanner:
         """Digest of the last description that was heard to its end."""
         ours, theirs = socket.socketpair()
         with theirs, _closed_on_error(ours):
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-B",
-                    "-c",
-                    _START,
-                    json.dumps(dataclasses.asdict(limits) | {"main_thread": _in_main_thread()}),
-                    json.dumps([entry for entry in sys.path if entry]),
-                ],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-            )
+            self._process = _start(theirs, limits)
         ours.settimeout(max(limits.silence, _START_UP))
         self._channel = ours
         self._replies = ours.makefile("rb", buffering=1 << 16)
@@ -196,8 +181,25 @@ class Scanner:
         return DamagedFileError(f"the HDF5 library {fate} over this file{end}", hint=_MENDS["damaged"])
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
+    """Start the process that answers on ``channel``."""
+    more = {"main_thread": threading.current_thread() is threading.main_thread()}
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-B",
+            "-c",
+            _START,
+            json.dumps(dataclasses.asdict(limits) | more),
+            json.dumps([entry for entry in sys.path if entry]),
+        ],
+        stdin=channel.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )
 
 
 def _refusal(record: dict[str, Any]) -> WeightkitError:

@@ -194,6 +194,7 @@ def test_the_structure_is_checked_once_more_after_chunks_were_written(
     assert Folder.of(tmp_path) == before
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("verb", ["build", "fill"])
 @pytest.mark.parametrize("fatal", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_process_that_dies_while_it_writes_ends_the_edit_and_nothing_is_left(
@@ -214,6 +215,7 @@ def test_a_process_that_dies_while_it_writes_ends_the_edit_and_nothing_is_left(
     assert Folder.of(tmp_path) == before
 
 
+@pytest.mark.own_process
 def test_a_disk_that_fails_the_reading_process_is_the_machine_s_fault_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -437,6 +437,7 @@ def test_the_reading_process_sees_nothing_outside_the_part_it_was_given(tmp_path
     os.close(descriptor)
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("name", ["keras1_nested.h5", "keras315_bfloat16.weights.h5", "keras315_lora.keras"])
 def test_a_file_with_a_flipped_bit_is_opened_or_refused_and_never_anything_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -32,20 +32,26 @@ def main() -> None:
     """Serve requests on the socket given as standard input until the parent closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     limits = json.loads(sys.argv[1])
-    from weightkit.access.hdf5.child import serve  # noqa: PLC0415  # h5py is loaded here, behind the limits
+    from weightkit.access.hdf5.child import serve  # noqa: F401, PLC0415  # h5py is loaded here, before the limits
 
     if limits["main_thread"]:  # what the kernel watches is not the process that started us but the thread
         _end_with_parent()
     _confine(limits)
-    channel = socket.socket(fileno=0)
+    converse(socket.socket(fileno=0), limits, _allow_writing)
+
+
+def converse(channel: socket.socket, limits: Json, allow_writing: Callable[[int], None]) -> None:
+    """Answer each request on ``channel`` until it closes; while one is answered, files may grow to what it asks for."""
+    from weightkit.access.hdf5.child import serve  # noqa: PLC0415
+
     with channel, channel.makefile("wb", buffering=1 << 16) as replies:
         _send(replies, [{"ready": serve.versions()}], serve.line)
         for request, descriptors in _requests(channel):
-            _allow_writing(request.get("writes", 0))
+            allow_writing(request.get("writes", 0))
             try:
                 _send(replies, serve.answer(request, descriptors, limits), serve.line)
             finally:
-                _allow_writing(0)
+                allow_writing(0)
                 for descriptor in descriptors:
                     os.close(descriptor)
 
