@@ -20,6 +20,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import h5py
 import ml_dtypes
@@ -28,6 +29,7 @@ import numpy as np
 from weightkit import open_weights
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.store import IN_PLACE, Destination, Outcome
+from weightkit.cli.main import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,10 +96,29 @@ def plain_layout(path: Path) -> list[tuple[str, object]]:
 def run_weightkit(
     *arguments: object, python: str = sys.executable, **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does, in a process of its own."""
+    """Run the command line: in this process, or by another Python or with other options of subprocess in its own."""
+    if python == sys.executable and not options.keys() - {"cwd", "env"}:
+        return _run_here([*map(str, arguments)], **options)
     return subprocess.run(
         [python, "-m", "weightkit", *map(str, arguments)], capture_output=True, text=True, check=False, **options
     )
+
+
+def _run_here(
+    arguments: list[str], cwd: object = ".", env: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """As a process would; starting one takes a second."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", newline="") for _ in range(2)]
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, dict(env), clear=True),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+    ):
+        code = run(arguments)
+    for stream in streams:
+        stream.flush()
+    return subprocess.CompletedProcess(arguments, code, *(stream.buffer.getvalue().decode() for stream in streams))
 
 
 def on_a_terminal(*arguments: object, width: int = 80, **environment: str) -> str:

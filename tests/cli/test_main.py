@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import full
 import numpy as np
 import pytest
 from support import DATA, Folder, digest, plain_datasets, run_weightkit, write_legacy
@@ -185,7 +186,8 @@ def test_a_folder_that_may_not_be_written_to_is_a_system_error(folder):
 
 INTERRUPTED = """
 import os, signal, sys
-from weightkit.access.files import commit, sink
+from weightkit.access.files import commit
+from weightkit.access.hdf5 import placed_sink as sink
 
 def at(place, name, number):
     original = getattr(place, name)
@@ -208,8 +210,20 @@ def interrupted(folder, moment, name, *more, file="model.keras", verb=("scale", 
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("moment", ["sink.write", "commit.fsync", "commit.posix_fallocate", "commit.fchmod"])
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)])
+MOMENTS = ["sink.write", "commit.fsync", "commit.posix_fallocate", "commit.fchmod"]
+SIGNALS = [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)]
+
+
+def sampled(moments, signals):
+    """Every moment, with all signals or, where time is short, with one: each has its turn."""
+    return [
+        pytest.param(moment, *signals[number], id=f"{moment}-{signals[number][0]}")
+        for turn, moment in enumerate(moments)
+        for number in (range(len(signals)) if full.enabled else [turn % len(signals)])
+    ]
+
+
+@pytest.mark.parametrize(("moment", "name", "code"), sampled(MOMENTS, SIGNALS))
 def test_an_interrupted_edit_leaves_everything_as_it_was(tmp_path, moment, name, code):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
@@ -220,8 +234,7 @@ def test_an_interrupted_edit_leaves_everything_as_it_was(tmp_path, moment, name,
     assert Folder.of(tmp_path) == before
 
 
-@pytest.mark.parametrize("moment", ["commit.fsync", "commit.fchmod"])
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("moment", "name", "code"), sampled(["commit.fsync", "commit.fchmod"], SIGNALS))
 @pytest.mark.parametrize("verb", [("cast", "--to=float16"), ("strip",), ("drop", "--where=encoder")])
 def test_an_interrupted_rebuild_leaves_everything_as_it_was(tmp_path, moment, name, code, verb):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
