@@ -50,7 +50,7 @@ def refuse_array(name: str, ids: np.ndarray, valid: np.ndarray, size: int) -> No
 
 
 def _by_tensorflow(name: str, ids: Any, valid: Any, size: int) -> None:
-    import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
 
     if tf.executing_eagerly():
         refuse_array(name, np.asarray(ids), np.asarray(valid), size)

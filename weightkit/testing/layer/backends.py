@@ -98,7 +98,7 @@ def _maybe(value: Any) -> np.ndarray | None:
 
 
 def _by_tensorflow(layer: Any, tensors: list[Any], cotangent: Any, call: Any, training: bool) -> Any:
-    import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
 
     floats = [one for one in tensors if one.dtype.is_floating]
     with tf.GradientTape() as tape:
