@@ -1,5 +1,8 @@
 # Sourced by the other scripts: make a virtual environment and install the project into it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
+
+torch='torch==2.13.0'
+typer='typer==0.28.*' # starts in 110 ms; later versions import pydantic on every run, and take 400
 
 # find_python: print the first interpreter that is new enough.
 find_python() {
