@@ -12,6 +12,7 @@ from pathlib import Path
 import full
 import pytest
 import reader_thread
+from durations import Durations
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
@@ -26,11 +27,15 @@ ISOLATED = (TESTS / "faults", TESTS / "hostile")
 def pytest_addoption(parser):
     parser.addoption("--backend", choices=["tensorflow", "jax", "torch"], help="run the tests of Keras' rooms on it")
     parser.addoption("--full", action="store_true", help="run the complete matrices, not the pairwise sample")
+    parser.addoption("--durations-to", metavar="FILE", help="write what each test took to a file")
     parser.addoption("--unmarked", action="store_true", help="run tests without every_backend on JAX and PyTorch too")
 
 
 def pytest_configure(config):
     full.enabled = config.getoption("--full")
+    full.on_every_backend = full.enabled or config.getoption("--unmarked")
+    if path := config.getoption("--durations-to"):
+        config.pluginmanager.register(Durations(path))
     backend = config.getoption("--backend")
     if backend:
         os.environ["KERAS_BACKEND"] = backend
@@ -47,21 +52,27 @@ def pytest_runtest_setup(item):
 
 
 def pytest_collection_modifyitems(config, items):
-    """On JAX and PyTorch, run only what differs by backend, unless asked for the rest."""
-    if config.getoption("--backend") in {None, "tensorflow"} or config.getoption("--unmarked") or full.enabled:
-        return
-    skipped = [item for item in items if item.get_closest_marker("every_backend") is None]
-    if skipped:
-        config.hook.pytest_deselected(items=skipped)
-        items[:] = [item for item in items if item.get_closest_marker("every_backend")]
+    """On JAX and PyTorch, run only what differs by backend, unless asked for the rest; and no room with another."""
+    backend = config.getoption("--backend")
+    all_of_them = backend in {None, "tensorflow"} or full.on_every_backend
+
+    def is_chosen(item):
+        return runs_here(item.path, backend) and (all_of_them or item.get_closest_marker("every_backend"))
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
+    items[:] = filter(is_chosen, items)
+
+
+def runs_here(path, backend):
+    """Whether a file or folder is of the tests that a run with or without a backend is about."""
+    rooms = ON_EVERY_BACKEND if backend else KERAS_ROOMS
+    return any(path.is_relative_to(room) for room in rooms) == bool(backend)
 
 
 def pytest_ignore_collect(collection_path, config):
     if collection_path == TESTS:
         return None
-    rooms = ON_EVERY_BACKEND if config.getoption("--backend") else KERAS_ROOMS
-    inside = any(collection_path.is_relative_to(room) for room in rooms)
-    return True if inside != bool(config.getoption("--backend")) else None
+    return None if runs_here(collection_path, config.getoption("--backend")) else True
 
 
 @pytest.fixture(scope="session")

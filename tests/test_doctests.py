@@ -7,6 +7,10 @@ import importlib
 import importlib.util
 import pkgutil
 
+import pytest
+
+pytestmark = pytest.mark.every_backend
+
 KERAS_ROOMS = [name for name in ("weightkit.layers", "weightkit.training") if importlib.util.find_spec(name)]
 
 

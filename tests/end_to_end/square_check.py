@@ -1,6 +1,6 @@
 """Run by the tests in a process of its own, on one backend: the square.
 
-    python square_check.py FOLDER
+    python square_check.py FOLDER [--full]
 
 To edit a file and load it is to load it and edit the model, bit for bit; and a plan made on one side does the same on
 the other. Prints one JSON object: facts by name, true where they hold; the tests assert each.
@@ -79,7 +79,7 @@ UNTOLD = {
     ("mix by tiles", "built_in_turns"): "it goes by names, and every build has others",
     ("mix whole", "built_in_turns"): "the same",
 }
-FULL = bool(os.environ.get("WEIGHTKIT_TEST_FULL"))
+FULL = "--full" in sys.argv
 
 
 def transforms_for(kind, form):

@@ -1,16 +1,17 @@
-"""The square, on each backend that is asked for: edit the file and load it == load it and edit the model."""
+"""The square, on the first backend or, if asked, on each: edit the file and load it == load it and edit the model."""
 
 from __future__ import annotations
 
+import full
 import pytest
 from backends import BACKENDS, facts_of, wrong
 
 CHECK = "square_check.py"
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS if full.on_every_backend else BACKENDS[:1])
 def facts(request):
-    return facts_of(CHECK, request.param)
+    return facts_of(CHECK, request.param, *(["--full"] if full.enabled else []))
 
 
 def test_the_backend_is_the_one_asked_for(facts):
