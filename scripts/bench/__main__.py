@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure weightkit beside its peers and the machine's limit, all in one run, interleaved; medians and ratios.
 
-Run it with the project's environment: ``.venv/bin/python scripts/bench.py``. Jobs:
+Run it with the project's environment: ``.venv/bin/python scripts/bench [JOB ...]``. Jobs:
 
   slope    scale from 256 MiB to 2 GiB against ``cp --reflink=never`` and ``sync``: cost of each further byte;
            at 2 GiB against a plain h5py loop too: copy, then multiply in place
@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from bench_diff import DiffJobs
-from bench_layers import LayerJobs
-from bench_live import LiveJobs
-from bench_surgery import SurgeryJobs
-from bench_tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
-from bench_training import TrainingJobs
+from diff import DiffJobs
+from layers import LayerJobs
+from live import LiveJobs
+from surgery import SurgeryJobs
+from tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
+from training import TrainingJobs
 
 import weightkit
 

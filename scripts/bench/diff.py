@@ -1,4 +1,4 @@
-"""The job of ``scripts/bench.py`` that compares two files, with statistics, against ``h5diff`` without."""
+"""The job of ``scripts/bench`` that compares two files, with statistics, against ``h5diff`` without."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import time
 from functools import partial
 
-from bench_tools import WEIGHTKIT, Jobs, dense_file, measured, report, side_by_side
+from tools import WEIGHTKIT, Jobs, dense_file, measured, report, side_by_side
 
 
 def compared(command: list[str]) -> float:

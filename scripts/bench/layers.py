@@ -1,4 +1,4 @@
-"""The job of ``scripts/bench.py`` on parametrized layers, against the same computation written by hand in a layer.
+"""The job of ``scripts/bench`` on parametrized layers, against the same computation written by hand in a layer.
 
 A 1024-wide Dense and a 3x3 convolution of 128 channels, compiled as a graph: the least seconds of a step of ``fit`` and
 of a batch of ``predict``, in turns in one process, which fails if anything is traced again; peak memory in a process
@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from bench_tools import Jobs, report
+from tools import Jobs, report
 
 LAYERS = r"""
 import os, re, sys, time

@@ -1,11 +1,11 @@
-"""The jobs of ``scripts/bench.py`` on models in memory, against Keras' own ways."""
+"""The jobs of ``scripts/bench`` on models in memory, against Keras' own ways."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from bench_tools import Jobs, report
+from tools import Jobs, report
 
 LIVE = """
 import os, statistics, sys, time

@@ -1,4 +1,4 @@
-"""The jobs of ``scripts/bench.py`` that write files anew, meet many weights, or grow."""
+"""The jobs of ``scripts/bench`` that write files anew, meet many weights, or grow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from bench_tools import (
+from tools import (
     MIB,
     WEIGHTKIT,
     Jobs,

@@ -1,4 +1,4 @@
-"""What the jobs of ``scripts/bench.py`` share: files, clocks, and lines of the report."""
+"""What the jobs of ``scripts/bench`` share: files, clocks, and lines of the report."""
 
 from __future__ import annotations
 

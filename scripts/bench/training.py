@@ -1,11 +1,11 @@
-"""The job of ``scripts/bench.py`` on freezing, against Keras' own ``compile``."""
+"""The job of ``scripts/bench`` on freezing, against Keras' own ``compile``."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from bench_tools import Jobs, report
+from tools import Jobs, report
 
 FREEZE = """
 import os, statistics, sys, time

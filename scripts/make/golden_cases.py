@@ -1,7 +1,7 @@
 # ruff: noqa: D103, PLC0415, SLF001, UP006, UP035
 """The models behind the golden files, one function a case, and how each Keras is asked about its weights.
 
-Python 3.6; see make_golden_files.py. A case returns the ways to save, by suffix, and the model.
+Python 3.6; see golden_files.py. A case returns the ways to save, by suffix, and the model.
 """
 
 import random

@@ -1,8 +1,8 @@
 # ruff: noqa: UP006, UP035
 """Makes the golden files in tests/data, each with the Keras that is named in it.
 
-    python scripts/make_golden_files.py --python /path/to/keras-1.2.2/bin/python -o tests/data
-    python scripts/make_golden_files.py --python ... --case nested -o tests/data
+    python scripts/make/golden_files.py --python /path/to/keras-1.2.2/bin/python -o tests/data
+    python scripts/make/golden_files.py --python ... --case nested -o tests/data
 
 Runs itself under that interpreter, so everything here is Python 3.6 (no `X | Y`, no `list[int]`), and Keras
 is imported where it is used. Beside each file it writes expected/FILE.json: what the live model says of every

@@ -1,6 +1,6 @@
 """Writes the golden configurations of weightkit's own layers, one JSON file for each subject of the contract.
 
-python scripts/make_layer_configs.py [NAME …]
+python scripts/make/layer_configs.py [NAME …]
 
 A configuration is written once and then held: models that people saved must go on loading. Write one anew only where a
 layer was changed on purpose, name it, and see by the difference that older configurations still mean what they meant.

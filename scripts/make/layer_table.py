@@ -4,7 +4,7 @@ A version-3 file stores a layer's weights by position only. This asks each built
 Keras what ``save_own_variables`` writes, for every combination of the configuration flags that change it, and
 which sublayers are saved below it. Run it again for a new Keras, and read the difference:
 
-    KERAS_BACKEND=tensorflow python scripts/make_layer_table.py
+    KERAS_BACKEND=tensorflow python scripts/make/layer_table.py
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Make every call that changes a file fail, fall short, or be the last one, and look at what is left of the weights.
 
-    scripts/faults.py               everything: takes about half an hour with two workers
-    scripts/faults.py --quick       each seventh call, in place and with -o
-    scripts/faults.py --tmpfs       full small disks, too (root)
-    scripts/faults.py --strace 300  nothing forked, nothing preloaded: whole processes under strace, for 300 seconds
+    python -m tests.faults               everything: takes about half an hour with two workers
+    python -m tests.faults --quick       each seventh call, in place and with -o
+    python -m tests.faults --tmpfs       full small disks, too (root)
+    python -m tests.faults --strace 300  nothing forked, nothing preloaded: whole processes under strace
 
 After each fault: the file is bit for bit the old one or the new one, the old one is kept where backups are, the exit
 code and the message are right, nothing is left behind unless the process was killed, and then the next run clears
@@ -30,10 +30,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faults_cases import FORMATS, PLACES, VERBS, Case, cases
-from faults_client import HERE, answers, started, task
-from faults_kinds import FAULTS
-from faults_strace import sample
+from tests.faults.cases import FORMATS, PLACES, VERBS, Case, cases
+from tests.faults.client import answers, started, task
+from tests.faults.kinds import FAULTS
+from tests.faults.strace import sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,12 +107,13 @@ def main() -> int:
     options = _arguments()
     chosen = cases(options.verbs, options.formats, options.places)
     tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="weightkit-faults-", dir=options.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="weightkit-faults-", dir=options.folder) as name:
+        folder = Path(name).resolve()  # workers start in another one
         if options.strace:
-            for case, fault, struck in sample(chosen, options.faults, options.strace, options.seed, Path(folder)):
+            for case, fault, struck in sample(chosen, options.faults, options.strace, options.seed, folder):
                 tally.add(case, fault, struck)
         else:
-            _run(_tasks(chosen, options), Path(folder), options, tally)
+            _run(_tasks(chosen, options), folder, options, tally)
     tally.show()
     return int(tally.deviations > 0)
 
@@ -176,9 +177,9 @@ def _run(tasks: Sequence[dict[str, Any]], folder: Path, options: argparse.Namesp
 
 def _compiled(folder: Path) -> Path:
     if shutil.which("gcc") is None:
-        sys.exit("scripts/faults.py needs gcc, for the library that it preloads")
+        sys.exit("python -m tests.faults needs gcc, for the library that it preloads")
     library = folder / "faults.so"
-    command = ["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / "faults_preload.c")]
+    command = ["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(Path(__file__).with_name("preload.c"))]
     subprocess.run(command, check=True)
     return library
 
@@ -201,7 +202,7 @@ def _work(
 
 def _again(case: Case, fault: str, at: int) -> str:
     which = "--tmpfs --faults none" if fault in _FULL else f"--faults {fault} --at {at}"
-    return f"scripts/faults.py --verbs {case.verb} --formats {case.format} --places {case.place} {which}"
+    return f"python -m tests.faults --verbs {case.verb} --formats {case.format} --places {case.place} {which}"
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-HERE = Path(__file__).parent
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -22,12 +22,13 @@ def started(folder: Path, library: Path | None) -> Iterator[subprocess.Popen[str
     environment = os.environ | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(HERE.parent)])),
     }
     if library:
         environment["LD_PRELOAD"] = str(library)
-    command = [sys.executable, str(HERE / "faults_worker.py"), str(folder), str(library or "")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as worker:
+    command = [sys.executable, "-m", "tests.faults.worker", str(folder), str(library or "")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    ) as worker:
         try:
             yield worker
         finally:

@@ -8,13 +8,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faults_kinds import Action
+from tests.faults.kinds import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faults_cases import Case, Files
-    from faults_kinds import Fault
+    from tests.faults.cases import Case, Files
+    from tests.faults.kinds import Fault
 
 IGNORABLE = {
     "fallocate": "space is set aside where that can be; each write says itself that there is none",

@@ -60,7 +60,7 @@ FAULTS = {
 
 
 class State(ctypes.Structure):
-    """What is set and what is counted, in memory shared by forked processes; faults_preload.c has the same layout."""
+    """What is set and what is counted, in memory shared by forked processes; preload.c has the same layout."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in

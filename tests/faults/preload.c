@@ -1,6 +1,6 @@
 /* A preloaded library that makes the N-th call that changes a file fail, fall short, or end the process.
  *
- * gcc -O2 -shared -fPIC -o faults.so faults_preload.c
+ * gcc -O2 -shared -fPIC -o faults.so preload.c
  *
  * Its state lies in memory that forked processes share, and is set from Python (faults_state). Calls on standard
  * input, output and error do not count, nor do those on anything but regular files and folders.

@@ -7,16 +7,16 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from faults_cases import files
-from faults_judge import Known, Run, judged_next, may_leave
-from faults_kinds import UNHARMED
+from tests.faults.cases import files
+from tests.faults.judge import Known, Run, judged_next, may_leave
+from tests.faults.kinds import UNHARMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from faults_cases import Case, Files
-    from faults_kinds import Fault
+    from tests.faults.cases import Case, Files
+    from tests.faults.kinds import Fault
 
 
 class Runner(ABC):

@@ -12,17 +12,18 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faults_judge import judged
-from faults_kinds import FAULTS, UNHARMED, Action, Fault
-from faults_runner import Runner
+from tests import ROOT
+from tests.faults.judge import judged
+from tests.faults.kinds import FAULTS, UNHARMED, Action, Fault
+from tests.faults.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from faults_cases import Case
+    from tests.faults.cases import Case
 
 # Not write, by which only results are printed, nor openat, by which Python loads its modules: strace cannot tell.
 CALLS = (
@@ -83,7 +84,7 @@ class Traced(Runner):
             "again": f"strace -f --inject={_injection(strike)} weightkit {' '.join(case.command())}",
         }  # fmt: skip
 
-    def _set(self, case: Case, fault: Fault, at: int) -> None:  # noqa: ARG002  # only unharmed runs come this way
+    def _set(self, case: Case, fault: Fault, at: int) -> None:  # only unharmed runs come this way
         self._options = None
 
     def _hit(self, strike: Strike) -> tuple[str, set[str]]:
@@ -92,10 +93,9 @@ class Traced(Runner):
         counted = Counter(process for process, call in made if call == strike.call)
         return made[0][0], {process for process, count in counted.items() if count >= strike.at}
 
-    def _execute(self, case: Case, command: list[str]) -> tuple[int, bool]:  # noqa: ARG002  # others need the case
+    def _execute(self, case: Case, command: list[str]) -> tuple[int, bool]:  # others need the case
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(self._spool.absolute())}
-        root = str(Path(__file__).parent.parent)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
         full = [*self._strace(), sys.executable, "-m", "weightkit", *command]
         with self._errors.open("w") as errors:
             done = subprocess.run(
@@ -116,7 +116,7 @@ def sample(
 ) -> Iterator[tuple[Case, str, dict[str, Any]]]:
     """Faults drawn at random, until the time is over: the case, the fault's name, and what came of it."""
     if shutil.which("strace") is None:
-        sys.exit("scripts/faults.py --strace: there is no strace here")
+        sys.exit("python -m tests.faults --strace: there is no strace here")
     deadline, jobs = time.monotonic() + seconds, 2
     wanted = [FAULTS[name] for name in faults if FAULTS[name].action in {Action.SIGNAL_EDITOR, Action.FAIL}]
     known = [case for case in cases if not case.poor]

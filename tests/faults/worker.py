@@ -21,15 +21,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import typer.main
-from faults_cases import Case
-from faults_judge import Known, judged
-from faults_kinds import CALLS, FAULTS, TRANSFERS, UNHARMED, Action, Fault, State, loaded_state
-from faults_processes import ForkedReader, all_ended, connect, ended
-from faults_runner import Runner
-from faults_tmpfs import PAGE, small_disk
-from faults_wrapped import wrap
 
 import weightkit
+from tests.faults.cases import Case
+from tests.faults.judge import Known, judged
+from tests.faults.kinds import CALLS, FAULTS, TRANSFERS, UNHARMED, Action, Fault, State, loaded_state
+from tests.faults.processes import ForkedReader, all_ended, connect, ended
+from tests.faults.runner import Runner
+from tests.faults.tmpfs import PAGE, small_disk
+from tests.faults.wrapped import wrap
 from weightkit.access.hdf5 import scanner
 from weightkit.cli.main import main
 from weightkit.cli.main import run as look
@@ -130,7 +130,7 @@ class Forked(Runner):
     def _set(self, case: Case, fault: Fault, at: int) -> None:
         self._state.set(fault, at, poor=case.poor)
 
-    def _execute(self, case: Case, command: list[str]) -> tuple[int, bool]:  # noqa: ARG002  # others need the case
+    def _execute(self, case: Case, command: list[str]) -> tuple[int, bool]:  # others need the case
         editor = os.fork()
         if editor == 0:
             self._edit(command)
@@ -156,7 +156,7 @@ class Forked(Runner):
             code = end.code if isinstance(end.code, int) else 1
         except BaseException:  # noqa: BLE001  # the interpreter would print it and exit with 1
             traceback.print_exc()
-        atexit._run_exitfuncs()  # noqa: SLF001  # as the interpreter does when it ends
+        atexit._run_exitfuncs()  # as the interpreter does when it ends
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

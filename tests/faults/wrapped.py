@@ -12,7 +12,7 @@ import stat
 from ctypes import sizeof
 from typing import TYPE_CHECKING, Any
 
-from faults_kinds import CALLS, LOG, TRANSFERS, Action, State
+from tests.faults.kinds import CALLS, LOG, TRANSFERS, Action, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

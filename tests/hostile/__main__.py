@@ -1,8 +1,8 @@
 """Hostile files: make one for each thing that must be refused or contained, and see that it is.
 
-    python scripts/hostile.py make FOLDER
-    python scripts/hostile.py check FOLDER
-    python scripts/hostile.py flips tests/data/keras315_lora.keras --count 20000 --seed 1
+    python -m tests.hostile make FOLDER
+    python -m tests.hostile check FOLDER
+    python -m tests.hostile flips tests/data/keras315_lora.keras --count 20000 --seed 1
 
 Files are opened as an unprivileged user: one with external storage can make HDF5 overwrite whatever its opener may.
 FOLDER is to be thrown away. What must become of each file stands in FOLDER/manifest.json.
@@ -15,16 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-import hostile_archives
-import hostile_contents
-import hostile_links
-import hostile_sizes
-import hostile_texts
-from hostile_case import make_all
-from hostile_check import check_all, report
-from hostile_flips import flip
-
-CATALOG = (hostile_links, hostile_sizes, hostile_contents, hostile_archives, hostile_texts)
+from tests.hostile.check import check_all, report
+from tests.hostile.corpus import make_all
+from tests.hostile.flips import flip
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from hostile_case import (
+from tests.hostile.case import (
     DAMAGED,
     UNSAFE,
     UNSUPPORTED,

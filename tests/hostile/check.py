@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hostile_case import MARKER, REFUSED, VERBS
-from hostile_worker import Worker, remove, throw_away
+from tests.hostile.case import MARKER, REFUSED, VERBS
+from tests.hostile.worker import Worker, remove, throw_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

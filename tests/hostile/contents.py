@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5p, h5s, h5t
-from hostile_case import (
+
+from tests.hostile.case import (
     BIAS,
     DAMAGED,
     UNSAFE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hostile_worker import Worker, remove, throw_away
+from tests.hostile.worker import Worker, remove, throw_away
 
 _BATCH = 250  # files between two reports of a worker
 _SECONDS = 600

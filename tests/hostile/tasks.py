@@ -53,7 +53,7 @@ class Lasting(Scanner):
     def get(cls, limits: Limits) -> Lasting:
         """The living one, or a new one."""
         old = cls.living
-        if old is None or old._process.poll() is not None or not old.in_step or old.asked > _ASKED:  # noqa: SLF001
+        if old is None or old._process.poll() is not None or not old.in_step or old.asked > _ASKED:
             if old is not None:
                 Scanner.close(old)
             cls.living = cls(limits)

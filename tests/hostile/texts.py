@@ -8,7 +8,8 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hostile_case import (
+
+from tests.hostile.case import (
     CONFIG,
     DAMAGED,
     UNSAFE,

@@ -20,6 +20,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -63,8 +65,8 @@ class Worker:
 
 
 def _started() -> subprocess.Popen[str]:
-    command = [*prefix(), sys.executable, "-B", __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [*prefix(), sys.executable, "-B", "-m", "tests.hostile.worker"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 _found: list[list[str]] = []
@@ -103,7 +105,7 @@ def throw_away(path: Path) -> None:
 
 def main() -> None:
     """Serve jobs from standard input until it is closed."""
-    from hostile_tasks import TASKS  # noqa: PLC0415  # all that the children need is loaded once, here
+    from tests.hostile.tasks import TASKS  # noqa: PLC0415  # all that the children need is loaded once, here
 
     gc.collect()
     gc.freeze()  # memory is swept before each command is measured: what is here to stay need not be looked at

@@ -1,19 +1,14 @@
-"""The checks that ``scripts/mutants.py`` takes out are where it looks for them: else it would take out nothing."""
+"""The checks that are to be taken out are where they are looked for: else nothing would be taken out."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-import mutants  # noqa: E402  # it lies among the scripts
+from tests import ROOT
+from tests.mutants.checks import MUTANTS, Mutant
 
 
-@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.check)
-def test_a_check_is_found_once_and_its_tests_are_there(mutant: mutants.Mutant) -> None:
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.check)
+def test_a_check_is_found_once_and_its_tests_are_there(mutant: Mutant) -> None:
     assert mutant.source.count(mutant.old) == 1
-    assert [test for test in mutant.tests.split() if not (mutants.ROOT / test).exists()] == []
+    assert [test for test in mutant.tests.split() if not (ROOT / test).exists()] == []
