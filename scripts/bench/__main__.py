@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Measure weightkit beside its peers and the machine's limit, all in one run, interleaved; medians and ratios.
 
 Run it with the project's environment: ``.venv/bin/python scripts/bench [JOB ...]``. Jobs:
@@ -40,58 +39,13 @@ from diff import DiffJobs
 from layers import LayerJobs
 from live import LiveJobs
 from surgery import SurgeryJobs
-from tools import WEIGHTKIT, dense_file, measured, report, side_by_side, timed
+from tools import WEIGHTKIT, dense_file, measured, program, report, side_by_side, timed
 from training import TrainingJobs
 
 import weightkit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BARE_TYPER = """
-import typer
-app = typer.Typer()
-@app.command()
-def one(name: str) -> None: "Do one thing."
-@app.command()
-def two(name: str, count: int = 1) -> None: "Do another."
-app()
-"""
-PLAIN_LOOP = """
-import os, shutil, sys, h5py, numpy as np
-shutil.copyfile(sys.argv[1], sys.argv[2])
-with h5py.File(sys.argv[2], "r+") as file:
-    def scale(name, found):
-        if isinstance(found, h5py.Dataset):
-            found[...] = found[...] * np.float32(0.5)
-    file.visititems(scale)
-with open(sys.argv[2], "rb+") as file:
-    os.fsync(file.fileno())
-"""
-FILE_EDITOR = """
-import os, sys
-os.environ["KERAS_BACKEND"] = "tensorflow"; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import io, contextlib, numpy as np
-from keras.saving import KerasFileEditor
-with contextlib.redirect_stdout(io.StringIO()):
-    editor = KerasFileEditor(sys.argv[1])
-    for variables in editor.weights_dict["layers"].values():
-        for key in variables:
-            variables[key] = np.asarray(variables[key]) * np.float32(0.5)
-    editor.save(sys.argv[2])
-os.sync()
-"""
-LOAD_SCALE_SAVE = """
-import os, sys
-os.environ["KERAS_BACKEND"] = "tensorflow"; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np
-model = keras.Sequential([keras.Input((4096,))] + [keras.layers.Dense(4096) for _ in range(int(sys.argv[3]))])
-model.load_weights(sys.argv[1])
-for layer in model.layers:
-    layer.set_weights([weight * np.float32(0.5) for weight in layer.get_weights()])
-model.save_weights(sys.argv[2])
-os.sync()
-"""
 
 
 class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
@@ -106,7 +60,7 @@ class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
             cp_small=lambda: self.copy(small),
             ours_large=lambda: self.command("scale", large, "--factor", "0.5"),
             cp_large=lambda: self.copy(large),
-            plain_large=lambda: self.script(PLAIN_LOOP, str(large), str(self.out)),
+            plain_large=lambda: self.program("plain_loop", str(large), str(self.out)),
         )
         gib = (large.stat().st_size - small.stat().st_size) / (1 << 30)
         ours = (seconds["ours_large"] - seconds["ours_small"]) / gib
@@ -123,7 +77,7 @@ class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
         seconds = side_by_side(
             self.runs + 4,
             ours=lambda: self.command("scale", source, "--factor", "0.5"),
-            imports=lambda: self.script("import h5py, typer"),
+            imports=lambda: timed([sys.executable, "-c", "import h5py, typer"]),
         )
         report("fixed: scale of 16 MiB", seconds["ours"], seconds["imports"], "import h5py, typer", 3.0)
 
@@ -135,8 +89,8 @@ class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
             max(1, self.runs // 2),
             ours=lambda: self.command("scale", source, "--factor", "0.5"),
             cp=lambda: self.copy(source),
-            editor=lambda: self.script(FILE_EDITOR, str(source), str(out)),
-            load=lambda: self.script(LOAD_SCALE_SAVE, str(source), str(out), layers),
+            editor=lambda: self.program("keras_file_editor", str(source), str(out)),
+            load=lambda: self.program("keras_load_scale_save", str(source), str(out), layers),
         )
         report("512 MiB", seconds["ours"], seconds["cp"], "cp", None)
         report("keras: 512 MiB", seconds["ours"], seconds["editor"], "KerasFileEditor", 1 / 8)
@@ -147,12 +101,10 @@ class Bench(SurgeryJobs, DiffJobs, LayerJobs, LiveJobs, TrainingJobs):
     def start(self) -> None:
         """What it costs to begin."""
         small = dense_file(self.folder / "mb.h5", 1, 256, 1024)
-        bare = self.folder / "bare.py"
-        bare.write_text(BARE_TYPER)
         seconds = side_by_side(
             self.runs * 2 + 5,
             help=lambda: timed([*WEIGHTKIT, "--help"]),
-            bare=lambda: timed([sys.executable, str(bare), "--help"]),
+            bare=lambda: timed([*program("bare_typer"), "--help"]),
             show=lambda: timed([*WEIGHTKIT, "show", str(small)]),
             h5py=lambda: timed([sys.executable, "-c", "import h5py"]),
         )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
@@ -14,33 +15,16 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 MIB = 1 << 20
+PROGRAMS = Path(__file__).parent / "programs"
 WEIGHTKIT = [sys.executable, "-m", "weightkit"]
-PEAK = """
-import re, runpy, sys
-from weightkit.access.files import scanner
-
-def peak(process):
-    # VmHWM begins anew with the program; getrusage counts what the parent had before.
-    with open(f"/proc/{process}/status") as status:
-        return int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1])
-
-children, end = [], scanner._end
-def noted(process, *channels):
-    children.append(peak(process.pid))
-    end(process, *channels)
-scanner._end = noted
-sys.argv = ["weightkit", *sys.argv[1:]]
-if len(sys.argv) > 1:
-    try:
-        runpy.run_module("weightkit", run_name="__main__")
-    except SystemExit as stop:
-        assert stop.code in {None, 0, 1}, stop.code
-print(peak("self"), max(children, default=0), file=sys.stderr)
-"""
 BARE_PEAK = 'import re; print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])'
+
+
+def program(name: str) -> list[str]:
+    """The command that runs one of the programs that lie beside this file."""
+    return [sys.executable, str(PROGRAMS / f"{name}.py")]
 
 
 def dense_file(path: Path, layers: int, rows: int = 4096, columns: int = 4096) -> Path:
@@ -113,7 +97,7 @@ class Measured:
 def measured(*arguments: object) -> Measured:
     """Run the command line and look at both processes' memory."""
     start = time.perf_counter()
-    command = [sys.executable, "-c", PEAK, *map(str, arguments)]
+    command = [*program("peak_memory"), *map(str, arguments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - start
     own, child = (int(part) / 1024 for part in done.stderr.split()[-2:])
@@ -138,7 +122,7 @@ class Jobs:
         self.out.unlink(missing_ok=True)
         return copied(source, self.out)
 
-    def script(self, text: str, *arguments: str) -> float:
-        """Seconds for a Python program that writes to the same place."""
+    def program(self, name: str, *arguments: str) -> float:
+        """Seconds for one of the programs, which writes to the same place."""
         self.out.unlink(missing_ok=True)
-        return timed([sys.executable, "-c", text, *arguments])
+        return timed([*program(name), *arguments])

@@ -1,6 +1,6 @@
 """The gallery's models of parametrizations: each does what its paper promises, in numbers.
 
-python scripts/gallery_parametrizations.py
+python scripts/gallery/parametrizations.py
 """
 
 from __future__ import annotations

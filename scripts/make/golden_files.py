@@ -16,16 +16,13 @@ import io
 import json
 import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple
 
+import golden_cases
 import h5py
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import golden_cases
 
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from weightkit.testing.layer.building import BuildingPoints, configuration
 
-TESTS = Path(__file__).resolve().parent.parent / "tests"
+TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 
 def subjects() -> dict[Path, BuildingPoints]:

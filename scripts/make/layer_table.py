@@ -33,7 +33,7 @@ from keras.src.utils.naming import to_snake_case
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OUTPUT = Path(__file__).parent.parent / "weightkit" / "access" / "names" / "keras_layers.json"
+OUTPUT = Path(__file__).resolve().parents[2] / "weightkit" / "access" / "names" / "keras_layers.json"
 
 # Each weight's shape is seen at three sizes: dimensions that are equal in all of them are one dimension.
 SIZES = ((4, 6, 10, 5, 2, 3), (6, 15, 14, 2, 4, 2), (10, 12, 8, 3, 3, 4))

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Make every call that changes a file fail, fall short, or be the last one, and look at what is left of the weights.
 
     python -m tests.faults               everything: takes about half an hour with two workers

@@ -1,23 +1,22 @@
 """Tiny models that show each layer doing what its paper promises, in numbers.
 
-python scripts/gallery.py
+python scripts/gallery/gallery.py
 
 Runs on the backend that Keras is set to, in about a minute. The exit code is 1 where a promise fails.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import parametrizations
 
 from weightkit.errors import WeightkitError
 from weightkit.layers import (
@@ -220,12 +219,10 @@ def main() -> int:
     """Show them all; 1 where a promise failed."""
     keras.utils.set_random_seed(1)
     failed = sum(shown(part) for part in PLAIN)
-    if importlib.util.find_spec("gallery_parametrizations") is not None:
-        failed += importlib.import_module("gallery_parametrizations").main()
+    failed += parametrizations.main()
     print(f"{failed} promises failed" if failed else "every promise is kept")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     sys.exit(main())
