@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.hostile.case import MARKER, REFUSED, VERBS
+from tests.hostile.reasons import REASONS
 from tests.hostile.worker import Worker, remove, throw_away
 
 if TYPE_CHECKING:
@@ -187,8 +189,12 @@ def _of_error(verb: str, file: str, expected: dict[str, Any], answer: dict[str, 
         return
     if record.get("exit") != answer["exit"]:
         yield f"{verb}: JSON says exit {record.get('exit')}, and it is {answer['exit']}"
-    if answer["exit"] == REFUSED and record.get("error") not in expected["errors"]:
-        yield f"{verb}: {record.get('error')} instead of {expected['errors']}: {err[:300]}"
+    error, reason = REASONS.get(file, (None, ""))
+    errors = [error] if error else expected["errors"]
+    if answer["exit"] == REFUSED and record.get("error") not in errors:
+        yield f"{verb}: {record.get('error')} instead of {errors}: {err[:300]}"
+    if answer["exit"] == REFUSED and not re.search(reason, err):
+        yield f"{verb}: the error does not say {reason!r}: {err[:300]}"
 
 
 def _of_structure(expected: dict[str, Any], answers: dict[str, Any]) -> Iterator[str]:
