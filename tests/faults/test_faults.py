@@ -1,6 +1,6 @@
 """A sample of the fault harness: every call that changes a file is wrapped, in a process that is really killed.
 
-`scripts/faults.py` runs all of it; what is checked after each fault is told in `scripts/faults_judge.py`.
+`python -m tests.faults` runs all of it; what is checked after each fault is told in `judge.py`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from faults_cases import Case
-from faults_client import answers, started, task
-from faults_kinds import FAULTS
+
+from tests.faults.cases import Case
+from tests.faults.client import answers, started, task
+from tests.faults.kinds import FAULTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the harness waits for processes as only Linux can")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from faults_cases import Case
-from faults_judge import Known, Run, judged, judged_next
-from faults_kinds import FAULTS, UNHARMED
+
+from tests.faults.cases import Case
+from tests.faults.judge import Known, Run, judged, judged_next
+from tests.faults.kinds import FAULTS, UNHARMED
 
 IN_PLACE = Case("scale", "legacy", "in-place")
 OLD, NEW, NEWER, EARLIER = (("old", 0o640), ("new", 0o640), ("newer", 0o640), ("earlier", 0o640))

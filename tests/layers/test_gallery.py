@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weightkit.testing.layer import backends
 
-GALLERY = Path(__file__).parent.parent.parent / "scripts" / "gallery.py"
+GALLERY = Path(__file__).parent.parent.parent / "scripts" / "gallery" / "gallery.py"
 
 
 def test_the_gallery_keeps_every_promise():

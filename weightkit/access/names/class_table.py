@@ -1,6 +1,6 @@
 """Keras' own layer classes, as the table beside this file lists them.
 
-``keras_layers.json`` is made from Keras by ``scripts/make_layer_table.py``. It lists, for every class of
+``keras_layers.json`` is made from Keras by ``scripts/make/layer_table.py``. It lists, for every class of
 ``keras.layers``, the weights in the order in which Keras saves them and the sublayers saved below, under each
 setting of the configuration flags that change them.
 """

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import pytest
-from support import GOLDEN, REAL, plain_hdf5, write_variables
+from support import GOLDEN, REAL, Folder, plain_hdf5, write_variables
 
+from tests.hostile.corpus import plant_victims
+from tests.hostile.reasons import SCANNED, cases_of
 from weightkit import open_weights
 from weightkit.access.files.openfile import OpenFile
 from weightkit.access.hdf5.child import scan
@@ -22,9 +24,10 @@ from weightkit.access.hdf5.scanner import Scanner
 from weightkit.errors import DamagedFileError, RefusedError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+
+    from tests.hostile.case import Case
 
 FILES = pytest.mark.parametrize("path", [*GOLDEN, *REAL], ids=lambda path: path.name)
 
@@ -142,98 +145,26 @@ def test_values_that_would_lie_over_a_group_are_refused_with_and_without_a_user_
         indexed(scanner, path)
 
 
-def soft_link(file: h5py.File) -> None:
-    file["here"] = h5py.SoftLink("/layers/a")
-
-
-def dangling_link(file: h5py.File) -> None:
-    file["here"] = h5py.SoftLink("/nowhere")
-
-
-def external_link(file: h5py.File) -> None:
-    file["here"] = h5py.ExternalLink("victim.h5", "/secret")
-
-
-def external_storage(file: h5py.File) -> None:
-    file.create_dataset("here", (4,), "f4", external=[("victim.h5", 0, 16)])
-
-
-def virtual_dataset(file: h5py.File) -> None:
-    layout = h5py.VirtualLayout((4,), "f4")
-    layout[:] = h5py.VirtualSource("victim.h5", "secret", (4,))
-    file.create_virtual_dataset("here", layout)
-
-
-def named_datatype(file: h5py.File) -> None:
-    file["here"] = np.dtype("f4")
-
-
-def own_circle(file: h5py.File) -> None:
-    file["layers/here"] = file["layers"]
-
-
-def circle_through_the_root(file: h5py.File) -> None:
-    file["layers/here"] = file["/"]
-
-
-def circle_of_two(file: h5py.File) -> None:
-    file.create_group("one")["here"] = file.create_group("two")
-    file["two/back"] = file["one"]
-
-
-def lzf(file: h5py.File) -> None:
-    file.create_dataset("here", data=np.zeros(100), compression="lzf")
-
-
-def scale_offset(file: h5py.File) -> None:
-    file.create_dataset("here", data=np.zeros(100, "i4"), scaleoffset=0)
-
-
-REFUSALS = [
-    (soft_link, UnsafeFileError, "here: it is a soft link"),
-    (dangling_link, UnsafeFileError, "here: it is a soft link"),
-    (external_link, UnsafeFileError, "here: it is a link to another file"),
-    (external_storage, UnsafeFileError, "here: it keeps its values in another file"),
-    (virtual_dataset, UnsafeFileError, "here: it takes its values from other datasets"),
-    (named_datatype, UnsupportedFileError, "here: it is a named datatype"),
-    (own_circle, UnsafeFileError, "layers/here: its groups contain each other in a circle"),
-    (circle_through_the_root, UnsafeFileError, "layers/here: its groups contain each other in a circle"),
-    (circle_of_two, UnsafeFileError, "in a circle"),
-    (lzf, UnsupportedFileError, "here: it is compressed with filter 32000"),
-    (scale_offset, UnsupportedFileError, "here: it is compressed with filter 6"),
-]
-
-
-@pytest.mark.parametrize(("plant", "error", "reason"), REFUSALS, ids=[case[0].__name__ for case in REFUSALS])
+@pytest.mark.parametrize(("case", "error", "reason"), cases_of(SCANNED), ids=SCANNED)
 def test_what_is_not_plain_data_is_refused_with_its_reason_and_reaches_no_other_file(  # noqa: PLR0917  # fixtures
-    scanner: Scanner,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    plant: Callable[[h5py.File], None],
-    error: type[Exception],
-    reason: str,
+    scanner: Scanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case, error: str, reason: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    victim = write_variables(tmp_path / "victim.h5", {"secret": np.arange(4, dtype="f4")})
-    path = write_variables(tmp_path / "hostile.h5", {"layers/a/vars/0": np.arange(4, dtype="f4")})
-    with h5py.File(path, "r+") as file:
-        plant(file)
-    before = victim.read_bytes()
-    with pytest.raises(error, match=reason):
-        records(scanner, path)
-    assert victim.read_bytes() == before
+    plant_victims(tmp_path)
+    before = Folder.of(tmp_path)
+    case.make(tmp_path / case.file)
+    with pytest.raises(RefusedError, match=reason) as caught:
+        records(scanner, tmp_path / case.file)
+    assert type(caught.value).__name__ == error
+    (tmp_path / case.file).unlink()
+    assert Folder.of(tmp_path) == before
 
 
-def nest(path: Path, levels: int) -> Any:
+def test_sixty_four_levels_of_groups_are_read(scanner: Scanner, tmp_path: Path) -> None:
+    path = tmp_path / "deep.h5"
     with h5py.File(path, "w") as file:
-        file.create_group("/".join("g" * levels))["x"] = 1.0
-    return path
-
-
-def test_sixty_four_levels_of_groups_are_read_and_one_more_is_refused(scanner: Scanner, tmp_path: Path) -> None:
-    assert len(indexed(scanner, nest(tmp_path / "deep.h5", 64)).groups) == 65
-    with pytest.raises(UnsafeFileError, match="more than 64 levels"):
-        indexed(scanner, nest(tmp_path / "deeper.h5", 65))
+        file.create_group("/".join("g" * 64))["x"] = 1.0
+    assert len(indexed(scanner, path).groups) == 65
 
 
 def test_a_group_with_two_names_is_read_once_even_where_paths_to_it_double_at_each_level(
@@ -435,42 +366,3 @@ def test_the_reading_process_sees_nothing_outside_the_part_it_was_given(tmp_path
     part.seek(0)
     assert part.read(6) == b"in" + bytes(4)
     os.close(descriptor)
-
-
-@pytest.mark.own_process
-@pytest.mark.parametrize("name", ["keras1_nested.h5", "keras315_bfloat16.weights.h5", "keras315_lora.keras"])
-def test_a_file_with_a_flipped_bit_is_opened_or_refused_and_never_anything_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    (original,) = [path for path in GOLDEN if path.name == name]
-    raw = np.frombuffer(original.read_bytes(), np.uint8)
-    random = np.random.default_rng(20261121)
-    living = [Scanner()]
-
-    def lasting(_limits: Limits) -> Any:
-        if living[-1]._process.poll() is not None:
-            living.append(Scanner())
-        monkeypatch.setattr(living[-1], "close", lambda: None)
-        return living[-1]
-
-    monkeypatch.setattr("weightkit.access.open.Scanner", lasting)
-    outcomes = {"opened": 0, "refused": 0}
-    path = tmp_path / name
-    for _ in range(150):
-        flipped = raw.copy()
-        flipped[random.integers(len(raw))] ^= np.uint8(1 << random.integers(8))
-        path.write_bytes(flipped.tobytes())
-        try:
-            with open_weights(path) as store:
-                for ref in store:
-                    if ref.nbytes <= 1 << 20:
-                        store.read(ref)
-        except RefusedError:
-            outcomes["refused"] += 1
-        else:
-            outcomes["opened"] += 1
-    monkeypatch.undo()
-    for process in living:
-        process.close()
-    assert all(outcomes.values())
-    assert sum(outcomes.values()) == 150

@@ -377,7 +377,7 @@ class TestHostileInput:
 
 def cases() -> Any:
     """The script that made the golden files: it asks a live model, through Keras alone."""
-    path = DATA.parents[1] / "scripts" / "golden_cases.py"
+    path = DATA.parents[1] / "scripts" / "make" / "golden_cases.py"
     spec = importlib.util.spec_from_file_location("golden_cases", path)
     assert spec
     assert spec.loader

@@ -1,0 +1,257 @@
+"""The safety checks: the text that does each, what replaces it, and the tests that are to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests import ROOT
+
+_FILES, _FORMATS = "weightkit/access/files", "weightkit/access/formats"
+_HDF5, _CHILD = "weightkit/access/hdf5", "weightkit/access/hdf5/child"
+_TESTS, _HDF5_TESTS, _CHILD_TESTS = "tests/access/files", "tests/access/hdf5", "tests/access/hdf5/child"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One check, the text that does it, what is put there instead, and the tests that are to notice."""
+
+    check: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def source(self) -> str:
+        """The text of its file, as it is."""
+        return (ROOT / self.file).read_text(encoding="utf-8")
+
+
+MUTANTS = [
+    # What a file may not hold, in the reading process.
+    Mutant(
+        "links other than hard ones are refused",
+        f"{_CHILD}/scan.py", "if kind != h5l.TYPE_HARD:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "groups that contain each other are refused as a circle",
+        f"{_CHILD}/scan.py", "if place in above.above:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "groups are followed to a depth",
+        f"{_CHILD}/scan.py", 'if len(above.above) > limits["depth"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "objects are bounded",
+        f"{_CHILD}/scan.py", 'if len(seen) > limits["objects"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "external storage is refused",
+        f"{_CHILD}/scan.py", "if creation.get_external_count():", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "virtual datasets are refused",
+        f"{_CHILD}/scan.py", "return _LAYOUTS[layout]", 'return "contiguous"',
+        f"{_CHILD_TESTS}/test_scan.py {_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "filters that are not known are refused",
+        f"{_CHILD}/scan.py", "if code not in _SAFE_FILTERS:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "attributes are bounded",
+        f"{_CHILD}/scan.py", 'if max(size, _length(value)) > limits["attribute"]:', "if False:",
+        f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "shuffled chunks that nothing tells are refused",
+        f"{_CHILD}/scan.py", "if alone and over and", "if False and", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "a header is told by its bytes only where all of it is as the library writes it: fill value",
+        f"{_CHILD}/headers.py", "or fill != _NO_FILL ", "", f"{_CHILD_TESTS}/test_headers.py",
+    ),
+    Mutant(
+        "a header is told by its bytes only where all of it is as the library writes it: flags",
+        f"{_CHILD}/headers.py", " or flags > _CONSTANT or any(zeros)", "", f"{_CHILD_TESTS}/test_headers.py",
+    ),
+    # What the reading process may do, and what is believed of it.
+    Mutant(
+        "the reading process may not take more memory than it is given",
+        f"{_CHILD}/main.py", '_lower(resource.RLIMIT_AS, in_use + limits["memory"])', "pass",
+        f"{_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "the reading process may write to no file",
+        f"{_CHILD}/main.py", "resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))", "pass",
+        f"{_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "the reading process ends with its parent, and with it the locks",
+        f"{_CHILD}/main.py", "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)", "pass",
+        f"{_TESTS}/test_exchange.py",
+    ),
+    Mutant(
+        "a reading process that says nothing is killed",
+        f"{_HDF5}/scanner.py", "self._channel.settimeout(self.limits.silence)", "self._channel.settimeout(None)",
+        f"{_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "what the reading process says is bounded",
+        f"{_HDF5}/scanner.py", "if budget < 0:", "if False:",
+        f"{_CHILD_TESTS}/test_scan.py {_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "an answer that was cut short is not taken for whole",
+        f"{_HDF5}/scanner.py", 'if record["end"] != count:', "if False:", f"{_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "the library loads no plugins and obeys no setting of its environment",
+        f"{_HDF5}/scanner.py", 'if not name.startswith("HDF5_")', "if True", f"{_HDF5_TESTS}/test_scanner.py",
+    ),
+    Mutant(
+        "values lie inside the file",
+        f"{_HDF5}/index.py", "if start < 0 or start + dataset.size > length:", "if False:",
+        f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "values lie over no other values and no header",
+        f"{_HDF5}/index.py", "if start < reach and stop > start:", "if False:", f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "values take the bytes that their shape and type need",
+        f"{_HDF5}/index.py", "if dtype is not None and wanted * dtype.itemsize != dataset.size:", "if False:",
+        f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "a declared terabyte is refused",
+        f"{_HDF5}/index.py", "if missing > _MOST_UNWRITTEN:", "if False:", f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "chunks lie inside the file",
+        f"{_HDF5}/chunks.py", "if chunk.offset < 0 or chunk.size < 0 or chunk.offset + chunk.size > length:",
+        "if False:", f"{_HDF5_TESTS}/test_chunks.py",
+    ),
+    Mutant(
+        "chunks lie over no other chunk",
+        f"{_HDF5}/chunks.py", "if chunk.offset < reach:", "if False:", f"{_HDF5_TESTS}/test_chunks.py",
+    ),
+    Mutant(
+        "a chunk comes to its exact length",
+        f"{_HDF5}/filters.py", "if len(content) != length:", "if False:", f"{_HDF5_TESTS}/test_filters.py",
+    ),
+    Mutant(
+        "a chunk that inflates to too much is a bomb",
+        f"{_HDF5}/filters.py", "inflater.decompress(content, most + 1)", "inflater.decompress(content)",
+        f"{_HDF5_TESTS}/test_filters.py",
+    ),
+    Mutant(
+        "a chunk's checksum is checked",
+        f"{_HDF5}/filters.py", "or _CHECKSUM.pack(fletcher32(values)) != stored", "", f"{_HDF5_TESTS}/test_filters.py",
+    ),
+    # Archives.
+    Mutant(
+        "a checksum is repaired only of bytes that were right before",
+        f"{_FORMATS}/member.py", "if found != self.crc:", "if False:", "tests/access/formats",
+    ),
+    Mutant(
+        "an archive's members are bounded",
+        f"{_FORMATS}/archive.py", "if len(members) > limits.members:", "if False:", "tests/access/formats",
+    ),
+    Mutant(
+        "an archive's member may not inflate to far more than it is",
+        f"{_FORMATS}/member.py", "if info.file_size > min(limits.inflated,", "if False and min(limits.inflated,",
+        "tests/access/formats",
+    ),
+    Mutant(
+        "an archive's members lie over no others",
+        f"{_FORMATS}/archive.py", "if info.header_offset < reach:", "if False:", "tests/access/formats",
+    ),
+    # The edit.
+    Mutant(
+        "new infinities and NaNs are refused",
+        "weightkit/access/edits/apply.py", "if nonfinite and not allow_nonfinite:", "if False:",
+        "tests/access/edits/test_apply.py",
+    ),
+    Mutant(
+        "every element that was to change was written",
+        f"{_HDF5}/file_store.py", "sink.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
+    ),
+    Mutant(
+        "a patched file has the structure of the old one",
+        f"{_HDF5}/patch.py", "if not job.same(self._start, job.body.length):", "if False:",
+        f"{_HDF5_TESTS}/test_file_store.py",
+    ),
+    Mutant(
+        "a file built anew has the structure that was planned",
+        f"{_HDF5}/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
+    ),
+    Mutant(
+        "--verify reads every value back",
+        "weightkit/access/edits/verify.py", "        if not right:\n", "        if False:\n",
+        "tests/access/edits/test_verify.py",
+    ),
+    Mutant(
+        "a file that somebody has open for writing is busy",
+        f"{_FILES}/openfile.py", "fcntl.flock(self.fd, operation)", "pass", f"{_TESTS}/test_openfile.py",
+    ),
+    Mutant(
+        "a file that changed since it was opened is busy",
+        f"{_FILES}/openfile.py", "if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:",
+        "if False:", f"{_TESTS}/test_openfile.py",
+    ),
+    Mutant(
+        "that is looked at once more before the file is replaced",
+        f"{_FILES}/commit.py", "self._source.require_unchanged()", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "there is room for the new file before it is begun",
+        f"{_FILES}/commit.py", "if free < size:", "if False:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "the new file is on the disk before it is put in place",
+        f"{_FILES}/commit.py", "os.fsync(self.fd)", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "its folder is on the disk before the edit is said to be done",
+        f"{_FILES}/replace.py", "os.fsync(folder)", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "hard links are parted only where that is asked for",
+        f"{_FILES}/commit.py", "    if not part:\n", "    if False:\n", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "an output that exists stays",
+        f"{_FILES}/commit.py", "    if not destination.overwrite:\n", "    if False:\n", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "an output that appears meanwhile stays",
+        f"{_FILES}/commit.py", "publish(self._temporary.path, target)", "self._temporary.path.replace(target)",
+        f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "an output that is the input is refused",
+        f"{_FILES}/commit.py", "if target.samefile(source.path):", "if False:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "no backup is overwritten, and the old file has a name at every instant",
+        f"{_FILES}/exchange.py", "        os.link(source.path, old)\n", "        os.rename(source.path, old)\n",
+        f"{_TESTS}/test_exchange.py",
+    ),
+    Mutant(
+        "signals wait while one file takes the other's place",
+        f"{_FILES}/commit.py", "with signals_held():", "with contextlib.nullcontext():", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "a new file that is given up is removed",
+        f"{_HDF5}/file_store.py", "replacement.discard()", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "what a killed edit left is removed only where nobody holds it",
+        f"{_FILES}/leftovers.py", "return lock_alone(fd) is True", "return True", f"{_TESTS}/test_leftovers.py",
+    ),
+    Mutant(
+        "an edit of a model undoes itself",
+        "weightkit/access/live/undo.py", "handle.put_back(kept)", "pass", "tests/access/live/test_undo.py",
+    ),
+]  # fmt: skip
