@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -269,7 +270,12 @@ def _one_chunk(path: Path) -> None:
 
 WRONG = "HDF5 would hand out stale memory, or more than was asked for"
 VALUES = np.arange(100, dtype="<f4").tobytes()
-BOMB = zlib.compress(bytes(256 << 20), 9)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    """What inflates to 256 MiB; it takes a second to make, and is not made where its files are not."""
+    return zlib.compress(bytes(256 << 20), 9)
 
 
 def chunked(path: Path, chunks: dict[int, tuple[bytes, int]], **options: Any) -> None:
@@ -288,12 +294,12 @@ def _chunks() -> None:
     gzip, shuffle = {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}
     checked = {"fletcher32": True}
     sound = zlib.compress(VALUES)
-    spoiled: dict[str, tuple[bytes, int, dict[str, Any]]] = {
+    spoiled: dict[str, tuple[bytes | Callable[[], bytes], int, dict[str, Any]]] = {
         "short_inflated": (zlib.compress(VALUES[:-4]), 0, gzip),
         "empty_inflated": (zlib.compress(b""), 0, gzip),
         "long_inflated": (zlib.compress(VALUES + b"more"), 0, gzip),
-        "bomb": (BOMB, 0, gzip),
-        "bomb_shuffled": (BOMB, 0, shuffle),
+        "bomb": (_bomb, 0, gzip),
+        "bomb_shuffled": (_bomb, 0, shuffle),
         "noise": (b"\x78\x9c" + bytes(range(200)), 0, gzip),
         "cut": (sound[:-20], 0, gzip),
         "wrong_adler": (sound[:-1] + bytes([sound[-1] ^ 1]), 0, gzip),
@@ -312,7 +318,8 @@ def _chunks() -> None:
     for name, (content, mask, options) in spoiled.items():
 
         def make(path: Path, spoiled: Any = (content, mask), options: dict[str, Any] = options) -> None:
-            chunked(path, {1: spoiled}, **options)
+            content, mask = spoiled
+            chunked(path, {1: (content() if callable(content) else content, mask)}, **options)
 
         contained(
             f"chunk_{name}.weights.h5", f"a chunk that is {name.replace('_', ' ')} is refused", WRONG, DAMAGED, **READS
