@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.hostile.check import check_all, report
 from tests.hostile.corpus import make_all
 from tests.hostile.flips import flip
+from tests.hostile.worker import Worker
 
 
 def main() -> int:
@@ -57,10 +58,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _flips(options: argparse.Namespace) -> int:
     good = True
-    for file in options.files:
-        tally = flip(file, options.count, options.seed, every=options.every)
-        print(tally, flush=True)
-        good = good and not tally.deviations
+    with Worker() as first, Worker() as second:
+        for file in options.files:
+            tally = flip(file, options.count, options.seed, every=options.every, crew=(first, second))
+            print(tally, flush=True)
+            good = good and not tally.deviations
     return 0 if good else 1
 
 

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from tests.hostile import archives, contents, links, sizes, texts
+from tests.hostile import (
+    archives,
+    attributes,
+    chunks,
+    contents,
+    filters,
+    headers,
+    links,
+    members,
+    names,
+    sizes,
+    texts,
+    trees,
+)
 from tests.hostile.case import CASES, MARKER
 
 if TYPE_CHECKING:
@@ -16,7 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["CASES", "THEMES", "make_all"]
 
-THEMES = (links, sizes, contents, archives, texts)
+THEMES = (
+    links,
+    trees,
+    sizes,
+    chunks,
+    filters,
+    contents,
+    names,
+    attributes,
+    archives,
+    members,
+    headers,
+    texts,
+)
 """Importing a theme registers its cases."""
 
 

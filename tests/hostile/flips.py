@@ -9,9 +9,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.hostile.worker import Worker, remove, throw_away
+from tests.hostile.worker import remove, throw_away
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.hostile.worker import Worker
 
 _BATCH = 250  # files between two reports of a worker
 _SECONDS = 600
@@ -36,8 +41,11 @@ class Tally:
         return "\n".join([*lines, *(f"  DEVIATION {text}" for text in self.deviations[:5])])
 
 
-def flip(path: Path, count: int, seed: int, *, every: int = 1, workers: int = 2) -> Tally:
-    """Try ``count`` spoiled copies of a file and edit each ``every``-th; number and seed say which they are."""
+def flip(path: Path, count: int, seed: int, *, every: int = 1, crew: Sequence[Worker]) -> Tally:
+    """Try ``count`` spoiled copies of a file and edit each ``every``-th; number and seed say which they are.
+
+    The workers of the crew share the work, and serve whatever comes next.
+    """
     tally, start = Tally(path), time.monotonic()
     batches = [(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
     with tempfile.TemporaryDirectory(prefix="flips-", dir=_fast()) as name:
@@ -46,16 +54,16 @@ def flip(path: Path, count: int, seed: int, *, every: int = 1, workers: int = 2)
         copy = place / path.name
         shutil.copy(path, copy)
         copy.chmod(0o644)
-        with ThreadPoolExecutor(workers) as pool:
-            for answer in pool.map(lambda _: _lane(copy, batches, {"seed": seed, "every": every}), range(workers)):
+        with ThreadPoolExecutor(len(crew)) as pool:
+            for answer in pool.map(lambda worker: _lane(worker, copy, batches, {"seed": seed, "every": every}), crew):
                 for part in answer:
                     _add(tally, part)
     tally.seconds = time.monotonic() - start
     return tally
 
 
-def _lane(path: Path, batches: list[tuple[int, int]], common: dict[str, int]) -> list[dict[str, Any]]:
-    worker, found = Worker(), []
+def _lane(worker: Worker, path: Path, batches: list[tuple[int, int]], common: dict[str, int]) -> list[dict[str, Any]]:
+    found = []
     while batches:
         try:
             first, last = batches.pop(0)
@@ -68,7 +76,6 @@ def _lane(path: Path, batches: list[tuple[int, int]], common: dict[str, int]) ->
         answer = worker.ask(job | common | {"seconds": _SECONDS})
         found.append(answer | {"batch": f"{first} to {last}"})
         remove([folder])
-    worker.close()
     return found
 
 

@@ -40,6 +40,13 @@ def findings() -> Iterator[Any]:
         yield {finding.file: finding for finding in found}
 
 
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    """One process that forks a child for each job."""
+    with Worker() as started:
+        yield started
+
+
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case.what} [{case.file}]")
 def test_a_hostile_file_does_what_its_manifest_says(findings: Any, case: Case) -> None:
     assert findings[case.file].deviations == ()
@@ -59,16 +66,14 @@ def test_nothing_in_the_folder_of_the_hostile_files_is_touched(findings: Any) ->
         "keras315_lora.keras",
     ],
 )
-def test_a_spoiled_file_is_opened_or_refused_and_an_edit_keeps_its_structure(name: str) -> None:
-    tally = flip(DATA / name, 200, seed=20261121, every=5, workers=WORKERS)
+def test_a_spoiled_file_is_opened_or_refused_and_an_edit_keeps_its_structure(worker: Worker, name: str) -> None:
+    tally = flip(DATA / name, 200, seed=20261121, every=5, crew=[worker])
     assert tally.deviations == []
     assert tally.counts["opened"] + tally.counts["not opened"] == 200
     assert tally.counts["edited"] > 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root there are no privileges to drop")
-def test_hostile_files_are_opened_by_nobody() -> None:
-    worker = Worker()
+def test_hostile_files_are_opened_by_nobody(worker: Worker) -> None:
     answer = worker.ask({"task": "who", "seconds": 10})
-    worker.close()
     assert answer == {"user": [65534] * 3, "groups": [], "may write": False}

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests import ROOT
 
@@ -62,6 +62,12 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _started() -> subprocess.Popen[str]:
