@@ -105,7 +105,7 @@ def test_a_file_of_another_model_is_refused_and_told_with_both_shapes(archive, t
 
 
 def test_a_file_that_names_none_of_the_weights_is_refused():
-    with pytest.raises(RequestError, match=r"names none of the \d+ weights of which nothing is known here"):
+    with pytest.raises(RequestError, match=r"names none of the \d+ weights that have no names here"):
         open_weights(SUBCLASSED, like=NESTED)
 
 

@@ -135,7 +135,7 @@ def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path
     outcome = halve(link)
     assert link.readlink() == Path("../model.weights.h5")
     assert (outcome.output, outcome.backup) == (path, path.with_name("model.weights.h5.bak"))
-    said = f"{link} is a symbolic link: {path} is edited, and its backups lie beside it"
+    said = f"{link} is a symbolic link: {path} is edited, and its backups are next to it"
     assert outcome.notes == (said,)
     assert is_halved(path)
     assert [entry.name for entry in link.parent.iterdir()] == ["link.h5"]
@@ -156,7 +156,7 @@ def test_a_file_with_two_hard_links_is_parted_where_that_is_asked_for_and_its_ba
     os.link(path, other)
     before, inode = path.read_bytes(), path.stat().st_ino
     outcome = halve(path, Destination(break_links=True))
-    assert outcome.notes == ("it had 2 hard links: the others hold the file as it was",)
+    assert outcome.notes == ("it had 2 hard links: the others keep the old content",)
     assert is_halved(path)
     assert (other.read_bytes(), other.stat().st_ino) == (before, inode)
     assert outcome.backup.read_bytes() == before
@@ -330,8 +330,8 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_written(path: Pa
         ("folder", "the output is a folder"),
         ("pipe", "the output is a pipe or a device"),
         ("model.weights.h5/out.h5", "the folder .* does not exist"),
-        ("round", "the output cannot be"),
-        ("nu\0ll", "the output cannot be"),
+        ("round", "the output path is invalid"),
+        ("nu\0ll", "the output path is invalid"),
     ]:
         with pytest.raises(RequestError, match=reason):
             halve(path, Destination(tmp_path / output, overwrite=True))
@@ -442,7 +442,7 @@ def test_a_source_that_changes_during_the_edit_wins(
     path: Path, tmp_path: Path, change: Callable[[Path], object], elsewhere: bool
 ) -> None:
     destination = Destination(tmp_path / "out.h5" if elsewhere else None)
-    with pytest.raises(BusyError, match="changed by somebody else"), half_done(path, destination):  # noqa: PT012
+    with pytest.raises(BusyError, match="another process changed the file"), half_done(path, destination):  # noqa: PT012
         change(path)
         before = Folder.of(tmp_path / "none")
         names = {entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(".")}

@@ -342,7 +342,7 @@ def test_another_member_over_the_weights_is_damage(tmp_path: Path, weights: byte
     raw[end:end] = entry
     path.write_bytes(raw)
     assert zipfile.ZipFile(path).namelist() == [WEIGHTS, "inner.txt"]
-    with pytest.raises(DamagedFileError, match="lie over each other"):
+    with pytest.raises(DamagedFileError, match="overlap"):
         open_weights(path)
 
 

@@ -1,4 +1,4 @@
-"""Archives written anew: plain zipfile is the judge, and every member but the weights is as it was."""
+"""Rewritten archives, read by plain zipfile: every member but the weights is unchanged."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_members_that_lie_over_each_other_are_refused(tmp_path: Path, weights: b
     assert raw[entry + 42 : entry + 46] == second.to_bytes(4, "little")
     raw[entry + 42 : entry + 46] = (first + 1).to_bytes(4, "little")
     path.write_bytes(raw)
-    with pytest.raises(DamagedFileError, match=r"metadata.json and config.json lie over each other"):
+    with pytest.raises(DamagedFileError, match=r"metadata.json and config.json overlap"):
         open_weights(path)
 
 

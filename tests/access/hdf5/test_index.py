@@ -170,7 +170,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("records", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_refused_as_such(records: list[Any]) -> None:
-    with pytest.raises(UnsafeFileError, match="spoke nonsense"):
+    with pytest.raises(UnsafeFileError, match="sent an invalid reply"):
         Index.of(records, LENGTH)
 
 

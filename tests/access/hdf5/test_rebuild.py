@@ -1,4 +1,4 @@
-"""A file that is built anew is the same to plain h5py, in everything that it can see."""
+"""A file that is rebuilt is the same to plain h5py, in everything that it can see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is built anew and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must be as it was."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:
@@ -196,7 +196,7 @@ def attributes(file: h5py.File) -> None:
 
 
 def names(file: h5py.File) -> None:
-    """Names that are no ASCII, or no text at all."""
+    """Names that are not ASCII, or no text at all."""
     file["layers/ü/vars/0"] = KERNEL
     for name in (b"\xff\xfe", b"a\nb", b" ", b"x" * 3000):
         h5py.h5g.create(file.id, name)

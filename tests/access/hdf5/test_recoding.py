@@ -221,7 +221,7 @@ def test_chunks_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
     assert raw.count(second.to_bytes(8, "little")) == 1
     path.write_bytes(raw.replace(second.to_bytes(8, "little"), first.to_bytes(8, "little")))
     before = Folder.of(tmp_path)
-    with pytest.raises(DamagedFileError, match="two chunks lie over each other"):
+    with pytest.raises(DamagedFileError, match="two chunks overlap"):
         halve(path)
     assert Folder.of(tmp_path) == before
 

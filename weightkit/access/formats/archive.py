@@ -55,7 +55,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     """Find the weights and read the configuration.
 
     Raises:
-        DamagedFileError: It is no sound zip archive.
+        DamagedFileError: It is not a sound zip archive.
         UnsafeFileError: A member's name or size is one that no ``.keras`` has.
         UnsupportedFileError: It holds no weights that are read here.
     """
@@ -89,7 +89,7 @@ def _require_small_directory(source: OpenFile, limits: Limits) -> None:
     if claimed > limits.directory:
         raise UnsafeFileError(
             f"the archive's directory claims {claimed} bytes, more than {limits.directory}",
-            hint="do not trust this file, or pack it anew",
+            hint="do not trust this file, or repack it",
         )
 
 
@@ -103,9 +103,7 @@ def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
         if not fault and member.filename in names:
             fault = "occurs twice"
         if fault:
-            raise UnsafeFileError(
-                f"the member {member.filename} {fault}", hint="do not trust this file, or pack it anew"
-            )
+            raise UnsafeFileError(f"the member {member.filename} {fault}", hint="do not trust this file, or repack it")
         names.add(member.filename)
 
 
@@ -149,7 +147,7 @@ def _require_apart(archive: zipfile.ZipFile) -> None:
     reach, holder = 0, ""
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < reach:
-            raise DamagedFileError(f"the members {holder} and {info.filename} lie over each other", hint=_HINT)
+            raise DamagedFileError(f"the members {holder} and {info.filename} overlap", hint=_HINT)
         reach, holder = info.header_offset + _LOCAL.size + info.compress_size, info.filename
 
 
@@ -170,7 +168,7 @@ def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.Zip
     for info in archive.infolist():
         entry = _CENTRAL.unpack(source.read(place, _CENTRAL.size))
         if entry[0] != b"PK\x01\x02" or entry[7] != info.CRC:
-            raise DamagedFileError("the archive's directory cannot be followed", hint=_HINT)
+            raise DamagedFileError("the archive's directory cannot be read", hint=_HINT)
         if info is wanted:
             return place + _CENTRAL_CRC
         place += _CENTRAL.size + entry[10] + entry[11] + entry[12]

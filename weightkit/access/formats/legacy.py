@@ -187,7 +187,7 @@ def _config(index: Index) -> Mapping[str, Any] | None:
 
 
 def parse_config(text: str | bytes) -> Mapping[str, Any] | None:
-    """A model's configuration; None where the text is no JSON object."""
+    """A model's configuration; None where the text is not a JSON object."""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The weights inside a ``.keras`` archive, and how the archive around them is kept right or written anew."""
+"""The weights inside a ``.keras`` archive, and how the archive around them is repaired or rewritten."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Around:
     """Where the archive's directory begins."""
 
     def packing(self, replaced: Members) -> Packing:
-        """The archive to be written anew, some members replaced."""
+        """The archive to be rewritten, some members replaced."""
         stored = []
         for info in self.members:
             header = local_header(self.source, info, self.end)
@@ -52,7 +52,7 @@ class Around:
 
 @dataclass(slots=True)
 class _Repacked:
-    """A container that can be written anew."""
+    """A container that can be rewritten."""
 
     body: Body
     around: Around
@@ -132,7 +132,7 @@ def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, li
     if info.file_size > min(limits.inflated, info.compress_size * _DEFLATE_RATIO + _STEP):
         raise UnsafeFileError(
             f"the member {info.filename} claims to inflate to {info.file_size} bytes",
-            hint="do not trust this file, or pack it anew without compression (`zip -0`)",
+            hint="do not trust this file, or repack it without compression (`zip -0`)",
         )
     spool = Spool()
     try:

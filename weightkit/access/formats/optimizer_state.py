@@ -4,7 +4,7 @@ Version 1 is plain HDF5, all datasets contiguous, all attributes text::
 
     /                       schema = "weightkit.optimizer/1", keras_version, backend, ordered = "true" | "false"
     /optimizer              class = "Adam", config = JSON: what Keras serializes of the optimizer; empty: it could not
-    /optimizer/iteration    state that is no weight's: the raw step count, learning_rate (unless it is a schedule), ...
+    /optimizer/iteration    state that is not a weight's: the raw step count, learning_rate (unless a schedule), ...
     /optimizer/inner_optimizer/..., /optimizer/optimizers/0/...     the same of optimizers within it
     /weights/0              one weight of the model: structure, path, layer, name, layer_class, kind, dtype,
                             shape = "3,4", index, duplicate: its address, as in any store; what is not known is absent
@@ -199,7 +199,7 @@ def _model_ref(index: Index, group: str) -> WeightRef:
 
 def _dtype(name: str) -> np.dtype:
     if not _TYPE.fullmatch(name):  # NumPy reads a whole language, and raises what it likes
-        raise ValueError(f"{name[:40]!r} is no type of numbers")
+        raise ValueError(f"{name[:40]!r} is not a type of numbers")
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
 
@@ -217,7 +217,7 @@ def _need(told: Mapping[str, object], name: str, group: str) -> str:
 def _number(group: str) -> int:
     number = group.removeprefix(f"{WEIGHTS}/")
     if not number.isdecimal() or not number.isascii() or len(number) > _DIGITS:
-        raise _damaged(group, "it is no number")
+        raise _damaged(group, "it is not a number")
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""Write a zip archive anew around one member that is written in place; the others go over as they are stored.
+"""Rewrite a zip archive around one member that is written in place; the other members are copied as stored.
 
 Sizes over 4 GiB use the zip64 records of PKWARE's APPNOTE 6.3.10, sections 4.3.14 to 4.5.3.
 """
@@ -81,7 +81,7 @@ class Packing:
                 self._start = place + _write(fd, place, _local(entry, large=True))
                 return self._start
             place = self._copy(fd, place, member)
-        raise AssertionError(f"{self.weights} is no member")
+        raise AssertionError(f"{self.weights} is not a member")
 
     def finish(self, fd: int, length: int) -> int:
         """Say how long the weights have become, write what comes after them; returns the archive's size in bytes."""
@@ -174,7 +174,7 @@ def _central(entry: _Entry) -> bytes:
 
 
 def _other_extra(extra: bytes) -> bytes:
-    """The extra fields without zip64's, which is made anew where it is needed."""
+    """The extra fields without zip64's, which is added again where needed."""
     kept = b""
     while len(extra) >= 4:  # noqa: PLR2004  # an id and a length of two bytes each
         kind, length = struct.unpack_from("<2H", extra)

@@ -57,7 +57,7 @@ def configured_of(namings: Iterable[Naming]) -> dict[str, Configured]:
 
 
 def dtype_of(dataset: Dataset) -> np.dtype:
-    """The type of a dataset's values; raw bytes for what is no plain number, such as text."""
+    """The type of a dataset's values; raw bytes for anything that is not a plain number, such as text."""
     plain = dataset.numpy_dtype
     if plain is not None:
         return plain

@@ -50,14 +50,14 @@ class ChunkTable:
         """Ask the reading process for the chunks of a dataset, and check what it says.
 
         Raises:
-            DamagedFileError: A chunk lies outside the file or the dataset, over another, or its filters cannot be.
+            DamagedFileError: A chunk lies outside the file or the dataset, over another, or its filters are invalid.
             UnsafeFileError: Chunks are too large or too many, or what was said does not fit together.
         """
         request = {"do": "chunks", "start": body.start, "length": body.length, "path": dataset.path}
         try:
             table = cls._of(dataset, *scanner.ask(request, body.fd))
         except (KeyError, TypeError, ValueError) as error:
-            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+            raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
         table.check(dataset, body.length)
         return table
 
@@ -116,7 +116,7 @@ class ChunkTable:
         dtype = dataset.numpy_dtype
         fits = self.chunk and len(self.chunk) == len(self.shape) and min(self.chunk) > 0
         if dtype is None or not fits or len(self.fill) != dtype.itemsize:
-            raise DamagedFileError(f"{dataset.path}: its chunks {self.chunk} cannot be", hint=_HINT)
+            raise DamagedFileError(f"{dataset.path}: its chunk shape {self.chunk} is invalid", hint=_HINT)
         if math.prod(self.chunk) * dtype.itemsize > _LARGEST_CHUNK:
             raise UnsafeFileError(f"{dataset.path}: its chunks have more than {_LARGEST_CHUNK} bytes")
         if self.possible > _MOST_CHUNKS:
@@ -126,7 +126,7 @@ class ChunkTable:
         if tuple(step.name for step in self.filters) != dataset.filters or not all(
             _is_possible(step, dtype.itemsize) for step in self.filters
         ):
-            raise DamagedFileError(f"{dataset.path}: its filters {self.filters} cannot be", hint=_HINT)
+            raise DamagedFileError(f"{dataset.path}: its filters {self.filters} are invalid", hint=_HINT)
 
     def _check_chunks(self, dataset: Dataset, length: int) -> None:
         if len({chunk.at for chunk in self.chunks}) != len(self.chunks):
@@ -138,7 +138,7 @@ class ChunkTable:
             if chunk.offset < 0 or chunk.size < 0 or chunk.offset + chunk.size > length:
                 raise DamagedFileError(f"{dataset.path}: a chunk lies outside the file", hint=_HINT)
             if chunk.offset < reach:
-                raise DamagedFileError(f"{dataset.path}: two chunks lie over each other in the file", hint=_HINT)
+                raise DamagedFileError(f"{dataset.path}: two chunks overlap in the file", hint=_HINT)
             reach = chunk.offset + chunk.size
 
     def _is_place(self, at: tuple[int, ...]) -> bool:

@@ -59,7 +59,7 @@ class Plain:
         """HDF5 keeps no checksum of contiguous values: there is nothing to check."""
 
     def seal(self, fd: int) -> None:
-        """Nor anything to repair."""
+        """There is nothing to repair."""
 
     def begin(self, fd: int, members: Members) -> int:  # noqa: ARG002  # there is nothing around the body
         """The body is all there is."""

@@ -186,7 +186,7 @@ class FileStore:
             changes: What else would change.
 
         Raises:
-            RequestError: The destination cannot be.
+            RequestError: The destination is invalid.
             RefusedError: The file cannot be edited like that.
         """
         require_place(self._source, destination)
@@ -209,7 +209,7 @@ class FileStore:
             check: What is to look at the complete new file before it is put in place.
 
         Raises:
-            RequestError: The store was opened for reading, or the destination cannot be.
+            RequestError: The store was opened for reading, or the destination is invalid.
             BusyError: Somebody changed the file meanwhile.
         """
         if not self._editable:
@@ -246,7 +246,7 @@ class FileStore:
         """Refuse what cannot be done, before anything is written.
 
         Returns:
-            What a file built anew is to hold; None where patching a copy will do.
+            The index of the file to build; None where patching a copy is enough.
         """
         try:
             patched = not changes and all(dataset.offset is not None for dataset in datasets.values())

@@ -56,7 +56,7 @@ class Dataset:
     shape: tuple[int, ...] | None
     """Axes in elements; None for a dataset that can hold nothing."""
     dtype: str
-    """NumPy's code, or a name in angle brackets for what is no plain number."""
+    """NumPy's code, or a name in angle brackets for anything that is not a plain number."""
     layout: str
     filters: tuple[str, ...]
     offset: int | None
@@ -70,14 +70,14 @@ class Dataset:
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
-        """The type of its values; None for what is no plain number."""
+        """The type of its values; None for anything that is not a plain number."""
         if self.dtype == "|V2":
             return np.dtype(ml_dtypes.bfloat16) if _says_bfloat16(self.attributes) else None
         return np.dtype(self.dtype) if self.dtype in _NUMBERS else None
 
     @property
     def numpy_size(self) -> int:
-        """Bytes of its values as NumPy holds them; 0 for what is no plain number."""
+        """Bytes of its values as NumPy holds them; 0 for anything that is not a plain number."""
         dtype = self.numpy_dtype
         return 0 if dtype is None or self.shape is None else math.prod(self.shape) * dtype.itemsize
 
@@ -126,7 +126,7 @@ class Index:
             for record in records:
                 index._add(record)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+            raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
         index._check()
         if whole:
             index._require_whole()
@@ -179,7 +179,7 @@ class Index:
             )
 
     def headers(self) -> Iterator[tuple[int, int, str]]:
-        """The first byte of each object's header: no dataset's values may lie over it."""
+        """The first byte of each object's header: no dataset's values may overlap it."""
         yield 0, 8, "the file's signature"
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
         for entry in entries:
@@ -240,7 +240,7 @@ def _check_shape(dataset: Dataset) -> None:
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
     if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
         raise DamagedFileError(
-            f"{dataset.path}: its shape {axes} or size cannot be", hint="use another copy of the file"
+            f"{dataset.path}: its shape {axes} or its size is invalid", hint="use another copy of the file"
         )
 
 
@@ -266,7 +266,7 @@ def _check_place(dataset: Dataset, length: int) -> None:
 
 
 def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
-    """Check that no values lie over others, or over the first bytes of what is no value.
+    """Check that no values overlap other values or the start of an object header.
 
     Raises:
         DamagedFileError: Two of them share a byte.
@@ -274,8 +274,6 @@ def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple
     reach, holder = 0, ""
     for start, stop, path in sorted((*spans, *headers)):
         if start < reach and stop > start:
-            raise DamagedFileError(
-                f"{path} and {holder} lie over each other in the file", hint="use another copy of the file"
-            )
+            raise DamagedFileError(f"{path} and {holder} overlap in the file", hint="use another copy of the file")
         if stop > reach:
             reach, holder = stop, path

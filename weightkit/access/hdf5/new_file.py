@@ -1,4 +1,4 @@
-"""A file of weights that is written anew, whole or not at all, whatever lay at its path before."""
+"""Write a new file of weights, whole or not at all, in place of whatever file is at its path."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _target(name: str) -> Path:
     try:
         target = Path(name).resolve()
     except (RuntimeError, ValueError, OSError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(f"the file cannot be: {error}", hint="choose another name", file=name) from error
+        raise RequestError(f"the path is invalid: {error}", hint="choose another name", file=name) from error
     if not target.parent.is_dir():
         raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=name)
     if target.exists() and not target.is_file():

@@ -51,7 +51,7 @@ class Patch:
             job.container.finish(job.fd, job.body.length)
         if not job.same(self._start, job.body.length):
             raise DamagedFileError(
-                "with its values changed, the copy has another structure: some values lie over the file's own tables",
+                "with its values changed, the copy has another structure: some values overlap the file's own tables",
                 hint="use another copy of the file",
             )
 
@@ -59,7 +59,7 @@ class Patch:
 def copy_around(
     source: int, fd: int, start: int, stop: int, changing: Sequence[tuple[int, int]], *, shift: int = 0
 ) -> None:
-    """Copy the bytes from ``start`` to ``stop`` but for the large spans that will be written anew.
+    """Copy the bytes from ``start`` to ``stop`` but for the large spans that will be rewritten.
 
     Args:
         source: The open file in which the bytes are.

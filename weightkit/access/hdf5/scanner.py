@@ -140,7 +140,7 @@ class Scanner:
             self._channel.sendall(text)
             yield from self._reply(heard)
         except (OSError, *_NONSENSE) as error:
-            raise self._obituary(error, writes="writes" in request) from error
+            raise self._child_failure(error, writes="writes" in request) from error
 
     def _require_ready(self) -> None:
         if self._ready:
@@ -181,8 +181,8 @@ class Scanner:
             yield record
         raise ValueError("the stream ended early")
 
-    def _obituary(self, error: Exception, *, writes: bool) -> WeightkitError:
-        """What to say of a process that died, hung or spoke nonsense over this file."""
+    def _child_failure(self, error: Exception, *, writes: bool) -> WeightkitError:
+        """What to say of a process that died, hung or sent an invalid reply over this file."""
         if isinstance(error, TimeoutError):
             self._process.kill()
             fate, end = f"hung for {self.limits.silence:g} seconds", ""

@@ -57,7 +57,7 @@ def described(index: Index, changes: Changes, types: Mapping[str, np.dtype]) -> 
 
     Args:
         index: What a file holds.
-        changes: Attributes that are set anew are compared by their text, since their types are ours.
+        changes: Attributes that are changed are compared by their text, since their types are ours.
         types: Datasets whose type changes: what stands for their missing elements changes with it.
     """
     described: dict[str, tuple[object, ...]] = {path: ("alias", of) for path, of in index.aliases.items()}

@@ -64,7 +64,7 @@ class Values:
         """Where a weight's values can be read.
 
         Raises:
-            UnsupportedFileError: They are no plain numbers in pieces, or were declared and never written.
+            UnsupportedFileError: They are not plain numbers in pieces, or were declared and never written.
             DamagedFileError: A piece does not decode to what it should.
         """
         if ref not in self._weights:
@@ -80,7 +80,7 @@ class Values:
                 f"{ref.path}: it was declared and its values were never written", hint="save the model again"
             )
         if dataset.numpy_dtype is None:
-            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")
+            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is not a plain number")
         with self._lock:
             if dataset.path not in self._spooled:
                 offset = self._laid_out(ref, dataset)
@@ -107,7 +107,7 @@ class Values:
             (record,) = self._scanner.ask(request, body.fd)
             return bytes.fromhex(record["values"])
         except (KeyError, TypeError, ValueError) as error:
-            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+            raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
 
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:

@@ -31,7 +31,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
 
     Args:
         saved: The object with what it saves.
-        computed: The values among them that are no variables, by key.
+        computed: The values among them that are not variables, by key.
     """
     of_optimizer = is_optimizer(saved.thing)
     names = _names_by_class(saved, computed) if computed else {}
@@ -88,7 +88,7 @@ def _dtype_named(name: str) -> np.dtype:
 
 
 def shape_of(variable: Any) -> tuple[int, ...]:
-    """A variable's shape; on TensorFlow the public one is made anew, and of other parts, whenever it is asked for."""
+    """A variable's shape; on TensorFlow the public property builds a new TensorShape on each access."""
     shape = getattr(variable, "_shape", None)
     return tuple(variable.shape if shape is None else shape)
 

@@ -179,7 +179,7 @@ class LiveStore:
         for refs in shared:
             if not wanted.issuperset(refs):
                 raise RequestError(
-                    f"{' and '.join(ref.path for ref in refs)} are one variable, and the selection has not all of them",
+                    f"{' and '.join(ref.path for ref in refs)} are one variable, but only some of them are selected",
                     hint="select all or none of them",
                     file=self._label,
                 )
@@ -189,7 +189,7 @@ class LiveStore:
         if destination != IN_PLACE:
             raise RequestError(
                 "a model in memory is edited where it is: it has no output, no backup and no links",
-                hint="leave those out, or save the model and edit the file",
+                hint="leave those options out, or save the model and edit the file",
                 file=self._label,
             )
         if changes:

@@ -41,7 +41,7 @@ class UndoLog:
         """Put everything back, the latest first; an interruption waits until all is as it was.
 
         Raises:
-            MachineError: Some could not be put back; all others are.
+            MachineError: Some could not be restored; all others are.
         """
         interrupted: KeyboardInterrupt | None = None
         failed: dict[str, Exception] = {}
@@ -58,7 +58,7 @@ class UndoLog:
         if failed:
             first = next(iter(failed.values()))
             raise MachineError(
-                f"the edit was given up, and {', '.join(failed)} could not be put back: {first}",
+                f"the edit was undone, but {', '.join(failed)} could not be restored: {first}",
                 hint="load the model again",
             ) from first
         if interrupted is not None:

@@ -39,7 +39,7 @@ def aligned(
         ours: A layer or a whole model.
         theirs: The same of another store.
         ordered: Whether the stores know the order of their layers.
-        nested: Whether the two are no whole models.
+        nested: Whether the two are not whole models.
     """
     yield from _weights(ours, theirs)
     for first, second in _layers(ours, theirs, ordered, nested=nested):

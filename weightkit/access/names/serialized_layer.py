@@ -40,6 +40,6 @@ def serialized(value: Any) -> Serialized | None:
 
 
 def serialized_list(value: Any) -> list[Serialized]:
-    """The layers of a list in a configuration; what is no layer is left out."""
+    """The layers of a list in a configuration; what is not a layer is left out."""
     found = (serialized(item) for item in value) if isinstance(value, list) else ()
     return [layer for layer in found if layer is not None]

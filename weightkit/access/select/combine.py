@@ -30,7 +30,7 @@ def combine(
         The selector for each, None where nothing was said.
 
     Raises:
-        SelectionError: If a text is malformed, something is no selection, or ``where`` is an empty list:
+        SelectionError: If a text is malformed, something is not a selection, or ``where`` is an empty list:
             a list that came out empty by mistake must not mean everything.
     """
     chosen = _union(where, "where")
@@ -56,9 +56,9 @@ def _selector(choice: object, argument: str) -> Selector:
     if isinstance(choice, str):
         return parse(choice)
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
-        problem = f"{argument}= has a layer itself, {escape(str(choice.name))!r}, which is no selection"
+        problem = f"{argument}= has a layer itself, {escape(str(choice.name))!r}, which is not a selection"
         raise SelectionError(problem, hint="give the layer's name, as weightkit's addresses have it")
     if callable(choice):
         return as_selector(choice)
-    problem = f"{argument}= has a {type(choice).__name__}, which is no selection"
+    problem = f"{argument}= has a {type(choice).__name__}, which is not a selection"
     raise SelectionError(problem, hint="give text, a selector, a callable, or a list of these")

@@ -141,5 +141,5 @@ class Regex(Selector):
                 return re.compile(self.text)
         # Besides its own error, re lets through what huge counts, sizes and nestings raise.
         except (re.error, ValueError, OverflowError, RecursionError, Warning) as error:
-            fault = f"is no regular expression that Python reads: {cut(str(error))}"
+            fault = f"is not a valid Python regular expression: {cut(str(error))}"
             raise malformed(str(self), fault, "fix the expression after 're:', or use a glob") from None

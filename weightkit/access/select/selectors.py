@@ -21,7 +21,7 @@ class Reach(enum.IntEnum):
     AROUND = 1
     """It speaks of a layer around the weight, or of a property it shares with its neighbors."""
     ITSELF = 2
-    """It names the weight itself, so that even what is no parameter is meant."""
+    """It names the weight itself, so it also selects weights that are not parameters."""
 
 
 class Selector(ABC):

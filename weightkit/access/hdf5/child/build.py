@@ -1,4 +1,4 @@
-"""Write an HDF5 file anew: the objects of another, less what was dropped, with types and attributes changed.
+"""Rewrite an HDF5 file: the objects of another, less what was dropped, with types and attributes changed.
 
 Only the reading process imports this module: libhdf5 may crash when a write fails, and then it does so here.
 Values that lie in one piece are not copied: the new file sets their space aside, and the parent, who can do that as
@@ -100,7 +100,7 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
 
 @contextlib.contextmanager
 def explained(part: Target) -> Iterator[None]:
-    """Tell a disk that failed from a file that cannot be written anew."""
+    """Tell a failed disk from a file that HDF5 cannot rewrite."""
     try:
         yield
     except (Refusal, MemoryError):
@@ -109,7 +109,7 @@ def explained(part: Target) -> Iterator[None]:
         if part.fault:
             raise Refusal("machine", "/", f"writing the new file failed: {part.fault}") from error
         why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        raise Refusal("unsupported", "/", f"the HDF5 library cannot write it anew: {why}") from error
+        raise Refusal("unsupported", "/", f"the HDF5 library cannot rewrite the file: {why}") from error
 
 
 def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:

@@ -66,7 +66,7 @@ def is_plain_group(messages: Messages) -> bool:
 
 
 def messages_of(header: bytes) -> Messages:
-    """Kind and content of each message; none where the header is no plain one.
+    """Kind and content of each message; none where the header is not a plain one.
 
     Args:
         header: Bytes from the header's first on, `LONGEST` of them or as many as there are.

@@ -320,7 +320,7 @@ def attribute_values(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int]) 
 
 
 def text_of(value: Any) -> str:
-    """Text of a name or value; bytes that are no UTF-8 become lone surrogates."""
+    """Text of a name or value; bytes that are not UTF-8 become lone surrogates."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""What the reading process can be asked: to describe a file, to find chunks, to write a file anew."""
+"""What the reading process can be asked: to describe a file, to find chunks, to rewrite a file."""
 
 from __future__ import annotations
 

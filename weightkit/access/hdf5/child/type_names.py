@@ -53,7 +53,7 @@ def type_name(kind: h5t.TypeID) -> str:
 
 
 def _other_name(kind: h5t.TypeID) -> str:
-    """What to call a type that is no plain number; text and structures whose values lie elsewhere have other names."""
+    """The name of a type that is not a plain number; references and variable-length text have names of their own."""
     family = kind.get_class()
     if family == h5t.STRING and kind.is_variable_str():
         return LONG_TEXT

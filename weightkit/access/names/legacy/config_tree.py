@@ -1,6 +1,6 @@
 """The layers that a ``model_config`` describes, as a tree that can be asked for names.
 
-Understands the configurations of Keras 1, 2 and 3. Any JSON is taken; what is no layer is passed over.
+Understands the configurations of Keras 1, 2 and 3. Any JSON is taken; what is not a layer is passed over.
 """
 
 from __future__ import annotations
