@@ -151,7 +151,7 @@ def _index(scanner: Scanner, body: Body) -> Index:
     from weightkit.access.hdf5.index import Index  # noqa: PLC0415
 
     index = Index.of(scanner.records(body.fd, body.start, body.length), body.length)
-    return replace(index, heard=scanner.heard)
+    return replace(index, reply_digest=scanner.reply_digest)
 
 
 def _contents(index: Index) -> Contents:

@@ -571,7 +571,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
             space = list(os.statvfs(disk))
             space[4] = 1  # the blocks that are free for everybody
             monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(space))
-        with pytest.raises(MachineError, match=r"takes \d+ bytes and .* has \d+ free"):
+        with pytest.raises(MachineError, match=r"needs \d+ bytes, but .* has \d+ free"):
             halve(full)
         assert Folder.of(disk) == before
 

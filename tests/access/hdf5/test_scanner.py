@@ -63,7 +63,7 @@ def test_a_process_that_dies_over_a_file_says_that_the_file_is_damaged(wide: Pat
         stream = scanner.records(source.fd, 0, source.size)
         next(stream)
         os.kill(scanner._process.pid, fatal)
-        with pytest.raises(DamagedFileError, match=f"crashed over this file .{signal.strsignal(fatal)}"):
+        with pytest.raises(DamagedFileError, match=f"crashed on this file .{signal.strsignal(fatal)}"):
             list(stream)
         with pytest.raises(RefusedError):
             ask(scanner, wide)
@@ -109,7 +109,7 @@ def test_a_process_that_cannot_start_is_the_machine_s_fault_and_leaves_nothing(
     }
     before = descriptors()
     monkeypatch.setattr(sys, "executable", interpreters[how])
-    with pytest.raises(MachineError, match="the process that reads HDF5 did not start"):
+    with pytest.raises(MachineError, match="the HDF5 reader did not start"):
         open_weights(GOLDEN[0])
     assert descriptors() == before
 

@@ -61,7 +61,7 @@ _EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
 class Forget:
     """One of several equal parts of a bias begins by another initializer than the rest."""
 
-    said: Any
+    spec: Any
     part: int
     parts: int
 
@@ -70,7 +70,7 @@ class Forget:
 class Initial:
     """What a configuration says of a weight's initializer, as it is written there."""
 
-    said: Any
+    spec: Any
     """A name, or ``{"class_name", "config"}``."""
     forget: Forget | None = None
     axes: _Axes | None = None
@@ -99,12 +99,12 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     if rule is None:
         return None
     key, default, flag = rule
-    said = configured.config.get(key, default) if key else default
+    spec = configured.config.get(key, default) if key else default
     forget = None
     if flag is not None and configured.config.get(flag, True):
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
     # Where Keras is given no initializer, it takes this one.
-    return Initial("glorot_uniform" if said is None else said, forget, _axes(configured, name, layer))
+    return Initial("glorot_uniform" if spec is None else spec, forget, _axes(configured, name, layer))
 
 
 def _rule(layer_class: str, name: str) -> _Rule | None:
@@ -198,12 +198,12 @@ def _of_keras1(configured: Configured, name: str) -> Initial | None:
     if name not in keras1.KINDS or known not in _CLASSES_IN_KERAS1:
         return None
     key, default = _key_in_keras1(known, name)
-    said = config.get(key, default) if key else default
-    if isinstance(said, int | float):
-        said = {"class_name": "Constant", "config": {"value": said}}
+    spec = config.get(key, default) if key else default
+    if isinstance(spec, int | float):
+        spec = {"class_name": "Constant", "config": {"value": spec}}
     forget = Forget(config.get("forget_bias_init", "one"), *_FORGET_PART) if (known, name) == ("LSTM", "b") else None
     channels_last = config.get("dim_ordering") == "tf" and known in _ORDERED_IN_KERAS1
-    return Initial(said, forget, keras_1=True, channels_first=not channels_last)
+    return Initial(spec, forget, keras_1=True, channels_first=not channels_last)
 
 
 def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:

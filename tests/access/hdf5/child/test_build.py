@@ -170,7 +170,7 @@ def test_a_new_file_that_came_out_otherwise_is_not_committed(
         file["layers/a"].attrs["structure"] = np.array((1, 1), [("a", "i4"), ("b", "i4")])
     before = Folder.of(tmp_path)
     spoiling(monkeypatch, spoiler)
-    with pytest.raises(MachineError, match="the new file's structure is not the planned one"):
+    with pytest.raises(MachineError, match="the new file's structure differs from the plan"):
         rebuild(path, tmp_path / "out.h5", Changes(attributes={"": {"set": "a"}}))
     assert Folder.of(tmp_path) == before
 
@@ -189,7 +189,7 @@ def test_the_structure_is_checked_once_more_after_chunks_were_written(
         rebuild._length = os.fstat(rebuild.job.fd).st_size
 
     monkeypatch.setattr(Rebuild, "_fill", spoil)
-    with pytest.raises(MachineError, match="the new file's structure is not the planned one, at more"):
+    with pytest.raises(MachineError, match="the new file's structure differs from the plan, at more"):
         halve(path)
     assert Folder.of(tmp_path) == before
 
@@ -225,7 +225,7 @@ def test_a_disk_that_fails_the_reading_process_is_the_machine_s_fault_and_nothin
     assert Folder.of(tmp_path) == before
 
 
-def test_an_answer_that_nobody_heard_to_its_end_is_never_taken_for_another(tmp_path: Path) -> None:
+def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_another(tmp_path: Path) -> None:
     path = chunked(tmp_path / "model.h5")
     with Scanner() as scanner, path.open("rb") as source:
         stream = scanner.records(source.fileno(), 0, path.stat().st_size)

@@ -196,9 +196,9 @@ REFUSALS = [
     (external_storage, UnsafeFileError, "here: it keeps its values in another file"),
     (virtual_dataset, UnsafeFileError, "here: it takes its values from other datasets"),
     (named_datatype, UnsupportedFileError, "here: it is a named datatype"),
-    (own_circle, UnsafeFileError, "layers/here: its groups contain each other in a circle"),
-    (circle_through_the_root, UnsafeFileError, "layers/here: its groups contain each other in a circle"),
-    (circle_of_two, UnsafeFileError, "in a circle"),
+    (own_circle, UnsafeFileError, "layers/here: its groups contain each other in a cycle"),
+    (circle_through_the_root, UnsafeFileError, "layers/here: its groups contain each other in a cycle"),
+    (circle_of_two, UnsafeFileError, "in a cycle"),
     (lzf, UnsupportedFileError, "here: it is compressed with filter 32000"),
     (scale_offset, UnsupportedFileError, "here: it is compressed with filter 6"),
 ]
@@ -362,7 +362,7 @@ def test_places_of_chunks_are_counted_from_the_start_of_the_file_whatever_the_li
         from_block = [info._replace(byte_offset=info.byte_offset - block) for info in found]
         assert scan._shift(file.id, dataset, from_block, part) == block
         elsewhere = [info._replace(byte_offset=info.byte_offset + 4) for info in found]
-        with pytest.raises(scan.Refusal, match="do not lie where the file says"):
+        with pytest.raises(scan.Refusal, match="are not where the file says"):
             scan._shift(file.id, dataset, elsewhere, part)
 
 
@@ -385,7 +385,7 @@ def test_chunks_of_which_nothing_tells_whether_they_are_shuffled_are_refused(
 def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
     whole = write_variables(tmp_path / "model.h5", {"layers/a/vars/0": np.zeros(999, "f4")}).read_bytes()
     (tmp_path / "model.h5").write_bytes(whole[:-500])
-    with pytest.raises(DamagedFileError, match=f"it is cut off: of {len(whole)} bytes it holds {len(whole) - 500}"):
+    with pytest.raises(DamagedFileError, match=f"it must have {len(whole)} bytes, got {len(whole) - 500}"):
         records(scanner, tmp_path / "model.h5")
 
 

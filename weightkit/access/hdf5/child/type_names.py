@@ -1,4 +1,4 @@
-"""What the types of HDF5 are called: NumPy's codes where they are plain numbers, names in angle brackets else.
+"""Names of HDF5 types: NumPy's codes for plain numbers, else names in angle brackets.
 
 Only the reading process imports this module.
 """
@@ -19,7 +19,7 @@ LONG_TEXT = "<text of variable length>"
 
 
 def refers(kind: h5t.TypeID) -> bool:
-    """Whether values of this type are references to other places in the file; long text alone is none."""
+    """Whether values of this type are references to other places in the file; text of variable length is not."""
     match kind.get_class():
         case h5t.VLEN | h5t.REFERENCE:
             return True
