@@ -27,7 +27,7 @@ def test_the_name_of_a_file_says_nothing_about_its_format(path, tmp_path):
 
 @pytest.mark.parametrize("target", [3, None, 1.5, ["model.h5"], b"model.h5"])
 def test_what_is_no_path_is_refused_as_a_target(target):
-    with pytest.raises(RequestError, match="must be a (path|Keras 3 variable)"):
+    with pytest.raises(RequestError, match=r"must be a (path|Keras 3 variable)"):
         open_weights(target)
 
 

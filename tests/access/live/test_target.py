@@ -11,7 +11,7 @@ from weightkit.errors import RequestError
 
 @pytest.mark.parametrize("target", [object(), 3, None, {"a": 1}, np.ones(2)])
 def test_what_is_no_model_is_refused_in_one_line(target):
-    with pytest.raises(RequestError, match="must be a path or a Keras 3 model, got .* — give a path") as refusal:
+    with pytest.raises(RequestError, match=r"must be a path or a Keras 3 model, got .* — give a path") as refusal:
         open_weights(target)
     assert "\n" not in str(refusal.value)
 
