@@ -49,7 +49,7 @@ def _stem(target: Path) -> str:
 
 
 def lock_alone(fd: int) -> bool | None:
-    """Try to lock an open file; whether nobody else holds it, or None where there are no locks."""
+    """Try to lock an open file; whether this process alone holds it, or None where there are no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -45,7 +45,7 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
         Where it is: a symbolic link is followed.
 
     Raises:
-        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        RequestError: The folder does not exist, or the path is not a file.
         MachineError: The system failed; what was there is untouched.
     """
     name = os.fspath(path)
@@ -62,7 +62,7 @@ def written_anew(name: str) -> Iterator[tuple[int, Path]]:
         The descriptor, and where the file goes: a symbolic link is followed.
 
     Raises:
-        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        RequestError: The folder does not exist, or the path is not a file.
         MachineError: The system failed; what was there is untouched.
     """
     target = _target(name)

@@ -42,7 +42,7 @@ class SavingRules:
         self._skipped: dict[str, frozenset[str]] = {}
         self._of_class: dict[type, frozenset[str]] = {}
         self._names: dict[tuple[type, tuple[str, ...]], tuple[str, ...]] = {}
-        container_state = self._saving._save_container_state  # noqa: SLF001  # its parameters tell the version
+        container_state = self._saving._save_container_state  # noqa: SLF001  # its parameters show the version
         self.nests_containers: bool = "visited_containers" in container_state.__code__.co_varnames
         """Whether containers in containers are saved, as in later versions."""
 

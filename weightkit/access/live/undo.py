@@ -52,7 +52,7 @@ class UndoLog:
             except KeyboardInterrupt as stop:
                 interrupted = stop
                 continue
-            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still put back
+            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still restored
                 failed[path] = error
             self._kept.pop()
         if failed:

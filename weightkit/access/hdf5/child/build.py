@@ -100,7 +100,7 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
 
 @contextlib.contextmanager
 def explained(part: Target) -> Iterator[None]:
-    """Tell a failed disk from a file that HDF5 cannot rewrite."""
+    """Distinguish a failed disk from a file that HDF5 cannot rewrite."""
     try:
         yield
     except (Refusal, MemoryError):
