@@ -42,13 +42,13 @@ def weights_h5(path, values):
 
 @pytest.fixture
 def anonymous(tmp_path):
-    """Weights that do not tell which of three equal vectors is the parameter."""
+    """Weights without a hint which of three equal vectors is the parameter."""
     return weights_h5(tmp_path / "anonymous.weights.h5", VALUES)
 
 
 @pytest.fixture
 def archive(tmp_path):
-    """A ``.keras`` of the same model: its configuration tells."""
+    """A ``.keras`` of the same model: its configuration says it."""
     inner = weights_h5(tmp_path / "inner.h5", VALUES)
     config = {"class_name": "Sequential", "config": {"name": "model", "layers": LAYERS}}
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:

@@ -104,7 +104,7 @@ def test_a_zip_that_is_no_keras_archive_is_refused(tmp_path):
 
 
 def open_descriptors():
-    """Numbers that are open in this process: /dev/fd is there on Linux and on macOS."""
+    """Descriptors that are open in this process: /dev/fd exists on Linux and on macOS."""
     return {int(number) for number in os.listdir("/dev/fd")}  # noqa: PTH208  # it is not an ordinary folder
 
 

@@ -1,4 +1,4 @@
-"""The new file in the place of the old one: whole or not at all, the old one kept, nothing left behind."""
+"""The new file replaces the old one: whole or not at all, the old one kept, nothing left behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def is_halved(path: Path) -> Any:
 
 @contextlib.contextmanager
 def half_done(path: Path, destination: Destination = Destination()) -> Iterator[Any]:  # noqa: B008  # it is frozen
-    """An edit in its middle: one of two weights is written; the other is, after the body."""
+    """A half-done edit: one of two weights is written; the other is written after the body."""
     with open_weights(path, editable=True) as store:
         first, second = store
         with store.editing([first, second], destination) as sink:
@@ -385,7 +385,7 @@ def test_a_folder_where_nobody_may_write_is_the_machine_s_no(public: Path) -> No
 
 
 def halve_unprivileged(path: Path, destination: Destination) -> None:
-    """As `halve`, by a user who owns nothing; the reading process is started before, as its files may be private."""
+    """Like `halve`, as an unprivileged user; the reading process starts first, since its files may be private."""
     with open_weights(path, editable=True) as store:
         refs = list(store)
         with unprivileged(), store.editing(refs, destination) as sink:
@@ -545,7 +545,7 @@ def test_a_signal_between_the_steps_of_the_replacement_waits_until_they_are_done
 
 @contextlib.contextmanager
 def small_disk(tmp_path: Path, size: int) -> Iterator[Any]:
-    """A file system of its own; of ``size`` bytes where the tests may mount one."""
+    """A separate file system of ``size`` bytes, if the tests may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(

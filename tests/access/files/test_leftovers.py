@@ -1,4 +1,4 @@
-"""What killed edits leave: cleared away by the next one, and never at the price of a weight."""
+"""Leftovers of killed edits: cleared by the next edit, and never at the cost of a weight."""
 
 from __future__ import annotations
 

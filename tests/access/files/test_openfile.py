@@ -1,4 +1,4 @@
-"""One descriptor for a file: what may be opened, exact reads, locks, and the watch for changes."""
+"""One descriptor for a file: what can be opened, exact reads, locks, and detecting changes."""
 
 from __future__ import annotations
 

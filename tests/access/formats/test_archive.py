@@ -1,4 +1,4 @@
-"""`.keras` archives: zips of every make are edited at the right bytes or refused in words."""
+"""`.keras` archives: zips of every kind are edited at the right bytes or refused with a reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ METADATA = b'{"keras_version": "3.15.1", "date_saved": "2026-11-21@12:00:00"}'
 
 
 class Unseekable(io.RawIOBase):
-    """A stream such as a pipe: zipfile then writes sizes and checksums behind each member."""
+    """A stream such as a pipe: zipfile then writes sizes and checksums after each member."""
 
     def __init__(self, target: Any) -> None:
         super().__init__()

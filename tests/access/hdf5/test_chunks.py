@@ -1,4 +1,4 @@
-"""The table of chunks is checked with our own arithmetic, whatever the reading process says."""
+"""The table of chunks is checked again, whatever the reading process says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks decoded and encoded: what the HDF5 library wrote is read, and it reads what was written here."""
+"""Chunks decoded and encoded: weightkit reads what the HDF5 library writes, and the other way round."""
 
 from __future__ import annotations
 

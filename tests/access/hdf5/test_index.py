@@ -1,4 +1,4 @@
-"""The index is checked with our own arithmetic: the reading process is not trusted."""
+"""The index is checked again: the reading process is not trusted."""
 
 from __future__ import annotations
 

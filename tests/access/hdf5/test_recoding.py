@@ -1,4 +1,4 @@
-"""Chunked weights are edited, keep their form, and are refused where they are damaged."""
+"""Chunked weights are edited, keep their form, and are refused if damaged."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def chunked(path: Path, **options: Any) -> Any:
 
 
 def spoil_chunk(path: Path, change: Callable[[bytes], bytes]) -> None:
-    """Put other bytes in the place of the third chunk; they must not be longer."""
+    """Replace the bytes of the third chunk; the new ones must not be longer."""
     with h5py.File(path, "r+") as file:
         dataset = file["layers/a/vars/0"]
         content = change(dataset.id.read_direct_chunk((200,))[1])

@@ -1,4 +1,4 @@
-"""The reading process: whatever becomes of it is one clear error, and nothing of it is left."""
+"""The reading process: whatever happens to it is one clear error, and nothing of it is left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A file whose description does not fit the socket's buffer, so that the process waits for us in the middle."""
+    """A file whose description does not fit the socket's buffer, so that the process waits in the middle."""
     path = tmp_path_factory.mktemp("wide") / "wide.h5"
     return write_variables(path, {f"layers/{number:0200}/vars/0": np.zeros(1) for number in range(3000)})
 

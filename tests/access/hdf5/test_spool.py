@@ -1,4 +1,4 @@
-"""The unnamed file for values in pieces: exact places, and no disk that is full ends the process."""
+"""The unnamed file for values that are not contiguous: exact places, and a full disk does not end the process."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is rebuilt and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must stay the same."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:

@@ -1,4 +1,4 @@
-"""What can be opened in memory; here, without Keras, nothing."""
+"""What can be opened in memory; without Keras, nothing."""
 
 from __future__ import annotations
 

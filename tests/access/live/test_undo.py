@@ -1,4 +1,4 @@
-"""The undo log puts everything back, the latest first, whatever interrupts it."""
+"""The undo log restores everything, latest first, whatever interrupts it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weightkit.errors import MachineError
 
 
 class Variable:
-    """A handle of a plain array, that may be interrupted a few times while it is put back."""
+    """A handle of a plain array that may be interrupted a few times while it is restored."""
 
     def __init__(self, number, interruptions=0, error=None, lost=None):
         self.array, self.interruptions, self.error, self.lost = np.array([number]), interruptions, error, lost

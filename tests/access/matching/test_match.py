@@ -60,7 +60,7 @@ def test_the_layers_of_keras_2_13_are_matched_in_order_though_it_numbers_them_by
 
 
 def test_a_legacy_file_matches_one_without_any_names_by_class_and_turn(tmp_path):
-    """What was matched is read back from the values, each of which there is once."""
+    """The values, which are all different, show what was matched."""
     values = plain_datasets(DATA / "tfkeras213_three_dense.weights.h5")
     layers = {
         f"layer_{turn}": {
@@ -157,7 +157,7 @@ def test_a_match_is_printed_and_has_a_json(dense):
 
 
 def test_matching_ten_thousand_weights_needs_no_quadratic_time(dense):
-    """Every pair of layers looked at once would be 25 million comparisons; a test that hangs says so."""
+    """Comparing every pair of layers takes 25 million comparisons; then this test hangs."""
     shapes = itertools.cycle([(2, 2), (2, 3), (3, 2)])
     ours = {f"dense_{n}": next(shapes) for n in range(5000)}
     shapes = itertools.cycle([(2, 2), (2, 3), (3, 2)])

@@ -1,4 +1,4 @@
-"""How weights begin, by class and configuration; Keras itself is asked in end_to_end/reinit_check.py."""
+"""Initializers by class and configuration; end_to_end/reinit_check.py compares with Keras itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new file that did not come out as planned is never put in place, whatever becomes of its builder."""
+"""A new file that differs from the plan is never put in place, whatever happens to its builder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is rebuilt and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must stay the same."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:
@@ -42,7 +42,7 @@ def chunked(path: Path, **options: Any) -> Any:
 
 
 def spoiling(monkeypatch: pytest.MonkeyPatch, change: Callable[[h5py.File], None]) -> None:
-    """Let a builder that is not ours change the new file behind its back, before its structure is checked."""
+    """Let a fake builder change the new file before its structure is checked."""
     whole = Rebuild._build
 
     def spoil(rebuild: Rebuild) -> None:

@@ -1,4 +1,4 @@
-"""What the reading process says of a file, against plain h5py; and everything that it refuses."""
+"""What the reading process says about a file, compared with plain h5py; and everything that it refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILES = pytest.mark.parametrize("path", [*GOLDEN, *REAL], ids=lambda path: path.
 
 
 def hdf5_part(path: Path) -> Any:
-    """Where the HDF5 file begins in a file, and how long it is, found without weightkit."""
+    """Where the HDF5 file starts in a file, and its length, found without weightkit."""
     raw = path.read_bytes()
     if not zipfile.is_zipfile(path):
         return raw, 0, len(raw)
