@@ -167,7 +167,7 @@ def test_what_killed_edits_left_counts_as_the_latest_backup(path: Path) -> None:
     path.with_name(".m.h5.1-0123abcd.weightkit-old").write_bytes(b"before")
     done = restore(path)
     assert path.read_bytes() == b"before"
-    assert "a killed edit had left" in done.notes[0]
+    assert "a killed edit left" in done.notes[0]
 
 
 # Killed

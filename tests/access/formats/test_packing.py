@@ -253,7 +253,7 @@ def test_a_disk_that_cannot_take_the_inflated_weights_is_the_machine_s_fault(
 ) -> None:
     path = packed(tmp_path / "model.keras", weights)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(MachineError, match=r"model.keras: its values take .* set TMPDIR"):
+    with pytest.raises(MachineError, match=r"model.keras: its values need .* set TMPDIR"):
         open_weights(path)
 
 

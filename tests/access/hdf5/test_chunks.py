@@ -114,7 +114,7 @@ def test_a_table_that_cannot_be_is_damage(records: list[Any]) -> None:
     ],
 )
 def test_filters_that_cannot_be_undone_and_applied_again_are_damage(names: tuple[str, ...], said: list[Any]) -> None:
-    with pytest.raises(DamagedFileError, match=r"its filters .* cannot be"):
+    with pytest.raises(DamagedFileError, match=r"its filters .* are invalid"):
         table(head(filters=said), filters=names)
 
 
