@@ -130,7 +130,7 @@ UNWRITTEN = {
 
 @pytest.mark.parametrize("records", UNWRITTEN.values(), ids=UNWRITTEN)
 def test_values_that_a_file_declares_and_does_not_hold_are_refused_past_a_limit(records: list[Any]) -> None:
-    with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not hold"):
+    with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not store"):
         Index.of(records, LENGTH)
     assert Index.of(records, LENGTH, whole=False).datasets  # a new file, whose chunks are yet to be written
 
