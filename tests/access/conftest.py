@@ -1,4 +1,4 @@
-"""One reading process for all tests that only ask it, and folders that anybody may enter."""
+"""One reading process for all tests that only query it, and folders that any user may enter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scanner() -> Iterator[Any]:
 
 @pytest.fixture
 def public() -> Iterator[Any]:
-    """A folder that a user who owns nothing can look into, and not write in."""
+    """A folder that an unprivileged user can list but not write to."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Addresses of draws: one and the same in a file and in the model that is loaded from it."""
+"""Addresses of random draws: the same in a file and in the model loaded from it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Ordered(list):
 
 
 def test_where_the_store_knows_the_order_automatic_names_are_ranked_by_it():
-    """A model and a file that another build of it wrote have the order in common, and no numbers."""
+    """A model and a file from another build of it share the order, not the numbers."""
     for first, second in (("dense", "dense_1"), ("dense_3", "dense_2")):
         refs = Ordered([ref_of(f"{first}/kernel"), ref_of(f"{second}/kernel")])
         assert list(addresses(refs).values()) == ["dense/kernel", "dense_1/kernel"]

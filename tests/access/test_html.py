@@ -1,4 +1,4 @@
-"""Tables for notebooks: nothing that a file says can be markup."""
+"""Tables for notebooks: nothing from a file can become markup."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ def weights_h5(path, values):
 
 @pytest.fixture
 def anonymous(tmp_path):
-    """Weights that do not tell which of three equal vectors is the parameter."""
+    """Weights without a hint which of three equal vectors is the parameter."""
     return weights_h5(tmp_path / "anonymous.weights.h5", VALUES)
 
 
 @pytest.fixture
 def archive(tmp_path):
-    """A ``.keras`` of the same model: its configuration tells."""
+    """A ``.keras`` of the same model: its configuration says it."""
     inner = weights_h5(tmp_path / "inner.h5", VALUES)
     config = {"class_name": "Sequential", "config": {"name": "model", "layers": LAYERS}}
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
@@ -105,7 +105,7 @@ def test_a_file_of_another_model_is_refused_and_told_with_both_shapes(archive, t
 
 
 def test_a_file_that_names_none_of_the_weights_is_refused():
-    with pytest.raises(RequestError, match=r"names none of the \d+ weights of which nothing is known here"):
+    with pytest.raises(RequestError, match=r"names none of the \d+ weights that have no names here"):
         open_weights(SUBCLASSED, like=NESTED)
 
 

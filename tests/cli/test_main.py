@@ -277,7 +277,7 @@ def test_an_interruption_while_the_files_change_places_comes_too_late_and_says_n
     assert digest(tmp_path / "model.keras.bak") == digest(GOLDEN)
     assert digest(tmp_path / "model.keras") != digest(GOLDEN)
     path = tmp_path / "model.keras"
-    complete = f"the edit was complete: {path} holds the result, the file as it was is {path}.bak"
+    complete = f"the edit was complete: {path} holds the result, the old file is {path}.bak"
     assert done.stderr == f"weightkit: interrupted; {complete}\n"
     assert plain_datasets(tmp_path / "model.keras").keys() == plain_datasets(GOLDEN).keys()
 

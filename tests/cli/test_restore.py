@@ -148,7 +148,7 @@ def test_every_edit_refuses_a_file_with_hard_links_and_parts_them_when_told_to(m
     assert "give --break-links" in refused.stderr
     assert Folder.of(model.parent) == before
     done = run(*EDITS[verb], "--break-links", folder=model.parent)
-    assert "it had 2 hard links: the others hold the file as it was" in done.stderr
+    assert "it had 2 hard links: the others keep the old content" in done.stderr
     assert digest(other) == digest(GOLDEN) == digest(model.with_name("m.h5.bak"))
     assert digest(model) != digest(GOLDEN)
 
@@ -159,7 +159,7 @@ def test_every_edit_says_where_a_link_led_what_backups_take_and_what_was_verifie
     model.with_name("links").joinpath("m.h5").symlink_to("../m.h5")
     shutil.copyfile(model, model.with_name("m.h5.bak"))
     done = run(*EDITS[verb], "--verify", folder=model.parent / "links")
-    assert f"m.h5 is a symbolic link: {model} is edited, and its backups lie beside it" in done.stderr
+    assert f"m.h5 is a symbolic link: {model} is edited, and its backups are next to it" in done.stderr
     assert re.search(r"^2 backups take [0-9.]+ KiB: see `weightkit restore \S+ --list`$", done.stderr, re.MULTILINE)
     assert re.search(r"^verified: \d+ weights computed again, \d+ untouched ones compared", done.stderr, re.MULTILINE)
     assert names(model.parent) == ["links", "m.h5", "m.h5.bak", "m.h5.bak.1"]

@@ -36,5 +36,5 @@ def test_a_tolerance_that_is_none_is_refused(tolerance):
 
 
 def test_what_is_no_path_and_no_store_is_refused():
-    with pytest.raises(RequestError, match="the target is a int"):
+    with pytest.raises(RequestError, match="must be a path or a Keras 3 model, got int"):
         diff(NESTED, 3)

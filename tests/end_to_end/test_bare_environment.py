@@ -41,4 +41,4 @@ def test_a_model_in_memory_is_refused_in_words_there(bare_python, tmp_path):
         "except WeightkitError as error: print(error)"
     )
     done = subprocess.run([bare_python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "not a path" in done.stdout
+    assert "must be a path" in done.stdout

@@ -69,13 +69,13 @@ class Lasting(Scanner):
             list(super().ask({"do": "nothing"}))
 
     def ask(
-        self, request: dict[str, Any], *descriptors: int, heard: Callable[[bytes], None] | None = None
+        self, request: dict[str, Any], *descriptors: int, on_record: Callable[[bytes], None] | None = None
     ) -> Iterator[dict[str, Any]]:
         """Ask, and note whether the answer was read to its end."""
         self.asked += 1
         self.in_step = False
         try:
-            yield from super().ask(request, *descriptors, heard=heard)
+            yield from super().ask(request, *descriptors, on_record=on_record)
         except WeightkitError as error:
             end = error.problem
             if "HDF5 library crashed" in end or "HDF5 library hung" in end:

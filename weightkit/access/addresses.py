@@ -1,10 +1,9 @@
-"""The address by which a weight's draws are keyed: the same in a file and in the model that is loaded from it.
+"""The address that keys a weight's random draws: the same in a file and in the model that is loaded from it.
 
-It is the name address where that is known, else the structural one. What differs between the formats and from one
-build of a model to the next is evened out: automatic names (``dense_7``) count as no names and are numbered by their
-rank among the automatic names of that class beside them (``dense``, ``dense_1``), in the order in which they are
-stored where that is known, else by number; and a recurrent layer's only cell,
-which Keras 2 does not write, is left out.
+It is the name address where that is known, else the structural one. Differences between formats, and between builds
+of one model, are removed. Automatic names (``dense_7``) do not count as names: they are numbered by their rank among
+the automatic names of that class beside them (``dense``, ``dense_1``), in stored order where that is known, else by
+number. A recurrent layer's only cell, which Keras 2 does not write, is left out.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class _Scope:
     """Its name in addresses; empty where it adds nothing."""
 
     def enter(self, segments: list[str]) -> _Scope:
-        """The scope of that path below this one, made where it is not there yet."""
+        """The scope at that path below this one, created if missing."""
         scope = self
         for segment in segments:
             scope = scope.below.setdefault(segment, _Scope())
@@ -65,7 +64,7 @@ class _Scope:
         return found
 
     def settle(self, *, ordered: bool) -> None:
-        """Name everything below; ``ordered`` tells whether it was entered in the order of the layers."""
+        """Name everything below; ``ordered`` says whether it was entered in the order of the layers."""
         stack = [self]
         while stack:
             scope = stack.pop()
@@ -75,11 +74,11 @@ class _Scope:
 
 
 def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
-    """The names in addresses of what lies in a scope."""
+    """The names in addresses of a scope's children."""
     groups: dict[str, list[tuple[int, str]]] = {}
     found = {name: name for name in scope.below}
     for name in scope.below:
-        # Without its class, which is not known in every file: where a name is automatic, it is in all of them.
+        # The class is not used: not every file knows it, and an automatic name is automatic in all of them.
         if (parts := _parts(name)) is not None:
             groups.setdefault(parts[0], []).append((parts[1], name))
     for base, numbered in groups.items():
@@ -94,7 +93,7 @@ def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
 
 
 def _parts(name: str) -> tuple[str, int] | None:
-    """``("forward_lstm", 3)`` of ``forward_lstm_3``; None for what is no automatic name."""
+    """``("forward_lstm", 3)`` of ``forward_lstm_3``; None for other names."""
     return automatic(name) or next((found for cell in _CELLS if (found := automatic(name, cell))), None)
 
 

@@ -23,14 +23,14 @@ class Changes:
     types: Mapping[WeightRef, np.dtype] = field(default_factory=dict)
     """New types of weights."""
     dropped: frozenset[str] = frozenset()
-    """HDF5 paths of datasets and groups that go, with all below them."""
+    """HDF5 paths of datasets and groups to remove, with everything below them."""
     attributes: Mapping[str, Mapping[str, AttributeValue]] = field(default_factory=dict)
     """New values of attributes, by the HDF5 path of their object and by name."""
     members: Mapping[str, bytes] = field(default_factory=dict)
     """New bytes of an archive's other members, by name."""
 
     def __or__(self, other: Changes) -> Changes:
-        """Both; where they set the same attribute or member, the other's."""
+        """Both changes; where both set the same attribute or member, the other's wins."""
         attributes = {path: {**values} for path, values in self.attributes.items()}
         for path, values in other.attributes.items():
             attributes[path] = {**attributes.get(path, {}), **values}

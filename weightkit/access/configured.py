@@ -1,4 +1,4 @@
-"""What a model's configuration says of the layer that a weight belongs to."""
+"""What a model's configuration says about a weight's layer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Configured:
     layer_class: str
     """Class of the innermost layer: ``LSTMCell``."""
     config: Mapping[str, Any]
-    """Its configuration; for a sublayer that Keras makes itself, that of the layer which passes its own on."""
+    """Its configuration; for a sublayer that Keras makes itself, that of the layer which passes its config on."""
     builtin: bool = True
     """False for a class that is not Keras' own."""
     keras_1: bool = False
-    """Whether it is written as Keras 1 wrote configurations."""
+    """Whether it is a configuration in Keras 1's form."""
 
 
 @runtime_checkable
@@ -33,4 +33,4 @@ class ConfiguredStore(Protocol):
         """All weights."""
 
     def configured(self, ref: WeightRef) -> Configured | None:
-        """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""
+        """What the model's configuration says about a weight's layer; None where it says nothing, or is missing."""

@@ -1,4 +1,4 @@
-"""How notebooks show what is printed elsewhere: one table, everything in it escaped; and a store in one line."""
+"""What notebooks show: an HTML table with everything in it escaped; and a store in one line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 WEIGHT_HEADINGS = ("weight", "shape", "type", "kind")
 _MOST = 200
-"""Rows that are shown; a notebook with ten thousand is no help."""
+"""Rows that are shown; nobody reads ten thousand of them in a notebook."""
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> str:
-    r"""A table as HTML, its caption above and its notes below; nothing in it can be markup or steer a reader.
+    r"""A table as HTML, its caption above and its notes below; nothing in it can become markup or control characters.
 
     >>> table("m.h5", ["weight"], [["a<b>\x1b"]])
     '<table><caption>m.h5</caption><tr><th>weight</th></tr><tr><td>a&lt;b&gt;\\x1b</td></tr></table>'
@@ -37,7 +37,7 @@ def weight_rows(refs: Iterable[WeightRef]) -> Iterator[tuple[str, str, str, str]
 
 
 def in_words(store: WeightStore) -> str:
-    """A store in one line, for its ``repr``."""
+    """One line about a store, for its ``repr``."""
     return f"<{type(store).__name__} {store.label!r}: {store.format}, {sum(1 for _ in store)} weights>"
 
 

@@ -1,4 +1,4 @@
-"""Borrow names and configurations: what one file does not tell of its weights, another of the same model may."""
+"""Borrow names and configurations that a file lacks from another file of the same model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     """For each weight of ``store``, itself or a copy of it with the names that ``other`` has at its address.
 
     Raises:
-        RequestError: An object whose weights need names is another in ``other``, or none is there at all.
+        RequestError: An object whose weights need names differs in ``other``, or ``other`` names none of them.
     """
     theirs = {ref.structure: ref for ref in other}
     ours_by_object, theirs_by_object = _objects(store), _objects(other)
@@ -39,7 +39,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
         borrowed += 1
     if wanting and not borrowed:
         raise RequestError(
-            f"{other.label} names none of the {wanting} weights of which nothing is known here",
+            f"{other.label} names none of the {wanting} weights that have no names here",
             hint="give a file of the same model that was saved in the same format",
             file=store.label,
         )
@@ -47,7 +47,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
 
 
 def borrow_configurations(store: ConfiguredStore, other: ConfiguredStore) -> dict[str, Configured]:
-    """The configurations that ``other`` has of objects which have none in ``store`` and hold the same weights."""
+    """Configurations that ``other`` has and ``store`` lacks, for objects that hold the same weights."""
     ours, theirs = _objects(store), _objects(other)
     found = {ref.structure: ref for ref in other}
     borrowed = {}
@@ -61,7 +61,7 @@ def borrow_configurations(store: ConfiguredStore, other: ConfiguredStore) -> dic
 
 
 def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
-    """The weights of each object, in words: their places, shapes, and whether they are real numbers."""
+    """Each object's weights as text: position, shape, and whether they are real numbers."""
     found: dict[str, list[str]] = {}
     for ref in store:
         numbers = "floating-point" if is_floating(ref.dtype) else str(ref.dtype)
@@ -70,7 +70,7 @@ def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
 
 
 def _require_same(owner: str, ours: list[str], theirs: list[str], label: str) -> None:
-    """Names are borrowed for whole objects: three vectors in the place of four have other names, in part."""
+    """Names are borrowed for whole objects: the names of three vectors differ from those of four."""
     if sorted(ours) != sorted(theirs):
         raise RequestError(
             f"{owner} holds {', '.join(sorted(ours))} here, and {', '.join(sorted(theirs))} in {label}",

@@ -1,4 +1,4 @@
-"""Open whatever holds weights; what it is, its content tells, never its name."""
+"""Open anything that holds weights; its content decides the format, never its name."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def open_weights(
 ) -> FileStore | LiveStore:
     """Open a weight file, or a model in memory, as a store of weights.
 
-    Legacy HDF5 of Keras 1 to 3 (whole models and weights alone), ``.weights.h5`` and ``.keras`` are told apart by
-    what is in them. No weight is read before it is asked for, and the file is never opened for writing.
+    Legacy HDF5 of Keras 1 to 3 (whole models and weights alone), ``.weights.h5`` and ``.keras`` are recognized by
+    their content. No weight is read until you ask for it, and the file is never opened for writing.
 
     Args:
         target: Path of the file; or a model, a layer, an optimizer or a list of variables of Keras 3, whose weights
-            then have the addresses that they would have in a ``.weights.h5``.
-        editable: Whether the file may be edited; then nobody else may have it open for writing or editing.
-        like: Another file or model, to borrow names, kinds and configurations from where this file tells none.
+            get the addresses that they have in a ``.weights.h5``.
+        editable: Whether the file may be edited; nothing else may then have it open for writing or editing.
+        like: Another file or model, to borrow names, kinds and configurations from where this file has none.
         limits: What reading the file may cost.
 
     Raises:
-        RequestError: There is no such file; the model has not been built; or the target is neither.
+        RequestError: There is no such file; the model is not built; or the target is neither a file nor a model.
         RefusedError: It is damaged, unsafe, or holds no Keras weights.
-        MachineError: It cannot be opened, or somebody else is writing it.
+        MachineError: It cannot be opened, or another process is writing it.
 
     Example:
         >>> with open_weights("model.h5") as store:  # doctest: +SKIP
@@ -86,15 +86,15 @@ def _open_live(target: object, like: object) -> LiveStore:
 
 
 def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS) -> FileStore:
-    """Open a weight file that is open already, such as a new one that has no name yet, for reading.
+    """Open a weight file for reading by its descriptor, such as a new file that has no name yet.
 
     Args:
-        descriptor: It stays the caller's.
+        descriptor: The caller keeps it and closes it.
         name: What messages call the file.
         limits: What reading the file may cost.
 
     Raises:
-        RefusedError: It is damaged, unsafe, or holds no Keras weights; or its container says other values.
+        RefusedError: It is damaged, unsafe, or holds no Keras weights; or its archive's checksum is wrong.
     """
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(OpenFile.of(descriptor, name))
@@ -119,7 +119,7 @@ def _require_content(source: OpenFile) -> None:
 
 
 def _has_user_block(source: OpenFile) -> bool:
-    """HDF5 may begin at byte 512, 1024, 2048 and so on, after a block of the user's own."""
+    """HDF5 may start at byte 512, 1024, 2048 and so on, after a user block."""
     place = 512
     while place < source.size:
         if source.read(place, 8) == _HDF5_SIGNATURE:
@@ -151,7 +151,7 @@ def _index(scanner: Scanner, body: Body) -> Index:
     from weightkit.access.hdf5.index import Index  # noqa: PLC0415
 
     index = Index.of(scanner.records(body.fd, body.start, body.length), body.length)
-    return replace(index, heard=scanner.heard)
+    return replace(index, reply_digest=scanner.reply_digest)
 
 
 def _contents(index: Index) -> Contents:
@@ -165,7 +165,7 @@ def _contents(index: Index) -> Contents:
         return weights_h5.contents(index)
     top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
     holds = f"it holds {', '.join(top[:3])}" if top else "it is empty"
-    raise UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", hint=_HINT)
+    raise UnsupportedFileError(f"it is HDF5, but it holds no Keras weights: {holds}", hint=_HINT)
 
 
 def _named_like(store: FileStore, like: Any, limits: Limits) -> FileStore:

@@ -1,4 +1,4 @@
-"""What a weight is called and how large it is; its values stay in the store."""
+"""A weight's name, shape and type; its values stay in the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Kind(enum.StrEnum):
-    """What a weight is to its model. It decides what an edit touches when the user says nothing."""
+    """What a weight is to its model. It decides what an edit changes by default."""
 
     PARAMETER = "parameter"
     """Trained by gradients: kernels, biases, gains, embeddings."""
@@ -26,7 +26,7 @@ class Kind(enum.StrEnum):
     OPTIMIZER = "optimizer"
     """The optimizer's own: step count, learning rate, slots."""
     UNKNOWN = "unknown"
-    """Nothing in the file tells."""
+    """Unknown: nothing in the file says."""
 
 
 class Source(enum.StrEnum):
@@ -37,7 +37,7 @@ class Source(enum.StrEnum):
     CONFIG = "config"
     """The model's configuration in the file, with the table of Keras' own layer classes."""
     KEY = "key"
-    """The format's own path, where it fits exactly one reading."""
+    """The format's own path, where only one reading of it is possible."""
     MODEL = "model"
     """A live model."""
     LIKE = "like"
@@ -46,7 +46,7 @@ class Source(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WeightRef:
-    """One weight of a store: its addresses, its shape and type, and what is known of it.
+    """One weight of a store: its addresses, its shape and type, and what is known about it.
 
     ``structure`` is unique in its store and always there; ``path`` is what people read and select by.
     """
@@ -61,22 +61,22 @@ class WeightRef:
     """The weight's own name: ``kernel``; None where unknown."""
     shape: tuple[int, ...]
     dtype: np.dtype
-    """NumPy's type of the stored values; ml_dtypes.bfloat16 for bfloat16."""
+    """NumPy dtype of the stored values; ml_dtypes.bfloat16 for bfloat16."""
     kind: Kind
     layer_class: str | None
     """Class of the innermost layer: ``Dense``; None where unknown."""
     trainable: bool | None
-    """None where the file does not tell."""
+    """None where the file does not say."""
     known_from: Source | None
     """Where ``name`` and ``kind`` come from; None where neither is known."""
     duplicate: int = 1
     """2 for the second weight of the same name address, and so on; shown as ``#2``."""
 
-    def __hash__(self) -> int:  # by what is unique: an edit looks a weight up for every tile
+    def __hash__(self) -> int:  # structure is unique, and an edit looks a weight up for every tile
         return hash(self.structure)
 
     def __repr__(self) -> str:
-        # Names come from files: repr() leaves nothing in them that could steer a terminal.
+        # Names come from files: repr() escapes what could control a terminal.
         known = "" if self.layer_class is None else f" of {self.layer_class!r}"
         shape = "x".join(map(str, self.shape)) or "scalar"
         return f"<WeightRef {self.path!r}: {shape} {self.dtype}, {self.kind}{known}>"
@@ -94,7 +94,7 @@ class WeightRef:
 
     @property
     def owner(self) -> str:
-        """The object that it belongs to, by structure: ``layers/dense_1/vars``, ``d1/d1``."""
+        """The structural address of its object: ``layers/dense_1/vars``, ``d1/d1``."""
         return self.structure.rpartition("/")[0]
 
     @property

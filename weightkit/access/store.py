@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ALL = slice(None)
 """The span that is the whole weight, in its own shape."""
 Check = Callable[[int], None]
-"""Looks at a complete new file, by its descriptor, before it is put in place; raising gives the edit up."""
+"""Checks a complete new file, by its descriptor, before it is put in place; an exception cancels the edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Destination:
     overwrite: bool = False
     """Whether ``output`` may exist already."""
     backup: bool = True
-    """Whether an edit in place keeps the file as it was."""
+    """Whether an edit in place keeps the old file as a backup."""
     break_links: bool = False
-    """Whether an edit in place may part a file from its other hard links, which then hold the file as it was."""
+    """Whether an edit in place may replace a file that has other hard links (they keep the old content)."""
 
 
 IN_PLACE = Destination()
@@ -42,20 +42,20 @@ IN_PLACE = Destination()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an edit left on the disk; both are None for a model in memory."""
+    """What an edit left on disk; both paths are None for a model in memory."""
 
     output: Path | None = None
     backup: Path | None = None
     backups: int = 0
     """How many backups the file now has."""
     backups_bytes: int = 0
-    """Bytes that they take in all."""
+    """Their total size in bytes."""
     notes: tuple[str, ...] = ()
-    """What else happened, a sentence each: links followed or parted, leftovers of a killed edit kept."""
+    """What else happened, a sentence each: links followed or broken, leftovers of a killed edit kept."""
 
 
 class Sink(Protocol):
-    """Takes an edit's new values; they become visible all at once, when the edit is complete."""
+    """Takes an edit's new values; all of them become visible at once, when the edit is complete."""
 
     outcome: Outcome | None
     """Set when the edit has been committed."""
@@ -65,11 +65,11 @@ class Sink(Protocol):
 
 
 class WeightStore(Protocol):
-    """Weights with addresses: iterate to learn what is there, read values by address, edit as a whole."""
+    """Weights with addresses: iterate to list them, read values by address, edit all or nothing."""
 
     @property
     def label(self) -> str:
-        """What messages call it: the file as the user named it."""
+        """Its name in messages: the file as the user named it."""
 
     @property
     def format(self) -> str:
@@ -92,4 +92,4 @@ class WeightStore(Protocol):
         changes: Changes = NO_CHANGES,
         check: Check | None = None,
     ) -> AbstractContextManager[Sink]:
-        """Set exactly the weights ``changing`` and do ``changes``: commits on exit, discards everything on an error."""
+        """Set exactly the weights ``changing`` and apply ``changes``: commits on exit, discards all on an error."""

@@ -278,7 +278,7 @@ def test_planning_reads_no_values_and_leaves_the_file_alone(tmp_path):
 
 
 def test_a_selection_that_is_no_selection_is_a_request_error(mixed):
-    with pytest.raises(RequestError, match="where= has a int"):
+    with pytest.raises(RequestError, match="where= must be a selection, got int"):
         plan(mixed, scale(2), where=3)
 
 

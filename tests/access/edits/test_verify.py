@@ -162,7 +162,7 @@ def test_an_archive_whose_checksum_is_wrong_is_found(tmp_path, monkeypatch):
             os.pwrite(descriptor, bytes([content[place] ^ 1]), place)
 
     spoil(monkeypatch, damage)
-    refuses(path, "cannot be read back: model.weights.h5: its checksum is", where="layers/a")
+    refuses(path, "cannot be read back: model.weights.h5: its checksum must be", where="layers/a")
 
 
 def test_a_new_file_that_cannot_be_read_back_is_found(path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Backups: their numbers, and how each gets the next one and never another's."""
+"""Backups: each gets the next number and never overwrites another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The new file in the place of the old one: whole or not at all, the old one kept, nothing left behind."""
+"""The new file replaces the old one: whole or not at all, the old one kept, nothing left behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def is_halved(path: Path) -> Any:
 
 @contextlib.contextmanager
 def half_done(path: Path, destination: Destination = Destination()) -> Iterator[Any]:  # noqa: B008  # it is frozen
-    """An edit in its middle: one of two weights is written; the other is, after the body."""
+    """A half-done edit: one of two weights is written; the other is written after the body."""
     with open_weights(path, editable=True) as store:
         first, second = store
         with store.editing([first, second], destination) as sink:
@@ -135,7 +135,7 @@ def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path
     outcome = halve(link)
     assert link.readlink() == Path("../model.weights.h5")
     assert (outcome.output, outcome.backup) == (path, path.with_name("model.weights.h5.bak"))
-    said = f"{link} is a symbolic link: {path} is edited, and its backups lie beside it"
+    said = f"{link} is a symbolic link: {path} is edited, and its backups are next to it"
     assert outcome.notes == (said,)
     assert is_halved(path)
     assert [entry.name for entry in link.parent.iterdir()] == ["link.h5"]
@@ -156,7 +156,7 @@ def test_a_file_with_two_hard_links_is_parted_where_that_is_asked_for_and_its_ba
     os.link(path, other)
     before, inode = path.read_bytes(), path.stat().st_ino
     outcome = halve(path, Destination(break_links=True))
-    assert outcome.notes == ("it had 2 hard links: the others hold the file as it was",)
+    assert outcome.notes == ("it had 2 hard links: the others keep the old content",)
     assert is_halved(path)
     assert (other.read_bytes(), other.stat().st_ino) == (before, inode)
     assert outcome.backup.read_bytes() == before
@@ -330,8 +330,8 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_written(path: Pa
         ("folder", "the output is a folder"),
         ("pipe", "the output is a pipe or a device"),
         ("model.weights.h5/out.h5", "the folder .* does not exist"),
-        ("round", "the output cannot be"),
-        ("nu\0ll", "the output cannot be"),
+        ("round", "the output path is invalid"),
+        ("nu\0ll", "the output path is invalid"),
     ]:
         with pytest.raises(RequestError, match=reason):
             halve(path, Destination(tmp_path / output, overwrite=True))
@@ -385,7 +385,7 @@ def test_a_folder_where_nobody_may_write_is_the_machine_s_no(public: Path) -> No
 
 
 def halve_unprivileged(path: Path, destination: Destination) -> None:
-    """As `halve`, by a user who owns nothing; the reading process is started before, as its files may be private."""
+    """Like `halve`, as an unprivileged user; the reading process starts first, since its files may be private."""
     with open_weights(path, editable=True) as store:
         refs = list(store)
         with unprivileged(), store.editing(refs, destination) as sink:
@@ -442,7 +442,7 @@ def test_a_source_that_changes_during_the_edit_wins(
     path: Path, tmp_path: Path, change: Callable[[Path], object], elsewhere: bool
 ) -> None:
     destination = Destination(tmp_path / "out.h5" if elsewhere else None)
-    with pytest.raises(BusyError, match="changed by somebody else"), half_done(path, destination):  # noqa: PT012
+    with pytest.raises(BusyError, match="another process changed the file"), half_done(path, destination):  # noqa: PT012
         change(path)
         before = Folder.of(tmp_path / "none")
         names = {entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(".")}
@@ -545,7 +545,7 @@ def test_a_signal_between_the_steps_of_the_replacement_waits_until_they_are_done
 
 @contextlib.contextmanager
 def small_disk(tmp_path: Path, size: int) -> Iterator[Any]:
-    """A file system of its own; of ``size`` bytes where the tests may mount one."""
+    """A separate file system of ``size`` bytes, if the tests may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
@@ -571,7 +571,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
             space = list(os.statvfs(disk))
             space[4] = 1  # the blocks that are free for everybody
             monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(space))
-        with pytest.raises(MachineError, match=r"takes \d+ bytes and .* has \d+ free"):
+        with pytest.raises(MachineError, match=r"needs \d+ bytes, but .* has \d+ free"):
             halve(full)
         assert Folder.of(disk) == before
 

@@ -1,4 +1,4 @@
-"""Copying ranges between open files, whatever the kernel can do."""
+"""Copying ranges between open files, with and without the kernel's help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many at once, and the locks of those who were killed."""
+"""Many exchanges at once, and the locks of killed processes."""
 
 from __future__ import annotations
 

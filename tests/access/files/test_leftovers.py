@@ -1,4 +1,4 @@
-"""What killed edits leave: cleared away by the next one, and never at the price of a weight."""
+"""Leftovers of killed edits: cleared by the next edit, and never at the cost of a weight."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_an_old_link_that_is_the_only_one_of_its_file_becomes_the_next_backup_an
     path.with_name("m.h5.bak.4").write_bytes(b"earlier")
     outcome = edit(path)
     kept = path.with_name("m.h5.bak.5")
-    assert outcome.notes == (f"a killed edit had left the file as it was before: it is kept as {kept}",)
+    assert outcome.notes == (f"a killed edit left a copy of the old file: it is kept as {kept}",)
     assert kept.read_bytes() == b"before"
     assert path.with_name("m.h5.bak.6").read_bytes() == b"old"
 

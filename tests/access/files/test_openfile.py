@@ -1,4 +1,4 @@
-"""One descriptor for a file: what may be opened, exact reads, locks, and the watch for changes."""
+"""One descriptor for a file: what can be opened, exact reads, locks, and detecting changes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_path_with_a_null_character_is_the_request_s_fault() -> None:
 def test_a_circle_of_symbolic_links_cannot_be_followed(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    with pytest.raises(MachineError, match="cannot be followed"):
+    with pytest.raises(MachineError, match="cannot be resolved"):
         OpenFile(tmp_path / "a")
 
 
@@ -227,7 +227,7 @@ def test_every_change_since_opening_is_noticed(path: Path, change: Callable[[Pat
     with OpenFile(path) as source:
         source.require_unchanged()
         change(path)
-        with pytest.raises(BusyError, match="changed by somebody else"):
+        with pytest.raises(BusyError, match="another process changed the file"):
             source.require_unchanged()
 
 

@@ -1,4 +1,4 @@
-"""Hidden files: whose they are, and that they are locked before anybody can take them for leftovers."""
+"""Hidden files: which file they belong to, and that they are locked before an edit can take them for leftovers."""
 
 from __future__ import annotations
 

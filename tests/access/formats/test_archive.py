@@ -1,4 +1,4 @@
-"""`.keras` archives: zips of every make are edited at the right bytes or refused in words."""
+"""`.keras` archives: zips of every kind are edited at the right bytes or refused with a reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ METADATA = b'{"keras_version": "3.15.1", "date_saved": "2026-11-21@12:00:00"}'
 
 
 class Unseekable(io.RawIOBase):
-    """A stream such as a pipe: zipfile then writes sizes and checksums behind each member."""
+    """A stream such as a pipe: zipfile then writes sizes and checksums after each member."""
 
     def __init__(self, target: Any) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ def test_a_text_that_inflates_past_its_limit_is_refused(tmp_path: Path, weights:
 
 def test_more_members_than_the_limit_are_refused(tmp_path: Path, weights: bytes) -> None:
     path = pack(tmp_path / "model.keras", weights, others=[(str(number), b"") for number in range(8)])
-    with pytest.raises(UnsafeFileError, match="11 members, more than 10"):
+    with pytest.raises(UnsafeFileError, match="at most 10 members, got 11"):
         open_weights(path, limits=Limits(members=10))
 
 
@@ -263,9 +263,9 @@ def test_damage_that_the_checksum_tells_is_listed_and_never_blessed(tmp_path: Pa
     with open_weights(path) as store:
         assert len(store) == 2
     before = Folder.of(tmp_path)
-    with pytest.raises(DamagedFileError, match=r"its checksum is .* where the archive says"):
+    with pytest.raises(DamagedFileError, match=r"its checksum must be .*, got "):
         halve(path)
-    with pytest.raises(DamagedFileError, match="its checksum is"):
+    with pytest.raises(DamagedFileError, match="its checksum must be"):
         halve(path, Destination(tmp_path / "out.keras"))
     assert Folder.of(tmp_path) == before
 

@@ -23,7 +23,7 @@ LIMIT = 64512  # bytes that HDF5 allows an object's header, as Keras counts
 
 
 def save_list(group: Any, name: str, texts: np.ndarray, parts: int = 1) -> None:
-    """A list attribute as Keras saves it: split into as many parts as it takes to have each under the limit."""
+    """A list attribute as Keras saves it: split into parts that each fit the limit."""
     while any(part.nbytes > LIMIT for part in np.array_split(texts, parts)):
         parts += 1
     if parts == 1:

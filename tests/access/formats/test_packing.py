@@ -1,4 +1,4 @@
-"""Archives written anew: plain zipfile is the judge, and every member but the weights is as it was."""
+"""Rewritten archives, read by plain zipfile: every member but the weights is unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPRESSIONS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
 
 class Unseekable(io.RawIOBase):
-    """A stream such as a pipe: zipfile then writes sizes and checksums behind each member."""
+    """A stream such as a pipe: zipfile then writes sizes and checksums after each member."""
 
     def __init__(self, target: Any) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Unseekable(io.RawIOBase):
 
 
 def packed(path: Path, weights: bytes, compression: int = zipfile.ZIP_DEFLATED) -> Any:
-    """An archive of many kinds of members, its weights compressed, as somebody may have packed it again."""
+    """An archive of many kinds of members, its weights compressed, as after repacking."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.comment = b"a comment PK\x01\x02 of the archive"
         archive.writestr("metadata.json", b'{"keras_version": "3.15.1"}')
@@ -70,7 +70,7 @@ def streamed(path: Path, weights: bytes) -> Any:
 
 
 def with_other_local_extras(path: Path, weights: bytes) -> Any:
-    """As Info-ZIP writes it: times before the member's bytes that the directory keeps in another form."""
+    """Like Info-ZIP: the member's header has timestamps in another form than the directory."""
     packed(path, weights)
     raw = path.read_bytes()
     local = struct.pack("<HH4s", 0x7777, 4, b"more")
@@ -104,7 +104,7 @@ FIELDS = (
 
 
 def described(path: Path) -> Any:
-    """All that zipfile says of the members but the weights, in their order, and what their headers hold."""
+    """Everything zipfile says about the members except the weights, in order, and what their headers hold."""
     found = []
     raw = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
@@ -171,7 +171,7 @@ def test_members_are_replaced_and_the_weights_built_anew_in_one_edit(
 def test_sizes_that_do_not_fit_are_in_the_records_of_zip64(
     tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch, full: int
 ) -> None:
-    """The reader takes 0xFFFFFFFF alone for what does not fit: the limit is lowered, and the mark is not."""
+    """The reader takes only 0xFFFFFFFF as the mark for zip64: the limit is lowered, and the mark is not."""
     path = packed(tmp_path / "model.keras", weights)
     before = described(path)
     monkeypatch.setattr(packing, "_LARGEST", full)
@@ -253,7 +253,7 @@ def test_a_disk_that_cannot_take_the_inflated_weights_is_the_machine_s_fault(
 ) -> None:
     path = packed(tmp_path / "model.keras", weights)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(MachineError, match=r"model.keras: its values take .* set TMPDIR"):
+    with pytest.raises(MachineError, match=r"model.keras: its values need .* set TMPDIR"):
         open_weights(path)
 
 
@@ -274,7 +274,7 @@ def test_members_that_lie_over_each_other_are_refused(tmp_path: Path, weights: b
     assert raw[entry + 42 : entry + 46] == second.to_bytes(4, "little")
     raw[entry + 42 : entry + 46] = (first + 1).to_bytes(4, "little")
     path.write_bytes(raw)
-    with pytest.raises(DamagedFileError, match=r"metadata.json and config.json lie over each other"):
+    with pytest.raises(DamagedFileError, match=r"metadata.json and config.json overlap"):
         open_weights(path)
 
 

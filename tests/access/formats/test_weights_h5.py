@@ -22,7 +22,7 @@ KERNEL = np.arange(6, dtype="f4").reshape(2, 3)
 
 
 def index_of(*paths: list[str]) -> Any:
-    """An index of datasets of these paths, and of the groups around them; ``a/`` is an empty group."""
+    """An index of datasets at these paths, and of the groups around them; ``a/`` is an empty group."""
     groups, datasets = {"": Group("", 96, ())}, {}
     for number, path in enumerate(paths):
         parts = path.split("/")[:-1]

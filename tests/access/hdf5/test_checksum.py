@@ -56,7 +56,7 @@ def test_two_threads_find_what_one_does(content: tuple[int, bytes], length: int)
 
 def test_a_file_that_ends_before_is_damaged(content: tuple[int, bytes]) -> None:
     fd, whole = content
-    with pytest.raises(DamagedFileError, match="1 more were expected"):
+    with pytest.raises(DamagedFileError, match="must have 1 more bytes"):
         crc32_of(fd, len(whole) - 10, 11)
     with pytest.raises(DamagedFileError):
         crc32_of(fd, 1, len(whole))

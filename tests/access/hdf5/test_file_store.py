@@ -167,7 +167,7 @@ def test_values_that_were_never_written_are_listed_and_refused_in_words(tmp_path
     before = Folder.of(tmp_path)
     with open_weights(path, editable=True) as store:
         unwritten, written = store
-        with pytest.raises(UnsupportedFileError, match="was declared and its values were never written"):
+        with pytest.raises(UnsupportedFileError, match="is declared, but its values were never written"):
             store.read(unwritten)
         with pytest.raises(UnsupportedFileError, match="never written"), store.editing([unwritten]):
             pass
@@ -251,9 +251,9 @@ def test_the_new_file_is_scanned_once_as_a_whole_and_told_by_a_digest(
     asked: list[str] = []
     ask = Scanner.ask
 
-    def noted(scanner: Scanner, request: Any, *descriptors: int, heard: Any = None) -> Any:
+    def noted(scanner: Scanner, request: Any, *descriptors: int, on_record: Any = None) -> Any:
         asked.append(request["do"])
-        return ask(scanner, request, *descriptors, heard=heard)
+        return ask(scanner, request, *descriptors, on_record=on_record)
 
     monkeypatch.setattr(Scanner, "ask", noted)
     halve(path)

@@ -1,4 +1,4 @@
-"""Chunks decoded and encoded: what the HDF5 library wrote is read, and it reads what was written here."""
+"""Chunks decoded and encoded: weightkit reads what the HDF5 library writes, and the other way round."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ DEFLATE, CHECKED, SHUFFLE = Filter("deflate", 6), Filter("fletcher32"), Filter("
 VALUES = np.random.default_rng(5).normal(size=100).astype("<f4").tobytes()
 PACKED = zlib.compress(VALUES)
 WRONG = {
-    "short": (zlib.compress(VALUES[:-4]), (DEFLATE,), "comes to 396 bytes instead of 400"),
+    "short": (zlib.compress(VALUES[:-4]), (DEFLATE,), "must decode to 400 bytes, got 396"),
     "long by one": (zlib.compress(VALUES + b"x"), (DEFLATE,), "inflates to more than 400 bytes"),
     "a bomb": (zlib.compress(bytes(50 << 20)), (DEFLATE,), "inflates to more than 400 bytes"),
     "long by four, with a checksum outside": (
         encoded(zlib.compress(VALUES + b"xxxx"), (CHECKED,)),
         (DEFLATE, CHECKED),
-        "comes to 404 bytes instead of 400",
+        "must decode to 400 bytes, got 404",
     ),
     "with a wrong checksum inside": (zlib.compress(VALUES + b"xxxx"), (CHECKED, DEFLATE), "checksum is wrong"),
     "long by five, with a checksum inside": (zlib.compress(VALUES + b"xxxxx"), (CHECKED, DEFLATE), "more than 404"),
@@ -130,10 +130,10 @@ WRONG = {
         (CHECKED,),
         "checksum is wrong",
     ),
-    "raw and short": (VALUES[:-1], (), "comes to 399 bytes instead of 400"),
-    "raw and long": (VALUES + b"x", (), "comes to 401 bytes instead of 400"),
-    "shuffled and short": (VALUES[:-3], (SHUFFLE,), "comes to 397 bytes instead of 400"),
-    "shuffled and long": (VALUES + b"xyz", (SHUFFLE,), "comes to 403 bytes instead of 400"),
+    "raw and short": (VALUES[:-1], (), "must decode to 400 bytes, got 399"),
+    "raw and long": (VALUES + b"x", (), "must decode to 400 bytes, got 401"),
+    "shuffled and short": (VALUES[:-3], (SHUFFLE,), "must decode to 400 bytes, got 397"),
+    "shuffled and long": (VALUES + b"xyz", (SHUFFLE,), "must decode to 400 bytes, got 403"),
 }
 
 

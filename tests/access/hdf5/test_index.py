@@ -1,4 +1,4 @@
-"""The index is checked with our own arithmetic: the reading process is not trusted."""
+"""The index is checked again: the reading process is not trusted."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ UNWRITTEN = {
 
 @pytest.mark.parametrize("records", UNWRITTEN.values(), ids=UNWRITTEN)
 def test_values_that_a_file_declares_and_does_not_hold_are_refused_past_a_limit(records: list[Any]) -> None:
-    with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not hold"):
+    with pytest.raises(UnsafeFileError, match=r"declares \d+ bytes of values that it does not store"):
         Index.of(records, LENGTH)
     assert Index.of(records, LENGTH, whole=False).datasets  # a new file, whose chunks are yet to be written
 
@@ -170,7 +170,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("records", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_refused_as_such(records: list[Any]) -> None:
-    with pytest.raises(UnsafeFileError, match="spoke nonsense"):
+    with pytest.raises(UnsafeFileError, match="sent an invalid reply"):
         Index.of(records, LENGTH)
 
 

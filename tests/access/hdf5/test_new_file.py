@@ -1,4 +1,4 @@
-"""A file written anew holds exactly what it was to hold, and takes its place whole or not at all."""
+"""A new file holds exactly what was asked for, and takes its place whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patching a copy: new values at their places, every other byte as it was."""
+"""Patching a copy: new values at their places, every other byte unchanged."""
 
 from __future__ import annotations
 

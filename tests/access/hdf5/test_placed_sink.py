@@ -1,4 +1,4 @@
-"""Places of new values: what is written in a row reaches the disk in time, and nothing is left out."""
+"""Places of new values: contiguous writes reach the disk early, and nothing is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that is built anew is the same to plain h5py, in everything that it can see."""
+"""A file that is rebuilt is the same to plain h5py, in everything that it can see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is built anew and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must stay the same."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:
@@ -123,7 +123,7 @@ def portrait(path: Path) -> Any:
 
 
 def everything(file: h5py.File) -> None:
-    """Objects of every type that can be carried, in an order that is not that of their names."""
+    """Objects of every type that can be copied, not sorted by name."""
     group = file.create_group("layers/z", track_order=True)
     group["vars/0"] = KERNEL
     group.create_dataset("vars/chunked", data=np.arange(70.0).reshape(10, 7), chunks=(4, 3))
@@ -164,7 +164,7 @@ def everything(file: h5py.File) -> None:
 
 
 def attributes(file: h5py.File) -> None:
-    """Attributes of every type that can be carried, on the root, a group and a dataset."""
+    """Attributes of every type that can be copied, on the root, a group and a dataset."""
     file["layers/z/vars/0"] = KERNEL
     file.create_group("tracked", track_order=True)
     for thing in (file, file["layers"], file["layers/z/vars/0"], file["tracked"]):
@@ -196,7 +196,7 @@ def attributes(file: h5py.File) -> None:
 
 
 def names(file: h5py.File) -> None:
-    """Names that are no ASCII, or no text at all."""
+    """Names that are not ASCII, or no text at all."""
     file["layers/ü/vars/0"] = KERNEL
     for name in (b"\xff\xfe", b"a\nb", b" ", b"x" * 3000):
         h5py.h5g.create(file.id, name)

@@ -1,4 +1,4 @@
-"""Chunked weights are edited, keep their form, and are refused where they are damaged."""
+"""Chunked weights are edited, keep their form, and are refused if damaged."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def chunked(path: Path, **options: Any) -> Any:
 
 
 def spoil_chunk(path: Path, change: Callable[[bytes], bytes]) -> None:
-    """Put other bytes in the place of the third chunk; they must not be longer."""
+    """Replace the bytes of the third chunk; the new ones must not be longer."""
     with h5py.File(path, "r+") as file:
         dataset = file["layers/a/vars/0"]
         content = change(dataset.id.read_direct_chunk((200,))[1])
@@ -206,7 +206,7 @@ def test_a_chunk_shuffled_by_another_size_is_refused(tmp_path: Path, option: int
     assert raw.count(step) == 1
     path.write_bytes(raw.replace(step, step[:-4] + option.to_bytes(4, "little")))
     before = Folder.of(tmp_path)
-    with open_weights(path) as store, pytest.raises(DamagedFileError, match=r"its filters .* cannot be"):
+    with open_weights(path) as store, pytest.raises(DamagedFileError, match=r"its filters .* are invalid"):
         store.read(next(iter(store)))
     with pytest.raises(RefusedError):
         halve(path)
@@ -221,7 +221,7 @@ def test_chunks_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
     assert raw.count(second.to_bytes(8, "little")) == 1
     path.write_bytes(raw.replace(second.to_bytes(8, "little"), first.to_bytes(8, "little")))
     before = Folder.of(tmp_path)
-    with pytest.raises(DamagedFileError, match="two chunks lie over each other"):
+    with pytest.raises(DamagedFileError, match="two chunks overlap"):
         halve(path)
     assert Folder.of(tmp_path) == before
 

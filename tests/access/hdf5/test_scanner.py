@@ -1,4 +1,4 @@
-"""The reading process: whatever becomes of it is one clear error, and nothing of it is left."""
+"""The reading process: whatever happens to it is one clear error, and nothing of it is left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.own_process
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A file whose description does not fit the socket's buffer, so that the process waits for us in the middle."""
+    """A file whose description does not fit the socket's buffer, so that the process waits in the middle."""
     path = tmp_path_factory.mktemp("wide") / "wide.h5"
     return write_variables(path, {f"layers/{number:0200}/vars/0": np.zeros(1) for number in range(3000)})
 
@@ -65,7 +65,7 @@ def test_a_process_that_dies_over_a_file_says_that_the_file_is_damaged(wide: Pat
         stream = scanner.records(source.fd, 0, source.size)
         next(stream)
         os.kill(scanner._process.pid, fatal)
-        with pytest.raises(DamagedFileError, match=f"crashed over this file .{signal.strsignal(fatal)}"):
+        with pytest.raises(DamagedFileError, match=f"crashed on this file .{signal.strsignal(fatal)}"):
             list(stream)
         with pytest.raises(RefusedError):
             ask(scanner, wide)
@@ -112,7 +112,7 @@ def test_a_process_that_cannot_start_is_the_machine_s_fault_and_leaves_nothing(
     }
     before = descriptors()
     monkeypatch.setattr(sys, "executable", interpreters[how])
-    with pytest.raises(MachineError, match="the process that reads HDF5 did not start"):
+    with pytest.raises(MachineError, match="the HDF5 reader did not start"):
         open_weights(GOLDEN[0])
     assert descriptors() == before
 

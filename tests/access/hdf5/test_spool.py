@@ -1,4 +1,4 @@
-"""The unnamed file for values in pieces: exact places, and no disk that is full ends the process."""
+"""The unnamed file for values that are not contiguous: exact places, and a full disk does not end the process."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_it_has_no_name_and_its_space_is_free_when_it_is_closed(
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_is_the_machine_s_fault(spool: Spool) -> None:
     spool.reserve(1 << 19)
-    with pytest.raises(MachineError, match=r"its values take 1048576 bytes in the temporary folder .* TMPDIR"):
+    with pytest.raises(MachineError, match=r"its values need 1048576 bytes in the temporary folder .* TMPDIR"):
         spool.reserve(1 << 20)
     with pytest.raises(MachineError, match="temporary folder"):
         spool.append(bytes(1 << 20))
@@ -120,7 +120,7 @@ def test_a_weight_that_finds_no_room_is_an_error_in_words_and_never_a_signal(tmp
     with open_weights(path, editable=True) as store:
         refs = list(store)
         with (
-            pytest.raises(MachineError, match=r"model.h5: its values take \d+ bytes in the temporary folder"),
+            pytest.raises(MachineError, match=r"model.h5: its values need \d+ bytes in the temporary folder"),
             store.editing(refs),
         ):
             pass

@@ -1,4 +1,4 @@
-"""What a new file is to hold: less what goes, other attributes, and nothing that cannot be carried."""
+"""The planned index of a new file: less what is dropped, changed attributes, and nothing that cannot be copied."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is built anew and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must stay the same."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:
@@ -66,11 +66,11 @@ def dimension_scale(file: h5py.File) -> None:
 
 
 REFUSED = [
-    (references, "references: it holds a reference, which cannot be carried"),
-    (regions, "regions: it holds a reference, which cannot be carried"),
-    (lists, "lists: it holds a list of variable length, which cannot be carried"),
-    (structure_of_text, "structure: it holds a structure with references, which cannot be carried"),
-    (array_of_references, "array: it holds a structure with references, which cannot be carried"),
+    (references, "references: it holds a reference, which cannot be copied"),
+    (regions, "regions: it holds a reference, which cannot be copied"),
+    (lists, "lists: it holds a list of variable length, which cannot be copied"),
+    (structure_of_text, "structure: it holds a structure with references, which cannot be copied"),
+    (array_of_references, "array: it holds a structure with references, which cannot be copied"),
     (reference_attribute, "layers: its attribute to refers to other places"),
     (list_attribute, "layers: its attribute ragged refers to other places"),
     (dimension_scale, "its attribute (DIMENSION_LIST|REFERENCE_LIST) refers to other places"),
@@ -144,7 +144,7 @@ def test_a_group_that_would_lose_its_first_name_alone_is_refused_in_words(tmp_pa
     with h5py.File(path, "r+") as file:
         file["other"] = file["layers/a"]
     before = Folder.of(tmp_path)
-    with pytest.raises(UnsupportedFileError, match="other: it is another name of the group layers/a, which goes"):
+    with pytest.raises(UnsupportedFileError, match="other: it is another name of the group layers/a, which is dropped"):
         rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"layers/a"})))
     assert Folder.of(tmp_path) == before
 

@@ -1,4 +1,4 @@
-"""What counts as Keras' own: what was defined in the package of that name, and nothing that is merely called so."""
+"""What counts as Keras' own: anything defined in that package, not in one with a similar name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While a model is steady, its layers are asked once for what they compute and tell, and not once a span."""
+"""While a model does not change, its layers compute and report once, not once per span."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE = 3 * TILE + 1
 
 
 class Layer:
-    """A layer as far as a live store asks it: it computes what it saves, and tells how its weights began."""
+    """A layer as a live store sees it: it computes what it saves, and its configuration has initializers."""
 
     def __init__(self, number=0):
         self.number, self.computed, self.told = number, 0, 0

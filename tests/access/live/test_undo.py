@@ -1,4 +1,4 @@
-"""The undo log puts everything back, the latest first, whatever interrupts it."""
+"""The undo log restores everything, latest first, whatever interrupts it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weightkit.errors import MachineError
 
 
 class Variable:
-    """A handle of a plain array, that may be interrupted a few times while it is put back."""
+    """A handle of a plain array that may be interrupted a few times while it is restored."""
 
     def __init__(self, number, interruptions=0, error=None, lost=None):
         self.array, self.interruptions, self.error, self.lost = np.array([number]), interruptions, error, lost
@@ -79,7 +79,7 @@ def test_one_that_cannot_be_put_back_is_named_and_the_others_are_as_they_were():
     log = UndoLog()
     variables = [Variable(1), Variable(2, lost=RuntimeError("gone")), Variable(3, lost=RuntimeError("late"))]
     set_all(log, variables)
-    with pytest.raises(MachineError, match="v2, v1 could not be put back: late") as raised:
+    with pytest.raises(MachineError, match="v2, v1 could not be restored: late") as raised:
         log.undo()
     assert str(raised.value.__cause__) == "late"
     assert [variable.array[0] for variable in variables] == [1, 9, 9]

@@ -10,7 +10,7 @@ from weightkit.access.ref import Kind, Source, WeightRef
 
 @pytest.fixture
 def weight():
-    """Make the reference of a weight from its path; ``shape`` and the rest as wanted."""
+    """Make the reference of a weight from its path; ``shape`` and the rest are optional."""
 
     def make(
         path, shape=(2, 2), *, structure=None, cls="Dense", kind=Kind.PARAMETER, dtype="f4", index=None, named=True

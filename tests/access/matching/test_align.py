@@ -12,7 +12,7 @@ from weightkit.access.matching.layer_tree import by_name
 
 @pytest.fixture
 def matched(dense, layers_of):
-    """Which layer of one architecture is which of another."""
+    """The paired layers of two architectures."""
 
     def match(ours, theirs, ordered=()):
         def tree(layers):
@@ -36,7 +36,7 @@ def test_automatic_numbers_that_overlap_in_part_are_no_names(matched):
 
 
 def test_the_same_automatic_names_in_another_order_are_taken_at_their_word(matched):
-    """A legacy file holds the weights of a nested model trainable first, whatever the order of its layers."""
+    """A legacy file stores a nested model's weights trainable first, whatever the order of its layers."""
     assert matched(["e/dense", "e/dense_1"], ["e/dense_1", "e/dense"]) == {
         "e/dense": "e/dense",
         "e/dense_1": "e/dense_1",
@@ -44,7 +44,7 @@ def test_the_same_automatic_names_in_another_order_are_taken_at_their_word(match
 
 
 def test_where_both_stores_are_in_order_automatic_numbers_say_nothing(matched):
-    """Keras loads by the order of the layers; which of two was made first, the numbers tell and nobody asks."""
+    """Keras loads by the order of the layers; the numbers in the names do not matter."""
     both = (True, True)
     in_order = {"dense": "dense_1", "dense_1": "dense"}
     assert matched(["dense", "dense_1"], ["dense_1", "dense"], both) == in_order

@@ -1,4 +1,4 @@
-"""Weights by their places."""
+"""Weights paired by position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that Keras gave are told from those that people gave."""
+"""Names made by Keras are distinguished from user-given names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How weights begin, by class and configuration; Keras itself is asked in end_to_end/reinit_check.py."""
+"""Initializers by class and configuration; end_to_end/reinit_check.py compares with Keras itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HE = {"class_name": "HeNormal", "config": {"seed": None}}
 
 def said(layer_class, name, config=None, **how):
     found = initial_of(Configured(layer_class, config or {}, **how), name)
-    return None if found is None else found.said
+    return None if found is None else found.spec
 
 
 def test_the_configuration_has_the_word():
@@ -149,7 +149,7 @@ def test_keras_1_is_read_by_its_own_keys(layer_class, name, config, expected):
 
 def test_keras_1s_joined_lstm_bias_has_its_forget_gate_in_the_second_quarter():
     joined = initial_of(Configured("LSTM", {"forget_bias_init": "uniform"}, keras_1=True), "b")
-    assert (joined.said, joined.forget) == ("zero", Forget("uniform", 1, 4))
+    assert (joined.spec, joined.forget) == ("zero", Forget("uniform", 1, 4))
 
 
 def test_keras_1_tells_the_ordering_of_dimensions_to_convolutions_over_space_alone():

@@ -1,4 +1,4 @@
-"""The order of layers, where a store tells it."""
+"""The order of layers, where a store knows it."""
 
 from __future__ import annotations
 

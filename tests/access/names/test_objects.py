@@ -253,7 +253,7 @@ def fill(model: Any) -> None:
 
 
 def scan(path: Path) -> File:
-    """What a caller hands to the naming, read with plain h5py and zipfile, and the values."""
+    """The input of naming, read with plain h5py and zipfile, and the values."""
     source: Any = path
     config = None
     if path.suffix == ".keras":
@@ -293,7 +293,7 @@ def truth(model: Any, values: Mapping[str, np.ndarray]) -> dict[str, list[tuple[
 
 
 def check(model: Any, path: Path) -> tuple[list[Naming], bool]:
-    """Save, name, and compare all that is named with the live model."""
+    """Save, name, and compare everything named with the live model."""
     fill(model)
     if path.suffix == ".keras":
         model.save(path)

@@ -1,4 +1,4 @@
-"""Layers as a configuration holds them."""
+"""Layers in a configuration."""
 
 from __future__ import annotations
 

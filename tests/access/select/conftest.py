@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _weight(path: str, structure: str | None = None, **known: object) -> WeightRef:
-    """A float32 matrix of that path; what else is known of it can be given."""
+    """A float32 matrix at that path; the rest is optional."""
     layer, _, name = path.rpartition("/")
     fields = {
         "structure": path if structure is None else structure,

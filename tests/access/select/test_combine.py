@@ -54,5 +54,5 @@ def test_an_empty_where_is_refused_for_it_must_not_mean_everything() -> None:
 
 @pytest.mark.parametrize(("wrong", "told"), [(3, "int"), ([None], "NoneType"), ([["a"]], "list"), (b"a", "int")])
 def test_what_is_no_selection_is_refused(wrong: Any, told: str) -> None:
-    with pytest.raises(SelectionError, match=f"exclude= has a {told}, which is no selection"):
+    with pytest.raises(SelectionError, match=f"exclude= must be a selection, got {told}"):
         combine(None, wrong)

@@ -48,7 +48,7 @@ def test_the_end_layers_are_never_explicit(refs: list[WeightRef]) -> None:
 
 
 def test_an_unknown_order_is_refused(refs: list[WeightRef]) -> None:
-    with pytest.raises(SelectionError, match="which the file does not store"):
+    with pytest.raises(SelectionError, match="but the file does not store it"):
         parse("last:2:block*").bind(refs, ordered=False)
 
 

@@ -93,7 +93,7 @@ def test_long_and_odd_texts_are_read(text: str) -> None:
     assert str(parse(text)) == text
 
 
-@pytest.mark.parametrize("name", ["parse", "escape"])
+@pytest.mark.parametrize("name", ["parse", "pattern_escape"])
 def test_the_examples_run(name: str) -> None:
     # The package's function of the same name hides the module from an import statement.
     module = importlib.import_module(f"weightkit.access.select.{name}")

@@ -194,7 +194,7 @@ def is_double_star(drawn: Sequence[Sequence[Piece] | None]) -> bool:
 
 
 def leaves_double_star(drawn: Sequence[Sequence[Piece] | None]) -> bool:
-    """The same, once braces give way to an empty alternative."""
+    """The same, once braces are replaced by an empty alternative."""
     kept = [
         segment and [piece for piece in segment if not (isinstance(piece[1], list) and "" in piece[1])]
         for segment in drawn

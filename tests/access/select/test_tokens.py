@@ -66,7 +66,7 @@ def test_few_braces_around_much_text_are_refused_before_they_are_made() -> None:
 def test_as_many_alternatives_as_the_limit_are_read() -> None:
     names = [f"block_{number}" for number in range(MOST_ALTERNATIVES)]
     assert texts("{" + ",".join(names) + "}") == names
-    with pytest.raises(SelectionError, match="stands for 1,001 alternatives"):
+    with pytest.raises(SelectionError, match="expands to 1,001 alternatives"):
         alternatives("{" + ",".join([*names, "one_more"]) + "}")
 
 

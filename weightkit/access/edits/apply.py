@@ -45,7 +45,7 @@ def run(
             raise NonFiniteError(
                 _nonfinite_problem(nonfinite),
                 file=store.label,
-                hint="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
+                hint="make smaller changes, or allow them with --allow-nonfinite (allow_nonfinite=True)",
             )
     return sink.outcome, found
 

@@ -53,7 +53,7 @@ def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None,
     if isinstance(act, Surgery):
         return act.plan(store, where, exclude)
     if not hasattr(act, "objection"):
-        raise RequestError(f"{act!r} is no transform", hint="give one, such as scale(0.5)", file=store.label)
+        raise RequestError(f"{act!r} is not a transform", hint="give one, such as scale(0.5)", file=store.label)
     return choose(store, act, where, exclude)
 
 
@@ -180,7 +180,7 @@ class _Sorting:
             layers = sorted({ref.layer or ref.owner for ref in touched})
             raise SelectionError(
                 f"quantized layers ({', '.join(layers[:_SHOWN])}{_and_more(len(layers) - _SHOWN)}) cannot be changed "
-                "as a whole yet, and their parts only mean something together",
+                "as a whole yet, and their integers and scales only make sense together",
                 hint="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
                 file=self._store.label,
             )
@@ -236,7 +236,7 @@ def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) 
     named = [f"name:{selector}"] if any(ref.name == str(selector) for ref in refs) else []
     near = (named + nearest(selector, refs))[:_SHOWN]
     hint = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
-    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # it was meant, and another is no hint
+    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # the field was meant, so another is no help
         hint = f"the weights here are {' or '.join(near)}"
     return SelectionError(f"the selection '{selector}' chooses nothing", hint=hint, file=label)
 

@@ -176,7 +176,7 @@ class Plan:
         Args:
             store: The store it was planned on, or one whose weights match by name or by structure.
             destination: For files, where the result goes.
-            allow_nonfinite: Let new infinities and NaNs by, instead of refusing the edit.
+            allow_nonfinite: Allow new infinities and NaNs, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
             verify: Read the new file back before it is put in place: compare digests of all that stays, and compute
                 all that changes once more.

@@ -1,1 +1,1 @@
-"""How a file is read and written: the reading process, its index, patching and replacing."""
+"""Open, lock, back up and replace a file safely; nothing here knows HDF5."""

@@ -1,7 +1,7 @@
-"""Backups of a file: ``NAME.bak``, ``NAME.bak.1``, ``NAME.bak.2``, and never one in the place of another.
+"""Backups of a file: ``NAME.bak``, ``NAME.bak.1``, ``NAME.bak.2``; none ever overwrites another.
 
-A new backup gets the number after the highest there is, so that a higher number is always the later one, also where
-some were removed and whatever the files' times say.
+A new backup gets the number after the highest existing one, so a higher number is always later, even where some
+backups were removed and whatever the files' times say.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Backup:
 
     path: Path
     number: int
-    """0 for ``NAME.bak``, 1 for ``NAME.bak.1`` and so on; the higher, the later."""
+    """0 for ``NAME.bak``, 1 for ``NAME.bak.1`` and so on; a higher number is later."""
     status: os.stat_result
-    """Of the name itself: a symbolic link is not followed."""
+    """Status of the name itself: a symbolic link is not followed."""
 
     @property
     def size(self) -> int:
-        """Bytes that its content takes; none where it is no file."""
+        """Bytes of its content; 0 if it is not a file."""
         return self.status.st_size if stat.S_ISREG(self.status.st_mode) else 0
 
     @property
     def objection(self) -> str:
-        """Why it cannot be put back, as the end of a sentence; empty where it can."""
+        """Why it cannot be restored, as the end of a sentence; empty if it can."""
         mode = self.status.st_mode
         if stat.S_ISLNK(mode):
             return "it is a symbolic link"
@@ -53,12 +53,12 @@ class Backup:
         if not stat.S_ISREG(mode):
             return "it is a pipe or a device"
         if self.status.st_nlink > 1:
-            return f"it has {self.status.st_nlink} hard links, and whatever changes one of them changes all"
+            return f"it has {self.status.st_nlink} hard links, and a change to one changes them all"
         return ""
 
 
 def backups_of(target: Path) -> list[Backup]:
-    """All that lies beside a file under the name of a backup of it, the latest first."""
+    """Everything beside a file that has the name of one of its backups, latest first."""
     pattern = re.compile(rf"{re.escape(target.name)}\.bak(?:\.([1-9][0-9]{{0,5}}))?")  # not dates, such as .20260131
     found = []
     with os.scandir(target.parent) as entries:
@@ -72,7 +72,7 @@ def backups_of(target: Path) -> list[Backup]:
 
 
 def require_nameable(target: Path) -> None:
-    """Check that a backup can have its name.
+    """Check that the name of the next backup is not too long.
 
     Raises:
         RequestError: The name would be too long.
@@ -87,18 +87,18 @@ def require_nameable(target: Path) -> None:
 
 
 def name_backup(old: Path, target: Path) -> Path:
-    """Give the old file, which has a hidden name, that of the next backup."""
+    """Rename the old file, which has a hidden name, to the next backup."""
     for backup in _next_names(target):
         with contextlib.suppress(FileExistsError):
             os.link(old, backup)
-            with contextlib.suppress(OSError):  # one name more, which the next edit clears away
+            with contextlib.suppress(OSError):  # the extra name is cleared by the next edit
                 old.unlink()
             return backup
     raise AssertionError("unreachable: the names do not end")
 
 
 def copy_backup(source: OpenFile) -> Path:
-    """Make a copy of the file the next backup: complete, and on the disk, before it has the name of one."""
+    """Copy the file to the next backup; the copy is complete and on disk before it gets its name."""
     copy = Temporary.beside(source.path, 0o600)
     try:
         copy_range(source.fd, copy.fd, 0, source.size)
@@ -128,9 +128,9 @@ def copy_status(source: OpenFile, fd: int) -> None:
 
 
 def _copy_extended_attributes(source: int, fd: int) -> None:
-    with contextlib.suppress(OSError):  # a file system without them
+    with contextlib.suppress(OSError):  # a file system without extended attributes
         for name in os.listxattr(source):
-            with contextlib.suppress(OSError):  # security.* may not be ours to set
+            with contextlib.suppress(OSError):  # setting security.* may need privileges
                 os.setxattr(fd, name, os.getxattr(source, name))
 
 

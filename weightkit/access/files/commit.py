@@ -1,4 +1,4 @@
-"""Where an edited file goes, how it is written beside that place, and how it gets there: whole or not at all."""
+"""Where an edited file goes, how it is written next to that place, and how it is put in place: whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a new file will lie, symbolic links followed."""
+    """Where a new file goes, symbolic links followed."""
 
     path: Path
     notes: tuple[str, ...]
-    """What its owner should know of that place, a sentence each."""
+    """What the user should know about that place, a sentence each."""
 
 
 def target_of(source: OpenFile, destination: Destination) -> Target:
-    """Where the new file will lie; what killed edits left there is cleared away.
+    """Where the new file goes; leftovers of killed edits there are cleared.
 
     Raises:
         RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
@@ -40,7 +40,7 @@ def target_of(source: OpenFile, destination: Destination) -> Target:
         path = _output_target(source, destination)
         return Target(path, (*link_note(str(destination.output), path, "is written"), *recovered(path)))
     notes = (
-        *link_note(source.name, source.path, "is edited, and its backups lie beside it"),
+        *link_note(source.name, source.path, "is edited, and its backups are next to it"),
         *recovered(source.path, source),
     )
     if destination.backup:
@@ -49,7 +49,7 @@ def target_of(source: OpenFile, destination: Destination) -> Target:
 
 
 def require_place(source: OpenFile, destination: Destination) -> None:
-    """Refuse what `target_of` refuses, and touch nothing.
+    """Refuse what `target_of` refuses, without touching anything.
 
     Raises:
         RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
@@ -59,40 +59,40 @@ def require_place(source: OpenFile, destination: Destination) -> None:
         return
     if destination.backup:
         require_nameable(source.path)
-    with contextlib.suppress(OSError):  # a folder that may not be listed
-        if leftovers_of(source.path):  # among the file's links are those of killed edits, which the next edit clears
+    with contextlib.suppress(OSError):  # no permission to list the folder
+        if leftovers_of(source.path):  # killed edits left some of the file's links; the next edit clears them
             return
     parted_links(source, part=destination.break_links)
 
 
 def parted_links(source: OpenFile, *, part: bool) -> tuple[str, ...]:
-    """What to say of a file that is about to part from its other hard links.
+    """A note about a file that is about to be replaced while it has other hard links.
 
     Raises:
-        RequestError: It has some, and they are not to be parted.
+        RequestError: It has other hard links, and ``part`` is False.
     """
     if not has_other_links(source):
         return ()
     count = os.fstat(source.fd).st_nlink
     if not part:
         raise RequestError(
-            f"it has {count} hard links, and replacing it would part them",
-            hint="give --break-links (break_links=True) to part them, or write elsewhere with -o OUT",
+            f"it has {count} hard links, and replacing it breaks them apart (the others keep the old content)",
+            hint="give --break-links (break_links=True) to replace it anyway, or write elsewhere with -o OUT",
             file=source.name,
         )
-    return (f"it had {count} hard links: the others hold the file as it was",)
+    return (f"it had {count} hard links: the others keep the old content",)
 
 
 def link_note(named: str, target: Path, what: str) -> tuple[str, ...]:
-    """What to say of a file whose name is a symbolic link: where the work is done."""
+    """A note about a file whose name is a symbolic link: where the work is done."""
     return (f"{named} is a symbolic link: {target} {what}",) if Path(named).is_symlink() else ()
 
 
 def recovered(target: Path, source: OpenFile | None = None) -> tuple[str, ...]:
-    """Clear away what killed edits left beside a file; what to say of it."""
-    with contextlib.suppress(OSError):  # a folder that may be written in and not be listed
+    """Clear what killed edits left next to a file; returns notes about it."""
+    with contextlib.suppress(OSError):  # a folder may be writable but not listable
         return tuple(
-            f"a killed edit had left the file as it was before: it is kept as {backup}"
+            f"a killed edit left a copy of the old file: it is kept as {backup}"
             for backup in clear_leftovers(target, source)
         )
     return ()
@@ -104,8 +104,8 @@ def _output_target(source: OpenFile, destination: Destination) -> Path:
         with machine_errors("looking at the output", named):
             target = Path(named).resolve()
             folder_exists, exists = target.parent.is_dir(), target.exists()
-    except (RuntimeError, ValueError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(f"the output cannot be: {error}", hint="choose another name", file=named) from error
+    except (RuntimeError, ValueError) as error:  # a loop of symbolic links, a null character
+        raise RequestError(f"the output path is invalid: {error}", hint="choose another name", file=named) from error
     if not folder_exists:
         raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=named)
     if not exists:
@@ -122,7 +122,7 @@ def _output_target(source: OpenFile, destination: Destination) -> Path:
 
 
 class Replacement:
-    """The new file while it is being written, and the act of putting it in place."""
+    """The new file while it is written, and how it is put in place."""
 
     def __init__(self, source: OpenFile, destination: Destination, target: Target, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
@@ -144,7 +144,7 @@ class Replacement:
         return self._temporary.fd
 
     def commit(self) -> Outcome:
-        """Make it last, put it in place, keep the old one as asked."""
+        """Sync it to disk, put it in place, keep the old file as asked."""
         with machine_errors("writing the new file to the disk", str(self._target.path)):
             if self._destination.output is None:
                 copy_status(self._source, self.fd)
@@ -186,13 +186,13 @@ class Replacement:
 
 
 def _described(outcome: Outcome) -> str:
-    kept = f", the file as it was is {outcome.backup}" if outcome.backup else ""
+    kept = f", the old file is {outcome.backup}" if outcome.backup else ""
     return f"{outcome.output} holds the result{kept}"
 
 
 def _held_by_backups(target: Path) -> tuple[int, int]:
-    """How many backups a file has, and their bytes."""
-    with contextlib.suppress(OSError):  # it is a courtesy, and the edit is done
+    """How many backups a file has, and their total size in bytes."""
+    with contextlib.suppress(OSError):  # only information, and the edit is done
         sizes = [backup.size for backup in backups_of(target)]
         return len(sizes), sum(sizes)
     return 0, 0
@@ -204,16 +204,16 @@ def _require_space(target: Path, size: int, name: str) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < size:
         raise MachineError(
-            f"the new file takes {size} bytes and {target.parent} has {free} free",
+            f"the new file needs {size} bytes, but {target.parent} has {free} free",
             hint="make room, or write elsewhere with -o OUT",
             file=name,
         )
 
 
 def _reserve(fd: int, size: int) -> None:
-    """Have the disk set the space aside: no surprise later, and each later write costs half as much (ext4)."""
+    """Reserve disk space: no surprise later, and each later write costs half as much (ext4)."""
     if hasattr(os, "posix_fallocate") and size:
-        with contextlib.suppress(OSError):  # a file system that cannot, or no space: the write itself will say so
+        with contextlib.suppress(OSError):  # not supported, or no space: then the write itself fails
             os.posix_fallocate(fd, 0, size)
     os.ftruncate(fd, size)
 

@@ -1,4 +1,4 @@
-"""Bytes from one open file to the same place in another."""
+"""Copy bytes from one open file to the same place in another."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 from weightkit.errors import MachineError
 
 STEP = 32 << 20
-"""Bytes that are copied or written before the disk is asked to begin with them."""
+"""Bytes that are copied or written before the disk is asked to start writing them out."""
 _WORTH_ASKING = 1 << 20  # bytes copied by one call
-_BUFFER = 1 << 20  # bytes, where the kernel cannot copy by itself
+_BUFFER = 1 << 20  # bytes, where the kernel cannot do the copy
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTSUP}
 
 
 def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 0) -> None:
-    """Copy the bytes from ``start`` to ``stop``, by the kernel where it can; they land ``shift`` bytes further on.
+    """Copy the bytes from ``start`` to ``stop``, in the kernel where possible; they land ``shift`` bytes further on.
 
     Raises:
         MachineError: The source ends before ``stop``.
@@ -38,9 +38,9 @@ def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 
 
 
 def begin_writing(fd: int, start: int, stop: int) -> None:
-    """Have the disk begin with what was just written there, so that the last sync waits for little. Only a hint.
+    """Ask the disk to start writing this range out, so that the final sync is short. Only a hint.
 
-    Linux starts to write a range that its caller says it no longer needs, and forgets what has reached the disk.
+    Linux starts to write out a range marked as no longer needed, and drops from memory what has reached the disk.
     """
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
@@ -48,7 +48,7 @@ def begin_writing(fd: int, start: int, stop: int) -> None:
 
 
 def write_all(fd: int, content: memoryview, offset: int) -> None:
-    """Write all of ``content`` at ``offset``; one call may write less than it was given."""
+    """Write all of ``content`` at ``offset``; one call to the system may write less than all of it."""
     done = 0
     while done < len(content):
         done += os.pwrite(fd, content[done:], offset + done)

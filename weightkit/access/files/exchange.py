@@ -1,4 +1,4 @@
-"""One file takes another's name, and the other becomes its backup: what an edit in place and a restore both end in."""
+"""Replace a file by another and keep the old one as a backup: the last step of an edit in place and of a restore."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def exchange(new: Path, source: OpenFile, *, backup: bool) -> Path | None:
-    """Put the file ``new`` in the place of ``source``; where it fails, ``new`` and the source are as they were.
+    """Replace ``source`` by the file ``new``; on failure, both files are unchanged.
 
     Args:
         new: A complete file in the source's folder; it loses this name.
@@ -56,14 +56,14 @@ def _undo(new: Path, old: Path, target: Path) -> None:
         os.link(target, new)
     except OSError as error:
         raise DurabilityError(
-            f"replaced, but its backup found no name, and is {old} for now: {error.strerror}",
+            f"replaced, but its backup could not be renamed and is {old} for now: {error.strerror}",
             hint="check the disk; the next edit of this file gives the backup its name",
         ) from error
     old.replace(target)
 
 
 def has_other_links(source: OpenFile) -> bool:
-    """Whether the file has other names, under which it may be changed: then its backup must be a copy."""
+    """Whether the file has other hard links; it may be changed through them, so its backup must be a copy."""
     return os.fstat(source.fd).st_nlink > 1
 
 

@@ -1,4 +1,4 @@
-"""What killed edits of a file left beside it: cleared away when nobody holds it, and never at the price of a weight."""
+"""What killed edits of a file left next to it: cleared when no process holds it, and never at the cost of a weight."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def leftovers_of(target: Path) -> list[tuple[Path, str]]:
-    """Hidden files of edits of, or into, this very path, with what they are; those of living edits too."""
+    """Hidden files of edits of, or into, this path, with their suffix; those of running edits too."""
     pattern = hidden_names(target)
     with os.scandir(target.parent) as entries:
         found = [(entry.name, match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))]
@@ -25,21 +25,21 @@ def leftovers_of(target: Path) -> list[tuple[Path, str]]:
 
 
 def clear_leftovers(target: Path, source: OpenFile | None = None) -> list[Path]:
-    """Clear away what killed edits of, or into, this very path left in its folder.
+    """Clear what killed edits of, or into, this path left in its folder.
 
-    A new file that was never finished goes. An old file's hidden link goes if the file has its name still or is a
-    backup already; else it is the only one of that file, and becomes the next backup.
+    An unfinished new file is removed. An old file's hidden link is removed if the file still has its name or is
+    already a backup; otherwise it is the only link to that file, and becomes the next backup.
 
     Args:
         target: The path, without symbolic links in it.
-        source: The file to be edited, whose lock we hold ourselves.
+        source: The file to edit; this process holds its lock.
 
     Returns:
         The backups that were made.
     """
     recovered = []
     for path, suffix in leftovers_of(target):
-        with contextlib.suppress(OSError):  # gone meanwhile, or another user's: left to whom it belongs
+        with contextlib.suppress(OSError):  # already gone, or it belongs to another user
             backup = _clear(path, suffix, target, source)
             if backup is not None:
                 recovered.append(backup)
@@ -62,7 +62,7 @@ def _clear(path: Path, suffix: str, target: Path, source: OpenFile | None) -> Pa
 
 def _is_nobodys(fd: int, source: OpenFile | None) -> bool:
     if source is not None and source.alone and os.path.samestat(os.fstat(fd), os.fstat(source.fd)):
-        return True  # we hold it ourselves, so nobody else can be in the middle of an edit of it
+        return True  # this process holds the lock, so no other edit of it is running
     return lock_alone(fd) is True
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What must stay the same while a file is in our hands."""
+    """What must stay the same while a file is open."""
 
     device: int
     inode: int
@@ -32,25 +32,25 @@ class Identity:
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """The identity that a ``stat`` result tells."""
+        """The identity from a ``stat`` result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class OpenFile:
     """A regular file held by one read-only descriptor.
 
-    A symbolic link is followed once, here: ``path`` is where the file really lies.
+    A symbolic link is followed once, here: ``path`` is where the file really is.
 
     Raises:
-        RequestError: Nothing lies at the path.
+        RequestError: There is nothing at the path.
         UnsupportedFileError: It is a folder, a pipe, a device or a socket.
-        MachineError: It may not be opened.
+        MachineError: It cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
         self.alone = False
-        """Whether nobody else can hold a lock on it."""
+        """Whether no other process can hold a lock on it."""
         self.path = _resolved(self.name)
         self.fd = _open(self.path, self.name)
         self.status = os.fstat(self.fd)
@@ -63,7 +63,7 @@ class OpenFile:
 
     @classmethod
     def of(cls, descriptor: int, name: str) -> Self:
-        """A file that is open already, by a descriptor of its own; no path is looked at."""
+        """An open file, by a duplicate of its descriptor; no path is used."""
         opened = cls.__new__(cls)
         opened.name, opened.alone, opened.path = name, False, Path(name)
         opened.fd = os.dup(descriptor)
@@ -77,7 +77,7 @@ class OpenFile:
         return self.identity.size
 
     def close(self) -> None:
-        """Give the descriptor back, and with it every lock."""
+        """Close the descriptor, which releases every lock."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -92,7 +92,7 @@ class OpenFile:
         """Take the lock that libhdf5 takes too; on a file system without locks, go on without.
 
         Raises:
-            BusyError: Another process holds it, or changed the file before we had it.
+            BusyError: Another process holds it, or changed the file before the lock was taken.
         """
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         try:
@@ -113,7 +113,7 @@ class OpenFile:
         self.require_unchanged()
 
     def require_unchanged(self) -> None:
-        """Check that the path still leads to the very bytes that were opened.
+        """Check that the path still leads to the file that was opened, unchanged.
 
         Raises:
             BusyError: The file was changed, replaced or removed since.
@@ -124,7 +124,7 @@ class OpenFile:
             now = None
         if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:
             raise BusyError(
-                "the file was changed by somebody else since it was opened; nothing was written",
+                "another process changed the file since it was opened; nothing was written",
                 hint="try again",
                 file=self.name,
             )
@@ -139,7 +139,7 @@ class OpenFile:
         read_exactly(self.fd, buffer, offset, self.name)
 
     def read(self, offset: int, length: int) -> bytes:
-        """``length`` bytes from ``offset`` on; fewer only where the file ends."""
+        """``length`` bytes from ``offset`` on; fewer only at the end of the file."""
         return os.pread(self.fd, length, offset)
 
 
@@ -172,7 +172,7 @@ def _resolved(name: str) -> Path:
     except FileNotFoundError:
         raise RequestError("there is no such file", hint="check the path", file=name) from None
     except (OSError, RuntimeError) as error:
-        raise MachineError(f"the path cannot be followed: {_reason(error)}", file=name) from error
+        raise MachineError(f"the path cannot be resolved: {_reason(error)}", file=name) from error
     except ValueError:
         raise RequestError("the path holds a null character", hint="check the path", file=name) from None
 
@@ -205,7 +205,7 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def machine_errors(action: str, file: str) -> Iterator[None]:
-    """Turn the system's own errors into ours, saying what was being done."""
+    """Turn OSError into MachineError, saying what was being done."""
     try:
         yield
     except OSError as error:

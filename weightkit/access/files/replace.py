@@ -1,7 +1,7 @@
-"""Put a complete file in the place of another, the old one kept.
+"""Replace a file by a complete new one, and keep the old one.
 
-The path holds the old or the new file at every instant, and both can be reached whenever this process is killed:
-the old file has a second, hidden link before it loses its name, and `leftovers` knows what to make of it.
+At every moment the path holds the old or the new file, and both stay reachable whenever this process is killed:
+the old file has a second, hidden link before it loses its name, and `leftovers` knows what to do with it.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
-"""What making a hard link says on a file system without them."""
+"""Errors of ``os.link`` on a file system without hard links."""
 
 _TO_HOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def publish(hidden: Path, target: Path) -> None:
-    """Give a file another name, unless that is taken.
+    """Rename a file, unless the new name is taken.
 
     Raises:
-        FileExistsError: It is.
+        FileExistsError: The name is taken.
     """
     try:
         os.link(hidden, target)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        if os.path.lexists(target):  # without links no call does both at once; this leaves a moment
+        if os.path.lexists(target):  # without hard links no call does both at once: a short race remains
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         hidden.replace(target)
     else:
-        with contextlib.suppress(OSError):  # one name more, which the next edit clears away
+        with contextlib.suppress(OSError):  # the extra name is cleared by the next edit
             hidden.unlink()
 
 
 def sync_folder(target: Path) -> None:
-    """Have the disk confirm the names in the folder of a file that was just put in place.
+    """Sync the folder of a file that was just put in place.
 
     Raises:
-        DurabilityError: It does not.
+        DurabilityError: The disk does not confirm it.
     """
     try:
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -66,12 +66,12 @@ def sync_folder(target: Path) -> None:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Let no signal fall between two steps of the replacement; it arrives after them.
+    """Delay signals until all steps of the replacement are done.
 
-    Masking would not do: NumPy's threads take what this one does not, and Python then acts on it here.
+    Masking is not enough: NumPy's threads take the signal instead, and Python then acts on it in this thread.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python acts on signals in the main thread alone
+        yield  # Python acts on signals only in the main thread
         return
     waiting: list[int] = []
     before = {}

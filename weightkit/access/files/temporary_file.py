@@ -1,7 +1,7 @@
-"""The hidden files of an edit: their names tell whose they are, their locks whether anybody still needs them.
+"""The hidden files of an edit: names say which file they belong to, locks say whether an edit still needs them.
 
-While a new file is written it lies beside its target as ``.NAME.PID-HEX.weightkit-tmp``, locked. While it takes the
-target's place, the old file keeps a second link ``.NAME.PID-HEX.weightkit-old``; its lock is the one on the source.
+While a new file is written, it is next to its target as ``.NAME.PID-HEX.weightkit-tmp``, locked. While it replaces
+the target, the old file keeps a second link ``.NAME.PID-HEX.weightkit-old``; its lock is the one on the source.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 NEW, OLD = ".weightkit-tmp", ".weightkit-old"
 NO_LOCKS = frozenset({errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EBADF})
-"""What taking a lock says on a file system without locks, or on one that wants the file open for writing (NFS)."""
+"""Errors of taking a lock on a file system without locks, or on one that wants the file open for writing (NFS)."""
 
-_LONGEST = 196  # bytes of a target's name; with what is added here, 255 are not passed
+_LONGEST = 196  # bytes of a target's name; with what is added here, it stays within 255
 _PREFIX = 180  # bytes that are kept of a longer one
 
 
 def hidden_name(target: Path, suffix: str) -> Path:
-    """A name of its own beside the target, and like it."""
+    """A new hidden name next to the target, made from its name."""
     return target.with_name(f"{_stem(target)}{os.getpid()}-{os.urandom(4).hex()}{suffix}")
 
 
 def hidden_names(target: Path) -> re.Pattern[str]:
-    """What the names of hidden files of this very target look like; the first group is their suffix."""
+    """A pattern of the hidden names of this target; the first group is the suffix."""
     return re.compile(rf"{re.escape(_stem(target))}[0-9]{{1,10}}-[0-9a-f]{{8}}({re.escape(NEW)}|{re.escape(OLD)})")
 
 
@@ -44,12 +44,12 @@ def _stem(target: Path) -> str:
     name = os.fsencode(target.name)
     if len(name) <= _LONGEST:
         return f".{target.name}."
-    digest = hashlib.blake2b(name, digest_size=8).hexdigest()  # two long names may begin alike
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()  # two long names may start alike
     return f".{os.fsdecode(name[:_PREFIX])}~{digest}."
 
 
 def lock_alone(fd: int) -> bool | None:
-    """Try to lock an open file; whether nobody else holds it, or None where there are no locks."""
+    """Try to lock an open file; whether this process alone holds it, or None where there are no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -63,7 +63,7 @@ def lock_alone(fd: int) -> bool | None:
 
 @dataclass(slots=True)
 class Temporary:
-    """A new file beside its target, open for writing and locked, that is gone again unless it is given a name."""
+    """A new file next to its target, open for writing and locked; removed at the end unless it is given a name."""
 
     path: Path
     fd: int
@@ -79,9 +79,9 @@ class Temporary:
             temporary = cls(hidden_name(target, NEW), -1)
             path = temporary.path
             try:
-                with signals_held():  # one that came between the creation and the next line would leave the file
+                with signals_held():  # a signal between creation and the next line would leave the file behind
                     temporary.fd = _create(path, mode)
-                # Between its creation and its lock, another edit may have taken it for a leftover.
+                # Between creation and lock, another edit may have taken it for a leftover.
                 if lock_alone(temporary.fd) is not False and leads_to(path, temporary.fd):
                     return temporary
             except BaseException:
@@ -90,17 +90,17 @@ class Temporary:
             temporary.discard()
 
     def discard(self) -> None:
-        """Remove it, if it still has its name; safe to call twice."""
+        """Remove it, if it still has its hidden name; safe to call twice."""
         if self.fd < 0:
             return
-        with contextlib.suppress(OSError):  # gone already, or left to the next edit, which clears it away
+        with contextlib.suppress(OSError):  # already gone, or the next edit clears it
             self.path.unlink()
         os.close(self.fd)
         self.fd = -1
 
 
 def leads_to(path: Path, fd: int) -> bool:
-    """Whether a path is, without any symbolic link, the open file."""
+    """Whether a path is the open file itself, not a symbolic link to it."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(fd))
     except FileNotFoundError:

@@ -39,7 +39,7 @@ _HINT = "use another copy of the file"
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a ``.keras`` archive says of its model, and where the weights are."""
+    """What a ``.keras`` archive says about its model, and where the weights are."""
 
     member: Member | Inflated
     config: Mapping[str, Any] | None
@@ -47,7 +47,7 @@ class Archive:
 
 
 def recognizes(source: OpenFile) -> bool:
-    """Whether the file begins as a zip archive does."""
+    """Whether the file starts like a zip archive."""
     return source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
@@ -55,9 +55,9 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     """Find the weights and read the configuration.
 
     Raises:
-        DamagedFileError: It is no sound zip archive.
-        UnsafeFileError: A member's name or size is one that no ``.keras`` has.
-        UnsupportedFileError: It holds no weights that are read here.
+        DamagedFileError: It is not a sound zip archive.
+        UnsafeFileError: A member's name or size is one that Keras never writes.
+        UnsupportedFileError: It holds no weights that weightkit reads.
     """
     _require_small_directory(source, limits)
     try:
@@ -77,7 +77,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
 
 
 def _require_small_directory(source: OpenFile, limits: Limits) -> None:
-    """Bound the directory before it is read into memory: a small file may claim gigabytes of it."""
+    """Limit the directory's size before it is read into memory: a small file may claim gigabytes."""
     tail = source.read(max(0, source.size - _END_REACH), _END_REACH)
     place = tail.rfind(b"PK\5\6")
     if place < 0 or len(tail) < place + _END.size:
@@ -88,24 +88,22 @@ def _require_small_directory(source: OpenFile, limits: Limits) -> None:
         claimed = struct.unpack_from("<Q", tail, large + 40)[0]
     if claimed > limits.directory:
         raise UnsafeFileError(
-            f"the archive's directory claims {claimed} bytes, more than {limits.directory}",
-            hint="do not trust this file, or pack it anew",
+            f"the archive's directory must be at most {limits.directory} bytes, got {claimed}",
+            hint="do not trust this file, or repack it",
         )
 
 
 def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
     members = archive.infolist()
     if len(members) > limits.members:
-        raise UnsafeFileError(f"it has {len(members)} members, more than {limits.members}")
+        raise UnsafeFileError(f"it must have at most {limits.members} members, got {len(members)}")
     names = set()
     for member in members:
         fault = _fault(member)
         if not fault and member.filename in names:
             fault = "occurs twice"
         if fault:
-            raise UnsafeFileError(
-                f"the member {member.filename} {fault}", hint="do not trust this file, or pack it anew"
-            )
+            raise UnsafeFileError(f"the member {member.filename} {fault}", hint="do not trust this file, or repack it")
         names.add(member.filename)
 
 
@@ -145,16 +143,16 @@ def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def _require_apart(archive: zipfile.ZipFile) -> None:
-    """Check that no two members share bytes: editing one would damage the other, and copying both blow them up."""
+    """Check that no two members share bytes: an edit of one would damage the other, and copies multiply the bytes."""
     reach, holder = 0, ""
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < reach:
-            raise DamagedFileError(f"the members {holder} and {info.filename} lie over each other", hint=_HINT)
+            raise DamagedFileError(f"the members {holder} and {info.filename} overlap", hint=_HINT)
         reach, holder = info.header_offset + _LOCAL.size + info.compress_size, info.filename
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:
-    """The place of the checksum behind the member's bytes, where the archive was written as a stream."""
+    """The offset of the checksum after the member's bytes, if the archive was written as a stream."""
     if not info.flag_bits & _HAS_DESCRIPTOR:
         return
     place = start + info.file_size
@@ -165,12 +163,12 @@ def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iter
 
 
 def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.ZipInfo) -> int:
-    """The place of the checksum in the archive's directory, found by walking it in the order of the members."""
+    """The offset of the checksum in the archive's directory, found by reading its entries in order."""
     place = archive.start_dir
     for info in archive.infolist():
         entry = _CENTRAL.unpack(source.read(place, _CENTRAL.size))
         if entry[0] != b"PK\x01\x02" or entry[7] != info.CRC:
-            raise DamagedFileError("the archive's directory cannot be followed", hint=_HINT)
+            raise DamagedFileError("the archive's directory cannot be read", hint=_HINT)
         if info is wanted:
             return place + _CENTRAL_CRC
         place += _CENTRAL.size + entry[10] + entry[11] + entry[12]
@@ -178,7 +176,7 @@ def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.Zip
 
 
 def _small(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
-    """A member that is read into memory, inflated under a limit; nothing where it is missing."""
+    """A member read into memory, decompressed under a limit; empty if it is missing."""
     if name not in archive.namelist():
         return b""
     with archive.open(name) as member:

@@ -1,4 +1,4 @@
-"""Legacy HDF5 of Keras 1, 2 and 3: a whole model, or its weights alone; names are stored in lists."""
+"""Legacy HDF5 of Keras 1, 2 and 3: a whole model, or its weights alone; names are stored in attribute lists."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"
 _NAMES, _TRAINING = "weight_names", "training_config"
-_OPAQUE = "Keras cannot load bfloat16 from legacy HDF5, which says nothing of the type"
+_OPAQUE = "Keras cannot load bfloat16 from legacy HDF5, which does not store that type"
 _INCOMPLETE = (
     "Keras' load_model will fail; model.load_weights(file, by_name=True, skip_mismatch=True) loads all top-level "
-    "layers but those that lack a weight, a nested model being one layer"
+    "layers except those that lack a weight (a nested model counts as one layer)"
 )
 
 
@@ -62,15 +62,15 @@ def contents(index: Index) -> Contents:
 
 @dataclass(frozen=True, slots=True)
 class ListLayout:
-    """Upkeep of a legacy file: what goes must go from the lists of names too."""
+    """Edits of a legacy file's structure: what is removed leaves the lists of names too."""
 
     index: Index
     prefix: str
     """The group of the weights: ``model_weights``, or the root."""
 
     def stripped(self) -> Changes:
-        """The optimizer's group goes, and the attribute that says how the model was trained."""
-        if not self.prefix:  # weights alone: what is called so is a layer
+        """Remove the optimizer's group and the training configuration."""
+        if not self.prefix:  # weights alone: a group of that name is a layer
             return NO_CHANGES
         gone = {name: None for name in self.index.attributes("") if _is_part(name, _TRAINING)}
         return Changes(
@@ -78,7 +78,7 @@ class ListLayout:
         )
 
     def without(self, datasets: Collection[Dataset]) -> Changes:
-        """Names leave the lists of their groups; the groups stay, as those of layers without weights do."""
+        """Remove names from the lists of their groups; the groups stay, like those of layers without weights."""
         dropped = with_other_names(self.index, datasets)
         attributes = {}
         for group in self.index.groups:
@@ -87,12 +87,12 @@ class ListLayout:
                 attributes[group] = lists
         return Changes(dropped=dropped, attributes=attributes)
 
-    def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:  # noqa: ARG002  # nothing in the file tells
-        """A legacy file says nothing of types beside the datasets themselves."""
+    def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:  # noqa: ARG002  # the file stores no types
+        """A legacy file stores no types besides the datasets' own."""
         return NO_CHANGES
 
     def advice(self, changes: Changes) -> tuple[str, ...]:
-        """What Keras 3.15 says: it counts the names in the lists, those of a nested model as one."""
+        """What Keras 3.15 does: it counts the names in the lists, a nested model as one layer."""
         if any(dtype == ml_dtypes.bfloat16 for dtype in changes.types.values()):
             return (_OPAQUE,)
         if any(_lists_weights(names) for group, names in changes.attributes.items() if group != _OPTIMIZER):
@@ -100,7 +100,7 @@ class ListLayout:
         return ()
 
     def _shortened(self, group: str, dropped: frozenset[str]) -> dict[str, list[str] | str | None]:
-        """The lists of names in a group that mention something dropped, without it; each keeps its own part."""
+        """The lists in a group that name a dropped dataset, without those names; a split list stays split."""
         found: dict[str, list[str] | str | None] = {}
         for name, value in self.index.attributes(group).items():
             if not _is_part(name, _NAMES):
@@ -113,7 +113,7 @@ class ListLayout:
 
 
 def _is_part(name: str, attribute: str) -> bool:
-    """Whether an attribute is the one of that name, or a part of it."""
+    """Whether an attribute is the list of that name, or a part of it."""
     return name == attribute or (name.startswith(attribute) and name[len(attribute) :].isdecimal())
 
 
@@ -122,7 +122,7 @@ def _lists_weights(names: Iterable[str]) -> bool:
 
 
 def _lists_layers(index: Index) -> bool:
-    """Whether it holds weights alone; one of the layers may well be called ``model_weights``."""
+    """Whether it holds weights alone; a layer may be called ``model_weights``."""
     root = index.attributes("")
     return "layer_names" in root or "layer_names0" in root
 
@@ -143,7 +143,7 @@ def _as_list(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _structure(index: Index, path: str, dataset: Dataset) -> str:
-    """The address of a weight: below ``model_weights`` it begins there, unless something else lies at that path."""
+    """The address of a weight: below ``model_weights`` it starts there, unless something else is at that path."""
     return dataset.path if path in index.datasets else path
 
 
@@ -187,7 +187,7 @@ def _config(index: Index) -> Mapping[str, Any] | None:
 
 
 def parse_config(text: str | bytes) -> Mapping[str, Any] | None:
-    """A model's configuration; None where the text is no JSON object."""
+    """A model's configuration; None where the text is not a JSON object."""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError):

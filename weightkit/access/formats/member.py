@@ -1,4 +1,4 @@
-"""The weights inside a ``.keras`` archive, and how the archive around them is kept right or written anew."""
+"""The weights inside a ``.keras`` archive, and how the archive around them is repaired or rewritten."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _LOCAL_CRC = 14
-_IN_EXTRA = 0xFFFFFFFF  # a size that does not fit is stored in the extra field
+_IN_EXTRA = 0xFFFFFFFF  # this mark says that the size is in the extra field
 _HAS_DESCRIPTOR = 0x8
 _TELLING = _HAS_DESCRIPTOR | 0x1  # and whether it is encrypted
-_STEP = 1 << 20  # bytes that are inflated at a time
-_DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
+_STEP = 1 << 20  # bytes to decompress at a time
+_DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at most this many
 _HINT = "use another copy of the file"
 
 
@@ -39,10 +39,10 @@ class Around:
     weights: str
     comment: bytes
     end: int
-    """Where the archive's directory begins."""
+    """Where the archive's directory starts."""
 
     def packing(self, replaced: Members) -> Packing:
-        """The archive to be written anew, some members replaced."""
+        """The archive to write, with some members replaced."""
         stored = []
         for info in self.members:
             header = local_header(self.source, info, self.end)
@@ -52,14 +52,14 @@ class Around:
 
 @dataclass(slots=True)
 class _Repacked:
-    """A container that can be written anew."""
+    """A container that can be rewritten."""
 
     body: Body
     around: Around
     _packing: Packing | None = field(default=None, init=False)
 
     def begin(self, fd: int, members: Members) -> int:
-        """Write a new archive up to its weights; returns where they begin."""
+        """Write a new archive up to its weights; returns where they start."""
         self._packing = self.around.packing(members)
         with machine_errors("writing the archive", self.body.name):
             return self._packing.begin(fd)
@@ -71,12 +71,12 @@ class _Repacked:
             self._packing.finish(fd, length)
 
     def close(self) -> None:
-        """Nothing was taken to read weights that lie in the archive as they are."""
+        """Nothing to free: the weights are stored uncompressed in the archive."""
 
 
 @dataclass(slots=True)
 class Member(_Repacked):
-    """Weights that are stored as they are: their bytes lie in the archive, and its checksum can be repaired."""
+    """Weights that are stored uncompressed: their bytes are in the archive, and its checksum can be updated."""
 
     crc: int
     crc_places: tuple[int, ...]
@@ -84,7 +84,7 @@ class Member(_Repacked):
     holds_body: bool = True
 
     def require_intact(self) -> None:
-        """Check the member's checksum before its bytes are edited, so that damage is never blessed.
+        """Check the member's checksum before its bytes are edited, so that an edit never hides damage.
 
         Raises:
             DamagedFileError: The bytes are not those that were stored.
@@ -92,7 +92,7 @@ class Member(_Repacked):
         found = crc32_of(self.body.fd, self.body.start, self.body.length)
         if found != self.crc:
             raise DamagedFileError(
-                f"{self.around.weights}: its checksum is {found:08x} where the archive says {self.crc:08x}", hint=_HINT
+                f"{self.around.weights}: its checksum must be {self.crc:08x}, got {found:08x}", hint=_HINT
             )
 
     def seal(self, fd: int) -> None:
@@ -105,34 +105,34 @@ class Member(_Repacked):
 
 @dataclass(slots=True)
 class Inflated(_Repacked):
-    """Weights that were compressed, inflated to a file without a name; they are written back stored."""
+    """Weights that were compressed, decompressed to an unnamed file; they are written back uncompressed."""
 
     spool: Spool
     holds_body: bool = False
 
     def require_intact(self) -> None:
-        """The checksum was checked while they were inflated."""
+        """The checksum was checked during decompression."""
 
     def seal(self, fd: int) -> None:
         """A copy of this archive never holds edited weights."""
         raise AssertionError(fd)
 
     def close(self) -> None:
-        """Free the space of the inflated weights."""
+        """Free the space of the decompressed weights."""
         self.spool.close()
 
 
 def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, limits: Limits) -> Inflated:
-    """Inflate a member under the limits.
+    """Decompress a member under the limits.
 
     Raises:
-        UnsafeFileError: It claims more than its compressed bytes can hold, or than the limit.
-        DamagedFileError: It does not inflate to what it claims.
+        UnsafeFileError: It claims more bytes than its compressed data can hold, or than the limit.
+        DamagedFileError: It does not decompress to the size it claims.
     """
     if info.file_size > min(limits.inflated, info.compress_size * _DEFLATE_RATIO + _STEP):
         raise UnsafeFileError(
             f"the member {info.filename} claims to inflate to {info.file_size} bytes",
-            hint="do not trust this file, or pack it anew without compression (`zip -0`)",
+            hint="do not trust this file, or repack it without compression (`zip -0`)",
         )
     spool = Spool()
     try:
@@ -146,7 +146,7 @@ def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, around: Around, li
 
 def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, fd: int, start: int) -> None:
     place = start
-    with archive.open(info) as member:  # which gives no more than is claimed, and checks the checksum at the end
+    with archive.open(info) as member:  # it yields at most the claimed size, and checks the checksum at the end
         while part := member.read(_STEP):
             with machine_errors("inflating the weights", ""):
                 write_all(fd, memoryview(part), place)
@@ -157,21 +157,21 @@ def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, fd: int, start: in
 
 @dataclass(frozen=True, slots=True)
 class LocalHeader:
-    """What stands right before a member's bytes."""
+    """The header right before a member's bytes."""
 
     data_start: int
-    """Where the bytes begin."""
+    """Where the bytes start."""
     crc_places: tuple[int, ...]
-    """The place of the checksum, if it is there and not behind the bytes."""
+    """The offset of the checksum, if it is here and not after the bytes."""
     extra: bytes
-    """Extra fields, which need not be those of the directory."""
+    """Extra fields, which may differ from those in the directory."""
 
 
 def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHeader:
-    """The header of a member, whose bytes must lie before ``end``.
+    """The header of a member, whose bytes must end by ``end``.
 
     Raises:
-        DamagedFileError: There is none, or it says other things than the directory does.
+        DamagedFileError: There is none, or it contradicts the directory.
     """
     header = source.read(max(0, info.header_offset), _LOCAL.size)
     if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
@@ -179,8 +179,8 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     _, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(header)
     streamed = bool(flags & _HAS_DESCRIPTOR)
     same_name = source.read(info.header_offset + _LOCAL.size, name) == stored_name(info)
-    said = zip(sizes, (info.compress_size, info.file_size), strict=True)
-    same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in said)
+    pairs = zip(sizes, (info.compress_size, info.file_size), strict=True)
+    same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in pairs)
     same_flags = not (flags ^ info.flag_bits) & _TELLING and method == info.compress_type
     if not (same_name and same_sizes and same_flags):
         raise DamagedFileError(f"the archive describes {info.filename} in two ways", hint=_HINT)

@@ -3,16 +3,16 @@
 Version 1 is plain HDF5, all datasets contiguous, all attributes text::
 
     /                       schema = "weightkit.optimizer/1", keras_version, backend, ordered = "true" | "false"
-    /optimizer              class = "Adam", config = JSON: what Keras serializes of the optimizer; empty: it could not
-    /optimizer/iteration    state that is no weight's: the raw step count, learning_rate (unless it is a schedule), ...
-    /optimizer/inner_optimizer/..., /optimizer/optimizers/0/...     the same of optimizers within it
+    /optimizer              class = "Adam", config = JSON from Keras; empty if Keras cannot serialize it
+    /optimizer/iteration    state that is not a weight's: the raw step count, learning_rate (unless a schedule), ...
+    /optimizer/inner_optimizer/..., /optimizer/optimizers/0/...     the same for optimizers inside it
     /weights/0              one weight of the model: structure, path, layer, name, layer_class, kind, dtype,
-                            shape = "3,4", index, duplicate: its address, as in any store; what is not known is absent
+                            shape = "3,4", index, duplicate: its address, as in any store; unknown parts are absent
     /weights/0/momentum     a slot of it, with the attribute kept_by = "Adam": the class of the optimizer
     /weights/0/state        of a seed generator: its state
 
-Every weight of the model is there, those without slots too (frozen ones), so that weights can be matched as those of
-any two stores are. The groups of ``/weights`` are in the order of the model. bfloat16 is stored as Keras does: two
+Every weight of the model is there, frozen ones without slots too, so that weights match like those of any two
+stores. The groups of ``/weights`` are in the order of the model. bfloat16 is stored as Keras does: two
 opaque bytes, with the attribute ``dtype = "bfloat16"``.
 """
 
@@ -40,25 +40,25 @@ SCHEMA = "weightkit.optimizer/1"
 _FAMILY = SCHEMA.rpartition("/")[0]
 _TYPE = re.compile(r"[a-z]+[0-9a-z_]*")
 _DIGITS = 9
-"""Of the number of a weight, at most."""
+"""Largest number of digits in a weight's number."""
 OPTIMIZER, WEIGHTS = "optimizer", "weights"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One weight of the model in the file, and what is kept of it."""
+    """One weight of the model in the file, and its slots."""
 
     ref: WeightRef
     """Its address in the model."""
     slots: Mapping[str, WeightRef]
-    """By name, where their values lie in the file."""
+    """By name, where their values are in the file."""
     kept_by: Mapping[str, str]
     """By name, the class of the optimizer that kept it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an optimizer's file tells of the whole."""
+    """What an optimizer's state file says about the whole."""
 
     optimizer_class: str
     config: str
@@ -66,26 +66,26 @@ class Manifest:
     ordered: bool
     """Whether the weights come in the order of the layers."""
     state: Mapping[str, WeightRef]
-    """State of no weight, by its path below ``/optimizer``, where its value lies in the file."""
+    """State that belongs to no weight: by path below ``/optimizer``, where its value is in the file."""
     weights: tuple[Kept, ...]
 
 
 def recognizes(index: Index) -> bool:
-    """Whether the file says that it is one."""
+    """Whether the file says that it is an optimizer's state."""
     schema = index.attributes("").get("schema")
     return isinstance(schema, str) and schema.rpartition("/")[0] == _FAMILY
 
 
 def contents(index: Index) -> Contents:
-    """The state in a file, and the manifest of it.
+    """The state in a file, and its manifest.
 
     Raises:
-        UnsupportedFileError: It is of another version.
-        DamagedFileError: It is not what its schema says.
+        UnsupportedFileError: It has another version.
+        DamagedFileError: It does not match its schema.
     """
     root = index.attributes("")
     if root["schema"] != SCHEMA:
-        raise UnsupportedFileError(f"it is {root['schema']}, and {SCHEMA} is known here", hint="use a newer weightkit")
+        raise UnsupportedFileError(f"its schema must be {SCHEMA}, got {root['schema']}", hint="use a newer weightkit")
     refs = {path: _slot_ref(index, path, dataset) for path, dataset in index.datasets.items()}
     optimizer = index.attributes(OPTIMIZER)
     below = f"{OPTIMIZER}/"
@@ -127,16 +127,16 @@ def _require_each_once(weights: Collection[Kept]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StateLayout:
-    """Upkeep of an optimizer's file: no lists mention its datasets."""
+    """Edits of a state file's structure: no lists name its datasets."""
 
     index: Index
 
     def stripped(self) -> Changes:
-        """It holds nothing else than what stripping takes away."""
+        """There is nothing to strip: it holds only an optimizer's state."""
         return NO_CHANGES
 
     def without(self, datasets: Collection[Dataset]) -> Changes:
-        """Only the datasets go."""
+        """Remove only the datasets."""
         return Changes(dropped=with_other_names(self.index, datasets))
 
     def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
@@ -168,8 +168,8 @@ def _slot_ref(index: Index, path: str, dataset: Dataset) -> WeightRef:
 
 
 def _kept(index: Index, group: str, slots: Mapping[str, WeightRef]) -> Kept:
-    said = {name: dict(_texts(index.datasets[ref.structure])) for name, ref in slots.items()}
-    return Kept(_model_ref(index, group), slots, {name: text.get("kept_by", "") for name, text in said.items()})
+    texts = {name: dict(_texts(index.datasets[ref.structure])) for name, ref in slots.items()}
+    return Kept(_model_ref(index, group), slots, {name: text.get("kept_by", "") for name, text in texts.items()})
 
 
 def _texts(dataset: Dataset) -> list[tuple[str, str]]:
@@ -198,8 +198,8 @@ def _model_ref(index: Index, group: str) -> WeightRef:
 
 
 def _dtype(name: str) -> np.dtype:
-    if not _TYPE.fullmatch(name):  # NumPy reads a whole language, and raises what it likes
-        raise ValueError(f"{name[:40]!r} is no type of numbers")
+    if not _TYPE.fullmatch(name):  # np.dtype parses a whole language and raises various errors
+        raise ValueError(f"{name[:40]!r} is not a type of numbers")
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
 
@@ -210,14 +210,14 @@ def _maybe(text: object) -> str | None:
 def _need(told: Mapping[str, object], name: str, group: str) -> str:
     text = told.get(name)
     if not isinstance(text, str):
-        raise _damaged(group, f"it does not say its {name}")
+        raise _damaged(group, f"its attribute {name} is missing")
     return text
 
 
 def _number(group: str) -> int:
     number = group.removeprefix(f"{WEIGHTS}/")
     if not number.isdecimal() or not number.isascii() or len(number) > _DIGITS:
-        raise _damaged(group, "it is no number")
+        raise _damaged(group, "it is not a number")
     return int(number)
 
 

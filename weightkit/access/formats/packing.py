@@ -1,4 +1,4 @@
-"""Write a zip archive anew around one member that is written in place; the others go over as they are stored.
+"""Rewrite a zip archive around one member that is written in place; the other members are copied as stored.
 
 Sizes over 4 GiB use the zip64 records of PKWARE's APPNOTE 6.3.10, sections 4.3.14 to 4.5.3.
 """
@@ -25,30 +25,30 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR64 = struct.Struct("<4sIQI")
-_FULL, _MANY = 0xFFFFFFFF, 0xFFFF  # say that a number does not fit, and stands elsewhere
+_FULL, _MANY = 0xFFFFFFFF, 0xFFFF  # marks: the number does not fit and is stored in a zip64 record
 _LARGEST, _MOST = _FULL - 1, _MANY - 1
 _ZIP64 = 1  # id of the extra field for what does not fit
-_STREAMED = 0x8  # sizes behind the data: here they are always before it
+_STREAMED = 0x8  # flag: sizes follow the data; here they always precede it
 _UTF8 = 0x800
 _VERSION = 45  # of the format, the first with zip64
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A member of the archive to be written: where its bytes come from and what is said of them."""
+    """A member of the archive to write: where its bytes come from."""
 
     info: zipfile.ZipInfo
     data_start: int
-    """Where its bytes lie in the old archive."""
+    """Where its bytes are in the old archive."""
     extra: bytes
     """Extra fields of the header before them."""
     replacement: bytes | None = None
-    """What takes their place, stored."""
+    """New bytes instead, stored uncompressed."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """What the directory says of a member that has been written."""
+    """The directory's entry for a member that has been written."""
 
     info: zipfile.ZipInfo
     extra: bytes
@@ -72,7 +72,7 @@ class Packing:
     _start: int = 0
 
     def begin(self, fd: int) -> int:
-        """Write what comes before the weights; returns where their bytes begin."""
+        """Write what comes before the weights; returns where their bytes start."""
         place = 0
         for member in self.members:
             if member.info.filename == self.weights:
@@ -81,10 +81,10 @@ class Packing:
                 self._start = place + _write(fd, place, _local(entry, large=True))
                 return self._start
             place = self._copy(fd, place, member)
-        raise AssertionError(f"{self.weights} is no member")
+        raise AssertionError(f"{self.weights} is not a member")
 
     def finish(self, fd: int, length: int) -> int:
-        """Say how long the weights have become, write what comes after them; returns the archive's size in bytes."""
+        """Record the weights' final length and write what follows them; returns the archive's size in bytes."""
         entry = self._entries[-1]
         entry.packed = entry.size = length
         entry.crc = crc32_of(fd, self._start, length)
@@ -126,7 +126,7 @@ class Packing:
 
 
 def _fitting(number: int, largest: int | None = None, mark: int = _FULL) -> int:
-    """The number, or the mark that says it stands elsewhere."""
+    """The number, or the mark that says it is in a zip64 record."""
     return mark if number > (_LARGEST if largest is None else largest) else number
 
 
@@ -136,7 +136,7 @@ def _write(fd: int, place: int, content: bytes) -> int:
 
 
 def stored_name(info: zipfile.ZipInfo) -> bytes:
-    """A member's name as the archive has it."""
+    """A member's name as bytes, as stored in the archive."""
     return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
 
 
@@ -146,7 +146,7 @@ def _when(info: zipfile.ZipInfo) -> tuple[int, int]:
 
 
 def _local(entry: _Entry, *, large: bool = False) -> bytes:
-    """The header before a member's bytes; ``large`` leaves room for sizes over 4 GiB, whatever they will be."""
+    """The header before a member's bytes; ``large`` reserves room for sizes over 4 GiB."""
     info, name = entry.info, stored_name(entry.info)
     extra = _other_extra(entry.extra)
     sizes = (entry.packed, entry.size)
@@ -174,7 +174,7 @@ def _central(entry: _Entry) -> bytes:
 
 
 def _other_extra(extra: bytes) -> bytes:
-    """The extra fields without zip64's, which is made anew where it is needed."""
+    """The extra fields without zip64's, which is added again where needed."""
     kept = b""
     while len(extra) >= 4:  # noqa: PLR2004  # an id and a length of two bytes each
         kind, length = struct.unpack_from("<2H", extra)

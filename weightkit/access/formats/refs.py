@@ -1,4 +1,4 @@
-"""From what is known of each dataset to the weights of a store."""
+"""Turn named datasets into the weight references of a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_ELEMENT = (1 << 31) - 1  # bytes, for NumPy
 
 
 def stored(datasets: Mapping[str, Dataset]) -> list[Stored]:
-    """What naming needs to know of datasets, by structural address."""
+    """What naming needs to know about datasets, by structural address."""
     return [Stored(structure, dataset.shape or (), dtype_of(dataset).name) for structure, dataset in datasets.items()]
 
 
@@ -52,12 +52,12 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
 
 
 def configured_of(namings: Iterable[Naming]) -> dict[str, Configured]:
-    """The configurations behind weights, by structural address, where there are any."""
+    """The configurations of the weights' layers, by structural address, where known."""
     return {naming.structure: naming.configured for naming in namings if naming.configured is not None}
 
 
 def dtype_of(dataset: Dataset) -> np.dtype:
-    """The type of a dataset's values; raw bytes for what is no plain number, such as text."""
+    """The type of a dataset's values; raw bytes for anything that is not a plain number, such as text."""
     plain = dataset.numpy_dtype
     if plain is not None:
         return plain
@@ -67,6 +67,6 @@ def dtype_of(dataset: Dataset) -> np.dtype:
 
 
 def with_other_names(index: Index, datasets: Iterable[Dataset]) -> frozenset[str]:
-    """The paths of datasets, and every other link to one of them: they are one weight."""
+    """The paths of datasets and of all hard links to them: a weight may have several paths."""
     paths = {dataset.path for dataset in datasets}
     return frozenset(paths | {alias for alias, of in index.aliases.items() if of in paths})

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 _VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
 _INCOMPLETE = (
-    "Keras' load_model will fail; model.load_weights(file, skip_mismatch=True) loads all layers but those that lack a "
-    "variable"
+    "Keras' load_model will fail; model.load_weights(file, skip_mismatch=True) loads all layers except those that lack "
+    "a variable"
 )
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
 def recognizes(index: Index) -> bool:
-    """Whether this is a version-3 file: its groups are objects, whose variables lie in ``vars``."""
+    """Whether this is a version-3 file: its groups are objects whose variables are in ``vars``."""
     top = {path for path in index.groups if path and "/" not in path}
     variables = [path for path in index.groups if path.rsplit("/", 1)[-1] == _VARIABLES]
     return bool(variables) and (bool(top & _ROOTS) or any(_is_variable(path) for path in index.datasets))
@@ -37,13 +37,13 @@ def recognizes(index: Index) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLayout:
-    """Upkeep of a version-3 file: no lists mention its variables, and the configuration lies beside it."""
+    """Edits of a version-3 file's structure: no lists name its variables; the configuration is a member beside it."""
 
     index: Index
     config: Mapping[str, Any] | None
 
     def stripped(self) -> Changes:
-        """The optimizer's group goes, and the configuration no longer says how to compile."""
+        """Remove the optimizer's group, and the compile configuration from ``config.json``."""
         members = {}
         if self.config and self.config.get(_COMPILE):
             kept = {key: value for key, value in self.config.items() if key != _COMPILE}
@@ -51,7 +51,7 @@ class ObjectLayout:
         return Changes(dropped=frozenset({_OPTIMIZER} & self.index.groups.keys()), members=members)
 
     def without(self, datasets: Collection[Dataset]) -> Changes:
-        """Only the datasets go; their groups stay, as Keras keeps groups without variables too."""
+        """Remove only the datasets; their groups stay, as Keras keeps groups without variables too."""
         return Changes(dropped=with_other_names(self.index, datasets))
 
     def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
@@ -63,7 +63,7 @@ class ObjectLayout:
         return NO_CHANGES
 
     def advice(self, changes: Changes) -> tuple[str, ...]:
-        """What Keras 3.15 says: a layer loads all of its variables or none; other datasets it never looks at."""
+        """What Keras 3.15 does: a layer loads all of its variables or none; it ignores other datasets."""
         if any(_is_variable(path) and not path.startswith(f"{_OPTIMIZER}/") for path in changes.dropped):
             return (_INCOMPLETE,)
         return ()
@@ -75,7 +75,7 @@ def contents(
     keras_version: str | None = None,
     name: str = "Keras weights, version 3",
 ) -> Contents:
-    """The weights of a version-3 file; with the model's configuration, by the names it gives."""
+    """The weights of a version-3 file; named by the model's configuration where it is given."""
     namings, ordered = name_objects(stored(index.datasets), _object_names(index), config)
     return Contents(
         format=name,

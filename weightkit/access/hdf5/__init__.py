@@ -1,1 +1,1 @@
-"""HDF5 files: where each value lies, and how new values get there."""
+"""HDF5 files: where each value is, and how new values are written."""

@@ -1,4 +1,4 @@
-"""CRC-32 of a part of a file, computed by two threads and joined."""
+"""CRC-32 of a part of a file, computed by two threads and combined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 from weightkit.errors import DamagedFileError
 
-_STEP = 256 << 10  # bytes: what is read stays in the cache while it is summed
+_STEP = 256 << 10  # bytes: small enough to stay in the cache
 _WORTH_THREADS = 4 << 20  # bytes
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: bit 31 is the coefficient of x^0
 _ONE = 1 << 31
@@ -17,7 +17,7 @@ def crc32_of(fd: int, start: int, length: int) -> int:
     """CRC-32 of ``length`` bytes from ``start`` of an open file.
 
     Raises:
-        DamagedFileError: The file ends before.
+        DamagedFileError: The file ends before that.
     """
     if length < _WORTH_THREADS:
         return _crc32(fd, start, length)
@@ -31,7 +31,7 @@ def crc32_of(fd: int, start: int, length: int) -> int:
 
 
 def joined(first: int, second: int, second_length: int) -> int:
-    """CRC-32 of two byte strings in a row, from the CRC-32 of each and the second's length in bytes.
+    """CRC-32 of two concatenated byte strings, from the CRC-32 of each and the second's length in bytes.
 
     Appending ``n`` zero bytes multiplies a checksum, as a polynomial over GF(2), by ``x**(8 * n)``.
     """
@@ -44,7 +44,7 @@ def _crc32(fd: int, start: int, length: int) -> int:
     while start < stop:
         count = os.preadv(fd, [buffer[: stop - start]], start)
         if count == 0:
-            raise DamagedFileError(f"the file ends at byte {start}, where {stop - start} more were expected")
+            raise DamagedFileError(f"the file must have {stop - start} more bytes, but it ends at byte {start}")
         checksum = zlib.crc32(buffer[:count], checksum)
         start += count
     return checksum

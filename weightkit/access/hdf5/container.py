@@ -1,4 +1,4 @@
-"""What lies around an HDF5 file: nothing, or an archive that keeps a checksum of it."""
+"""What is around an HDF5 file: nothing, or an archive that stores its checksum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Members = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Where an HDF5 file lies: in an open file, from a byte on, so many bytes."""
+    """Where an HDF5 file is: the open file, the first byte, and the length in bytes."""
 
     fd: int
     start: int
@@ -26,26 +26,26 @@ class Container(Protocol):
 
     @property
     def body(self) -> Body:
-        """The HDF5 file; in another file, unnamed, where it had to be inflated first."""
+        """The HDF5 file; an unnamed temporary file if it had to be decompressed first."""
 
     @property
     def holds_body(self) -> bool:
-        """Whether the body lies in the container as it is, so that a copy of the container is a copy of it."""
+        """Whether the container stores the body uncompressed, so that a copy of the container copies the body."""
 
     def require_intact(self) -> None:
-        """Check what the container says of the body's bytes, before they are edited."""
+        """Check the container's checksum of the body before an edit."""
 
     def seal(self, fd: int) -> None:
-        """Make a copy of the container right for a body whose values have been edited in it."""
+        """Update the checksum in a copy of the container whose body has been edited."""
 
     def begin(self, fd: int, members: Members) -> int:
-        """Write a new container up to its body; returns where the body begins."""
+        """Write a new container up to its body; returns where the body starts."""
 
     def finish(self, fd: int, length: int) -> None:
         """Write what comes after a body of ``length`` bytes."""
 
     def close(self) -> None:
-        """Free what was taken to read the body."""
+        """Free what was needed to read the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class Plain:
         """HDF5 keeps no checksum of contiguous values: there is nothing to check."""
 
     def seal(self, fd: int) -> None:
-        """Nor anything to repair."""
+        """There is nothing to repair."""
 
     def begin(self, fd: int, members: Members) -> int:  # noqa: ARG002  # there is nothing around the body
-        """The body is all there is."""
+        """Nothing comes before the body."""
         return 0
 
     def finish(self, fd: int, length: int) -> None:
-        """And nothing comes after it."""
+        """Nothing comes after the body."""
 
     def close(self) -> None:
-        """Nothing was taken."""
+        """There is nothing to free."""

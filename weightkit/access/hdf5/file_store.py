@@ -1,4 +1,4 @@
-"""A weight file as a store: values come by exact offsets, an edit goes into a new file beside it."""
+"""A weight file as a store: values are read at exact offsets; an edit writes a new file next to it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a format found in a file: its weights, each with its dataset, and what is said of the whole."""
+    """What a format found in a file: its weights, each with its dataset, and facts about the whole file."""
 
     format: str
     keras_version: str | None
@@ -45,9 +45,9 @@ class Contents:
     config: Mapping[str, Any] | None
     layout: Layout
     configured: Mapping[str, Configured] = field(default_factory=dict)
-    """Configurations of the layers behind weights, by structural address."""
+    """Configurations of the weights' layers, by structural address."""
     manifest: Any = None
-    """What else the format tells of the whole, in a form of its own."""
+    """What else the format knows about the whole file, in its own form."""
 
 
 class FileStore:
@@ -79,7 +79,7 @@ class FileStore:
 
     @property
     def ordered(self) -> bool:
-        """Whether the file tells the order of its layers."""
+        """Whether the file stores the order of its layers."""
         return self._contents.ordered
 
     @property
@@ -94,20 +94,20 @@ class FileStore:
 
     @property
     def manifest(self) -> Any:
-        """What else the format tells of the whole; None where it tells nothing."""
+        """What else the format knows about the whole file; None if nothing."""
         return self._contents.manifest
 
     @property
     def layout(self) -> Layout:
-        """What must change with an edit of structure."""
+        """How this format's structure is edited."""
         return self._contents.layout
 
     def configured(self, ref: WeightRef) -> Configured | None:
-        """What the model's configuration in the file says of a weight's layer."""
+        """What the model's configuration in the file says about a weight's layer."""
         return self._contents.configured.get(ref.structure)
 
     def dataset(self, ref: WeightRef) -> Dataset:
-        """Where a weight lies in the file, and in which form."""
+        """Where a weight is in the file, and how it is stored."""
         return self._contents.weights[ref]
 
     @property
@@ -144,9 +144,9 @@ class FileStore:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
         first, last, step = span.indices(ref.size)
         if step != 1:
-            raise RequestError(f"the span has a step of {step}", hint="read it whole and take every so many elements")
+            raise RequestError(f"the span has a step of {step}", hint="read it whole and slice the array")
         try:
-            source = self._values.of(ref) if ref.size else None  # before memory is taken: it may lie nowhere
+            source = self._values.of(ref) if ref.size else None  # before memory is taken: it may not be stored
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__
         values = np.empty(max(0, last - first), dtype=ref.dtype)
@@ -155,19 +155,19 @@ class FileStore:
         return values.reshape(ref.shape) if span == ALL else values
 
     def require_intact(self) -> None:
-        """Check what an archive says of its weights' bytes; HDF5 alone says nothing of them.
+        """Check an archive's checksum of its weights; HDF5 alone has none.
 
         Raises:
-            DamagedFileError: They are not those that were stored.
+            DamagedFileError: The checksum is wrong.
         """
         self._container.require_intact()
 
     def renamed(
         self, names: Mapping[WeightRef, WeightRef], configured: Mapping[str, Configured] | None = None
     ) -> FileStore:
-        """The same open file, its weights known by other references, and more configurations known of them.
+        """The same open file with other references to its weights and more configurations.
 
-        This store is then no longer to be used.
+        Do not use this store afterwards.
         """
         weights = {names[ref]: dataset for ref, dataset in self._contents.weights.items()}
         contents = replace(
@@ -178,16 +178,16 @@ class FileStore:
     def require_possible(
         self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
     ) -> None:
-        """Refuse an edit that would be refused before anything is written; nothing is touched.
+        """Refuse an impossible edit before anything is written; nothing is touched.
 
         Args:
-            changing: The weights that would get new values.
+            changing: The weights to get new values.
             destination: Where the new file would go.
             changes: What else would change.
 
         Raises:
-            RequestError: The destination cannot be.
-            RefusedError: The file cannot be edited like that.
+            RequestError: The destination is invalid.
+            RefusedError: The file cannot be edited this way.
         """
         require_place(self._source, destination)
         self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
@@ -206,11 +206,11 @@ class FileStore:
             changing: The weights that get new values.
             destination: Where the new file goes.
             changes: What else is to change: types, objects, attributes.
-            check: What is to look at the complete new file before it is put in place.
+            check: Checks the complete new file before it is put in place.
 
         Raises:
-            RequestError: The store was opened for reading, or the destination cannot be.
-            BusyError: Somebody changed the file meanwhile.
+            RequestError: The store was opened for reading, or the destination is invalid.
+            BusyError: Another process changed the file meanwhile.
         """
         if not self._editable:
             raise RequestError(
@@ -219,7 +219,7 @@ class FileStore:
                 file=self.label,
             )
         target = target_of(self._source, destination)
-        datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}  # an empty one lies nowhere
+        datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}  # an empty weight has no bytes
         new = self._prepared(datasets, changes)
         replacement = Replacement(self._source, destination, target, self._bound(changes))
         try:
@@ -246,7 +246,7 @@ class FileStore:
         """Refuse what cannot be done, before anything is written.
 
         Returns:
-            What a file built anew is to hold; None where patching a copy will do.
+            The index of the file to build; None where patching a copy is enough.
         """
         try:
             patched = not changes and all(dataset.offset is not None for dataset in datasets.values())
@@ -267,7 +267,7 @@ class FileStore:
         return {self._contents.weights[ref].path: dtype for ref, dtype in changes.types.items()}
 
     def _bound(self, changes: Changes) -> int:
-        """Bytes that the new file may take, about."""
+        """Approximate upper bound of the new file's size, in bytes."""
         grown = sum((dtype.itemsize - ref.dtype.itemsize) * ref.size for ref, dtype in changes.types.items())
         gone = sum(d.size for path, d in self._index.datasets.items() if is_gone(path, changes.dropped))
         unpacked = 0 if self._container.holds_body else self._container.body.length

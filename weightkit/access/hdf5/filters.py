@@ -1,6 +1,6 @@
-"""Chunks of a dataset, decoded and encoded: deflate, shuffle and Fletcher's checksum, with exact lengths.
+"""Decode and encode the chunks of a dataset: deflate, shuffle and Fletcher-32, with exact lengths.
 
-The HDF5 library hands out stale memory when a chunk inflates to less than it should; here it is refused.
+The HDF5 library returns stale memory when a chunk inflates to fewer bytes than expected; here that is an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from weightkit.errors import DamagedFileError
 
 _CHECKSUM = struct.Struct("<I")
-_WORDS = 1 << 16  # 16-bit words that are summed at a time: their weighted sum fits 64 bits
+_WORDS = 1 << 16  # 16-bit words summed at a time: their weighted sum fits in 64 bits
 _HINT = "use another copy of the file"
 
 
@@ -29,13 +29,13 @@ class Filter:
 
 
 def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int) -> bytes:
-    """The values of one chunk, ``length`` bytes of them.
+    """The values of one chunk, ``length`` bytes.
 
     Args:
         content: What the file stores.
         filters: The dataset's pipeline.
-        mask: Bit *i* is set where filter *i* was left out for this chunk.
-        length: Bytes that the chunk must come to.
+        mask: Bit *i* is set if filter *i* was skipped for this chunk.
+        length: Bytes that the chunk must decode to.
 
     Raises:
         DamagedFileError: It does not inflate, its checksum is wrong, or it has another length.
@@ -45,12 +45,12 @@ def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int)
         if not mask >> number & 1:
             content = _undo(filters[number], content, most)
     if len(content) != length:
-        raise DamagedFileError(f"a chunk comes to {len(content)} bytes instead of {length}", hint=_HINT)
+        raise DamagedFileError(f"a chunk must decode to {length} bytes, got {len(content)}", hint=_HINT)
     return content
 
 
 def encoded(values: bytes, filters: tuple[Filter, ...]) -> bytes:
-    """What a file stores for one chunk, with every filter applied."""
+    """The stored bytes of one chunk, with every filter applied."""
     for step in filters:
         values = _apply(step, values)
     return values
@@ -99,7 +99,7 @@ def _apply(step: Filter, values: bytes) -> bytes:
 
 
 def _inflated(content: bytes, most: int) -> bytes:
-    """Inflate, to ``most`` bytes and one at the most: a bomb takes no memory."""
+    """Inflate to at most ``most`` + 1 bytes, so that a decompression bomb takes no memory."""
     try:
         inflater = zlib.decompressobj()
         values = inflater.decompress(content, most + 1)
@@ -120,7 +120,7 @@ def _checked(content: bytes) -> bytes:
 
 
 def _shuffled(values: bytes, size: int) -> bytes:
-    """All first bytes of the elements, then all second ones; what is over at the end stays there."""
+    """All first bytes of the elements, then all second bytes, and so on; a remainder at the end stays there."""
     whole = len(values) - len(values) % size
     table = np.frombuffer(values[:whole], np.uint8).reshape(-1, size)
     return table.T.tobytes() + values[whole:]

@@ -1,4 +1,4 @@
-"""What the reading process said of a file, checked with our own arithmetic before anything relies on it."""
+"""The objects of an HDF5 file: reported by the reading process, checked here before anything relies on them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _INTEGERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 _LAYOUTS = ("contiguous", "chunked", "compact")
 _LARGEST_AXIS = 1 << 62
 _MOST_AXES = 32  # HDF5 allows no more
-_DEFLATE_RATIO = 1032  # zlib's manual: no byte of deflated data stands for more
-_MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare and not hold
+_DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at most this many
+_MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare without storing them
 _LONG_TEXT = "<text of variable length>"
 _REFERRING = {"<list of variable length>", "<reference>", "<structure with references>"}
 _NUMBERS = {f"{order}{letter}" for order in "<>" for letter in ("f2", "f4", "f8", *_INTEGERS)} | {"|b1"}
@@ -43,57 +43,57 @@ class Group:
     address: int
     attributes: tuple[Attribute, ...]
     form: str = ""
-    """What else it was made with: whether it keeps the order of things."""
+    """Other creation properties: whether it tracks creation order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset: what it holds and where its bytes lie, counted from the start of the HDF5 file."""
+    """A dataset: what it holds and where its bytes are, counted from the start of the HDF5 file."""
 
     path: str
     address: int
     attributes: tuple[Attribute, ...]
     shape: tuple[int, ...] | None
-    """Axes in elements; None for a dataset that can hold nothing."""
+    """Shape in elements; None for a dataset with a null dataspace."""
     dtype: str
-    """NumPy's code, or a name in angle brackets for what is no plain number."""
+    """NumPy's code, or a name in angle brackets for anything that is not a plain number."""
     layout: str
     filters: tuple[str, ...]
     offset: int | None
-    """Bytes; None where no space was ever given to it."""
+    """Offset in bytes; None if no space was ever allocated."""
     size: int
     """Bytes that it takes up in the file."""
     form: str = ""
-    """What else it was made with: how far it may grow, its chunks, the options of its filters."""
+    """Other creation properties: maximum shape, chunk shape, options of its filters."""
     fill: str = ""
-    """The element that stands for values that were never written; empty where that is the library's own."""
+    """The fill value for values never written; empty if it is the library's default."""
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
-        """The type of its values; None for what is no plain number."""
+        """The type of its values; None for anything that is not a plain number."""
         if self.dtype == "|V2":
             return np.dtype(ml_dtypes.bfloat16) if _says_bfloat16(self.attributes) else None
         return np.dtype(self.dtype) if self.dtype in _NUMBERS else None
 
     @property
     def numpy_size(self) -> int:
-        """Bytes of its values as NumPy holds them; 0 for what is no plain number."""
+        """Bytes of its values as a NumPy array; 0 for anything that is not a plain number."""
         dtype = self.numpy_dtype
         return 0 if dtype is None or self.shape is None else math.prod(self.shape) * dtype.itemsize
 
     @property
     def refers(self) -> bool:
-        """Whether its values are references to other places in the file, so that copying them copies nothing."""
+        """Whether its values refer to other places in the file, so that a copy of its bytes alone is useless."""
         return self.dtype in _REFERRING
 
     @property
     def is_long_text(self) -> bool:
-        """Whether its values are text of variable length, which lies elsewhere in the file."""
+        """Whether its values are text of variable length, which is stored elsewhere in the file."""
         return self.dtype == _LONG_TEXT
 
     @property
     def never_written(self) -> int:
-        """Bytes that it claims to hold beyond what its bytes in the file can stand for."""
+        """Bytes that it declares beyond what its stored bytes can decode to."""
         return max(0, self.numpy_size - self.size * (_DEFLATE_RATIO if "deflate" in self.filters else 1))
 
 
@@ -105,28 +105,28 @@ class Index:
     groups: dict[str, Group] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    heard: str = field(default="", compare=False)
-    """Digest of all that the reading process said of the file; empty where that was not kept."""
+    reply_digest: str = field(default="", compare=False)
+    """Digest of the reading process's reply about the file; empty if it was not kept."""
 
     @classmethod
     def of(cls, records: Iterable[dict[str, Any]], length: int, *, whole: bool = True) -> Index:
         """Build and check the index of an HDF5 file.
 
         Args:
-            records: What the reading process says.
+            records: The reading process's reply.
             length: Bytes of the file.
-            whole: Whether all values are in it; not so in a new one whose chunks are yet to be written.
+            whole: Whether all values are in it; False for a new file whose chunks are not written yet.
 
         Raises:
-            DamagedFileError: A dataset lies outside the file, over another object, or has the wrong size.
-            UnsafeFileError: What was said of the file does not fit together, or it declares far more than it holds.
+            DamagedFileError: A dataset is outside the file, overlaps another object, or has the wrong size.
+            UnsafeFileError: The reply is invalid, or the file declares far more values than it stores.
         """
         index = cls(length)
         try:
             for record in records:
                 index._add(record)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+            raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
         index._check()
         if whole:
             index._require_whole()
@@ -165,21 +165,21 @@ class Index:
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(
-                f"its datasets take {held} bytes, and the file has {self.length}", hint="use another copy of the file"
+                f"its datasets take {held} bytes, but the file has {self.length}", hint="use another copy of the file"
             )
 
     def _require_whole(self) -> None:
-        """Refuse the declared terabyte before anything is asked of memory or disk."""
+        """Refuse a declared terabyte before any memory or disk space is requested."""
         missing = sum(dataset.never_written for dataset in self.datasets.values())
         if missing > _MOST_UNWRITTEN:
             worst = max(self.datasets.values(), key=lambda dataset: dataset.never_written)
             raise UnsafeFileError(
-                f"it declares {missing} bytes of values that it does not hold, most of them in {worst.path}",
+                f"it declares {missing} bytes of values that it does not store, most of them in {worst.path}",
                 hint="do not trust this file, or save the model again",
             )
 
     def headers(self) -> Iterator[tuple[int, int, str]]:
-        """The first byte of each object's header: no dataset's values may lie over it."""
+        """The first byte of each object's header: no dataset's values may overlap it."""
         yield 0, 8, "the file's signature"
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
         for entry in entries:
@@ -223,7 +223,7 @@ def _text(value: Any) -> str:
 
 
 def number(value: Any) -> int:
-    """A whole number; True is none, and neither is 1.0."""
+    """An integer; True and 1.0 do not count."""
     if type(value) is not int:
         raise TypeError(value)
     return value
@@ -231,8 +231,8 @@ def number(value: Any) -> int:
 
 def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
     """Two opaque bytes are bfloat16; Keras says so in an attribute, except in legacy files."""
-    said = [attribute.text for attribute in attributes if attribute.name == "dtype"]
-    return not said or said == ["bfloat16"]
+    stored = [attribute.text for attribute in attributes if attribute.name == "dtype"]
+    return not stored or stored == ["bfloat16"]
 
 
 def _check_shape(dataset: Dataset) -> None:
@@ -240,7 +240,7 @@ def _check_shape(dataset: Dataset) -> None:
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
     if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
         raise DamagedFileError(
-            f"{dataset.path}: its shape {axes} or size cannot be", hint="use another copy of the file"
+            f"{dataset.path}: its shape {axes} or its size is invalid", hint="use another copy of the file"
         )
 
 
@@ -249,8 +249,8 @@ def _check_size(dataset: Dataset) -> None:
     wanted = 0 if dataset.shape is None else math.prod(dataset.shape)
     if dtype is not None and wanted * dtype.itemsize != dataset.size:
         raise DamagedFileError(
-            f"{dataset.path}: {wanted} elements of {dtype} take {wanted * dtype.itemsize} bytes, "
-            f"and the file gives it {dataset.size}",
+            f"{dataset.path}: {wanted} elements of {dtype} need {wanted * dtype.itemsize} bytes, "
+            f"got {dataset.size} in the file",
             hint="use another copy of the file",
         )
 
@@ -259,14 +259,14 @@ def _check_place(dataset: Dataset, length: int) -> None:
     start = dataset.offset or 0
     if start < 0 or start + dataset.size > length:
         raise DamagedFileError(
-            f"{dataset.path}: its values would lie at bytes {start} to {start + dataset.size}, "
-            f"and the file ends at {length}",
+            f"{dataset.path}: its values must be at bytes {start} to {start + dataset.size}, "
+            f"but the file ends at {length}",
             hint="it is truncated: use another copy of the file",
         )
 
 
 def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
-    """Check that no values lie over others, or over the first bytes of what is no value.
+    """Check that no values overlap other values or the start of an object header.
 
     Raises:
         DamagedFileError: Two of them share a byte.
@@ -274,8 +274,6 @@ def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple
     reach, holder = 0, ""
     for start, stop, path in sorted((*spans, *headers)):
         if start < reach and stop > start:
-            raise DamagedFileError(
-                f"{path} and {holder} lie over each other in the file", hint="use another copy of the file"
-            )
+            raise DamagedFileError(f"{path} and {holder} overlap in the file", hint="use another copy of the file")
         if stop > reach:
             reach, holder = stop, path

@@ -1,4 +1,4 @@
-"""What a format knows of its own upkeep: what must change with an edit of structure, so that all agrees again."""
+"""How a format's structure is edited: what else must change so that the file stays consistent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Layout(Protocol):
-    """The upkeep of one file in one format."""
+    """How the structure of one file in one format is edited."""
 
     def stripped(self) -> Changes:
         """Remove the optimizer's state and the training configuration; empty where there is neither."""
@@ -23,7 +23,7 @@ class Layout(Protocol):
         """Remove datasets, and every mention of them in the file's lists."""
 
     def retyped(self, dataset: Dataset, dtype: np.dtype) -> Changes:
-        """Say in the file that a dataset has a new type, where its format says so."""
+        """Record a dataset's new type, where the format stores types."""
 
     def advice(self, changes: Changes) -> tuple[str, ...]:
-        """What Keras will say of the file after these changes, a sentence each."""
+        """What Keras does with the file after these changes, a sentence each."""

@@ -1,4 +1,4 @@
-"""How much a file may ask of us before it is refused."""
+"""How much memory, time and disk a file may cost before it is refused."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what reading one file may cost; each has its unit in its sentence."""
+    """Limits on what reading one file may cost; each states its unit."""
 
     objects: int = 2_000_000
     """Groups and datasets in one file."""
     depth: int = 64
     """Levels of groups; Keras' own files have fewer than ten."""
     attribute: int = 32 << 20
-    """Bytes of one attribute: a model's configuration is the largest, and has a few megabytes."""
+    """Bytes of one attribute: the largest is a model's configuration, a few megabytes."""
     reply: int = 512 << 20
-    """Bytes that the reading process may send about one file."""
+    """Bytes that the reading process may send for one file."""
     memory: int = 1 << 30
     """Bytes of address space that the reading process may add to what it starts with."""
     silence: float = 60.0
-    """Seconds without a word from the reading process before it counts as hung."""
+    """Seconds of silence after which the reading process counts as hung."""
     processor: int = 900
     """Seconds of processor time that the reading process may use."""
     members: int = 100_000
     """Members of a ``.keras`` archive."""
     directory: int = 16 << 20
-    """Bytes of an archive's directory; a member takes about a hundred."""
+    """Bytes of an archive's directory; one member needs about a hundred."""
     inflated: int = 1 << 40
-    """Bytes to which an archive's compressed weights may inflate, on the disk."""
+    """Bytes to which an archive's compressed weights may decompress, on disk."""
     text_member: int = 32 << 20
-    """Bytes of an archive's configuration, inflated."""
+    """Bytes of an archive's configuration, decompressed."""
 
 
 DEFAULT_LIMITS = Limits()

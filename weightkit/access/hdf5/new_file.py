@@ -1,4 +1,4 @@
-"""A file of weights that is written anew, whole or not at all, whatever lay at its path before."""
+"""Write a new file of weights, whole or not at all, in place of whatever file is at its path."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEADROOM = 64 << 20  # bytes that a new file's structure may take
-_OF_AN_OBJECT = 4 << 10  # bytes of structure, about, that a group or a dataset takes
+_OF_AN_OBJECT = 4 << 10  # bytes of structure for a group or a dataset, roughly
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What a new file is to hold."""
+    """The contents of a new file."""
 
     groups: dict[str, dict[str, str]]
     """Groups by their path, parents before children, the empty path for the root; with text attributes."""
@@ -39,13 +39,13 @@ class Fresh:
 
 
 def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
-    """Write a file, and put it in the place of whatever file is there.
+    """Write a file, and replace whatever file is there.
 
     Returns:
-        Where it lies: a symbolic link is followed.
+        Where it is: a symbolic link is followed.
 
     Raises:
-        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        RequestError: The folder does not exist, or the path is not a file.
         MachineError: The system failed; what was there is untouched.
     """
     name = os.fspath(path)
@@ -56,13 +56,13 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
 
 @contextlib.contextmanager
 def written_anew(name: str) -> Iterator[tuple[int, Path]]:
-    """A descriptor to write a file by, which then takes the place of whatever file is there; on an error nothing does.
+    """A descriptor for a new file, which then replaces whatever file is there; on an error nothing is replaced.
 
     Yields:
-        The descriptor, and where the file will lie: a symbolic link is followed.
+        The descriptor, and where the file goes: a symbolic link is followed.
 
     Raises:
-        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        RequestError: The folder does not exist, or the path is not a file.
         MachineError: The system failed; what was there is untouched.
     """
     target = _target(name)
@@ -84,12 +84,12 @@ def written_anew(name: str) -> Iterator[tuple[int, Path]]:
 def _target(name: str) -> Path:
     try:
         target = Path(name).resolve()
-    except (RuntimeError, ValueError, OSError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(f"the file cannot be: {error}", hint="choose another name", file=name) from error
+    except (RuntimeError, ValueError, OSError) as error:  # a loop of symbolic links, a null character
+        raise RequestError(f"the path is invalid: {error}", hint="choose another name", file=name) from error
     if not target.parent.is_dir():
         raise RequestError(f"the folder {target.parent} does not exist", hint="create it first", file=name)
     if target.exists() and not target.is_file():
-        raise RequestError("it is there, and no file", hint="give a file name", file=name)
+        raise RequestError("the path exists and is not a file", hint="give a file name", file=name)
     return target
 
 

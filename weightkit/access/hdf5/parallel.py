@@ -1,4 +1,4 @@
-"""Work that takes processor time, done by several threads and handed out in order."""
+"""CPU-bound work done by several threads, with results in order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _THREADS = 2
-_AHEAD = 4  # items at a time that are being worked on or wait to be taken
-_SMALL, _LARGE = 32 << 10, 16 << 20  # bytes of an item: where threads cost more than they save, or too much memory
+_AHEAD = 4  # items in work or waiting to be taken at any time
+_SMALL, _LARGE = 32 << 10, 16 << 20  # bytes of an item: threads cost too much below, and memory above
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], size: int) -> Iterator[_Result]:
-    """The results of ``work`` on each item, in the order of the items; no more than a few are held at a time.
+    """The results of ``work`` on each item, in the order of the items; only a few are held at a time.
 
     Args:
-        work: What is done, by any thread, in any order; the first error ends it all.
-        items: Taken one by one, by the thread that takes the results.
-        size: Bytes of an item, about.
+        work: Called by any thread, in any order; the first error ends everything.
+        items: Taken one by one by the thread that consumes the results.
+        size: Approximate bytes of an item.
     """
     if not _SMALL <= size <= _LARGE:
         yield from map(work, items)

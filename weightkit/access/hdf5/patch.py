@@ -1,4 +1,4 @@
-"""A new file that has the layout of the old one: copy what stays, overwrite what changes."""
+"""A new file with the layout of the old one: copy what stays, overwrite what changes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WORTH_SKIPPING = 64 << 10  # bytes; below this, copying a span that is overwrit
 
 @dataclass(slots=True)
 class Patch:
-    """Same layout, same types, values in one piece: a copy in which some spans are other."""
+    """Same layout, same types, contiguous values: a copy in which some spans differ."""
 
     job: Job
     _start: int = 0
 
     def begin(self) -> PlacedSink:
-        """Copy everything but the large weights that will be written."""
+        """Copy everything except the large weights that will be written."""
         job = self.job
         body = job.body
         self._start = body.start if job.container.holds_body else job.container.begin(job.fd, {})
@@ -51,7 +51,7 @@ class Patch:
             job.container.finish(job.fd, job.body.length)
         if not job.same(self._start, job.body.length):
             raise DamagedFileError(
-                "with its values changed, the copy has another structure: some values lie over the file's own tables",
+                "the new file's structure must equal the old one's, but some values overlap the file's own tables",
                 hint="use another copy of the file",
             )
 
@@ -59,7 +59,7 @@ class Patch:
 def copy_around(
     source: int, fd: int, start: int, stop: int, changing: Sequence[tuple[int, int]], *, shift: int = 0
 ) -> None:
-    """Copy the bytes from ``start`` to ``stop`` but for the large spans that will be written anew.
+    """Copy the bytes from ``start`` to ``stop`` except for the large spans that will be rewritten.
 
     Args:
         source: The open file in which the bytes are.
@@ -67,7 +67,7 @@ def copy_around(
         start: The first byte.
         stop: The byte after the last.
         changing: Offset and length in bytes of each span that will be overwritten.
-        shift: How much further on in the new file everything lies.
+        shift: How much further on everything is in the new file.
     """
     for first, last in _ranges_to_copy(start, stop, changing):
         copy_range(source, fd, first, last, shift=shift)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a weight's new values lie, one after another in C order."""
+    """Where a weight's new values go, one after another in C order."""
 
     fd: int
     offset: int
@@ -29,7 +29,7 @@ class Place:
 
 
 class PlacedSink:
-    """Takes new values and writes them at their places; knows when it has all of them."""
+    """Takes new values and writes them at their places; checks that it gets all of them."""
 
     def __init__(self, places: Mapping[WeightRef, Place], label: str) -> None:
         self.outcome: Outcome | None = None
@@ -57,7 +57,7 @@ class PlacedSink:
             begin_writing(place.fd, *due)
 
     def _due(self, fd: int, start: int, stop: int) -> tuple[int, int] | None:
-        """The range that the disk may begin with: what was written in a row, once it is large or another begins."""
+        """The range that the disk may start writing out: a contiguous run, once it is large or another run starts."""
         low, high = self._written.get(fd, (start, start))
         if not low - STEP <= start <= high + STEP:
             self._written[fd] = (start, stop)

@@ -1,4 +1,4 @@
-"""A new file of another layout: the reading process writes its skeleton, and its space is filled here."""
+"""A new file with another layout: the reading process writes its skeleton, and this process fills in the values."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Rebuild:
     types: Mapping[str, np.dtype]
     """New types of datasets, by their path."""
     planned: Index
-    """What the new file is to hold."""
+    """The index of the new file."""
     tables: Mapping[WeightRef, ChunkTable]
-    """Chunk tables of the weights to change that lie in chunks."""
+    """Chunk tables of the chunked weights to change."""
     spool: Spool
     _start: int = 0
     _length: int = 0
@@ -46,7 +46,7 @@ class Rebuild:
     _spooled: dict[WeightRef, int] = field(default_factory=dict)
 
     def begin(self) -> PlacedSink:
-        """Have the skeleton written, copy what lies in one piece, and give each new value its place."""
+        """Have the skeleton written, copy contiguous values, and give each new value its place."""
         job = self.job
         job.container.require_intact()
         self._start = job.container.begin(job.fd, self.changes.members)
@@ -56,7 +56,7 @@ class Rebuild:
         return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label)
 
     def finish(self) -> None:
-        """Write values that do not lie in one piece, complete the container, check the structure once more."""
+        """Write values that are not contiguous, complete the container, check the structure again."""
         pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
         if pieces:
             self._fill(pieces)
@@ -136,6 +136,6 @@ class Rebuild:
         if found != wanted:
             odd = sorted({str(path) for path, _ in found.items() ^ wanted.items()})
             raise MachineError(
-                f"the new file's structure is not the planned one, at {', '.join(odd[:3]) or '/'}",
+                f"internal error: the new file's structure differs from the plan, at {', '.join(odd[:3]) or '/'}",
                 hint="nothing was changed; please report it",
             )

@@ -1,6 +1,6 @@
-"""The chunks of a dataset as values in one piece, and the way back.
+"""Decode the chunks of a dataset into contiguous values, and encode them again.
 
-Both go along the first axis, one row of chunks at a time: no more of a spool than that is in memory.
+Both work along the first axis, one row of chunks at a time, so that only one row is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
-    """Decode every chunk of a dataset into a spool; returns where its values begin.
+    """Decode every chunk of a dataset into a spool; returns where its values start.
 
     Raises:
         DamagedFileError: A chunk does not decode to its exact length.
@@ -48,7 +48,7 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
 
 
 def _row(spool: Spool, offset: int, table: ChunkTable, first: int, element: int) -> np.ndarray:
-    """All values that the chunks beginning at ``first`` along the first axis cover, as raw elements."""
+    """All values of the chunks that start at ``first`` along the first axis, as raw elements."""
     count = min(table.chunk[0], table.shape[0] - first)
     place = offset + first * table.row * element
     return spool.array(place, (count, *table.shape[1:]), np.dtype(f"V{element}"))
@@ -65,16 +65,16 @@ def _block(body: Body, table: ChunkTable, chunk: Chunk) -> np.ndarray:
 def encoded_chunks(
     offset: int, element: int, table: ChunkTable, spool: Spool, *, retyped: bool
 ) -> Iterator[Mapping[str, Any]]:
-    """Encode the chunks of a dataset into a spool; what to tell the process that writes them.
+    """Encode the chunks of a dataset into a spool; yields what the writing process needs to know.
 
-    A chunk that was missing stays so, where its values are still those that stand for a missing one.
+    A missing chunk stays missing if its values still equal the fill value.
 
     Args:
-        offset: Where the new values begin in the spool.
+        offset: Where the new values start in the spool.
         element: Bytes of each of them.
-        table: How the dataset was cut, which stays.
+        table: How the dataset is split; this stays.
         spool: Where the values are, and where the encoded chunks go.
-        retyped: Whether they have another type than the old ones.
+        retyped: Whether the new values have another type.
     """
     filters = tuple(Filter(step.name, element) if step.name == "shuffle" else step for step in table.filters)
     blocks = _new_blocks(offset, element, table, spool, retyped=retyped)
@@ -86,7 +86,7 @@ def encoded_chunks(
 def _new_blocks(
     offset: int, element: int, table: ChunkTable, spool: Spool, *, retyped: bool
 ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Where each chunk that is to be written begins, and its values, zeros past the edges."""
+    """The start of each chunk to write, and its values, with zeros past the edges."""
     written = {chunk.at for chunk in table.chunks}
     for first in range(0, table.shape[0], table.chunk[0]):
         values = _row(spool, offset, table, first, element)

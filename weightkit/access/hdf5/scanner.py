@@ -1,4 +1,4 @@
-"""Our end of the reading process: start it, ask it for indices, and survive whatever becomes of it.
+"""The parent's side of the reading process: start it, send it requests, and survive if it dies or hangs.
 
 Nothing here imports NumPy or h5py: the child is started first and loads h5py while the parent loads NumPy.
 """
@@ -37,7 +37,7 @@ _REFUSALS: dict[str, type[WeightkitError]] = {
     "unsupported": UnsupportedFileError,
     "machine": MachineError,
 }
-_MENDS = {
+_HINTS = {
     "damaged": "use another copy of the file",
     "unsafe": "weightkit edits plain data only: do not trust this file, or rewrite it with h5py",
     "unsupported": "rewrite it with h5py as plain numbers",
@@ -45,7 +45,7 @@ _MENDS = {
 }
 
 _NONSENSE = (ValueError, KeyError, TypeError, RecursionError)
-"""What reading a reply raises that is not the JSON it should be."""
+"""Errors raised by a reply that is not valid JSON of the expected form."""
 
 # The child finds its modules where this process finds them, and nothing is read from the user's site or startup files.
 _START = """
@@ -56,16 +56,16 @@ main()
 """
 
 
-_START_UP = 20.0  # seconds for the process to load h5py, from a slow disk on a busy machine
+_START_UP = 20.0  # seconds for the process to load h5py from a slow disk on a busy machine
 
 
 class Scanner:
-    """A process that reads HDF5 structure for us. Closing it ends the process."""
+    """The process that reads HDF5 structure. Closing this object ends the process."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.heard = ""
-        """Digest of the last description that was heard to its end."""
+        self.reply_digest = ""
+        """Digest of the last description that was read to its end."""
         ours, theirs = socket.socketpair()
         with theirs, _closed_on_error(ours):
             self._process = _start(theirs, limits)
@@ -89,15 +89,15 @@ class Scanner:
         """Records of all objects in the HDF5 file at ``length`` bytes from ``start`` of an open file.
 
         Raises:
-            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
+            RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung on it.
             MachineError: The process could not be started.
         """
         digest = hashlib.blake2b()
-        yield from self.ask({"do": "scan", "start": start, "length": length}, descriptor, heard=digest.update)
-        self.heard = digest.hexdigest()
+        yield from self.ask({"do": "scan", "start": start, "length": length}, descriptor, on_record=digest.update)
+        self.reply_digest = digest.hexdigest()
 
     def digest(self, descriptor: int, start: int, length: int) -> str:
-        """What ``heard`` would be after hearing all records of such a file; it is scanned as a whole and told by this.
+        """What ``reply_digest`` is after reading all records of such a file; only the digest is sent.
 
         Raises:
             RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
@@ -107,25 +107,25 @@ class Scanner:
         return str(last.get("digest", ""))
 
     def ask(
-        self, request: dict[str, Any], *descriptors: int, heard: Callable[[bytes], None] | None = None
+        self, request: dict[str, Any], *descriptors: int, on_record: Callable[[bytes], None] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Send one request and read its answer; ``heard`` is given each record as it came.
+        """Send one request and read its answer; ``on_record`` gets the bytes of each record.
 
         Raises:
             RefusedError: The file is damaged, unsafe or unsupported, or the process died or hung over it.
             MachineError: The process could not be started, or could not write.
         """
         self._require_ready()
-        if self._answering:  # an answer that nobody heard to its end would be taken for this one's
+        if self._answering:  # the rest of an unread answer would be taken for this one's
             self._process.kill()
         self._answering = True
         text = json.dumps(request).encode()
         try:
             socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
             self._channel.sendall(text)
-            yield from self._reply(heard)
+            yield from self._reply(on_record)
         except (OSError, *_NONSENSE) as error:
-            raise self._obituary(error, writes="writes" in request) from error
+            raise self._child_failure(error, writes="writes" in request) from error
 
     def _require_ready(self) -> None:
         if self._ready:
@@ -138,17 +138,17 @@ class Scanner:
         except (OSError, *_NONSENSE) as error:
             self._process.kill()
             raise MachineError(
-                f"the process that reads HDF5 did not start ({_end_of(self._process)})",
+                f"the HDF5 reader did not start ({_end_of(self._process)})",
                 hint="check that `python -c 'import h5py'` works here",
             ) from error
 
-    def _reply(self, heard: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
+    def _reply(self, on_record: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
         budget, count = self.limits.reply, 0
         while line := self._replies.readline(self.limits.attribute * 4):
             budget -= len(line)
             if budget < 0:
                 raise UnsafeFileError(
-                    f"its description takes more than {self.limits.reply} bytes", hint=_MENDS["unsafe"]
+                    f"its description takes more than {self.limits.reply} bytes", hint=_HINTS["unsafe"]
                 )
             record = json.loads(line)
             if "end" in record:
@@ -161,13 +161,13 @@ class Scanner:
                 self._answering = False
                 raise refusal
             count += 1
-            if heard is not None:
-                heard(line)
+            if on_record is not None:
+                on_record(line)
             yield record
         raise ValueError("the stream ended early")
 
-    def _obituary(self, error: Exception, *, writes: bool) -> WeightkitError:
-        """What to say of a process that died, hung or spoke nonsense over this file."""
+    def _child_failure(self, error: Exception, *, writes: bool) -> WeightkitError:
+        """The error for a process that died, hung or sent an invalid reply on this file."""
         if isinstance(error, TimeoutError):
             self._process.kill()
             fate, end = f"hung for {self.limits.silence:g} seconds", ""
@@ -176,9 +176,9 @@ class Scanner:
         if writes:
             return MachineError(
                 f"the HDF5 library {fate} while it wrote the new file{end}; nothing was changed",
-                hint=_MENDS["machine"],
+                hint=_HINTS["machine"],
             )
-        return DamagedFileError(f"the HDF5 library {fate} over this file{end}", hint=_MENDS["damaged"])
+        return DamagedFileError(f"the HDF5 library {fate} on this file{end}", hint=_HINTS["damaged"])
 
 
 def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
@@ -205,16 +205,16 @@ def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
 def _refusal(record: dict[str, Any]) -> WeightkitError:
     category = record["refuse"]
     where = f"{record['path']}: " if record["path"] != "/" else ""
-    return _REFUSALS[category](f"{where}{record['why']}", hint=_MENDS[category])
+    return _REFUSALS[category](f"{where}{record['why']}", hint=_HINTS[category])
 
 
 def _environment() -> dict[str, str]:
-    """Our environment without anything that steers libhdf5; plugins are switched off."""
+    """This process's environment without variables that affect libhdf5; plugins are disabled."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HDF5_")}
     return kept | {
         "HDF5_PLUGIN_PRELOAD": "::",
         "HDF5_USE_FILE_LOCKING": "FALSE",  # the parent holds the lock
-        "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space, and nothing is multiplied here
+        "OPENBLAS_NUM_THREADS": "1",  # each BLAS thread reserves address space, and nothing is multiplied here
         "OMP_NUM_THREADS": "1",
     }
 
@@ -226,7 +226,7 @@ def _closed_on_error(channel: socket.socket) -> Iterator[None]:
     except OSError as error:
         channel.close()
         raise MachineError(
-            f"the process that reads HDF5 did not start: {error.strerror}", hint=f"check {sys.executable}"
+            f"the HDF5 reader did not start: {error.strerror}", hint=f"check {sys.executable}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""An unnamed file on the disk for values that do not lie in one piece in the file they come from."""
+"""An unnamed temporary file for values that are not contiguous in their file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from weightkit.access.files.copying import write_all
 from weightkit.errors import MachineError
 
-_BLOCK = 1 << 20  # bytes that are written at a time
+_BLOCK = 1 << 20  # bytes to write at a time
 
 
 class Spool:
-    """An unnamed file that holds the values of some weights in one piece each; closing it frees its space."""
+    """An unnamed file that holds some weights' values, each contiguous; closing it frees its space."""
 
     def __init__(self) -> None:
         try:
@@ -29,7 +29,7 @@ class Spool:
         self._file.close()
 
     def reserve(self, size: int) -> int:
-        """Room for ``size`` more bytes, all zero; returns where it begins.
+        """Room for ``size`` more bytes, all zero; returns where it starts.
 
         Raises:
             MachineError: The disk has no room for it.
@@ -45,7 +45,7 @@ class Spool:
         return offset
 
     def append(self, content: bytes) -> int:
-        """Put bytes at the end; returns where they begin.
+        """Append bytes; returns where they start.
 
         Raises:
             MachineError: The disk has no room for them.
@@ -59,18 +59,18 @@ class Spool:
         return offset
 
     def repeat(self, offset: int, size: int, element: bytes) -> None:
-        """Fill reserved bytes with one element over and over."""
+        """Fill reserved bytes with one repeated element."""
         block = element * max(1, _BLOCK // len(element))
         for place in range(offset, offset + size, len(block)):
             write_all(self.fd, memoryview(block)[: offset + size - place], place)
 
     def array(self, offset: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Reserved values, to be read or set in place; while it lives, its pages count as this process's memory."""
+        """Reserved values as an array, to read or set in place; its mapped pages count as this process's memory."""
         return np.memmap(self._file, dtype=dtype, mode="r+", offset=offset, shape=shape)
 
 
 def _allocate(fd: int, size: int) -> None:
-    """Have the disk set the space aside: a page of a mapped file that finds none would end the process."""
+    """Reserve disk space: a mapped page without space on disk kills the process (SIGBUS)."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(fd, 0, size)
         return
@@ -81,6 +81,6 @@ def _allocate(fd: int, size: int) -> None:
 
 def _no_room(size: int, error: OSError) -> MachineError:
     return MachineError(
-        f"its values take {size} bytes in the temporary folder {tempfile.gettempdir()}: {error.strerror or error}",
-        hint="make room there, or set TMPDIR to a folder that has it",
+        f"its values need {size} bytes in the temporary folder {tempfile.gettempdir()}: {error.strerror or error}",
+        hint="make room there, or set TMPDIR to a folder with enough space",
     )

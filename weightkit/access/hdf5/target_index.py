@@ -1,4 +1,4 @@
-"""What a new file is to hold, from the index of the old one and the changes asked for."""
+"""The planned index of a new file, from the old file's index and the changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.changes import AttributeValue, Changes
 
-_REFERS = ""  # what the reading process gives as the digest of a value that refers to other places
+_REFERS = ""  # the reading process's digest for a value that refers to other places
 _SET_HERE = "set here"
 _HINT = "edit it without changes of structure, or rewrite it with h5py as plain data"
 _Thing = TypeVar("_Thing")
@@ -25,7 +25,7 @@ _Entry = TypeVar("_Entry", Group, Dataset)
 
 
 def planned(index: Index, types: Mapping[str, np.dtype], changes: Changes) -> Index:
-    """The objects of the new file; where their values lie is still said of the old one.
+    """The objects of the new file; the offsets of their values are still those of the old file.
 
     Args:
         index: What the old file holds.
@@ -33,7 +33,7 @@ def planned(index: Index, types: Mapping[str, np.dtype], changes: Changes) -> In
         changes: What is dropped, and which attributes change.
 
     Raises:
-        UnsupportedFileError: Something that stays cannot be carried into a new file.
+        UnsupportedFileError: Something that stays cannot be copied into a new file.
     """
     groups = {path: _with_attributes(group, changes) for path, group in index.groups.items()}
     datasets = {path: _retyped(_with_attributes(d, changes), types.get(path)) for path, d in index.datasets.items()}
@@ -53,12 +53,12 @@ def is_gone(path: str, dropped: frozenset[str]) -> bool:
 
 
 def described(index: Index, changes: Changes, types: Mapping[str, np.dtype]) -> dict[str, tuple[object, ...]]:
-    """All that is to be the same in two files whatever their layout: everything but places and sizes.
+    """Everything that must be equal in two files with different layouts: all but offsets and sizes.
 
     Args:
         index: What a file holds.
-        changes: Attributes that are set anew are compared by their text, since their types are ours.
-        types: Datasets whose type changes: what stands for their missing elements changes with it.
+        changes: Changed attributes are compared by text, since weightkit chooses their types.
+        types: Datasets whose type changes: their fill value changes with it.
     """
     described: dict[str, tuple[object, ...]] = {path: ("alias", of) for path, of in index.aliases.items()}
     for path, group in index.groups.items():
@@ -80,13 +80,13 @@ def _kept(objects: Mapping[str, _Thing], dropped: frozenset[str]) -> dict[str, _
 
 
 def _rename_survivors(new: Index, groups: Mapping[str, Group], datasets: Mapping[str, Dataset]) -> None:
-    """A dataset of several names that loses its first one is from then on known by the next."""
+    """A dataset with several names that loses its first one goes by the next one."""
     heirs: dict[str, str] = {}
     for path, of in list(new.aliases.items()):
         if of in new.groups or of in new.datasets:
             continue
         if of in groups:
-            raise UnsupportedFileError(f"{path}: it is another name of the group {of}, which goes", hint=_HINT)
+            raise UnsupportedFileError(f"{path}: it is another name of the group {of}, which is dropped", hint=_HINT)
         if of in heirs:
             new.aliases[path] = heirs[of]
         else:
@@ -100,12 +100,12 @@ def _require_portable(entry: Group | Dataset) -> None:
         if attribute.digest == _REFERS:
             raise UnsupportedFileError(
                 f"{entry.path or '/'}: its attribute {attribute.name} refers to other places in the file, "
-                f"and cannot be carried into a new one",
+                f"and cannot be copied into a new one",
                 hint=_HINT,
             )
     if isinstance(entry, Dataset) and entry.refers:
         raise UnsupportedFileError(
-            f"{entry.path}: it holds a {entry.dtype.strip('<>')}, which cannot be carried into a new file", hint=_HINT
+            f"{entry.path}: it holds a {entry.dtype.strip('<>')}, which cannot be copied into a new file", hint=_HINT
         )
 
 

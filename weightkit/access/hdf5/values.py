@@ -1,4 +1,4 @@
-"""Where the values of each weight can be read from: the file itself, or a spool for what lies in pieces."""
+"""Where each weight's values are read from: the file itself, or a spool for values that are not contiguous."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Values in one piece, in C order."""
+    """Contiguous values, in C order."""
 
     fd: int
     offset: int
@@ -39,18 +39,18 @@ class Piece:
 
 
 class Values:
-    """The values of a file's weights; what lies in pieces is laid out in one when it is first asked for."""
+    """The values of a file's weights; values that are not contiguous are decoded on first use."""
 
     def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset], index: Index) -> None:
         self._body, self._scanner, self._weights, self._index = body, scanner, weights, index
         self._spool: Spool | None = None
         self._spooled: dict[str, Piece] = {}
         self._tables: dict[str, ChunkTable] = {}
-        self._lock = threading.Lock()  # one question to the reading process at a time
+        self._lock = threading.Lock()  # one request to the reading process at a time
 
     @property
     def spool(self) -> Spool:
-        """The unnamed file for what lies in pieces, made when it is first needed."""
+        """The unnamed file for values that are not contiguous, created on first use."""
         if self._spool is None:
             self._spool = Spool()
         return self._spool
@@ -64,23 +64,23 @@ class Values:
         """Where a weight's values can be read.
 
         Raises:
-            UnsupportedFileError: They are no plain numbers in pieces, or were declared and never written.
+            UnsupportedFileError: They are chunked but not plain numbers, or were declared and never written.
             DamagedFileError: A piece does not decode to what it should.
         """
         if ref not in self._weights:
             raise RequestError(
                 f"there is no weight {ref.path} of shape {ref.shape} and type {ref.dtype}",
-                hint="use the references that this very store gives",
+                hint="use references from this store",
             )
         dataset, body = self._weights[ref], self._body
         if dataset.offset is not None:
             return Piece(body.fd, body.start + dataset.offset, body.name)
         if dataset.layout == "contiguous":
             raise UnsupportedFileError(
-                f"{ref.path}: it was declared and its values were never written", hint="save the model again"
+                f"{ref.path}: it is declared, but its values were never written", hint="save the model again"
             )
         if dataset.numpy_dtype is None:
-            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is no plain number")
+            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is not a plain number")
         with self._lock:
             if dataset.path not in self._spooled:
                 offset = self._laid_out(ref, dataset)
@@ -88,7 +88,7 @@ class Values:
             return self._spooled[dataset.path]
 
     def tables(self, datasets: Mapping[WeightRef, Dataset]) -> dict[WeightRef, ChunkTable]:
-        """The chunk tables of those weights that lie in chunks."""
+        """The chunk tables of the chunked weights."""
         return {ref: self._table(dataset) for ref, dataset in datasets.items() if dataset.layout == "chunked"}
 
     def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
@@ -97,7 +97,7 @@ class Values:
             return spool_chunks(body, self._table(dataset), self.spool)
         values = self._from_header(dataset)
         if len(values) != ref.nbytes:
-            raise DamagedFileError(f"{ref.path}: its header holds {len(values)} bytes instead of {ref.nbytes}")
+            raise DamagedFileError(f"{ref.path}: its header must hold {ref.nbytes} bytes, got {len(values)}")
         return self.spool.append(values)
 
     def _from_header(self, dataset: Dataset) -> bytes:
@@ -107,7 +107,7 @@ class Values:
             (record,) = self._scanner.ask(request, body.fd)
             return bytes.fromhex(record["values"])
         except (KeyError, TypeError, ValueError) as error:
-            raise UnsafeFileError(f"the process that reads HDF5 spoke nonsense: {error!r}") from error
+            raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
 
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:

@@ -1,4 +1,4 @@
-"""What every way to write an edited file knows and does."""
+"""What the ways to write an edited file share."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Writes a new file: begin, set values, finish."""
+    """Writes a new file: ``begin``, set values, ``finish``."""
 
     def begin(self) -> PlacedSink:
-        """Write all that does not change; returns where the new values go."""
+        """Write everything that does not change; returns the sink for the new values."""
 
     def finish(self) -> None:
         """Complete the file and check its structure."""
@@ -29,7 +29,7 @@ class Writer(Protocol):
 
 @dataclass(slots=True)
 class Job:
-    """What both ways need to know."""
+    """What every writer needs."""
 
     container: Container
     index: Index
@@ -46,16 +46,16 @@ class Job:
         return self.container.body
 
     def scan(self, start: int, length: int, *, whole: bool = True) -> Index:
-        """What the reading process finds in the new file, whose chunks may be yet to be written."""
+        """The index of the new file; with ``whole=False``, its chunks may not be written yet."""
         return Index.of(self.scanner.records(self.fd, start, length), length, whole=whole)
 
     def same(self, start: int, length: int) -> bool:
-        """Whether the reading process finds in the new file, byte for byte of its words, what it found in the old one.
+        """Whether the reading process's reply on the new file is, byte for byte, its reply on the old one.
 
-        It reads all of the new file's structure. Where its words are the same, what was checked of them holds again;
-        else they are heard, checked and compared.
+        It reads all of the new file's structure. If the replies are equal, the checks of the first one still hold;
+        otherwise the new reply is read, checked and compared.
         """
-        told = self.index.heard
+        told = self.index.reply_digest
         return (
             bool(told and self.scanner.digest(self.fd, start, length) == told) or self.scan(start, length) == self.index
         )

@@ -1,7 +1,7 @@
-"""How the value of one variable is looked at, set, and put back, on each backend.
+"""How one variable's value is viewed, set and restored on each backend.
 
-A handle never copies where the backend lets it look. Values of TensorFlow and JAX never change once made, so that
-the one from before an edit is kept by reference; PyTorch's are memory that is written to, so that it is copied.
+A handle does not copy where the backend allows a view. TensorFlow and JAX values are immutable, so the value from
+before an edit is kept by reference; PyTorch's are written in place, so it is copied.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ALIGNMENT = 64  # bytes: what TensorFlow and JAX ask of memory that they take over without copying it
+_ALIGNMENT = 64  # bytes: TensorFlow and JAX need this to take over memory without a copy
 
 
 class Handle(Protocol):
     """One variable of a model."""
 
     def value(self) -> Any:
-        """The present value in the backend's own form, by reference where there is one."""
+        """The current value in the backend's own form, by reference if possible."""
 
     def look(self, value: Any) -> np.ndarray:
-        """A value as an array, perhaps in the variable's own memory: not to be changed, nor kept."""
+        """A value as an array, perhaps in the variable's own memory: do not change or keep it."""
 
     def keep(self, value: Any) -> Any:
-        """A value to put back later, whatever happens to the variable meanwhile."""
+        """A value to restore later, whatever happens to the variable meanwhile."""
 
     def set(self, values: np.ndarray) -> None:
-        """Give the variable new values; the array is the variable's from then on."""
+        """Give the variable new values; it then owns the array."""
 
     def put_back(self, kept: Any) -> None:
-        """Give the variable a value that was kept."""
+        """Restore a value that `keep` returned."""
 
 
 class AnyHandle:
-    """By what every backend's variables can do; values are copied."""
+    """Works on every backend, by copying values."""
 
     def __init__(self, variable: Any) -> None:
         self._variable = variable
 
     def value(self) -> Any:
-        """What the variable holds, or on replicas what the first one does."""
+        """The variable's value, or the first replica's."""
         return self._variable._value  # noqa: SLF001  # `value` is cast within an autocast scope
 
     def look(self, value: Any) -> np.ndarray:
@@ -67,11 +67,11 @@ class AnyHandle:
 class TensorFlowHandle(AnyHandle):
     """A plain variable of TensorFlow in the memory of this machine.
 
-    By its raw operations: the methods of ``tf.Variable`` take twice as long, which 1,000 small variables feel.
+    It uses raw operations: the methods of ``tf.Variable`` take twice as long, which matters for 1,000 small variables.
     """
 
     def value(self) -> Any:
-        """The tensor: who changes the variable after this changes a copy."""
+        """The tensor; later changes of the variable do not change it."""
         variable = self._variable._value  # noqa: SLF001
         return _raw().ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
 
@@ -89,14 +89,14 @@ class TensorFlowHandle(AnyHandle):
 
 
 class JaxHandle(AnyHandle):
-    """A variable of JAX, wherever its parts lie."""
+    """A variable of JAX, on any devices."""
 
     def keep(self, value: Any) -> Any:
-        """A reference only: it never changes."""
+        """A reference only: JAX arrays are immutable."""
         return value
 
     def set(self, values: np.ndarray) -> None:
-        """Placed as the array before was: where that was bound to no device, this one is not either."""
+        """On the same devices as the old array; uncommitted if that was uncommitted."""
         before = self.value()
         put: Callable[..., Any] = sys.modules["jax"].device_put
         bound = getattr(before, "committed", True)
@@ -108,10 +108,10 @@ class JaxHandle(AnyHandle):
 
 
 class TorchHandle(AnyHandle):
-    """A variable of PyTorch in the memory of this machine: it is written to, so that all who share it see it."""
+    """A variable of PyTorch in the memory of this machine: written in place, so that whatever shares it sees it."""
 
     def set(self, values: np.ndarray) -> None:
-        """Into the parameter's own memory: the optimizer and views of it stay."""
+        """Into the parameter's own memory: the optimizer and views stay valid."""
         as_numpy(self.value())[...] = values
 
     def put_back(self, kept: Any) -> None:
@@ -120,7 +120,7 @@ class TorchHandle(AnyHandle):
 
 
 def handle_of(variable: Any) -> Handle:
-    """The handle that suits a variable of Keras."""
+    """The handle for a Keras variable."""
     value = variable._value  # noqa: SLF001
     home = _home(value)
     if home == "tensorflow" and type(value).__name__ == "ResourceVariable" and _on_cpu(value):
@@ -133,7 +133,7 @@ def handle_of(variable: Any) -> Handle:
 
 
 def as_numpy(value: Any) -> np.ndarray:
-    """A backend's value as an array, without a copy where the backend allows it."""
+    """A backend's value as an array, without a copy if the backend allows it."""
     home = _home(value)
     if home == "torch":
         return _torch_as_numpy(value)
@@ -146,7 +146,7 @@ def as_numpy(value: Any) -> np.ndarray:
 
 
 def writable(size: int, dtype: np.dtype) -> np.ndarray:
-    """A flat array without values, in memory that a backend may take over."""
+    """An uninitialized flat array, in memory that a backend may take over."""
     nbytes = size * dtype.itemsize
     memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
     start = -memory.__array_interface__["data"][0] % _ALIGNMENT
@@ -154,7 +154,7 @@ def writable(size: int, dtype: np.dtype) -> np.ndarray:
 
 
 def owned(values: np.ndarray) -> np.ndarray:
-    """A copy in memory that nothing else has, and that a backend may take over."""
+    """A copy in memory that nothing else uses and a backend may take over."""
     own = writable(values.size, values.dtype).reshape(values.shape)
     own[...] = values
     return own
@@ -189,7 +189,7 @@ def _torch_bytes(itemsize: int) -> Any:
 
 
 def _tensor_of(values: np.ndarray) -> Any:
-    """A tensor in an array's memory; one of its own where the type is not known to DLPack."""
+    """A tensor in an array's memory; a copy if DLPack does not know the type."""
     tensorflow: Any = sys.modules["tensorflow"]
     try:
         return tensorflow.experimental.dlpack.from_dlpack(values.__dlpack__())

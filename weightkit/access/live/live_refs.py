@@ -1,4 +1,4 @@
-"""What is known of the weights of live objects: the variables say their names, Keras' own classes their kinds."""
+"""References to the weights of live objects: names come from the variables, kinds from Keras' own classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def is_variable(value: Any) -> bool:
-    """Whether a saved value is a variable of Keras, and not something computed for the file."""
+    """Whether a saved value is a Keras variable, not something computed for the file."""
     return hasattr(value, "_value") and hasattr(value, "assign")
 
 
@@ -31,7 +31,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
 
     Args:
         saved: The object with what it saves.
-        computed: The values among them that are no variables, by key.
+        computed: The values among them that are not variables, by key.
     """
     of_optimizer = is_optimizer(saved.thing)
     names = _names_by_class(saved, computed) if computed else {}
@@ -58,7 +58,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
 
 
 def ref_of_variable(variable: Any, structure: str, index: int) -> WeightRef:
-    """A weight of a list of variables, of which only the variable itself tells."""
+    """A weight of a list of variables; everything known about it comes from the variable."""
     layer, _, name = variable.path.rpartition("/")
     dtype = dtype_of(variable)
     kind = _kind_of(name, None, trained=bool(variable.trainable), integer=_is_integer(dtype))
@@ -77,7 +77,7 @@ def ref_of_variable(variable: Any, structure: str, index: int) -> WeightRef:
 
 
 def class_of(thing: Any) -> str:
-    """The class of an object as its own name says, without aliases."""
+    """The name of an object's class, without aliases."""
     name = type(thing).__name__
     return canonical(name) if is_builtin(thing) else name
 
@@ -88,13 +88,13 @@ def _dtype_named(name: str) -> np.dtype:
 
 
 def shape_of(variable: Any) -> tuple[int, ...]:
-    """A variable's shape; on TensorFlow the public one is made anew, and of other parts, whenever it is asked for."""
+    """A variable's shape; on TensorFlow the public property builds a new TensorShape on each access."""
     shape = getattr(variable, "_shape", None)
     return tuple(variable.shape if shape is None else shape)
 
 
 def dtype_of(variable: Any) -> np.dtype:
-    """NumPy's type of the values that a variable holds, which may be narrower than the type it was declared with."""
+    """NumPy's type of a variable's values; it may be narrower than the declared type."""
     held = getattr(variable._value, "dtype", None)  # noqa: SLF001  # `dtype` is another one within an autocast scope
     name = getattr(held, "name", None) or str(held or variable._dtype).removeprefix("torch.")  # noqa: SLF001
     return _dtype_named(name)
@@ -116,14 +116,14 @@ def _of_layer(thing: Any, variable: Any, name: str | None, dtype: np.dtype) -> t
 
 
 def _is_declared_trainable(thing: Any, variable: Any) -> bool:
-    """Whether its layer made it to be trained, frozen since or not."""
+    """Whether its layer created it as trainable, even if it is frozen now."""
     made = getattr(thing, "_trainable_variables", None)
     return bool(variable.trainable) if made is None else any(variable is one for one in made)
 
 
 @functools.lru_cache(maxsize=4096)
 def _kind_of(name: str, class_name: str | None, *, trained: bool, integer: bool, known: bool = True) -> Kind:
-    """The kind that Keras' own class says; else by what the layer made it for."""
+    """The kind from Keras' own class; else from how the layer created it."""
     kind = class_weights.kind_of_name(name, class_name, integer=integer)
     if class_name is not None and kind is not Kind.UNKNOWN:
         return kind
@@ -140,7 +140,7 @@ def _is_integer(dtype: np.dtype) -> bool:
 
 
 def _names_by_class(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Names of the values of a layer of Keras' own that computes some of them, where its class tells."""
+    """Names of the values of a built-in layer that computes some of them, if its class is known to."""
     if not is_builtin(saved.thing):
         return {}
     stored = [
@@ -157,7 +157,7 @@ def _look_of(array: np.ndarray) -> tuple[tuple[int, ...], str]:
 
 
 def _config_of(thing: Any) -> Mapping[str, Any]:
-    """A layer's configuration, its type as text as in ``config.json``."""
+    """A layer's configuration, with its dtype as text, as in ``config.json``."""
     config = dict(thing.get_config())
     mode = getattr(thing, "quantization_mode", None)
     config["dtype"] = f"{mode}_from_float32" if mode else "float32"

@@ -1,4 +1,4 @@
-"""Takes the new values of an edit in memory, and gives them to the variables when all are there."""
+"""Collects the new values of an edit in memory, and sets the variables when all are there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LiveSink:
-    """New values wait here, beside the model, which is as it was until `commit`."""
+    """Holds new values outside the model, which does not change until `commit`."""
 
     def __init__(self, handles: Mapping[WeightRef, Handle], repeated: Collection[WeightRef] = ()) -> None:
         """Take the values of these weights; those ``repeated`` are not set, since a later one is the same variable."""
@@ -30,7 +30,7 @@ class LiveSink:
         self.outcome: Outcome | None = None
 
     def before(self, ref: WeightRef) -> np.ndarray | None:
-        """The values of a weight that is being edited, from before the edit: not to be changed, nor kept."""
+        """A weight's values from before the running edit: do not change or keep them."""
         slot = self._slots.get(ref)
         return None if slot is None else slot.before
 
@@ -54,13 +54,13 @@ class LiveSink:
         self.outcome = Outcome()
 
     def undo(self) -> None:
-        """Put back what `commit` has changed so far."""
+        """Restore what `commit` has changed so far."""
         self.outcome = None
         self._log.undo()
 
 
 class _Slot:
-    """One weight that is being edited: as it was, and as it will be."""
+    """One weight in an edit: its old and its new values."""
 
     def __init__(self, ref: WeightRef, handle: Handle) -> None:
         self._ref, self._handle = ref, handle
@@ -70,7 +70,7 @@ class _Slot:
         self._new: np.ndarray | None = None
 
     def taking(self, count: int) -> np.ndarray:
-        """The flat array that takes new values; ``count`` of them are about to be written."""
+        """The flat array for new values; ``count`` of them are about to be written."""
         if self._new is None:
             self._new = writable(self.size, self._ref.dtype)
         self._missing -= count
@@ -81,7 +81,7 @@ class _Slot:
             raise AssertionError(f"{self._ref.path}: {self._missing} elements were not written")
 
     def commit(self, log: UndoLog) -> None:
-        """The new values go to the variable, which may keep their memory."""
+        """Give the variable its new values; it may keep their memory."""
         if self._new is not None:
             new, self._new = self._new.reshape(self._ref.shape), None
             log.set(self._ref.path, self._handle, self._value, new)

@@ -1,4 +1,4 @@
-"""A model in memory as a store: values come from its variables, an edit undoes itself on any failure."""
+"""A model in memory as a store: values come from its variables; an edit is undone on any failure."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class LiveStore:
-    """The weights of a model, a layer or some variables of Keras 3, where and in the order that Keras saves them.
+    """The weights of a Keras 3 model, layer or list of variables, at the paths and in the order that Keras saves them.
 
-    Nothing is held open: leaving a ``with`` statement changes nothing. Values are those of the moment they are read;
-    after the model's structure has changed, open it again.
+    Nothing is held open: leaving a ``with`` statement changes nothing. Values are current when they are read. Open the
+    model again after its structure changes.
     """
 
     def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool) -> None:
@@ -90,7 +90,7 @@ class LiveStore:
         return self.look(ref, span).copy()
 
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
-        """What `read` gives without a copy, as an edit uses it: not to be changed, nor kept."""
+        """Like `read` but without a copy, for edits: do not change or keep the array."""
         values = self._sink.before(ref) if self._sink is not None else None
         return _part(self._value(ref) if values is None else values, span)
 
@@ -100,7 +100,7 @@ class LiveStore:
 
     @contextlib.contextmanager
     def steady(self) -> Iterator[None]:
-        """While nobody changes the model: layers are asked for what they tell and compute once, not once a span."""
+        """While the model does not change: ask layers once for what they report and compute, not once per span."""
         before, self._steady = self._steady, Steady()
         try:
             yield
@@ -108,15 +108,15 @@ class LiveStore:
             self._steady = before
 
     def owner(self, ref: WeightRef) -> Any:
-        """The model, layer or optimizer that saves a weight; None for a variable that was given alone."""
+        """The model, layer or optimizer that saves a weight; None for a variable from a list."""
         return self._places[ref].thing
 
     def variable(self, ref: WeightRef) -> Any:
-        """The variable of a weight, which two addresses may share; None for what is computed when it is saved."""
+        """A weight's variable, which two addresses may share; None for a value computed on saving."""
         return self._places[ref].variable
 
     def configured(self, ref: WeightRef) -> Configured | None:
-        """The class and configuration of the layer that saves a weight; None where it has none to tell."""
+        """The class and configuration of the layer that saves a weight; None where it has none."""
         thing = self.owner(ref)
         return _configured(thing) if self._steady is None else self._steady.configured(thing, _configured)
 
@@ -132,13 +132,13 @@ class LiveStore:
 
         Args:
             changing: The weights that get new values.
-            destination: Nothing but in place.
-            changes: None: what a file holds besides values, a model has not.
-            check: None: there is no new file to look at.
+            destination: Must be in place.
+            changes: Must be empty: a model has no file structure to change.
+            check: Must be None: there is no new file to check.
 
         Raises:
-            RequestError: A weight is computed when it is saved, or is one variable with another that is not among
-                them, or more is asked for than new values.
+            RequestError: A weight is computed on saving, or shares its variable with one that is not among them, or
+                more than new values is requested.
         """
         self._require_values_only(destination, changes, check)
         if self._sink is not None:
@@ -158,17 +158,17 @@ class LiveStore:
         handle = self._places[ref].handle
         if handle is None:
             raise RequestError(
-                f"{ref.path} is computed when it is saved, from other variables of its layer, and cannot be set",
+                f"{ref.path} is computed on saving from other variables of its layer, and cannot be set",
                 hint="leave it out of the selection, or save the model and edit the file",
                 file=self._label,
             )
         return handle
 
     def _repeated(self, changing: Sequence[WeightRef]) -> set[WeightRef]:
-        """All but the last address of each variable, whose values Keras too would leave there when it loads.
+        """All but the last address of each variable: Keras keeps the last one's values too when it loads a file.
 
         Raises:
-            RequestError: A variable is to be changed by one of its addresses and kept by another.
+            RequestError: Some addresses of a variable are to change, and others are not.
         """
         wanted = set(changing)
         addresses: dict[int, list[WeightRef]] = {}
@@ -179,7 +179,7 @@ class LiveStore:
         for refs in shared:
             if not wanted.issuperset(refs):
                 raise RequestError(
-                    f"{' and '.join(ref.path for ref in refs)} are one variable, and the selection has not all of them",
+                    f"{' and '.join(ref.path for ref in refs)} are one variable, but only some of them are selected",
                     hint="select all or none of them",
                     file=self._label,
                 )
@@ -188,13 +188,13 @@ class LiveStore:
     def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
         if destination != IN_PLACE:
             raise RequestError(
-                "a model in memory is edited where it is: it has no output, no backup and no links",
-                hint="leave those out, or save the model and edit the file",
+                "a model in memory is edited in place: it has no output, no backup and no links",
+                hint="leave those options out, or save the model and edit the file",
                 file=self._label,
             )
         if changes:
             raise RequestError(
-                "only the values of a model in memory are edited",
+                "only the values of a model in memory can be edited",
                 hint="save the model and edit the file",
                 file=self._label,
             )
@@ -214,5 +214,5 @@ def _part(values: np.ndarray, span: slice) -> np.ndarray:
     if span == ALL:
         return values.view()
     if span.step not in (None, 1):
-        raise RequestError(f"the span has a step of {span.step}", hint="read it whole and take every so many elements")
+        raise RequestError(f"the span has a step of {span.step}", hint="read it whole and slice the array")
     return values.reshape(-1)[span]

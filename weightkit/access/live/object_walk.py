@@ -1,4 +1,4 @@
-"""The objects of a model in the order and under the paths that Keras saves them."""
+"""The objects of a model, in the order and at the paths that Keras saves them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class SavedObject:
     path: str
     """``layers/dense_1``; empty for the object that was given."""
     layer: str | None
-    """Names of the objects around it and its own, less the given one's; None where an object has no name."""
+    """Names of the objects around it and its own, without the root's; None where an object has no name."""
     values: dict[str, Any]
-    """What it saves by key, in its save order: mostly variables, and values computed for the file."""
+    """What it saves, by key and in save order: variables, and values computed for the file."""
 
 
 class Walk:
-    """One walk over an object and all below it.
+    """One walk over an object and everything below it.
 
-    As ``saving_lib._save_state`` does it: each object once, its own values first, then what its attributes hold;
-    members of containers by their class, numbered from the second on.
+    Like ``saving_lib._save_state``: each object once, its own values first, then what its attributes hold; members of
+    containers by class, numbered from the second on.
     """
 
     def __init__(self, root: Any) -> None:
@@ -39,7 +39,7 @@ class Walk:
         self.objects: list[SavedObject] = []
         """All objects that save something, in the order in which Keras saves them."""
         self.ordered = True
-        """Whether that is the order of the layers; attributes of a user's own class come by their names."""
+        """Whether that is the order of the layers; attributes of a custom class are sorted by name."""
         self._object(root, "", "")
 
     def _object(self, thing: Any, path: str, above: str | None) -> None:
@@ -77,12 +77,12 @@ class Walk:
 
 
 def saved_values(thing: Any) -> dict[str, Any]:
-    """What one object saves, by key: a recording dict in the place of the file."""
+    """What one object saves, by key: it saves into a dict instead of a file."""
     save = getattr(thing, "save_own_variables", None)
     if save is None:
         return {}
     if is_optimizer(thing) and _is_of_keras(type(thing).save_own_variables):
-        return {str(i): variable for i, variable in enumerate(thing.variables)}  # it would save copies
+        return {str(i): variable for i, variable in enumerate(thing.variables)}  # `save_own_variables` copies
     record: dict[str, Any] = {}
     save(record)
     return record
@@ -104,7 +104,7 @@ def _is_of_keras(made: Any) -> bool:
 
 
 def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
-    """Bidirectional's layers as files have them, forward first; Keras goes by the alphabet."""
+    """Bidirectional's layers in the order of files, forward first; Keras sorts them by name."""
     known = class_weights.find(type(thing).__name__) if is_builtin(thing) else None
     if known is None or len(known.wraps) < 2:  # noqa: PLR2004  # one is in order
         return children
@@ -113,7 +113,7 @@ def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple
 
 
 def _layer(thing: Any, above: str | None, *, is_root: bool, has_values: bool) -> str | None:
-    """The names around an object and its own; what has neither a name nor values is a list, which adds nothing."""
+    """The names around an object and its own; an object with neither name nor values is a list and adds nothing."""
     name = getattr(thing, "name", None)
     if is_root or above is None:
         return above

@@ -1,4 +1,4 @@
-"""From a live object to its store: every weight with its reference and its place."""
+"""Open a live object as a store: every weight with its reference and its place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_live(target: Any) -> LiveStore:
     """Open a model, a layer, an optimizer or a list of variables as a store of weights.
 
     Raises:
-        RequestError: It is none of these, is of Keras 2, or has not been built.
+        RequestError: It is none of these, is from Keras 2, or is not built.
     """
     if isinstance(target, list | tuple):
         return _of_variables(require_variables(target))

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A variable; or a value that an object computes when it is saved, such as a kernel with LoRA merged in."""
+    """A variable, or a value that an object computes on saving, such as a kernel with LoRA merged in."""
 
     handle: Handle | None
-    """None for what is computed, which can be read and not set."""
+    """None for a computed value, which can be read but not set."""
     thing: Any = None
-    """The object that saves it; None for a variable that was given alone."""
+    """The object that saves it; None for a variable from a list."""
     key: str = ""
-    """Under which it saves it."""
+    """The key under which the object saves it."""
     variable: Any = None
     """The variable itself; another address may have the same one."""
 
     def look(self) -> np.ndarray:
-        """The value as it would be saved now: not to be changed, nor kept."""
+        """The value as it would be saved now: do not change or keep it."""
         if self.handle is None:
             return as_numpy(saved_values(self.thing)[self.key])
         return self.handle.look(self.handle.value())

@@ -1,4 +1,4 @@
-"""What layers tell and compute anew whenever they are asked, kept while nobody changes them."""
+"""Cache what layers compute on each request, while the model does not change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weightkit.access.live.place import Place
     from weightkit.access.ref import WeightRef
 
-_KEPT = 2  # weights: spans are read in order, by threads that may be at the end of one and the start of the next
+_KEPT = 2  # weights: threads read spans in order, and may be at the end of one weight and the start of the next
 
 
 class Steady:
@@ -26,7 +26,7 @@ class Steady:
         self._lock = threading.Lock()
 
     def value(self, ref: WeightRef, place: Place) -> np.ndarray:
-        """The value of a weight, computed once for spans that are read in a row: not to be changed, nor kept."""
+        """A weight's value, computed once for consecutive spans: do not change or keep it."""
         with self._lock:
             if ref not in self._values:
                 while len(self._values) >= _KEPT:
@@ -35,7 +35,7 @@ class Steady:
             return self._values[ref]
 
     def configured(self, thing: Any, ask: Callable[[Any], Configured | None]) -> Configured | None:
-        """What ``ask`` says of a layer, asked once for all of its weights."""
+        """What ``ask`` returns for a layer, called once for all of its weights."""
         if id(thing) not in self._configured:
             self._configured[id(thing)] = ask(thing)
         return self._configured[id(thing)]

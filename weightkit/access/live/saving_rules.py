@@ -1,6 +1,6 @@
-"""Which parts of an object Keras saves, and in which order: its own rules, from the Keras that made the object.
+"""Which parts of an object Keras saves, and in which order: the rules of the Keras that created the object.
 
-Keras is never imported. Whoever hands a model in has loaded it, so that its rules are among the loaded modules.
+Keras is never imported. A caller with a model has loaded it, so its rules are in ``sys.modules``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SAVING, _SAVEABLE = "keras.src.saving.saving_lib", "keras.src.saving.keras_save
 _LISTED = ("Sequential", "Functional")
 _CONTAINERS = (list, dict, tuple)
 PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Types of most members of containers: nothing is saved of them."""
+"""Types of most members of containers: Keras saves nothing of them."""
 _NEVER_SAVED = (FunctionType, BuiltinFunctionType, staticmethod, classmethod, type)
 
 
@@ -30,8 +30,8 @@ def is_saveable(thing: object) -> bool:
 class SavingRules:
     """What Keras' ``saving_lib`` does with an object's attributes (``_walk_saveable`` of Keras 3.5 to 3.15).
 
-    Its own function makes a fresh layer for every object that it meets, to see which attributes all layers have:
-    650 microseconds an object. Here each kind of object is asked for once.
+    Keras' function creates a new layer for every object, to see which attributes all layers have: 650 microseconds an
+    object. Here that is done once per kind of object.
     """
 
     def __init__(self) -> None:
@@ -42,25 +42,25 @@ class SavingRules:
         self._skipped: dict[str, frozenset[str]] = {}
         self._of_class: dict[type, frozenset[str]] = {}
         self._names: dict[tuple[type, tuple[str, ...]], tuple[str, ...]] = {}
-        container_state = self._saving._save_container_state  # noqa: SLF001  # its parameters tell the version
+        container_state = self._saving._save_container_state  # noqa: SLF001  # its parameters show the version
         self.nests_containers: bool = "visited_containers" in container_state.__code__.co_varnames
         """Whether containers in containers are saved, as in later versions."""
 
     def saves(self, thing: object) -> bool:
-        """Whether a thing found in an attribute or a container is an object that is saved."""
+        """Whether Keras saves an object found in an attribute or a container."""
         return self._answer(thing)[0]
 
     def matters(self, thing: object) -> bool:
-        """Whether a thing is such an object, or may contain one."""
+        """Whether it is such an object, or may contain one."""
         return self._answer(thing)[1]
 
     def _answer(self, thing: object) -> tuple[bool, bool]:
-        """Whether it is saved and whether it matters; asked once a type, less those whose objects pose as others."""
+        """Whether it is saved and whether it matters; cached by type, except where objects claim another class."""
         kind = type(thing)
         answer = self._answers.get(kind)
         if answer is None:
             answer = isinstance(thing, self._saveable), isinstance(thing, self._mattering)
-            if thing.__class__ is kind:  # TensorFlow's trackable dictionaries say they are dict
+            if thing.__class__ is kind:  # TensorFlow's trackable dictionaries claim to be dict
                 self._answers[kind] = answer
         return answer
 
@@ -79,10 +79,10 @@ class SavingRules:
                 yield name, child
 
     def _attributes(self, saveable: Any, of_type: str) -> tuple[str, ...]:
-        """The attributes to look at; objects of one class with equal ones share them."""
+        """The attributes to visit; objects of one class with equal attributes share the list."""
         if (
             getattr(type(saveable), "__dir__", None) is not object.__dir__
-        ):  # PyTorch's modules list what they hold elsewhere
+        ):  # PyTorch modules keep their members in other attributes
             return self._sorted(set(dir(saveable)), of_type)
         look = (type(saveable), tuple(vars(saveable)))
         names = self._names.get(look)
@@ -95,7 +95,7 @@ class SavingRules:
         return tuple(sorted((name for name in left if not name.startswith("__")), key=_private_last))
 
     def _held_by(self, kind: type) -> frozenset[str]:
-        """Attributes of a class that may hold something else than its methods."""
+        """Attributes of a class that may hold something other than methods."""
         held = self._of_class.get(kind)
         if held is None:
             names = (name for name in dir(kind) if not isinstance(inspect.getattr_static(kind, name), _NEVER_SAVED))

@@ -16,18 +16,18 @@ _HINT = "give a path, a Keras model or layer, or a list of variables"
 
 
 def require_saveable(target: Any) -> Any:
-    """A model or layer of Keras 3 that has been built.
+    """Require a model or layer of Keras 3 that is built.
 
     Raises:
         RequestError: It is something else, or has no weights yet.
     """
     if any(kind.__module__.startswith(_KERAS_2) for kind in type(target).__mro__):
         raise RequestError(
-            f"the target is a {type(target).__name__} of Keras 2, whose models are read from files only",
+            f"the target is a {type(target).__name__} of Keras 2, whose models can only be read from files",
             hint="save it and give the path of the file, or load it with Keras 3",
         )
     if not is_saveable(target):
-        raise RequestError(f"the target is a {type(target).__name__}, not a path and no model of Keras 3", hint=_HINT)
+        raise RequestError(f"the target must be a path or a Keras 3 model, got {type(target).__name__}", hint=_HINT)
     if not getattr(target, "built", True):
         raise RequestError(
             f"{label_of(target)} has not been built and has no weights yet",
@@ -37,17 +37,17 @@ def require_saveable(target: Any) -> Any:
 
 
 def require_variables(target: Sequence[Any]) -> Sequence[Any]:
-    """Variables of Keras 3 that have been built.
+    """Require variables of Keras 3 that are built.
 
     Raises:
-        RequestError: Something in the list is none.
+        RequestError: An item of the list is not a variable, or has no value yet.
     """
     if not target:
         raise RequestError("the list of variables is empty", hint=_HINT)
     for i, variable in enumerate(target):
         if not is_variable(variable) or not hasattr(variable, "path"):
             raise RequestError(
-                f"the target is not a path, and its item {i} is a {type(variable).__name__}, not a variable of Keras 3",
+                f"each item of a list must be a Keras 3 variable, got {type(variable).__name__} at index {i}",
                 hint=_HINT,
             )
         if variable._value is None:  # noqa: SLF001  # Keras defers it within a stateless scope

@@ -1,4 +1,4 @@
-"""What an edit of a model has changed so far, so that it can be taken back."""
+"""What an edit of a model has changed so far, so that it can be undone."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 
 class UndoLog:
-    """The values from before of all variables that were set, the latest last."""
+    """The old values of all variables that were set, latest last."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[str, Handle, Any]] = []
 
     def set(self, path: str, handle: Handle, before: Any, values: np.ndarray) -> None:
-        """Set a variable; what it was is noted first.
+        """Set a variable, after recording its old value.
 
         Args:
-            path: What messages call it.
+            path: Its name in messages.
             handle: The variable.
-            before: Its present value, as the handle gives it.
+            before: Its current value, from the handle.
             values: The new ones.
         """
         self.keep(path, handle, before)
         handle.set(values)
 
     def keep(self, path: str, handle: Handle, before: Any) -> None:
-        """Note what a variable is, which is about to be set by other means; the arguments are those of `set`."""
+        """Record the value of a variable that is about to be set by other means; same arguments as `set`."""
         self._kept.append((path, handle, handle.keep(before)))
 
     def undo(self) -> None:
-        """Put everything back, the latest first; an interruption waits until all is as it was.
+        """Restore everything, latest first; an interruption waits until all is restored.
 
         Raises:
-            MachineError: Some could not be put back; all others are.
+            MachineError: Some could not be restored; all others are.
         """
         interrupted: KeyboardInterrupt | None = None
         failed: dict[str, Exception] = {}
@@ -52,13 +52,13 @@ class UndoLog:
             except KeyboardInterrupt as stop:
                 interrupted = stop
                 continue
-            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still put back
+            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still restored
                 failed[path] = error
             self._kept.pop()
         if failed:
             first = next(iter(failed.values()))
             raise MachineError(
-                f"the edit was given up, and {', '.join(failed)} could not be put back: {first}",
+                f"the edit was undone, but {', '.join(failed)} could not be restored: {first}",
                 hint="load the model again",
             ) from first
         if interrupted is not None:
@@ -67,7 +67,7 @@ class UndoLog:
 
 @contextlib.contextmanager
 def undone_on_error() -> Iterator[UndoLog]:
-    """A log of what is set meanwhile, which is all put back on any error and interruption."""
+    """A log of what is set meanwhile; any error or interruption restores it all."""
     log = UndoLog()
     try:
         yield log

@@ -1,4 +1,4 @@
-"""Which weight of one store is which of another."""
+"""Match the weights of two stores."""
 
 from weightkit.access.matching.match import BY, By, Match, Mismatch, match
 

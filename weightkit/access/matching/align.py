@@ -1,4 +1,4 @@
-"""Which layer of one tree is which of another: given names by themselves, automatic ones by their order."""
+"""Pair the layers of two trees: user-given names by name, automatic names by order."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Pairs: TypeAlias = "list[tuple[Layer, Layer]]"
 _WORTH_ALIGNING = 4_000_000
-"""Pairs of layers that are looked at; beyond, layers are taken as they come."""
+"""Most pairs of layers to compare; beyond that, layers are paired as they come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Which of two stores know the order of their layers."""
+    """Whether each of two stores knows the order of its layers."""
 
     ours: bool = False
     theirs: bool = False
@@ -33,13 +33,13 @@ _UNORDERED = Ordered()
 def aligned(
     ours: Layer, theirs: Layer, ordered: Ordered = _UNORDERED, *, nested: bool = False
 ) -> Iterator[tuple[WeightRef, WeightRef]]:
-    """The weights of two trees that are each other's.
+    """The pairs of matching weights of two trees.
 
     Args:
         ours: A layer or a whole model.
         theirs: The same of another store.
         ordered: Whether the stores know the order of their layers.
-        nested: Whether the two are no whole models.
+        nested: Whether the two are parts of models, not whole models.
     """
     yield from _weights(ours, theirs)
     for first, second in _layers(ours, theirs, ordered, nested=nested):
@@ -47,7 +47,7 @@ def aligned(
 
 
 def _weights(ours: Layer, theirs: Layer) -> Iterator[tuple[WeightRef, WeightRef]]:
-    """By name; where one side has none, by their order, which is the order in which Keras itself takes them."""
+    """By name; if one side has no names, by order, as Keras itself loads them."""
     first, second = (sorted(layer.weights.values(), key=lambda ref: ref.index) for layer in (ours, theirs))
     unnamed = any(ref.name is None for ref in (*first, *second))
     if unnamed and [ref.shape for ref in first] == [ref.shape for ref in second]:
@@ -66,7 +66,7 @@ def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> It
 
 
 def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
-    """Sublayers that may be each other's: alone under a given name, together under an automatic one."""
+    """Sublayers that may match: alone under a given name, together under an automatic one."""
     found: dict[tuple[str, bool], list[Layer]] = {}
     for child in layer.layers.values():
         base = child.automatic
@@ -76,12 +76,11 @@ def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
 
 
 def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: bool) -> Pairs:
-    """Layers of one given name, or of one class and automatic names, which count as no names.
+    """Pair layers of one given name, or of one class with automatic names, which do not count as names.
 
-    They go by the order in which they are stored, as Keras itself loads them; where that is not known, by number,
-    which is the order in which they were made. In a nested model of a legacy file, and where no order is known, the
-    same names on both sides are taken at their word: the file may hold its layers in another order, and never by
-    other names.
+    They are paired in stored order, as Keras itself loads them; where that is not known, by number, which is the order
+    of creation. In a nested model of a legacy file, and where no order is known, equal names on both sides match: such
+    a file may store its layers in another order, but not under other names.
     """
     same = {layer.name: layer for layer in theirs}
     by_name = [(layer, same[layer.name]) for layer in ours if layer.name in same]
@@ -103,7 +102,7 @@ def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: 
 
 
 def _fitting(ours: list[Layer] | None, theirs: list[Layer] | None) -> Pairs:
-    """One after the other, where as many lie on both sides and each looks like its own; else none."""
+    """Pairs in order, if both sides have equally many layers and all pairs look the same; else none."""
     if ours is None or theirs is None or len(ours) != len(theirs):
         return []
     pairs = list(zip(ours, theirs, strict=True))
@@ -111,7 +110,7 @@ def _fitting(ours: list[Layer] | None, theirs: list[Layer] | None) -> Pairs:
 
 
 def _in_turn(layers: list[Layer], *, ordered: bool, nested: bool) -> list[Layer] | None:
-    """As they are stored; None where that is not known."""
+    """In stored order; None where that is not known."""
     found = turns([list(layer.refs()) for layer in layers], ordered=ordered, nested=nested)
     if found is None:
         return None
@@ -127,7 +126,7 @@ def _by_number(layers: list[Layer]) -> list[Layer]:
 
 
 def in_order(ours: Sequence[Layer], theirs: Sequence[Layer]) -> Pairs:
-    """The longest runs of layers that look the same, and what lies between them, where as many lie on both sides."""
+    """The longest runs of layers that look the same, and those between the runs if both sides have equally many."""
     if len(ours) * len(theirs) > _WORTH_ALIGNING:
         return list(zip(ours, theirs, strict=False))
     matcher = SequenceMatcher(

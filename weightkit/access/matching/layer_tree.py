@@ -1,4 +1,4 @@
-"""The weights of a store as a tree of layers, by the names that are known, else by the format's own path."""
+"""The weights of a store as a tree of layers, by known names, else by the format's own path."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Layer:
 
     @property
     def signature(self) -> Signature:
-        """Names and shapes of all its weights, below it too, automatic names less their numbers."""
+        """Names and shapes of all weights in it and below it, with automatic names without numbers."""
         if self._signature is None:
             own = sorted((name, ref.shape) for name, ref in self.weights.items())
             below = ((_bare(layer), layer.signature) for layer in self.layers.values())
@@ -41,14 +41,14 @@ class Layer:
         return self._signature
 
     def refs(self) -> Iterator[WeightRef]:
-        """All weights of it and below it."""
+        """All weights in it and below it."""
         yield from self.weights.values()
         for layer in self.layers.values():
             yield from layer.refs()
 
 
 def by_name(refs: Iterable[WeightRef]) -> Layer:
-    """The tree of the name addresses; a weight without one is placed by its structure."""
+    """The tree of the name addresses; a weight without one is placed by its structural address."""
     root = Layer()
     for ref in refs:
         *layers, weight = address(ref)
@@ -70,7 +70,7 @@ def address(ref: WeightRef) -> tuple[str, ...]:
 
 
 def is_given(ref: WeightRef) -> bool:
-    """Whether its whole address is known, and nothing in it but names that somebody gave."""
+    """Whether its whole address is known and has only user-given names."""
     if ref.layer is None or ref.name is None:
         return False
     return not any(automatic(name, ref.layer_class) for name in ref.layer.split("/"))

@@ -24,7 +24,7 @@ BY: tuple[str, ...] = get_args(By)
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Two weights that are each other's and differ in shape or type."""
+    """Two matched weights that differ in shape or type."""
 
     ours: WeightRef
     theirs: WeightRef
@@ -51,27 +51,27 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which weight of one store is which of another."""
+    """The matched weights of two stores."""
 
     by: str
     """``name`` or ``structure``."""
     pairs: dict[WeightRef, WeightRef]
-    """Ours to theirs, in our order; those that differ in shape or type too."""
+    """Our weights to theirs, in our order; including those that differ in shape or type."""
     missing: tuple[WeightRef, ...]
-    """Those that are only ours."""
+    """Weights that only our store has."""
     unused: tuple[WeightRef, ...]
-    """Those that are only theirs."""
+    """Weights that only their store has."""
     mismatched: tuple[Mismatch, ...] = field(default=())
-    """Those pairs that differ in shape or type."""
+    """Pairs that differ in shape or type."""
 
     @property
     def complete(self) -> bool:
-        """Whether every weight of either store has its own in the other."""
+        """Whether every weight of either store has a match in the other."""
         return not self.missing and not self.unused
 
     @property
     def fits(self) -> bool:
-        """Whether it is complete, and all shapes agree."""
+        """Whether the match is complete and all shapes agree."""
         return self.complete and self.reshaped == 0
 
     @property
@@ -97,7 +97,7 @@ class Match:
         return table(f"matched by {self.by}: {len(self.pairs)} weights", ("", "ours", "theirs", ""), rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: all pairs, and what is in neither."""
+        """As JSON: all pairs, and the unmatched weights."""
         return {
             "schema": "weightkit.match/1",
             "by": self.by,
@@ -111,26 +111,26 @@ class Match:
 def match(
     ours: Iterable[WeightRef], theirs: Iterable[WeightRef], by: By = "auto", *, ordered: bool | None = None
 ) -> Match:
-    """Find for each weight of a store its own in another.
+    """Match each weight of a store with one of another store.
 
-    Given names are taken at their word. Automatic ones (``dense_7``) count as no name: the first Dense layer is the
-    first, as in files of one architecture that was built twice, in the order of the stores where they know it. Where
-    names do not settle it, the format's paths do, then the turn of a layer among those of its class. An optimizer's
-    state goes by its names, else by its order.
+    User-given names match by name. Automatic names (``dense_7``) do not count as names: the first Dense layer matches
+    the first, as when one architecture is built twice, in the order of the stores where they know it. Where names do
+    not decide, the format's paths do, then a layer's position among those of its class. An optimizer's state matches
+    by its names, else by its order.
 
     Args:
         ours: A store, or the references of one.
         theirs: The same of another.
-        by: ``auto`` refuses what neither names nor structure settle; ``name`` and ``structure`` take one of them
-            at its word, and tell what is missing.
-        ordered: Whether ours come in the order of their layers; by default, the store says it. References without
-            their store do not.
+        by: ``auto`` refuses what neither names nor structure decide; ``name`` and ``structure`` use only that, and
+            report what is missing.
+        ordered: Whether ours come in the order of their layers; by default, the store decides. References without
+            their store count as unordered.
 
     Raises:
-        RequestError: Neither names nor structure settle it, or ``by`` is none of the three.
+        RequestError: Neither names nor structure decide, or ``by`` is not one of the three.
     """
     if by not in BY:
-        raise RequestError(f"match is {by!r}", hint=f"give one of {', '.join(BY)}")
+        raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
     weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
@@ -140,12 +140,12 @@ def match(
 
 
 def is_counter(ref: WeightRef) -> bool:
-    """Whether it is state in integers, such as a seed; not every format keeps these."""
+    """Whether it is integer state, such as a seed; not every format stores these."""
     return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
 
 
 def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
-    """Whether two weights hold the same type of numbers, in whatever order of bytes."""
+    """Whether two weights have the same type of numbers, in any byte order."""
     return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
 
 
@@ -194,7 +194,7 @@ def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By, ordered: 
         return placed
     raise RequestError(
         f"the weights cannot be matched: {_tried(named)}; {_tried(placed)}",
-        hint="settle it with --match name or --match structure (match=), which tell the rest as missing",
+        hint="choose --match name or --match structure (match=), which report the rest as missing",
     )
 
 
@@ -208,7 +208,7 @@ def _fits_by_structure(ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
 
 
 def _contradicts(placed: Match, ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
-    """Whether a weight lies where another one lies there, while its own name is there too."""
+    """Whether a weight's path leads to another weight there, while its own name is there too."""
     here, there = {ref.path for ref in ours if is_given(ref)}, {ref.path for ref in theirs if is_given(ref)}
     both = here & there
     return any(a.path != b.path and (a.path in both or b.path in both) for a, b in placed.pairs.items())
@@ -227,6 +227,6 @@ def _of_optimizers(ours: list[WeightRef], theirs: list[WeightRef]) -> Pairs:
 
 def _tried(found: Match) -> str:
     return (
-        f"by {found.by}, {len(found.pairs)} pair ({found.reshaped} of other shapes), {len(found.missing)} are only in "
-        f"the first and {len(found.unused)} only in the second"
+        f"{len(found.pairs) or 'no'} weights matched by {found.by} ({found.reshaped} with other shapes), "
+        f"{len(found.missing)} only in the first and {len(found.unused)} only in the second"
     )

@@ -1,4 +1,4 @@
-"""Weights by their places: the format's own path, or which layer of its class theirs is."""
+"""Pair weights by position: the format's own path, or the position of their layer in its class."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def by_structure(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pair
 
 
 def by_class(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
-    """The same weights of the first, second, third layer of a class, as Keras' own files count them."""
+    """Equal weights of the first, second, third layer of a class, as Keras' own files count them."""
     there = _counted(theirs)
     return {ref: there[place] for place, ref in _counted(ours).items() if place in there}
 
 
 def by_turn(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
-    """Weights in the order in which they are saved, where all shapes agree; none else.
+    """Weights in saved order, if all shapes agree; else none.
 
-    An optimizer's state has no names but its variables', and these go by number in most formats.
+    An optimizer's state has only its variables' names, and most formats store numbers instead.
     """
     pairs = dict(zip(first := list(ours), second := list(theirs), strict=False))
     fits = len(first) == len(second) and all(a.shape == b.shape for a, b in pairs.items())
@@ -39,7 +39,7 @@ def by_turn(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
 
 
 def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
-    """Each weight by the layers around its own, its class, its layer's turn among those, and its name."""
+    """Each weight by the layers around its own, its class, its layer's position among those, and its name."""
     turns: dict[tuple[object, ...], dict[str, int]] = {}
     found: dict[tuple[object, ...], WeightRef] = {}
     for ref in refs:
@@ -54,7 +54,7 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
 
 
 def _class_key(ref: WeightRef) -> str | None:
-    """What the class is called in a file; where it is not known, an automatic name tells it too."""
+    """The class's key in a file; if the class is not known, an automatic name gives it too."""
     if ref.layer_class is not None:
         return keys_of_class(ref.layer_class)[0]
     found = automatic(ref.layer.rpartition("/")[2]) if ref.layer else None
@@ -62,7 +62,7 @@ def _class_key(ref: WeightRef) -> str | None:
 
 
 def _owner(ref: WeightRef) -> tuple[tuple[str, ...], str]:
-    """The layers around a weight's own, and a word that is one layer's alone."""
+    """The layers around a weight's own, and a key that is unique to its layer."""
     if ref.layer is not None:
         *around, _ = ref.layer.split("/")
         return tuple(around), ref.layer

@@ -1,1 +1,1 @@
-"""From what a file stores to the names and kinds of its weights."""
+"""Derive the names and kinds of weights from what a file stores."""

@@ -1,4 +1,4 @@
-"""Names that Keras gave, not the user: ``dense_7`` says how many layers came before it in a process, and no more."""
+"""Names made by Keras, not the user: ``dense_7`` only says how many layers came before it in the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIRECTIONS = ("forward_", "backward_")
 
 
 def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | None:
-    """An automatic name's class part and number; None for a name that somebody gave.
+    """An automatic name's class part and number; None for a user-given name.
 
     Args:
         name: One layer's name: ``dense_7``, ``lstm_1``, ``encoder``.
@@ -46,5 +46,5 @@ def _known() -> frozenset[str]:
 
 @functools.cache
 def _of(layer_class: str) -> frozenset[str]:
-    """As Keras 3 and 2 make names of a class, and as Keras 1 does: in lower case."""
+    """The automatic names of a class: as Keras 3 and 2 make them, and as Keras 1 does, in lower case."""
     return frozenset((*keys_of_class(layer_class), layer_class.lower()))

@@ -1,8 +1,8 @@
-"""Names from ``config.json``: the configuration and the tree of the file, walked together.
+"""Names from ``config.json``: walk the configuration and the tree of the file together.
 
 A list of layers in the configuration and the group that holds those layers are matched by the layers' own names
-where the file has them, else by class and number. The arrays have the last word: where they disagree with what
-the table says of the class, nothing is claimed.
+where the file has them, else by class and number. The arrays decide: where they contradict the table's
+entry for the class, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KERAS_2_LIST = "_layer_checkpoint_dependencies"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the configuration tells of one object."""
+    """What the configuration says about one object."""
 
     node: Node
     layer_class: str
@@ -37,9 +37,9 @@ class Claim:
     trainable: bool | None
     """The layer's flag."""
     configured: Configured | None
-    """None for what has no configuration."""
+    """None if it has no configuration."""
     frozen: frozenset[str] = frozenset()
-    """Weights that LoRA has taken out of training."""
+    """Weights that LoRA has frozen."""
 
 
 @dataclass(slots=True)
@@ -47,15 +47,15 @@ class Walk:
     """One walk over a configuration and a file."""
 
     names: Mapping[str, str]
-    """An object's path to the name that the file has for it."""
+    """An object's path to its name in the file."""
     claims: dict[str, Claim] = field(default_factory=dict)
     """By path, in the model's order."""
     containers: set[str] = field(default_factory=set)
-    """Paths of groups that are lists of layers and no objects."""
+    """Paths of groups that are lists of layers, not objects."""
     absent: dict[str, frozenset[int]] = field(default_factory=dict)
-    """By path: places of weights that a layer of Keras' own does not save, being another layer's."""
+    """By path: positions of weights that a built-in layer does not save, because another layer owns them."""
     ordered: bool = True
-    """False once an object was found in a place that the configuration does not order."""
+    """False once an object is found whose order the configuration does not give."""
 
     def claim(
         self,
@@ -65,7 +65,7 @@ class Walk:
         trainable: bool | None = None,
         maker: Serialized | None = None,
     ) -> None:
-        """Take an object for a layer of the configuration, and go on below it; ``maker`` is one that made it itself."""
+        """Claim an object as a layer of the configuration, and go on below it; ``maker`` is the layer that made it."""
         if node.path in self.claims:
             return
         flag = layer.config.get("trainable")
@@ -93,7 +93,7 @@ class Walk:
             self._attributes(node, layer)
 
     def _fixed(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
-        """The sublayers of a layer of Keras' own."""
+        """The sublayers of a built-in layer."""
         for child in class_weights.children(layer.class_name, layer.config) or ():
             below = node.at(child.path)
             if below is not None:
@@ -115,7 +115,7 @@ class Walk:
         return reading.weights_without(absent, node, layer.class_name, layer.config)
 
     def _wrapped(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
-        """The layer inside a wrapper of ours, less what is not its own to save or to train."""
+        """The layer inside a ``Parametrized`` wrapper, without the weights it does not save or train."""
         below, inside = node.children.get(wrapper.INNER), serialized(layer.config.get(wrapper.INNER))
         self._seeds(node, trainable)
         if below is None or inside is None:
@@ -153,10 +153,10 @@ class Walk:
         return [(found[id(one)], one) for one in layers if id(one) in found]
 
     def _attributes(self, scope: Node, layer: Serialized) -> None:
-        """Layers in attributes of a class that is not Keras' own, by the names that the file has for them.
+        """Layers in attributes of a class that is not Keras' own, by their names in the file.
 
-        Such a class may keep its sublayers' configurations anywhere in its own; a name that occurs twice below
-        the object, or stands for two different layers there, tells nothing.
+        Such a class may store its sublayers' configurations anywhere in its own. A name that occurs twice below
+        the object, or for two different layers there, is not used.
         """
         left = [node for node in self._unclaimed(scope) if node.path in self.names]
         if not left:
@@ -173,7 +173,7 @@ class Walk:
                 self.claim(node, one, name)
 
     def _unclaimed(self, scope: Node) -> Iterator[Node]:
-        """What lies below an object, less the objects that are claimed and all below those."""
+        """What is below an object, except claimed objects and everything below them."""
         stack = list(scope.children.values())
         while stack:
             node = stack.pop()
@@ -182,13 +182,13 @@ class Walk:
                 stack.extend(node.children.values())
 
     def _may_be(self, node: Node, one: Serialized) -> bool:
-        """In a list or dict, the key is the class; an attribute's name tells nothing."""
+        """In a list or dict, the key is the class; an attribute's name says nothing."""
         parent = node.path.rpartition("/")[0]
         return not parent or parent in self.names or _is_key_of(node.key, one)
 
 
 def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Walk:
-    """Claim what the configuration tells of a file's objects."""
+    """Claim the objects of a file that the configuration describes."""
     walked = Walk(names)
     model = serialized(config)
     if model is not None:
@@ -197,7 +197,7 @@ def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Wal
 
 
 def _by_object(above: str, structures: Iterable[str]) -> dict[str, frozenset[int]]:
-    """``cell/vars/1`` below a path: which weights of which objects are meant."""
+    """``cell/vars/1`` below a path: the weights of each object."""
     found: dict[str, set[int]] = defaultdict(set)
     for structure in structures:
         path, _, number = structure.rpartition("vars/")
@@ -212,7 +212,7 @@ def _is_key_of(key: str, layer: Serialized) -> bool:
 
 
 def _named(layers: list[Serialized]) -> dict[str, Serialized]:
-    """Layers by name; a name of two layers that differ is left out."""
+    """Layers by name; a name of two different layers is left out."""
     found: dict[str, Serialized] = {}
     clashing = set()
     for one in layers:
@@ -224,7 +224,7 @@ def _named(layers: list[Serialized]) -> dict[str, Serialized]:
 
 
 def _says(layer: Serialized) -> tuple[Any, ...]:
-    """All that a configuration is asked for; a shared layer's is written once for each place."""
+    """All that is used of a configuration; a shared layer's is written once per use."""
     cases = class_weights.cases_of(
         layer.class_name, layer.config, quantization=class_weights.quantization_mode(layer.config)
     )
@@ -235,8 +235,8 @@ def _says(layer: Serialized) -> tuple[Any, ...]:
 def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
     """Keras 2.13 counts a layer with weights twice (``dense, dense_2, dense_4``): the k-th key is the k-th layer.
 
-    Only where a class has as many keys in the file as layers in the configuration; those that save nothing
-    have no key here.
+    Only if a class has as many keys in the file as layers in the configuration; layers that save nothing have no
+    key here.
     """
     stored: dict[str, list[str]] = defaultdict(list)
     for key in group.children:
@@ -259,7 +259,7 @@ def _by_key_base(layers: list[Serialized]) -> dict[str, list[Serialized]]:
 
 
 def _saves_nothing(layer: Serialized) -> bool:
-    """Whether a layer of Keras' own surely has no weights."""
+    """Whether a built-in layer certainly has no weights."""
     own = class_weights.own_weights(layer.class_name, layer.config) if layer.builtin else None
     return own == () and not class_weights.children(layer.class_name, layer.config)
 

@@ -1,7 +1,7 @@
 """Names from the format's own path: a key in a list of layers comes from its layer's class.
 
-A key outside such a list is the name of an attribute and tells nothing: ``self.dense = Embedding(…)`` lies at
-``dense/vars/0``. A user's own class may be named like one of Keras'; the arrays must fit, and ``known_from`` says
+A key outside such a list is an attribute's name and says nothing: ``self.dense = Embedding(…)`` is stored at
+``dense/vars/0``. A custom class may have the name of a built-in one, so the arrays must fit, and ``known_from`` says
 that the key was trusted.
 """
 
@@ -32,7 +32,7 @@ SEED_WEIGHT = NamedWeight("seed_generator_state", Kind.STATE, 1, integer=True, d
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read of one object."""
+    """What was read from one object's key."""
 
     node: Node
     class_name: str
@@ -42,13 +42,13 @@ class Read:
 def candidates(root: Node, names: Mapping[str, str]) -> Iterator[Node]:
     """The nodes whose keys are classes: children of lists of layers."""
     for node in root.below():
-        # An object of its own at ``layers`` is an attribute of that name, and its children are attributes.
+        # An object at ``layers`` is an attribute of that name, and its children are attributes.
         if node.key in LISTS and not node.variables and node.path not in names:
             yield from node.children.values()
 
 
 def read(node: Node) -> list[Read]:
-    """The one reading of a node and all below it as the class of its key; empty where there is no such one."""
+    """The only reading of a node and everything below it as the class of its key; empty if there is none."""
     class_name = keys.class_of_key(node.key)
     layer_class = class_weights.find(class_name) if class_name else None
     if class_name is None or layer_class is None:
@@ -58,7 +58,7 @@ def read(node: Node) -> list[Read]:
 
 
 def seeds(node: Node) -> list[Read]:
-    """Saved seeds directly below a layer of Keras' own."""
+    """Saved seeds directly below a built-in layer."""
     found = (child for key, child in node.children.items() if key.strip("_").endswith(SEED))
     return [Read(child, "SeedGenerator", (SEED_WEIGHT,)) for child in found if _is_seed(child)]
 
@@ -78,7 +78,7 @@ def _readings(node: Node, class_name: str, cases: list[Case], free: set[str]) ->
 
 
 def _child(node: Node, child: Child) -> list[Read]:
-    """The one reading of a fixed sublayer, whose flags the layer's own case gives."""
+    """The only reading of a fixed sublayer, whose flags come from the layer's own case."""
     below = node.at(child.path)
     if below is None:
         return []
@@ -87,13 +87,13 @@ def _child(node: Node, child: Child) -> list[Read]:
 
 
 def _nothing_else(node: Node, case: Case, free: set[str]) -> bool:
-    """Whether all that lies below a node is a sublayer of the case, a seed, or in a wrapper's free place."""
+    """Whether everything below a node is a sublayer of the case, a seed, or a wrapper's wrapped layer."""
     expected = {child.path.lstrip("_") for child in case.children} | free
     return all(key.lstrip("_") in expected or _is_seed(child) for key, child in node.children.items())
 
 
 def _only(readings: Iterator[list[Read]]) -> list[Read]:
-    """The one reading, where all that fit say the same names and kinds of the same objects; else empty."""
+    """The only reading, if all that fit give the same names and kinds for the same objects; else empty."""
     found = {
         tuple((read.node.path, read.class_name, reading.names_and_kinds(read.weights)) for read in reads): reads
         for reads in readings

@@ -1,4 +1,4 @@
-"""Keras' own layer classes, as the table beside this file lists them.
+"""Keras' built-in layer classes, from the table next to this file.
 
 ``keras_layers.json`` is made from Keras by ``scripts/make/layer_table.py``. It lists, for every class of
 ``keras.layers``, the weights in the order in which Keras saves them and the sublayers saved below, under each
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NamedWeight:
-    """One weight of a class: what it is called and how its stored array looks."""
+    """One weight of a class: its name and the form of its stored array."""
 
     name: str
     kind: Kind
@@ -30,7 +30,7 @@ class NamedWeight:
     integer: bool
     """Whether the array holds integers."""
     dimensions: tuple[str, ...]
-    """``("a", "2b")``: equal letters are equal sizes, here the second one twice ``b``; ``("*A",)`` any shape."""
+    """``("a", "2b")``: equal letters are equal sizes; the second size here is twice ``b``; ``("*A",)`` any shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Child:
     builtin: bool = True
     """False for a class that is not Keras' own."""
     fixed: bool = False
-    """Whether its layer makes it itself, and passes its own configuration on."""
+    """Whether its layer creates it, and passes its own configuration on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,16 @@ class LayerClass:
     wraps: Mapping[str, tuple[str, ...]]
     """Attribute to the configuration keys that may hold the configuration of the layer(s) in it."""
     lora: frozenset[str]
-    """Weights that LoRA takes out of training; their saved values have it merged in."""
+    """Weights that LoRA freezes; their saved values have it merged in."""
     initial: Mapping[str, tuple[str | None, str, str | None]]
-    """How weights begin, by name: the configuration's key, or None; else so; the flag of an open forget gate."""
+    """Initializers by weight name: the configuration's key, or None; the default; the flag for an open forget gate."""
     cases: tuple[Case, ...]
     by_flags: Mapping[tuple[Any, ...], tuple[Case, ...]]
     """The cases by the values of all flags but the quantization, in the order of ``flags``."""
 
 
 def canonical(class_name: str) -> str:
-    """The class's own name: the keys in a file come from it, where a configuration may hold an alias."""
+    """The class's own name: keys in a file come from it, but a configuration may hold an alias."""
     return table().aliases.get(class_name, class_name)
 
 
@@ -129,7 +129,7 @@ def _weight(text: str) -> NamedWeight:
 
 
 def _child(path: str, class_name: str, name: str | None, flags: dict[str, Any]) -> Child:
-    # A flag that asks whether a key is given reads False as given: the configuration says None.
+    # A flag for "is this key given" reads False as given: the configuration says None.
     return Child(path, class_name, name, _Flags({flag: value or None for flag, value in flags.items()}), fixed=True)
 
 
@@ -139,7 +139,7 @@ def _initial(text: str) -> tuple[str | None, str, str | None]:
 
 
 class _Flags(dict[str, Any]):
-    """A fixed sublayer's flags, in place of its configuration: hashable, so that equal cases can be told."""
+    """A fixed sublayer's flags, in place of its configuration: hashable, so that equal cases are found."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

@@ -1,6 +1,6 @@
-"""What a layer of one of Keras' own classes saves: its weights and its sublayers, by class and configuration.
+"""What a built-in layer saves: its weights and its sublayers, by class and configuration.
 
-Nothing here knows a file, and Keras is not needed.
+Nothing here reads files or needs Keras.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ FREE = object()
 
 
 _COMMON_WORDS = frozenset({"count", "mean", "scale", "variance", "vector_u"})
-"""Names that tell a kind in Keras' own classes only: a user's layer may well train its ``mean``."""
+"""Names that imply a kind only in built-in classes: a custom layer may train its ``mean``."""
 
 
 def own_weights(class_name: str, config: Mapping[str, Any]) -> tuple[NamedWeight, ...] | None:
     """What a layer of a built-in class saves itself, in its save order.
 
-    A key that ``config`` lacks takes the class's default. None where the class is not Keras' own, or the
-    configuration leaves it open.
+    A key that ``config`` lacks takes the class's default. None if the class is not built in, or the configuration
+    does not decide it.
     """
     found = {case.weights for case in cases_of(class_name, config, quantization=quantization_mode(config))}
     return found.pop() if len(found) == 1 else None
@@ -45,7 +45,7 @@ def children(class_name: str, config: Mapping[str, Any]) -> tuple[Child, ...] | 
 
 
 def kind_of_name(name: str, layer_class: str | None, *, integer: bool = False) -> Kind:
-    """What a weight of this name is, in a format that stores names.
+    """The kind of a weight of this name, in a format that stores names.
 
     Args:
         name: The weight's own name: ``kernel``, ``moving_mean``.
@@ -53,8 +53,8 @@ def kind_of_name(name: str, layer_class: str | None, *, integer: bool = False) -
         integer: Whether the stored array holds integers, as quantized kernels do.
 
     Returns:
-        The kind it has in that class; in other classes, the kind that it has in all of Keras' classes, unless it is
-        a word that people give to weights of other kinds too; else UNKNOWN.
+        Its kind in that class; for other classes, its kind in all built-in classes, unless the name is also common for
+        weights of other kinds; else UNKNOWN.
     """
     kinds = _kinds(canonical(layer_class), integer=integer).get(name) if layer_class else None
     if not kinds and name not in _COMMON_WORDS:
@@ -63,12 +63,12 @@ def kind_of_name(name: str, layer_class: str | None, *, integer: bool = False) -
 
 
 def find(class_name: str) -> LayerClass | None:
-    """The entry of a class, by its own name or by another that ``keras.layers`` has for it."""
+    """The entry of a class, by its own name or by an alias in ``keras.layers``."""
     return table().classes.get(canonical(class_name))
 
 
 def cases_of(class_name: str, config: Mapping[str, Any], *, quantization: Any = FREE) -> list[Case]:
-    """The cases of a class that a configuration allows; several where ``quantization`` leaves it open."""
+    """The cases of a class that a configuration allows; several if ``quantization`` is FREE."""
     layer_class = find(class_name)
     if layer_class is None:
         return []
@@ -80,7 +80,7 @@ def cases_of(class_name: str, config: Mapping[str, Any], *, quantization: Any = 
 
 
 def quantization_mode(config: Mapping[str, Any]) -> Any:
-    """``int8``, ``int4/128``, …, None for none, FREE where the configuration does not tell."""
+    """``int8``, ``int4/128``, …, None for none, FREE if the configuration does not say."""
     policy = config.get("dtype", FREE)
     if isinstance(policy, str):
         return policy.split("_from_")[0] if "_from_" in policy else None
@@ -92,7 +92,7 @@ def quantization_mode(config: Mapping[str, Any]) -> Any:
 
 
 def _same_mode(of_case: str | None, wanted: Any) -> bool:
-    """Whether a case's quantization is the wanted one; group sizes do not matter, having groups does."""
+    """Whether a case's quantization is the wanted one; group sizes do not matter, but having groups does."""
     if wanted is FREE or of_case is None or wanted is None:
         return wanted is FREE or of_case is wanted
     has_groups = [mode.partition("/")[2] not in ("", "0", "-1") for mode in (of_case, wanted)]
@@ -116,7 +116,7 @@ def _read(config: Mapping[str, Any], flag: str, how: str, default: Any) -> Any:
 
 
 def _wrapped(layer_class: LayerClass, config: Mapping[str, Any]) -> list[Child]:
-    """The sublayers whose configuration lies in their wrapper's."""
+    """The sublayers whose configuration is inside their wrapper's."""
     found = []
     for attribute, keys in layer_class.wraps.items():
         value = next((config[key] for key in keys if key in config), None)
@@ -139,7 +139,7 @@ def _prefixed(name: str | None, attribute: str) -> str | None:
 
 @functools.cache
 def _kinds(class_name: str | None, *, integer: bool) -> dict[str, frozenset[Kind]]:
-    """The kinds that a name has in one class, or in all; unquantized layers say it before quantized ones."""
+    """The kinds of a name in one class, or in all classes; unquantized layers take precedence over quantized ones."""
     found: dict[tuple[str, bool], set[Kind]] = {}
     for name, layer_class in table().classes.items():
         if class_name in (None, name):

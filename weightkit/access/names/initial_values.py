@@ -1,8 +1,8 @@
-"""How a weight began: what its layer's configuration says of its initializer, and what it leaves unsaid.
+"""A weight's initializer: from its layer's configuration, else from the defaults of its class.
 
-The rules come from Keras: those of Keras 3's classes are in the table that is made from it, those of classes that
-only Keras 2 or Keras 1 had are here. A configuration of Keras 2 is read by the rules of Keras 3, so that a file and
-the model that is loaded from it agree.
+The rules come from Keras: those of Keras 3's classes are in the table generated from it, those of classes that only
+Keras 2 or Keras 1 had are here. A Keras 2 configuration is read by the rules of Keras 3, so that a file and the model
+loaded from it agree.
 """
 
 from __future__ import annotations
@@ -50,43 +50,43 @@ _LEGACY_CLASSES = frozenset(
         "SyncBatchNormalization",
     }
 )
-"""Classes of Keras 2 that Keras 3 has no more; other classes' weights may have had other names."""
+"""Classes of Keras 2 that Keras 3 no longer has; other classes' weights may have had other names."""
 
-_FORGET_PARTS = {"CuDNNLSTM": (5, 8)}  # it has two biases in one, and opens the second's forget gate
+_FORGET_PARTS = {"CuDNNLSTM": (5, 8)}  # two biases in one array; the second one's forget gate is open
 _FORGET_PART = (1, 4)
 _EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """One of several equal parts of a bias begins by another initializer than the rest."""
+    """One of several equal parts of a bias has another initializer than the rest."""
 
-    said: Any
+    spec: Any
     part: int
     parts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """What a configuration says of a weight's initializer, as it is written there."""
+    """What a configuration says about a weight's initializer, as written there."""
 
-    said: Any
+    spec: Any
     """A name, or ``{"class_name", "config"}``."""
     forget: Forget | None = None
     axes: _Axes | None = None
-    """Axes of the input units and of the output units, where Keras tells its initializer."""
+    """Axes of the input units and of the output units, if Keras passes them to its initializer."""
     keras_1: bool = False
     channels_first: bool = True
-    """Whether Keras 1 takes the kernel's first axis for its output units."""
+    """Whether Keras 1 treats the kernel's first axis as its output units."""
 
 
 def initial_of(configured: Configured, name: str, layer: str | None = None) -> Initial | None:
-    """How a weight of this name begins.
+    """The initializer of a weight of this name.
 
     Args:
         configured: The class and configuration of its layer.
         name: Its own name: ``recurrent_kernel``, ``W_i``.
-        layer: The names of the layers around it; which of attention's projections it is, its name tells.
+        layer: The names of the layers around it; the last one says which attention projection it is.
 
     Returns:
         What the configuration says, or the class's default where it says nothing; None where neither is known.
@@ -99,12 +99,12 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     if rule is None:
         return None
     key, default, flag = rule
-    said = configured.config.get(key, default) if key else default
+    spec = configured.config.get(key, default) if key else default
     forget = None
     if flag is not None and configured.config.get(flag, True):
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
-    # Where Keras is given no initializer, it takes this one.
-    return Initial("glorot_uniform" if said is None else said, forget, _axes(configured, name, layer))
+    # Keras' default for an initializer of None.
+    return Initial("glorot_uniform" if spec is None else spec, forget, _axes(configured, name, layer))
 
 
 def _rule(layer_class: str, name: str) -> _Rule | None:
@@ -121,7 +121,7 @@ def _rule(layer_class: str, name: str) -> _Rule | None:
 
 
 def _axes(configured: Configured, name: str, layer: str | None) -> _Axes | None:
-    """The axes that an EinsumDense tells its kernel's initializer; attention's projections have no equation here."""
+    """The axes that an EinsumDense passes to its kernel's initializer; attention projections have no equation here."""
     if configured.layer_class != "EinsumDense" or without_number(name) != "kernel":
         return None
     equation = configured.config.get("equation")
@@ -171,7 +171,7 @@ _ORDERED_IN_KERAS1 = frozenset(
         "SeparableConvolution2D",
     }
 )
-"""Classes that tell their initializer the ordering of dimensions; to others, the first axis is the outputs'."""
+"""Classes that pass dim_ordering to their initializer; for others, the first axis is the output axis."""
 _CLASSES_IN_KERAS1 = _ORDERED_IN_KERAS1 | {
     "AtrousConvolution1D",
     "BatchNormalization",
@@ -198,12 +198,12 @@ def _of_keras1(configured: Configured, name: str) -> Initial | None:
     if name not in keras1.KINDS or known not in _CLASSES_IN_KERAS1:
         return None
     key, default = _key_in_keras1(known, name)
-    said = config.get(key, default) if key else default
-    if isinstance(said, int | float):
-        said = {"class_name": "Constant", "config": {"value": said}}
+    spec = config.get(key, default) if key else default
+    if isinstance(spec, int | float):
+        spec = {"class_name": "Constant", "config": {"value": spec}}
     forget = Forget(config.get("forget_bias_init", "one"), *_FORGET_PART) if (known, name) == ("LSTM", "b") else None
     channels_last = config.get("dim_ordering") == "tf" and known in _ORDERED_IN_KERAS1
-    return Initial(said, forget, keras_1=True, channels_first=not channels_last)
+    return Initial(spec, forget, keras_1=True, channels_first=not channels_last)
 
 
 def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:

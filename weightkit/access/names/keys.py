@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def class_of_key(key: str) -> str | None:
-    """The built-in class of ``dense_1``, a key in a list of layers; None where there is none."""
+    """The built-in class of ``dense_1``, a key in a list of layers; None if no class has it."""
     by_key = _class_by_key()
     return by_key.get(key) or by_key.get(key_base(key))
 
@@ -26,7 +26,7 @@ def key_base(key: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def keys_of_class(class_name: str) -> tuple[str, ...]:
-    """The key of a class in a list of layers: as Keras 3 makes it, then as Keras 2 does where that differs."""
+    """The key of a class in a list of layers: Keras 3's form, then Keras 2's if it differs."""
     name = canonical(class_name)
     # Keras 2 has conv_lst_m2d for ConvLSTM2D
     return tuple(dict.fromkeys((snake_case(name), _snake_case(name, r"(.)([A-Z][a-z0-9]+)"))))
@@ -34,7 +34,7 @@ def keys_of_class(class_name: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=1024)
 def snake_case(class_name: str) -> str:
-    """``batch_normalization`` for ``BatchNormalization``, as Keras 3 makes keys of classes."""
+    """``batch_normalization`` for ``BatchNormalization``, as Keras 3 makes keys from classes."""
     return _snake_case(class_name, r"(.)([A-Z][a-z]+)")
 
 

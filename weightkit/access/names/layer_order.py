@@ -1,4 +1,4 @@
-"""Which of several layers comes first: by the store's own order where that can be relied on."""
+"""The order of several layers: the store's own order where it is reliable."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def turns(layers: Sequence[Sequence[WeightRef]], *, ordered: bool, nested: bool) -> list[int] | None:
-    """The place of each of several layers that lie side by side; None where the store does not tell.
+    """The position of each of several sibling layers; None where the store does not say.
 
-    Version-3 formats number the layers of a class in a list, whether or not the store knows the order of all. A
-    legacy file holds the weights of a nested model trainable first: there the order tells only where it is known
-    that all or none of them are trained.
+    Version-3 formats number the layers of a class in a list, even if the store does not know the order of all layers.
+    A legacy file stores the weights of a nested model trainable first: there the order is used only if all or none
+    of them are known to be trained.
 
     Args:
-        layers: The weights of each layer, those of its sublayers too.
-        ordered: Whether they come in the order in which the model holds them.
-        nested: Whether they lie in another model or layer.
+        layers: The weights of each layer, including its sublayers' weights.
+        ordered: Whether they come in the model's order.
+        nested: Whether they are inside another model or layer.
     """
     if len(layers) < 2:  # noqa: PLR2004  # one is in order
         return list(range(len(layers)))
@@ -36,12 +36,12 @@ def turns(layers: Sequence[Sequence[WeightRef]], *, ordered: bool, nested: bool)
 
 
 def is_numbered(ref: WeightRef) -> bool:
-    """Whether its path is of version 3, where a key is a class and a number, and no name."""
+    """Whether its path is from version 3, where a key is a class and a number, not a name."""
     return "vars" in ref.structure.split("/")
 
 
 def _numbers_in_list(layers: Sequence[Sequence[WeightRef]]) -> list[int] | None:
-    """The numbers of ``dense``, ``dense_1``, … where the layers' paths part."""
+    """The numbers of ``dense``, ``dense_1``, … where the layers' paths diverge."""
     if not all(is_numbered(ref) for refs in layers for ref in refs):
         return None
     paths = [[ref.structure.split("/") for ref in refs] for refs in layers]

@@ -1,4 +1,4 @@
-"""What goes into naming a file's weights, and what comes out, whatever the format."""
+"""The input and output of naming a file's weights, for every format."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One dataset of a file, as far as naming needs to know it."""
+    """What naming needs to know about one dataset of a file."""
 
     structure: str
     """The format's own path: ``layers/dense/vars/0``, ``d1/d1/kernel:0``."""
     shape: tuple[int, ...]
     dtype: str
-    """NumPy's name of the stored type: ``float32``, ``int8``, ``bfloat16``; any text for odd types."""
+    """NumPy's name of the stored type: ``float32``, ``int8``, ``bfloat16``; any text for other types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What is known of one dataset; everything but ``structure``, ``index`` and ``kind`` may be None."""
+    """What is known about one dataset; everything but ``structure``, ``index`` and ``kind`` may be None."""
 
     structure: str
     index: int

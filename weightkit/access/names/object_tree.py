@@ -1,4 +1,4 @@
-"""The objects of a version-3 file as a tree: what lies at ``a/b/vars/0`` is weight 0 of object ``a/b``."""
+"""The objects of a version-3 file as a tree: ``a/b/vars/0`` is weight 0 of object ``a/b``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from weightkit.access.names.naming import Stored
 
 MAX_DEPTH = 64
-"""Levels of groups; what lies deeper stays unknown."""
+"""Levels of groups; anything deeper stays unknown."""
 
 MAX_DIGITS = 9
-"""Of a weight's number; Keras counts from 0."""
+"""Most digits of a weight's number; Keras counts from 0."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +32,7 @@ class Node:
     def at(self, path: str) -> Node | None:
         """The node at a path below this one; ``_query_dense`` also answers to ``query_dense``.
 
-        Keras turned private attributes of its layers into public ones over time, and the other way.
+        Keras versions renamed private attributes of layers to public ones, and the other way.
         """
         node: Node | None = self
         for key in path.split("/"):
@@ -43,7 +43,7 @@ class Node:
         return node
 
     def below(self) -> Iterator[Node]:
-        """This node and all below it, each before its children, without recursion."""
+        """This node and all nodes below it, parents first, without recursion."""
         stack = [self]
         while stack:
             node = stack.pop()
@@ -78,7 +78,7 @@ def grow(variables: Sequence[Stored]) -> Node:
 
 
 def index_of(structure: str) -> int | None:
-    """The 3 of ``layers/dense/vars/3``; None where a path does not end so."""
+    """The 3 of ``layers/dense/vars/3``; None where a path has another ending."""
     group, _, number = structure.rpartition("/")
     in_vars = group == "vars" or group.endswith("/vars")
     if in_vars and len(number) <= MAX_DIGITS and number.isascii() and number.isdecimal():

@@ -1,8 +1,8 @@
 """Names of the weights of a version-3 file: a ``.weights.h5``, or the weights in a ``.keras`` archive.
 
 Such a file stores weights by position: ``layers/dense_1/vars/0``. The layers' own names are attributes (Keras 3.6
-and later) or lie in ``config.json``; ``kernel`` and ``bias`` are stored nowhere. They follow from the layer's class
-and configuration, or, without a configuration, from a key that is a class, where the arrays fit one reading.
+and later) or in ``config.json``; names such as ``kernel`` are not stored. They follow from the layer's class and
+configuration or, without a configuration, from a key that is a class, if the arrays fit only one reading.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 def name_objects(
     variables: Sequence[Stored], object_names: Mapping[str, str], config: Mapping[str, Any] | None
 ) -> tuple[list[Naming], bool]:
-    """Say what is known of each dataset of a version-3 file.
+    """Name each dataset of a version-3 file as far as possible.
 
     Args:
         variables: The datasets, in any order; ``structure`` has no leading slash.
-        object_names: An object's path (``layers/dense_1``, empty for the model) to the ``name`` that the file has
-            for it; empty for files before Keras 3.6.
+        object_names: An object's path (``layers/dense_1``, empty for the model) to its ``name`` in the file; empty for
+            files before Keras 3.6.
         config: The parsed ``config.json`` of a ``.keras`` archive; None for a bare ``.weights.h5``.
 
     Returns:
-        A Naming for every dataset, in the model's order where it is known; and whether it is known.
+        A Naming for every dataset, in the model's order where it is known; and whether that order is known.
     """
     root = grow(variables)
     walked = by_config.walk(root, config, object_names) if isinstance(config, Mapping) else Walk(object_names)
@@ -52,7 +52,7 @@ def name_objects(
 
 
 def _reads(root: Node, walked: Walk) -> dict[str, Read]:
-    """What keys tell of objects that the configuration does not."""
+    """What keys say about objects that the configuration does not describe."""
     found: dict[str, Read] = {}
     for node in by_key.candidates(root, walked.names):
         if node.path not in walked.claims:
@@ -61,12 +61,12 @@ def _reads(root: Node, walked: Walk) -> dict[str, Read]:
 
 
 def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
-    """Whether the configuration places every object that has weights."""
+    """Whether the configuration gives every object with weights its position."""
     return all(node.path in walked.claims or node.path in training or not node.variables for node in root.below())
 
 
 def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
-    """Each object's layer path: the names of the objects around it and its own, less the model's."""
+    """Each object's layer path: the names of the objects around it and its own, without the model's."""
     found: dict[str, str | None] = {"": ""}
     for node in root.below():
         above = found[node.path]
@@ -87,7 +87,7 @@ def _name(node: Node, walked: Walk) -> str | None:
     claim = walked.claims.get(node.path)
     if claim is not None:
         return claim.name
-    # A file that names its objects names them all: what has no name there is a list, unless it has weights.
+    # A file that names its objects names them all: an object without a name is a list, unless it has weights.
     is_list = node.path in walked.containers or node.key in by_key.LISTS or bool(walked.names)
     return "" if is_list and not node.variables else None
 
@@ -114,7 +114,7 @@ def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) 
 
 
 def _trainable(weight: NamedWeight, claim: by_config.Claim | None) -> bool | None:
-    """Whether a weight is trained, by its layer's flag; None where no configuration tells."""
+    """Whether a weight is trained, by its layer's flag; None where no configuration says."""
     if claim is None:
         return None
     if weight.kind is not Kind.PARAMETER or weight.name in claim.frozen:
@@ -123,7 +123,7 @@ def _trainable(weight: NamedWeight, claim: by_config.Claim | None) -> bool | Non
 
 
 def _outside(variables: Sequence[Stored], namings: Sequence[Naming]) -> Iterator[Naming]:
-    """The datasets that are no object's weights."""
+    """The datasets that are not an object's weights."""
     named = {naming.structure for naming in namings}
     for stored in variables:
         if stored.structure not in named:

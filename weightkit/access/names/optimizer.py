@@ -1,4 +1,4 @@
-"""Names of what training saves beside a model's weights: the optimizer's variables, and Keras 2's metrics."""
+"""Names of what training saves besides a model's weights: the optimizer's variables, and Keras 2's metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METRICS = frozenset({"metrics", "_metrics", "_compile_metrics", "compiled_metric
 
 
 def of(root: Node, config: Mapping[str, Any] | None) -> dict[str, list[Naming]]:
-    """The namings of all that belongs to training, by object path."""
+    """The namings of everything that belongs to training, by object path."""
     rate_is_stored = _rate_is_stored(config)
     found: dict[str, list[Naming]] = {}
     for node in root.below():
@@ -30,12 +30,12 @@ def of(root: Node, config: Mapping[str, Any] | None) -> dict[str, list[Naming]]:
 
 
 def _is_nested_optimizer(node: Node) -> bool:
-    """Whether this is the optimizer of a model within the model: its first weight counts steps."""
+    """Whether this is the optimizer of a nested model: its first weight counts steps."""
     return node.key == OPTIMIZER and bool(node.variables) and node.indices[0] == 0 and _counts(node.variables[0])
 
 
 def _optimizer(node: Node, *, rate_is_stored: bool) -> list[Naming]:
-    """Scalars do not identify themselves: the step count is first, the rate second where the config says so."""
+    """Scalars have no names: the step count is first, the learning rate second if the config says so."""
     counted = bool(node.variables) and node.indices[0] == 0 and _counts(node.variables[0])
     namings = []
     for index, stored in zip(node.indices, node.variables, strict=True):
@@ -59,7 +59,7 @@ def _rate_is_stored(config: Mapping[str, Any] | None) -> bool:
     if optimizer is None or not optimizer.builtin:
         return False
     rate = optimizer.config.get("learning_rate")
-    # Keras 2 keeps the rate elsewhere; a wrapper's variables are its own.
+    # Keras 2 stores the rate elsewhere; a wrapper's variables are its own.
     other = {"is_legacy_optimizer", "jit_compile", "inner_optimizer", "optimizers"} & optimizer.config.keys()
     return isinstance(rate, (int, float)) and not isinstance(rate, bool) and not other
 

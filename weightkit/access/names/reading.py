@@ -18,12 +18,12 @@ Weights = tuple[NamedWeight, ...]
 
 
 def weights_by_config(node: Node, class_name: str, config: Mapping[str, Any]) -> Weights | None:
-    """The weights of a layer whose class and configuration are known, where the arrays agree with them."""
+    """The weights of a layer of known class and configuration, if the arrays fit them."""
     return only_fit(cases_of(class_name, config, quantization=quantization_mode(config)), node)
 
 
 def weights_without(absent: frozenset[int], node: Node, class_name: str, config: Mapping[str, Any]) -> Weights | None:
-    """The same where the layer does not save the weights in these places of its order."""
+    """The same if the layer does not save the weights at the ``absent`` positions of its order."""
     cases = cases_of(class_name, config, quantization=quantization_mode(config))
     left = [
         replace(case, weights=tuple(weight for place, weight in enumerate(case.weights) if place not in absent))
@@ -33,23 +33,23 @@ def weights_without(absent: frozenset[int], node: Node, class_name: str, config:
 
 
 def only_these(weights: Weights | None, node: Node) -> Weights | None:
-    """Weights that are known beforehand, where the arrays agree with them."""
+    """Weights that are known beforehand, if the arrays fit them."""
     return weights if weights is not None and fits(weights, node) else None
 
 
 def only_fit(cases: Iterable[Case], node: Node) -> Weights | None:
-    """The weights of the cases that fit the arrays, where all that fit read the same; else None."""
+    """The weights of the cases that fit the arrays, if all that fit give the same names; else None."""
     readings = {names_and_kinds(w): w for w in (case.weights for case in cases) if fits(w, node)}
     return next(iter(readings.values())) if len(readings) == 1 else None
 
 
 def names_and_kinds(weights: Weights) -> tuple[tuple[str, str], ...]:
-    """What a reading says; two that differ in sizes only say the same."""
+    """The names and kinds of a reading; readings that differ only in sizes are equal."""
     return tuple((weight.name, weight.kind) for weight in weights)
 
 
 def fits(weights: Weights, node: Node) -> bool:
-    """Whether number, ranks, types and sizes of an object's arrays are those of a class's weights."""
+    """Whether an object's arrays match a class's weights in number, ranks, types and sizes."""
     if len(weights) != len(node.variables) or not node.whole:
         return False
     sizes: dict[str, Any] = {}
@@ -57,7 +57,7 @@ def fits(weights: Weights, node: Node) -> bool:
 
 
 def _fits(weight: NamedWeight, stored: Stored, sizes: dict[str, Any]) -> bool:
-    """Whether one array is this weight; what its letters stand for goes into ``sizes``."""
+    """Whether one array is this weight; the sizes of its letters are added to ``sizes``."""
     if weight.integer is not _holds_integers(stored.dtype):
         return False
     if weight.rank is None:
@@ -66,7 +66,7 @@ def _fits(weight: NamedWeight, stored: Stored, sizes: dict[str, Any]) -> bool:
 
 
 def _same_sizes(dimensions: Sequence[str], shape: Sequence[int], sizes: dict[str, Any]) -> bool:
-    """Whether a shape reads as ``("a", "2b", "1")``."""
+    """Whether a shape matches dimensions such as ``("a", "2b", "1")``."""
     if len(dimensions) != len(shape):
         return False
     for dimension, size in zip(dimensions, shape, strict=True):

@@ -1,4 +1,4 @@
-"""Layers as a configuration holds them: ``{"class_name": …, "config": {…}}``."""
+"""Layers in a configuration: ``{"class_name": …, "config": {…}}``."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Serialized:
-    """A layer as a configuration holds it."""
+    """A layer in a configuration."""
 
     class_name: str
     config: Mapping[str, Any]
     builtin: bool
     package: str = ""
-    """Under which it is registered with Keras, where it is."""
+    """The package under which it is registered with Keras, if any."""
 
     @property
     def name(self) -> str | None:
-        """The layer's name, where the configuration tells."""
+        """The layer's name, if the configuration has it."""
         name = self.config.get("name")
         return name if isinstance(name, str) and name else None
 
 
 def serialized(value: Any) -> Serialized | None:
-    """Read ``{"class_name": …, "config": {…}}``; None where it is not that."""
+    """Read ``{"class_name": …, "config": {…}}``; None for anything else."""
     if not isinstance(value, Mapping):
         return None
     class_name, config = value.get("class_name"), value.get("config")
@@ -40,6 +40,6 @@ def serialized(value: Any) -> Serialized | None:
 
 
 def serialized_list(value: Any) -> list[Serialized]:
-    """The layers of a list in a configuration; what is no layer is left out."""
+    """The layers of a list in a configuration; other items are left out."""
     found = (serialized(item) for item in value) if isinstance(value, list) else ()
     return [layer for layer in found if layer is not None]

@@ -1,4 +1,4 @@
-"""What weightkit's plain layers save, by class and configuration; files of Keras store no names."""
+"""What weightkit's plain layers save, by class and configuration, since Keras files store no names."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _WEIGHTS: Mapping[str, tuple[str, ...]] = {
     "NoisyDense": ("kernel a,b", "kernel_sigma a,b", "bias b use_bias", "bias_sigma b use_bias"),
     "StochasticDepth": (),
 }
-"""In the order of saving: the name, the sizes as in Keras' table, then ``state``, or the flag that it needs."""
+"""In save order: the name, the sizes as in Keras' table, then ``state``, or the flag that it needs."""
 
 
 def is_plain(layer: Serialized) -> bool:
-    """Whether a configuration is that of a plain layer of ours."""
+    """Whether a configuration is that of one of weightkit's plain layers."""
     return layer.package == PACKAGE and layer.class_name in _WEIGHTS
 
 

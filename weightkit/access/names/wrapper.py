@@ -1,7 +1,7 @@
-"""What weightkit's own layers save, told from their configuration as Keras' table tells it of Keras'.
+"""What weightkit's ``Parametrized`` layers save, from their configuration.
 
-A ``Parametrized`` layer holds what its parametrizations add; the weights that they start from are those of the layer
-inside, less the ones that are another layer's.
+A ``Parametrized`` layer holds the weights that its parametrizations add. They compute from the weights of the layer
+inside, except those that another layer owns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WRAPPER = "Parametrized"
 INNER = "layer"
-"""The attribute that the layer inside is saved below."""
+"""The attribute under which the layer inside is saved."""
 
 _PARAMETER, _STATISTIC, _STATE = Kind.PARAMETER, Kind.STATISTIC, Kind.STATE
 _ADDED: Mapping[str, tuple[tuple[str, Kind, str | None], ...]] = {
@@ -35,32 +35,32 @@ _ADDED: Mapping[str, tuple[tuple[str, Kind, str | None], ...]] = {
     ),
     "Tied": (),
 }
-"""By class of parametrization: names, kinds, and the setting without which there is none."""
+"""By class of parametrization: names, kinds, and the setting that each weight needs."""
 _KINDS = {"_u": _STATISTIC, "_mask": _STATE}
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What a wrapper's configuration tells of the weights of the layer inside, by their structure below it."""
+    """What a wrapper's configuration says about the weights of the layer inside, by their path below it."""
 
     frozen: frozenset[str]
-    """Taken out of training."""
+    """Frozen weights."""
     tied: frozenset[str]
-    """Not saved, being another layer's."""
+    """Weights that another layer owns and saves."""
 
 
 def is_wrapper(layer: Serialized) -> bool:
-    """Whether a configuration is that of our wrapper."""
+    """Whether a configuration is that of a ``Parametrized`` layer."""
     return layer.class_name == WRAPPER and not layer.builtin and "targets" in layer.config
 
 
 def kind_in_wrapper(name: str) -> Kind:
-    """What a variable that a wrapper holds is, by its name."""
+    """The kind of a wrapper's own variable, by its name."""
     return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), _PARAMETER)
 
 
 def added_weights(config: Mapping[str, Any]) -> Weights | None:
-    """What a wrapper saves itself, in its save order: what is trained comes first; None where it does not tell."""
+    """What a wrapper saves itself, in save order, trained weights first; None where its configuration does not say."""
     found: list[NamedWeight] = []
     for label, class_name, settings in _steps(config):
         if class_name not in _ADDED:
@@ -73,7 +73,7 @@ def added_weights(config: Mapping[str, Any]) -> Weights | None:
 
 
 def inner_of(config: Mapping[str, Any]) -> Inner:
-    """What a wrapper's configuration tells of the layer inside."""
+    """What a wrapper's configuration says about the layer inside."""
     frozen, tied = set(), set()
     for structure, class_name, settings in _steps(config, labels=False):
         if class_name == "LowRank" and settings.get("freeze", True):
@@ -84,7 +84,7 @@ def inner_of(config: Mapping[str, Any]) -> Inner:
 
 
 def _steps(config: Mapping[str, Any], *, labels: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Label or structure of each computed weight with each of its parametrizations, as they are built."""
+    """Label or path of each computed weight with each of its parametrizations, in build order."""
     targets, weights = config.get("targets"), config.get("weights")
     if not isinstance(targets, Mapping) or not isinstance(weights, Mapping):
         return

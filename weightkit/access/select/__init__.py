@@ -1,4 +1,4 @@
-"""The selection language: which weights are meant, as text or as objects joined with ``&``, ``|``, ``~``."""
+"""The selection language: which weights to choose, as text or as objects joined with ``&``, ``|``, ``~``."""
 
 from weightkit.access.select.combine import Choice, combine
 from weightkit.access.select.ends import EndLayers

@@ -1,7 +1,7 @@
 """Matches an address against all alternatives of a glob at once, segment by segment.
 
-The alternatives are laid into one tree, so that a hundred names in braces cost one look-up, and the walk
-keeps the set of places it may be at, so that ``**/**/**/x`` costs no more than its length.
+The alternatives form one tree, so that a hundred names in braces cost one look-up. The walk keeps the set of
+possible states, so that ``**/**/**/x`` costs no more than its length.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ class Leading(NamedTuple):
     length: int
     """Number of segments."""
     named: bool
-    """Whether the glob's last segment spells out something of the part's last name."""
+    """Whether the glob's last segment contains literal text of the part's last name."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """A place between two segments of the glob; the others are told by their number."""
+    """A state between two segments of the glob; states refer to each other by number."""
 
     by_name: dict[str, int] = field(default_factory=dict)
     by_regex: dict[str, tuple[re.Pattern[str], int]] = field(default_factory=dict)
     after_any: int | None = None
-    """The place after a ``**``, which may be entered without a step."""
+    """The state after a ``**``, reachable without a step."""
     stays: bool = False
-    """Whether it lies after a ``**``, so that any name leads back to it."""
+    """Whether it follows a ``**``, so that any name leads back to it."""
     ends: bool = False
     ends_named: bool = False
 
@@ -43,7 +43,7 @@ class Automaton:
     """The alternatives of one glob, ready to match."""
 
     def __init__(self, alternatives: Iterable[Sequence[Segment]]) -> None:
-        """Lay out the alternatives, each the segments of one glob without braces."""
+        """Build the tree of the alternatives, each the segments of one glob without braces."""
         self._places = [_Place()]
         for alternative in alternatives:
             self._lay(alternative)
@@ -60,7 +60,7 @@ class Automaton:
                 return
 
     def _step(self, current: set[int], name: str) -> set[int]:
-        """The places one name further."""
+        """The states one name further."""
         reached: set[int] = set()
         for number in current:
             place = self._places[number]
@@ -74,7 +74,7 @@ class Automaton:
         return reached
 
     def _enter(self, number: int, reached: set[int]) -> None:
-        """Reach a place, and with it the one behind a ``**``, which may match nothing."""
+        """Add a state, and the one after a ``**``, which may match nothing."""
         reached.add(number)
         after_any = self._places[number].after_any
         if after_any is not None:
@@ -89,7 +89,7 @@ class Automaton:
         last.ends_named = alternative[-1].has_text
 
     def _after(self, number: int, segment: Segment) -> int:
-        """The place that a segment leads to, made where there is none yet."""
+        """The state that a segment leads to, created if missing."""
         place = self._places[number]
         if segment.spans_segments:
             if place.stays:

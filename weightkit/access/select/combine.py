@@ -1,4 +1,4 @@
-"""From what a user gives as ``where=`` and ``exclude=`` to selectors."""
+"""Turn the arguments ``where=`` and ``exclude=`` into selectors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def combine(
 
     Args:
         where: What to choose; None leaves it to the caller's default.
-        exclude: What to take away; None, or none at all, takes nothing.
+        exclude: What to exclude; None or an empty list excludes nothing.
 
     Returns:
-        The selector for each, None where nothing was said.
+        The selector for each; None if it was not given.
 
     Raises:
-        SelectionError: If a text is malformed, something is no selection, or ``where`` is an empty list:
-            a list that came out empty by mistake must not mean everything.
+        SelectionError: If a text is malformed, something is not a selection, or ``where`` is an empty list:
+            a list that is empty by mistake must not select everything.
     """
     chosen = _union(where, "where")
     if where is not None and chosen is None:
@@ -56,9 +56,9 @@ def _selector(choice: object, argument: str) -> Selector:
     if isinstance(choice, str):
         return parse(choice)
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
-        problem = f"{argument}= has a layer itself, {escape(str(choice.name))!r}, which is no selection"
-        raise SelectionError(problem, hint="give the layer's name, as weightkit's addresses have it")
+        problem = f"{argument}= must be a selection, got the layer {escape(str(choice.name))!r}"
+        raise SelectionError(problem, hint="give the layer's name, as in weightkit's addresses")
     if callable(choice):
         return as_selector(choice)
-    problem = f"{argument}= has a {type(choice).__name__}, which is no selection"
+    problem = f"{argument}= must be a selection, got {type(choice).__name__}"
     raise SelectionError(problem, hint="give text, a selector, a callable, or a list of these")

@@ -25,8 +25,8 @@ _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 class EndLayers(Selector):
     """The weights of the first or last layers that match a glob.
 
-    A layer is the shortest leading part of an address that the glob matches; layers (not the optimizer) count in
-    the order in which they first appear in the store, and where there are fewer than ``count``, all are chosen.
+    A layer is the shortest leading part of an address that the glob matches. Layers (not the optimizer) count in the
+    order in which they first appear in the store; if there are fewer than ``count``, all are chosen.
 
     Args:
         end: From which end to count.
@@ -55,22 +55,22 @@ class EndLayers(Selector):
         object.__setattr__(self, "_compiled", PathPattern(text, start=start))
 
     def bind(self, refs: Sequence[WeightRef], *, ordered: bool) -> EndLayers:
-        """Look through the store for the layers that match, and keep those at the end."""
+        """Find the matching layers of the store, and keep those at the chosen end."""
         if not ordered:
-            problem = f"{shown(str(self))} needs the order of the layers, which the file does not store"
+            problem = f"{shown(str(self))} needs the order of the layers, but the file does not store it"
             raise SelectionError(problem, hint="name the layers, as in '{block_3,block_4}'")
         found = list(dict.fromkeys(layer for ref in refs if (layer := self._layer(ref)) is not None))
         chosen = found[: self.count] if self.end == "first" else found[-self.count :]
         return EndLayers(self.end, self.count, self.pattern, frozenset(chosen))
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Around, for the weights of the chosen layers.
+        """AROUND for the weights of the chosen layers.
 
         Raises:
             SelectionError: If the selector was not bound to a store.
         """
         if self.layers is None:
-            problem = f"{shown(str(self))} can only be told from the whole store"
+            problem = f"{shown(str(self))} can only be resolved with the whole store"
             raise SelectionError(problem, hint="call bind(refs, ordered=...) and use what it returns")
         return Reach.AROUND if self._layer(ref) in self.layers else Reach.NONE
 
@@ -78,7 +78,7 @@ class EndLayers(Selector):
         return f"{self.end}:{self.count}:{self.pattern}"
 
     def _layer(self, ref: WeightRef) -> str | None:
-        if ref.kind is Kind.OPTIMIZER:  # lies behind the layers in a file, and is none
+        if ref.kind is Kind.OPTIMIZER:  # stored after the layers, but not a layer
             return None
         for names, leading in self._compiled.matches(ref):
             if leading.length:

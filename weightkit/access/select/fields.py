@@ -1,4 +1,4 @@
-"""Selecting by what is known of a weight besides its address: ``class:Dense``, ``rank:>=2``."""
+"""Selecting by what is known about a weight besides its address: ``class:Dense``, ``rank:>=2``."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 
 @dataclass(frozen=True)
 class Field(Selector):
-    """The weights of which one thing known is among the values asked for; what is not known is not chosen.
+    """The weights whose field has one of the given values; weights with an unknown value are not chosen.
 
     Args:
-        word: Which thing: class, dtype, kind, name, rank, role or trainable.
-        value: Values, as in ``kernel|bias`` or ``{kernel,bias}``. Those of class, dtype and name are globs.
+        word: The field: class, dtype, kind, name, rank, role or trainable.
+        value: Values, as in ``kernel|bias`` or ``{kernel,bias}``; for class, dtype and name they are globs.
 
     Raises:
         SelectionError: If there is no such field, or it has no such value.
@@ -65,13 +65,13 @@ class Field(Selector):
 
     def __post_init__(self) -> None:
         if self.word not in _READ:
-            fault = f"asks for the field {shown(self.word)}, which there is not"
+            fault = f"has the unknown field {shown(self.word)}"
             raise malformed(str(self), fault, f"use one of {', '.join(sorted(_READ))}")
         paths = [[segment] for segment in self._asked()]
         object.__setattr__(self, "_automaton", Automaton(paths))
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Itself for what tells a weight from its neighbors, around for class, rank and trainable."""
+        """ITSELF for what distinguishes a weight from its neighbors, AROUND for class, rank and trainable."""
         value = self.read(ref)
         if value is None:
             return Reach.NONE
@@ -81,7 +81,7 @@ class Field(Selector):
         return Reach.AROUND if found else Reach.NONE
 
     def read(self, ref: WeightRef) -> str | None:
-        """The weight's own value; None where it is not known."""
+        """The weight's value; None where it is not known."""
         return _READ[self.word](ref)
 
     def __str__(self) -> str:
@@ -100,14 +100,14 @@ class Field(Selector):
     def _refuse_others(self, asked: list[Segment]) -> None:
         for segment in asked:
             if segment.literal not in _CLOSED[self.word]:
-                fault = f"asks for the {self.word} {_shown(segment)}, which there is not"
+                fault = f"has the unknown {self.word} {_shown(segment)}"
                 raise malformed(str(self), fault, f"use one of {', '.join(_CLOSED[self.word])}")
 
     def _ranks(self, segment: Segment) -> list[Segment]:
-        """Every rank that one value allows, spelt out."""
+        """Every rank that one value allows, spelled out."""
         match = _RANK.fullmatch(segment.literal or "")
         if match is None or int(match[2]) > HIGHEST_RANK:
-            fault = f"asks for the rank {_shown(segment)}"
+            fault = f"has the invalid rank {_shown(segment)}"
             hint = f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
             raise malformed(str(self), fault, hint)
         compare, bound = _COMPARE[match[1]], int(match[2])

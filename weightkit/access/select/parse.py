@@ -1,4 +1,4 @@
-"""From the text of a selection to the selector."""
+"""Parse the text of a selection into a selector."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def parse(text: str) -> Selector:
-    """Read one selection; ``str`` of what it returns gives a text that reads the same.
+    """Read one selection; ``str`` of the result parses to the same selector.
 
     A field is recognized only by its exact word before the first colon, so that ``d/kernel:0`` is a path.
 
     Raises:
-        SelectionError: If the text is malformed; it says where, and what to write instead.
+        SelectionError: If the text is malformed; the message says where, and what to write instead.
 
     >>> parse("encoder/**/kernel")
     Glob(text='encoder/**/kernel')

@@ -48,7 +48,7 @@ class PathPattern:
         path = ref.path
         yield path
         if ref.duplicate > 1 and self._is_pattern:
-            # ``**/kernel`` means every kernel; only a path that is spelt out means just the first of a name.
+            # ``**/kernel`` means every kernel; only a literal path means just the first weight of a name.
             yield path.removesuffix(f"#{ref.duplicate}")
         if path != ref.structure:
             yield ref.structure
@@ -57,12 +57,12 @@ class PathPattern:
 
 
 def _own_part(structure: str) -> str:
-    """What a structure has below its layer: ``vars/0``, or its last segment."""
+    """The part of a structural address below its layer: ``vars/0``, or its last segment."""
     inside = structure.rfind("/vars/")
     return structure[inside + 1 :] if inside >= 0 else structure.rpartition("/")[2]
 
 
-# Over ``_shape``: a bare slash with no name on one side, or nothing at all.
+# Matches ``_shape``: a bare slash with no name on one side, or nothing at all.
 _EMPTY_NAME = re.compile(r"^$|(?:^|[/\\])/|/(?:$|\\)")
 
 
@@ -92,7 +92,7 @@ class Glob(Selector):
         object.__setattr__(self, "_pattern", PathPattern(self.text))
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Itself where the whole address matches and the last segment spells out something."""
+        """ITSELF if the whole address matches and the last segment contains literal text."""
         reach = Reach.NONE
         for names, leading in self._pattern.matches(ref):
             if leading.named and leading.length == len(names):
@@ -110,7 +110,7 @@ class Glob(Selector):
 
 @dataclass(frozen=True)
 class Regex(Selector):
-    """The weights in whose path or structure a regular expression is found.
+    """The weights whose path or structure a regular expression finds a match in.
 
     Raises:
         SelectionError: If Python's ``re`` refuses the expression, or warns of it.
@@ -123,7 +123,7 @@ class Regex(Selector):
         object.__setattr__(self, "_compiled", self._compile())
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Around at most: an expression that finds a layer's name looks like one that finds a weight's."""
+        """AROUND at most: an expression for a layer's name looks like one for a weight's."""
         search = self._compiled.search
         return Reach.AROUND if search(ref.path) or search(ref.structure) else Reach.NONE
 
@@ -136,10 +136,10 @@ class Regex(Selector):
             raise malformed(str(self), "has no expression after 're:'", "write one, as in 're:^block[12]/'")
         try:
             with warnings.catch_warnings():
-                # A "possible nested set" is an expression that will change its meaning.
+                # Python warns of a "possible nested set": the expression's meaning will change.
                 warnings.simplefilter("error")
                 return re.compile(self.text)
-        # Besides its own error, re lets through what huge counts, sizes and nestings raise.
+        # Huge counts, sizes and nestings raise errors other than re.error.
         except (re.error, ValueError, OverflowError, RecursionError, Warning) as error:
-            fault = f"is no regular expression that Python reads: {cut(str(error))}"
+            fault = f"is not a valid Python regular expression: {cut(str(error))}"
             raise malformed(str(self), fault, "fix the expression after 're:', or use a glob") from None

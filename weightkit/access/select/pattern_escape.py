@@ -1,17 +1,17 @@
-"""Writing an address so that the selection language takes it for nothing but itself."""
+"""Escape an address so that the selection language matches it literally."""
 
 from __future__ import annotations
 
 import re
 
 FIELD_WORDS = frozenset({"class", "dtype", "first", "kind", "last", "name", "rank", "re", "role", "trainable"})
-"""The words that, standing exactly before the first colon, make a selection something else than a glob."""
+"""The words that, right before the first colon, make a selection something other than a glob."""
 
 _SPECIAL = re.compile(r"[\\*?\[\]{}]")
 
 
 def without_field(pattern: str) -> str:
-    r"""The glob, its first colon escaped where a field's word stands before it.
+    r"""The glob, with its first colon escaped if a field's word precedes it.
 
     >>> print(without_field("kind:odd_layer_name"))
     kind\:odd_layer_name
@@ -21,7 +21,7 @@ def without_field(pattern: str) -> str:
 
 
 def escape_pattern(path: str) -> str:
-    r"""A glob that matches ``path`` whole, and otherwise only what lies under it.
+    r"""A glob that matches ``path`` itself and what is under it, nothing else.
 
     Args:
         path: An address of a weight, layer or model; not empty.
@@ -31,6 +31,6 @@ def escape_pattern(path: str) -> str:
     """
     escaped = _SPECIAL.sub(r"\\\g<0>", path)
     if "" in path.split("/"):
-        # A bare slash beside an empty name is refused as a slip; an escaped one is taken at its word.
+        # A bare slash next to an empty name is refused as a mistake; an escaped one is literal.
         escaped = escaped.replace("/", "\\/")
     return without_field(escaped)

@@ -1,4 +1,4 @@
-"""What part a weight plays in its layer's computation, told by its name and its layer's class."""
+"""A weight's role in its layer's computation, from its name and its layer's class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Role(enum.StrEnum):
     KERNEL = "kernel"
     """Multiplies inputs: kernels of dense, convolutional and recurrent layers (there: of the inputs)."""
     BIAS = "bias"
-    """Is added."""
+    """Is added to the output."""
     NORM = "norm"
     """Gain or offset of a normalization: gamma, beta, RMSNormalization's scale."""
     EMBEDDING = "embedding"
@@ -43,7 +43,7 @@ _BY_ENDING = (
 _NORM_NAME = re.compile(r"(?:^|_)(?:gamma|beta)$")
 _NORM_CLASS = re.compile(r"norm|BN$", re.IGNORECASE)
 
-# A slot or a statistic may bear the name of the weight it belongs to, and plays no part of its own.
+# A slot or a statistic may have the name of its weight, but has no role of its own.
 _WITHOUT_ROLE = frozenset({Kind.OPTIMIZER, Kind.STATISTIC, Kind.STATE})
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one segment of a glob asks of one name of an address."""
+    """One segment of a glob, matched against one name of an address."""
 
     tokens: Alternative
 
@@ -33,15 +33,15 @@ class Segment:
 
     @property
     def has_text(self) -> bool:
-        """Whether it spells out something: ``*`` and ``?[0-9]`` do not, an empty name does."""
+        """Whether it contains literal text: ``*`` and ``?[0-9]`` do not, an empty name does."""
         return not self.tokens or any(token.part is Part.TEXT for token in self.tokens)
 
     @property
     def regex(self) -> str:
-        """A regular expression for the whole of a name, which takes linear time a star.
+        """A regular expression for a whole name, which takes linear time per star.
 
-        What follows a star is found at the first place it fits and held there (an atomic group): a later
-        star reaches whatever a later place would have, so nothing is lost by never trying again.
+        What follows a star matches at the first possible position and stays there (an atomic group): a later
+        star covers whatever a later position would, so no backtracking is needed.
         """
         head, *stretches = _between_stars(self.tokens)
         if not stretches:
@@ -68,7 +68,7 @@ def _regex_of(token: Token) -> str:
 
 
 def segments(alternative: Alternative) -> list[Segment]:
-    """Part an alternative at its slashes."""
+    """Split an alternative at its slashes."""
     parts: list[list[Token]] = [[]]
     for token in alternative:
         if token.part is Part.SLASH:

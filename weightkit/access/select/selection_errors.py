@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from weightkit.errors import SelectionError
 
-LONGEST_TEXT = 1 << 16  # characters; far above any selection that is written, by hand or by a script
+LONGEST_TEXT = 1 << 16  # characters; far above any real selection, by hand or by script
 
 _SHOWN = 80  # characters of a text that an error repeats
 
 
 def cut(text: str) -> str:
-    """The text, its tail cut off where it is absurdly long."""
+    """The text, cut if it is absurdly long."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -31,7 +31,7 @@ def malformed(text: str, fault: str, hint: str) -> SelectionError:
 
 
 def refuse_absurd_length(text: str) -> None:
-    """Raise SelectionError where the text is longer than any real selection."""
+    """Raise SelectionError if the text is longer than any real selection."""
     if len(text) > LONGEST_TEXT:
         fault = f"has {len(text):,} characters, more than {LONGEST_TEXT:,}"
-        raise malformed(text, fault, "give several shorter selections; they are joined")
+        raise malformed(text, fault, "give several shorter selections; they are combined")

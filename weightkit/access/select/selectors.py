@@ -1,4 +1,4 @@
-"""What every selector can do, and the three that join others."""
+"""The base of all selectors, and the three that combine others."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class Reach(enum.IntEnum):
-    """How a selector gets at a weight; the greater says more."""
+    """How a selector reaches a weight; a greater value is more specific."""
 
     NONE = 0
     """It does not match."""
     AROUND = 1
-    """It speaks of a layer around the weight, or of a property it shares with its neighbors."""
+    """It selects a layer around the weight, or a property it shares with its neighbors."""
     ITSELF = 2
-    """It names the weight itself, so that even what is no parameter is meant."""
+    """It names the weight itself, so it also selects weights that are not parameters."""
 
 
 class Selector(ABC):
-    """Says of each weight whether it is chosen, from its address and measures, never from its values.
+    """Decides for each weight whether it is chosen, from its address and metadata, never from its values.
 
-    A subclass is a frozen dataclass with one method, ``reach``. Selectors join with ``&``, ``|`` and ``~``,
-    also with plain callables; they compare, hash and print by what they ask.
+    A subclass is a frozen dataclass with one method, ``reach``. Selectors combine with ``&``, ``|`` and ``~``,
+    also with plain callables; they compare, hash and print by their content.
     """
 
     @abstractmethod
@@ -42,8 +42,8 @@ class Selector(ABC):
     def explicit(self, ref: WeightRef) -> bool:
         """Whether the weight is chosen by naming it, not only a layer around it.
 
-        An edit whose selection names layers touches their parameters; statistics and seeds join only
-        where this is true.
+        An edit whose selection names layers changes only their parameters; statistics and seeds are included only
+        where this is True.
         """
         return self.reach(ref) is Reach.ITSELF
 
@@ -55,7 +55,7 @@ class Selector(ABC):
             ordered: Whether that order is the order of the model's layers.
 
         Raises:
-            SelectionError: If the order is needed and not known.
+            SelectionError: If the order is needed but not known.
         """
         return self
 
@@ -77,12 +77,12 @@ class Selector(ABC):
 
 @dataclass(frozen=True)
 class Predicate(Selector):
-    """A plain callable as a selector; what it chooses, it means."""
+    """A plain callable as a selector; its choices count as explicit."""
 
     function: Callable[[WeightRef], bool]
 
     def reach(self, ref: WeightRef) -> Reach:
-        """Whatever the function says."""
+        """What the function says."""
         return Reach.ITSELF if self.function(ref) else Reach.NONE
 
     def __str__(self) -> str:
@@ -91,14 +91,14 @@ class Predicate(Selector):
 
 @dataclass(frozen=True, repr=False)
 class _Joined(Selector):
-    """Several selectors, joined by a sign."""
+    """Several selectors, combined by an operator."""
 
     parts: tuple[Selector, ...]
     sign: ClassVar[str]
 
     @classmethod
     def of(cls, *sides: Selector | Callable[[WeightRef], bool]) -> Self:
-        """Join; what is already joined by the same sign is taken apart, so that no tree grows."""
+        """Combine; nested combinations with the same operator are flattened."""
         parts: list[Selector] = []
         for side in map(as_selector, sides):
             parts.extend(side.parts if isinstance(side, cls) else (side,))
@@ -121,7 +121,7 @@ class And(_Joined):
     sign = "&"
 
     def reach(self, ref: WeightRef) -> Reach:
-        """The furthest reach of the parts, or none where one part refuses."""
+        """The furthest reach of the parts, or none if one part does not match."""
         furthest = Reach.AROUND
         for part in self.parts:
             reach = part.reach(ref)
@@ -148,12 +148,12 @@ class Or(_Joined):
 
 @dataclass(frozen=True, repr=False)
 class Not(Selector):
-    """What the part does not choose; never explicit, for what is left over was not named."""
+    """What the part does not choose; never explicit, since the rest is not named."""
 
     part: Selector
 
     def reach(self, ref: WeightRef) -> Reach:
-        """The contrary, as something said of layers."""
+        """The opposite; AROUND at most."""
         return Reach.NONE if self.part(ref) else Reach.AROUND
 
     def bind(self, refs: Sequence[WeightRef], *, ordered: bool) -> Selector:

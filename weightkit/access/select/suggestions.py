@@ -1,4 +1,4 @@
-"""What a selection that chose nothing may have meant."""
+"""Suggestions for a selection that chose nothing."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
     from weightkit.access.select.selectors import Selector
 
-_MOST_REFS = 100_000  # weights looked at
-_MOST_COMPARED = 200  # candidates that difflib sees: it takes up to a millisecond each
+_MOST_REFS = 100_000  # weights to consider
+_MOST_COMPARED = 200  # candidates for difflib, which takes up to a millisecond each
 _LONGEST_WORD = 200  # characters of a selection that are compared
-_ALIKE = 0.5  # difflib's ratio below which two texts have nothing to do with each other
+_ALIKE = 0.5  # difflib's ratio below which two texts are unrelated
 _WILDCARDS = re.compile(r"[*?\[\]{}^$\\]+")
 
 
 def nearest(selection: str | Selector, refs: Iterable[WeightRef], limit: int = 3) -> list[str]:
-    """Selections that would have chosen something, most alike first.
+    """Selections that choose something, most similar first.
 
     Args:
-        selection: What chose nothing.
-        refs: The weights of the store; the first 100,000 are looked at.
+        selection: The selection that chose nothing.
+        refs: The weights of the store; the first 100,000 are considered.
         limit: How many to return at most.
 
     Returns:
         Paths of layers and weights, as patterns that select them; for a field, values that the store
-        has (``kind:statistic``), and for a misspelt field the field.
+        has (``kind:statistic``), and for a misspelled field the field.
     """
     seen = list(islice(refs, _MOST_REFS))
     try:
@@ -76,7 +76,7 @@ def _meant_field(text: str) -> Iterator[str]:
 
 
 def _near_values(selector: Field, refs: list[WeightRef], limit: int) -> Iterator[str]:
-    """Values of the field that the store has: the most alike, or, where none is, the first ones."""
+    """Values of the field that the store has: the most similar, or, if none is, the first ones."""
     values = dict.fromkeys(value for ref in refs if (value := selector.read(ref)) is not None)
     asked = selector.value[:_LONGEST_WORD]
     alike = difflib.get_close_matches(asked, islice(values, _MOST_COMPARED), limit, _ALIKE)
@@ -86,9 +86,9 @@ def _near_values(selector: Field, refs: list[WeightRef], limit: int) -> Iterator
 
 
 def _near_paths(pattern: str, refs: list[WeightRef], limit: int) -> list[str]:
-    """Layers and weights whose last names are alike what is left of the pattern without its wildcards.
+    """Layers and weights whose last names resemble the pattern without its wildcards.
 
-    Comparing as many last names as the pattern has finds ``encoder/dense_1`` for ``dense_1``.
+    Comparing as many last names as the pattern has names finds ``encoder/dense_1`` for ``dense_1``.
     """
     last_part = pattern[:_LONGEST_WORD].rpartition("**/")[2]
     names = [name for part in last_part.split("/") if (name := _WILDCARDS.sub("", part))]
@@ -131,7 +131,7 @@ def _leading_parts(refs: list[WeightRef]) -> dict[str, None]:
 
 
 def _most_pairs_in_common(wanted: str, tails: Iterable[str]) -> list[str]:
-    """The few tails worth comparing: those that share most pairs of neighboring characters."""
+    """The few tails worth comparing: those that share the most pairs of adjacent characters."""
     pairs = {wanted[at : at + 2] for at in range(len(wanted) - 1)} or {wanted}
 
     def share(tail: str) -> float:

@@ -1,4 +1,4 @@
-"""From the text of a glob to its alternatives: tokens, the escapes resolved and the braces multiplied out."""
+"""Parse the text of a glob into its alternatives: tokens, with escapes resolved and braces expanded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_ALTERNATIVES = 1000
-LARGEST_EXPANSION = 1 << 18  # tokens of all alternatives together
+LARGEST_EXPANSION = 1 << 18  # tokens in all alternatives together
 DEEPEST_BRACES = 16  # levels
 
 
@@ -52,17 +52,17 @@ def alternatives(text: str, *, start: int = 0, is_path: bool = True) -> list[Alt
     Args:
         text: The whole selection, so that errors can show it and count its characters.
         start: Where the glob begins.
-        is_path: Whether a slash parts segments. If not, it is a character like others, and ``|`` parts
+        is_path: Whether a slash separates segments. If not, it is an ordinary character, and ``|`` separates
             alternatives, as in ``name:kernel|bias``.
 
     Raises:
-        SelectionError: If it is malformed, or its braces multiply past the limits.
+        SelectionError: If it is malformed, or its braces expand past the limits.
     """
     refuse_absurd_length(text)
     group = _Reader(text, start, is_path=is_path).read()
     count, size = _measure(group)
     if count > MOST_ALTERNATIVES or size > LARGEST_EXPANSION:
-        fault = f"stands for {count:,} alternatives of {size:,} characters together"
+        fault = f"expands to {count:,} alternatives of {size:,} characters together"
         limits = f"{MOST_ALTERNATIVES:,} alternatives or {LARGEST_EXPANSION:,} characters"
         raise malformed(text, f"{fault}, more than {limits}", "use '*' or give several selections")
     return list(_expand(group))
@@ -88,7 +88,7 @@ def _expand(group: Group) -> Iterable[Alternative]:
 
 
 class _Reader:
-    """Walks over the text once, from left to right."""
+    """Reads the text once, from left to right."""
 
     def __init__(self, text: str, start: int, *, is_path: bool) -> None:
         self.text = text
@@ -164,7 +164,7 @@ class _Reader:
         return Token(Part.SET, f"[{'^' * len(negated)}{self._members(members, opened)}]")
 
     def _members(self, members: str, opened: int) -> str:
-        """The members as a regular expression wants them."""
+        """The members in regular expression syntax."""
         return "".join(self._member(low, high, opened) for low, high in _MEMBER.findall(members))
 
     def _member(self, low: str, high: str, opened: int) -> str:

@@ -35,11 +35,11 @@ def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
 
 def _made(initial: Initial) -> Initializer:
     """The initializer that a configuration describes."""
-    initializer = _found(initial.said, initial)
+    initializer = _found(initial.spec, initial)
     if initial.axes is not None and isinstance(initializer, VarianceScaling):
         initializer = initializer.along(*initial.axes)
     if initial.forget is not None:
-        forget = _found(initial.forget.said, initial)
+        forget = _found(initial.forget.spec, initial)
         initializer = ForgetBias(initializer, forget, initial.forget.part, initial.forget.parts)
     return initializer
 

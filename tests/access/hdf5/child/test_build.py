@@ -1,4 +1,4 @@
-"""A new file that did not come out as planned is never put in place, whatever becomes of its builder."""
+"""A new file that differs from the plan is never put in place, whatever happens to its builder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
-"""Changes that change nothing, so that a file is built anew and must be as it was."""
+"""Changes that change nothing, so that a file is rebuilt and must stay the same."""
 
 
 def rebuild(path: Path, output: Path, changes: Changes = NOTHING) -> Any:
@@ -42,7 +42,7 @@ def chunked(path: Path, **options: Any) -> Any:
 
 
 def spoiling(monkeypatch: pytest.MonkeyPatch, change: Callable[[h5py.File], None]) -> None:
-    """Let a builder that is not ours change the new file behind its back, before its structure is checked."""
+    """Let a fake builder change the new file before its structure is checked."""
     whole = Rebuild._build
 
     def spoil(rebuild: Rebuild) -> None:
@@ -170,7 +170,7 @@ def test_a_new_file_that_came_out_otherwise_is_not_committed(
         file["layers/a"].attrs["structure"] = np.array((1, 1), [("a", "i4"), ("b", "i4")])
     before = Folder.of(tmp_path)
     spoiling(monkeypatch, spoiler)
-    with pytest.raises(MachineError, match="the new file's structure is not the planned one"):
+    with pytest.raises(MachineError, match="the new file's structure differs from the plan"):
         rebuild(path, tmp_path / "out.h5", Changes(attributes={"": {"set": "a"}}))
     assert Folder.of(tmp_path) == before
 
@@ -189,7 +189,7 @@ def test_the_structure_is_checked_once_more_after_chunks_were_written(
         rebuild._length = os.fstat(rebuild.job.fd).st_size
 
     monkeypatch.setattr(Rebuild, "_fill", spoil)
-    with pytest.raises(MachineError, match="the new file's structure is not the planned one, at more"):
+    with pytest.raises(MachineError, match="the new file's structure differs from the plan, at more"):
         halve(path)
     assert Folder.of(tmp_path) == before
 
@@ -227,7 +227,7 @@ def test_a_disk_that_fails_the_reading_process_is_the_machine_s_fault_and_nothin
     assert Folder.of(tmp_path) == before
 
 
-def test_an_answer_that_nobody_heard_to_its_end_is_never_taken_for_another(tmp_path: Path) -> None:
+def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_another(tmp_path: Path) -> None:
     path = chunked(tmp_path / "model.h5")
     with Scanner() as scanner, path.open("rb") as source:
         stream = scanner.records(source.fileno(), 0, path.stat().st_size)

@@ -1,4 +1,4 @@
-"""A header that is told by its bytes is told as the library tells it, whatever bit of it is turned."""
+"""A header read from its bytes gives what the library gives, whichever bit of it is flipped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def told(content: bytes, address: int) -> dict[str, Any] | None:
 
 
 def told_by_h5py(path: Path) -> dict[str, Any] | None:
-    """What h5py says of the dataset; None where it does not open it."""
+    """What h5py says about the dataset; None if it cannot open it."""
     try:
         with h5py.File(path) as file:
             found = file["w"]
@@ -61,7 +61,7 @@ def told_by_h5py(path: Path) -> dict[str, Any] | None:
 
 
 def cannot_be(said: dict[str, Any], length: int) -> bool:
-    """Whether the arithmetic of the process that hears it refuses this."""
+    """Whether the parent's checks refuse this."""
     wrong_size = math.prod(said["shape"]) * np.dtype(said["dtype"]).itemsize != said["size"]
     return wrong_size or said["offset"] + said["size"] > length
 

@@ -1,4 +1,4 @@
-"""What the reading process says of a file, against plain h5py; and everything that it refuses."""
+"""What the reading process says about a file, compared with plain h5py; and everything that it refuses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = pytest.mark.parametrize("path", [*GOLDEN, *REAL], ids=lambda path: path.
 
 
 def hdf5_part(path: Path) -> Any:
-    """Where the HDF5 file begins in a file, and how long it is, found without weightkit."""
+    """Where the HDF5 file starts in a file, and its length, found without weightkit."""
     raw = path.read_bytes()
     if not zipfile.is_zipfile(path):
         return raw, 0, len(raw)
@@ -141,7 +141,7 @@ def test_values_that_would_lie_over_a_group_are_refused_with_and_without_a_user_
     layout = offset.to_bytes(8, "little") + length
     assert raw.count(layout) == 1
     path.write_bytes(raw.replace(layout, (root - 4).to_bytes(8, "little") + length))
-    with pytest.raises(DamagedFileError, match=r"a and the header of / lie over each other|/ and a lie over"):
+    with pytest.raises(DamagedFileError, match=r"a and the header of / overlap|/ and a overlap"):
         indexed(scanner, path)
 
 
@@ -293,7 +293,7 @@ def test_places_of_chunks_are_counted_from_the_start_of_the_file_whatever_the_li
         from_block = [info._replace(byte_offset=info.byte_offset - block) for info in found]
         assert scan._shift(file.id, dataset, from_block, part) == block
         elsewhere = [info._replace(byte_offset=info.byte_offset + 4) for info in found]
-        with pytest.raises(scan.Refusal, match="do not lie where the file says"):
+        with pytest.raises(scan.Refusal, match="are not where the file says"):
             scan._shift(file.id, dataset, elsewhere, part)
 
 
@@ -316,7 +316,7 @@ def test_chunks_of_which_nothing_tells_whether_they_are_shuffled_are_refused(
 def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
     whole = write_variables(tmp_path / "model.h5", {"layers/a/vars/0": np.zeros(999, "f4")}).read_bytes()
     (tmp_path / "model.h5").write_bytes(whole[:-500])
-    with pytest.raises(DamagedFileError, match=f"it is cut off: of {len(whole)} bytes it holds {len(whole) - 500}"):
+    with pytest.raises(DamagedFileError, match=f"it must have {len(whole)} bytes, got {len(whole) - 500}"):
         records(scanner, tmp_path / "model.h5")
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - Keras takes seconds to import, and most tests here need none
-"""Names in legacy files, held against what the Kerases themselves said of their live models."""
+"""Names in legacy files, compared with what each Keras version says about its live models."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class TestGoldenFiles:
 
 
 class TestScopes:
-    """What may stand between a group and a weight's name."""
+    """What can be between a group and a weight's name."""
 
     @pytest.mark.parametrize(
         ("group", "weight", "layer_path"),
@@ -265,7 +265,7 @@ class TestFlags:
 
 
 class TestKinds:
-    """What a weight is, from its name and class."""
+    """The kind of a weight, from its name and class."""
 
     def test_integers_that_stand_for_a_kernel_are_quantization(self) -> None:
         config = model(layer("Dense", "dense"))
@@ -334,7 +334,7 @@ ENTRIES = st.recursive(
 
 
 class TestHostileInput:
-    """Damaged and malicious files never raise here: what is not understood is an orphan."""
+    """Damaged and malicious files never raise here: anything not understood is an orphan."""
 
     def test_a_dataset_that_no_list_names_comes_last_and_is_unknown(self) -> None:
         found = [Stored("lost", (), "float32"), Stored("dense/dense/kernel", (2,), "float32")]
@@ -417,7 +417,7 @@ def attention() -> Any:
 
 
 def reused() -> Any:
-    """Layers built in one model and then used in another keep the first one's name in theirs."""
+    """Layers built in one model and then used in another keep the first model's name in their weights' names."""
     from keras import Input, Model, Sequential, layers
 
     first = Sequential([layers.Dense(2), layers.Dense(2)], name="first")

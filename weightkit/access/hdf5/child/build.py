@@ -1,8 +1,8 @@
-"""Write an HDF5 file anew: the objects of another, less what was dropped, with types and attributes changed.
+"""Rewrite an HDF5 file: the objects of another, less what was dropped, with types and attributes changed.
 
-Only the reading process imports this module: libhdf5 may crash when a write fails, and then it does so here.
-Values that lie in one piece are not copied: the new file sets their space aside, and the parent, who can do that as
-fast as the disk, fills it. Chunks go over as they are, compressed; values inside headers go over with the headers.
+Only the reading process imports this module: libhdf5 may crash when a write fails, and then only this process dies.
+Contiguous values are not copied here: the new file reserves their space, and the parent fills it at the speed of the
+disk. Chunks are copied as stored, compressed; values inside headers are copied with the headers.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _DENSE = 1  # superblock version from which attributes may be larger than a header
-_ALIVE: Json = {}  # a record that says only that there is still somebody here
+_ALIVE: Json = {}  # a record that only says that this process is alive
 
 
 class Target(Part):
     """A part of an open file that libhdf5 may write to."""
 
     fault = ""
-    """Why writing failed; libhdf5 does not pass that on."""
+    """Why writing failed; libhdf5 does not report it."""
 
     def writable(self) -> bool:
         """Yes."""
@@ -66,7 +66,7 @@ class Target(Part):
 
 
 def build(source: int, target: int, request: Json) -> Iterator[Json]:
-    """Write the new file's skeleton; the last record says how long it has become, all others only that work goes on."""
+    """Write the new file's skeleton; the last record gives its length, all others only show that work continues."""
     old = open_for_reading(Part(source, request["start"], request["length"]))
     part = Target(target, request["target_start"], 0)
     root = h5g.open(old, b"/")
@@ -79,7 +79,7 @@ def build(source: int, target: int, request: Json) -> Iterator[Json]:
 
 
 def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
-    """Write encoded chunks, and values that lie in headers, from a file in which the parent put them."""
+    """Write encoded chunks and values in headers from the parent's staging file."""
     part = Target(target, request["target_start"], request["target_length"])
     with explained(part):
         new = h5f.open(b"built", h5f.ACC_RDWR, fapl=access_list(part, None))
@@ -100,7 +100,7 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
 
 @contextlib.contextmanager
 def explained(part: Target) -> Iterator[None]:
-    """Tell a disk that failed from a file that cannot be written anew."""
+    """Distinguish a failed disk from a file that HDF5 cannot rewrite."""
     try:
         yield
     except (Refusal, MemoryError):
@@ -109,11 +109,11 @@ def explained(part: Target) -> Iterator[None]:
         if part.fault:
             raise Refusal("machine", "/", f"writing the new file failed: {part.fault}") from error
         why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        raise Refusal("unsupported", "/", f"the HDF5 library cannot write it anew: {why}") from error
+        raise Refusal("unsupported", "/", f"the HDF5 library cannot rewrite the file: {why}") from error
 
 
 def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
-    """How libhdf5 reaches a part of a file; with the format's version of another one, where that is a later one."""
+    """The file access list for a part of a file; with the format version of ``like`` if that is later."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
@@ -123,7 +123,7 @@ def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
 
 
 def _file_creation(old: h5f.FileID, root: h5g.GroupID) -> h5p.PropFCID:
-    """What the old file was made with; whether its root keeps the order of things, only the root tells."""
+    """The old file's creation properties; only the root group knows whether it tracks creation order."""
     creation, known = old.get_create_plist(), root.get_create_plist()
     creation.set_link_creation_order(known.get_link_creation_order())
     creation.set_attr_creation_order(known.get_attr_creation_order())
@@ -144,7 +144,7 @@ class _Copy:
     def group(self, old: h5g.GroupID, new: h5g.GroupID, path: str) -> Iterator[Json]:
         """Copy what a group holds, depth first; the scan has bounded the depth.
 
-        A name met here first may be one that the scan met second: requests know an object by the scan's first name.
+        Of an object's names, this walk may meet another one first than the scan; requests use the scan's first name.
         """
         self._copy_attributes(old, new, path)
         for name, cset in _links(old):
@@ -194,7 +194,7 @@ class _Copy:
 
 
 def _links(group: h5g.GroupID) -> list[tuple[bytes, int]]:
-    """Names and their encodings, in the order in which they were made where the group keeps it."""
+    """Names and their encodings, in creation order if the group tracks it."""
     found: list[tuple[bytes, int]] = []
     tracked = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     order = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
@@ -206,15 +206,15 @@ def _attributes(owner: Any) -> Iterator[h5a.AttrID]:
     tracked = owner.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
     order = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
     names: list[bytes] = []
-    h5a.iterate(owner, names.append, index_type=order)  # opening thousands by number takes squared time
+    h5a.iterate(owner, names.append, index_type=order)  # opening thousands by index takes quadratic time
     for name in names:
         yield h5a.open(owner, name)
 
 
 def _group_creation(old: h5g.GroupID) -> h5p.PropGCID:
-    """What the group was made with.
+    """The group's creation properties.
 
-    Its own list would not do: HDF5 1.14.6 puts the addresses of a group's heap and tree of links into it, and a link
+    Its own list cannot be reused: HDF5 1.14.6 puts the addresses of the group's heap and link tree into it, and a link
     in a group made from it then fails with "address of object past end of allocation", or ruins the new file.
     """
     known, creation = old.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
@@ -226,10 +226,10 @@ def _group_creation(old: h5g.GroupID) -> h5p.PropGCID:
 
 
 def _creation(old: h5d.DatasetID, new_type: str | None) -> h5p.PropDCID:
-    """How the new dataset is laid out: as the old one; space for values in one piece is set aside at once."""
+    """The new dataset's creation properties: the old one's, with space for contiguous values allocated early."""
     known = old.get_create_plist()
     creation = known if new_type is None else _for_type(old, known, np.dtype(new_type))
-    creation.set_obj_track_times(bool(h5o.get_info(old).mtime))  # the list says yes for every dataset of old headers
+    creation.set_obj_track_times(bool(h5o.get_info(old).mtime))  # the list says yes for all old headers
     in_one_piece = known.get_layout() == h5d.CONTIGUOUS and old.get_storage_size()
     if in_one_piece and type_name(old.get_type()) != LONG_TEXT:
         creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
@@ -238,7 +238,7 @@ def _creation(old: h5d.DatasetID, new_type: str | None) -> h5p.PropDCID:
 
 
 def _for_type(old: h5d.DatasetID, known: h5p.PropDCID, dtype: np.dtype) -> h5p.PropDCID:
-    """The same layout for another type; the element that stands for missing ones is cast, where both are numbers."""
+    """The same layout for another type; the fill value is cast if both types are numbers."""
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_layout(known.get_layout())
     creation.set_obj_track_times(known.get_obj_track_times())
@@ -257,9 +257,9 @@ def _for_type(old: h5d.DatasetID, known: h5p.PropDCID, dtype: np.dtype) -> h5p.P
 
 
 def _copy_values(old: h5d.DatasetID, new: h5d.DatasetID) -> Iterator[Json]:
-    """Chunks as they are stored, values in a header as raw bytes; what lies in one piece is the parent's to copy.
+    """Copy chunks as stored, and values in a header as raw bytes; the parent copies contiguous values.
 
-    Text of variable length lies in a heap, and its dataset holds places in there: it is read and written as text.
+    Text of variable length is stored in a heap that the dataset points into, so it is read and written as text.
     """
     layout, kind = old.get_create_plist().get_layout(), old.get_type()
     if type_name(kind) == LONG_TEXT:
@@ -279,7 +279,7 @@ def _copy_values(old: h5d.DatasetID, new: h5d.DatasetID) -> Iterator[Json]:
 
 
 def _stored(dataset: h5d.DatasetID, place: tuple[int, ...]) -> tuple[int, bytes]:
-    """A chunk as it is stored, with the mask of the filters that were left out."""
+    """A chunk as stored, with the mask of the filters that were skipped."""
     try:
         mask, content = dataset.read_direct_chunk(place)
         return mask, bytes(content)
@@ -300,8 +300,8 @@ def _copy_attribute(old: h5a.AttrID, owner: Any) -> None:
 
 
 def _variable_text(like: h5a.AttrID | None) -> h5t.TypeID | None:
-    """The type of text of any length: as in the attribute before, or, where none was, as Keras writes text."""
-    if like is None:  # fixed length would be read as bytes, and Keras 3.15 asks for `== "bfloat16"`
+    """The type of variable-length text: as in the old attribute, or, if there was none, as Keras writes text."""
+    if like is None:  # text of fixed length is read as bytes, and Keras 3.15 compares with `== "bfloat16"`
         return h5t.py_create(h5py.string_dtype(), logical=True)
     kind = like.get_type()
     return kind if kind.get_class() == h5t.STRING and kind.is_variable_str() else None

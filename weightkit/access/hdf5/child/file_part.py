@@ -15,11 +15,11 @@ import h5py
 from h5py import h5f, h5p
 
 _CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
-_DESCRIPTORS = "/proc/self/fd"  # Linux: opens what is open already, not whatever has its name by now
+_DESCRIPTORS = "/proc/self/fd"  # Linux: reopens the open file itself, whatever its name leads to now
 
 
 class Part(io.RawIOBase):
-    """A part of an open file as a file of its own, so that a member of an archive is read where it lies."""
+    """A part of an open file as a file of its own, so that a member of an archive is read in place."""
 
     def __init__(self, descriptor: int, start: int, length: int) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class Part(io.RawIOBase):
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the file."""
+        """Whether it is the whole file."""
         return self._start == 0 and self._length == os.fstat(self._descriptor).st_size
 
     def fileno(self) -> int:
-        """The descriptor of the file of which it is a part."""
+        """The descriptor of the whole file."""
         return self._descriptor
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -53,9 +53,9 @@ class Part(io.RawIOBase):
         return os.pread(self._descriptor, inside, self._start + place)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``, with zeros past the end: libhdf5 would otherwise see stale memory."""
+        """Fill ``buffer``, with zeros past the end: otherwise libhdf5 sees stale memory."""
         wanted = len(buffer)
-        if self._position + wanted <= self._length:  # nearly always, and there are millions of calls
+        if self._position + wanted <= self._length:  # the common case, and there are millions of calls
             count = os.preadv(self._descriptor, [buffer], self._start + self._position)
             if count == wanted:
                 self._position += wanted
@@ -74,9 +74,9 @@ class Part(io.RawIOBase):
 
 
 def open_for_reading(part: Part) -> h5f.FileID:
-    """Open the HDF5 file in ``part``: a file that is one whole by the library's own reading, which is faster."""
+    """Open the HDF5 file in ``part``; a whole file is read by the library itself, which is faster."""
     if part.whole and Path(_DESCRIPTORS).is_dir():
-        with contextlib.suppress(OSError):  # not allowed to, or damaged: then that is found once more
+        with contextlib.suppress(OSError):  # not permitted, or damaged: tried again below
             return h5f.open(f"{_DESCRIPTORS}/{part.fileno()}".encode(), h5f.ACC_RDONLY, fapl=_access())
     access = _access()
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
@@ -87,7 +87,7 @@ def _access() -> h5p.PropFAID:
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     cache = access.get_mdc_config()
-    # Left alone, the library's cache of object headers grows to 60 MB over 10,000 weights that are looked at once.
+    # By default, the library's cache of object headers grows to 60 MB over 10,000 weights that are each read once.
     cache.set_initial_size, cache.initial_size, cache.min_size, cache.max_size = True, *_CACHE
     access.set_mdc_config(cache)
     return access

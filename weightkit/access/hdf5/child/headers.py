@@ -1,8 +1,8 @@
-"""What is plain, told by the bytes of its header, since a file of 100,000 weights has 100,000 plain datasets.
+"""Read plain datasets from the bytes of their headers, since a file of 100,000 weights has 100,000 of them.
 
-Opening one through the library takes a tenth of a millisecond and more. A plain dataset's header needs none of that:
-it is always the same but for its axes, its type, and where its values lie. Whatever is not exactly as the library
-writes it is left to the library.
+Opening one through the library takes a tenth of a millisecond or more. A plain dataset's header is always the same
+except for its axes, its type, and where its values are. Anything that is not exactly as the library writes it is left
+to the library.
 
 HDF5 File Format Specification 3.0, IV.A.1.a (object header, version 1) and IV.A.2 (dataspace, datatype, fill value,
 data layout).
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 Messages = list[tuple[int, bytes]]
 
 LONGEST = 512
-"""Bytes of the longest header that is looked at."""
+"""Bytes of the longest header that is read here."""
 
 _PREFIX = struct.Struct("<BBHIII")  # version, 0, messages, links to it, bytes of messages, 0
 _MESSAGE = struct.Struct("<HHB3s")  # kind, bytes, flags, 0
@@ -42,7 +42,7 @@ _TYPES += [f"<{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 
 
 def plain_dataset(messages: Messages) -> Json | None:
-    """What a scan says of a dataset; None where the library is to be asked.
+    """What a scan reports about a dataset; None if the library must read it.
 
     Returns:
         ``shape``; ``dtype``; ``offset`` in bytes from where the file's addresses count; ``size`` in bytes. It has no
@@ -61,12 +61,12 @@ def plain_dataset(messages: Messages) -> Json | None:
 
 
 def is_plain_group(messages: Messages) -> bool:
-    """Whether it is a group of the old form, which keeps no order of things, without attributes."""
+    """Whether it is an old-style group, which tracks no creation order, without attributes."""
     return [(kind, len(content)) for kind, content in messages] == _GROUP
 
 
 def messages_of(header: bytes) -> Messages:
-    """Kind and content of each message; none where the header is no plain one.
+    """Kind and content of each message; none if the header is not plain.
 
     Args:
         header: Bytes from the header's first on, `LONGEST` of them or as many as there are.
@@ -91,7 +91,7 @@ def messages_of(header: bytes) -> Messages:
 
 
 def _shape(space: bytes) -> list[int] | None:
-    """Lengths of the axes in elements, where they are not to grow."""
+    """Lengths of the axes in elements; None if they may grow."""
     if len(space) < _SPACE_START.size:
         return None
     version, axes, bounded, zeros = _SPACE_START.unpack_from(space)

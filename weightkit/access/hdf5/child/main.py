@@ -1,11 +1,11 @@
-"""The reading process: opens HDF5 with h5py, read-only and under limits, and says what is in it.
+"""The reading process: opens HDF5 with h5py, read-only and under limits, and reports what is in it.
 
-libhdf5 can crash, hang or exhaust memory on a damaged or hostile file. Whatever it does, it does here, in a
-process that holds no lock, may write to no file but the new one while it builds it, and whose words the parent checks
-with its own arithmetic.
+libhdf5 can crash, hang or exhaust memory on a damaged or hostile file. That happens here, in a process that holds no
+lock, may write to no file except the new one while it builds it, and whose replies the parent checks with its own
+arithmetic.
 
-It is told nothing but descriptors: each request is JSON with descriptors attached, each reply a stream of JSON lines,
-the last of which is ``{"end": count}`` or ``{"refuse": ...}``.
+It gets descriptors, never paths: each request is JSON with descriptors attached, each reply a stream of JSON lines.
+The last line is ``{"end": count}`` or ``{"refuse": ...}``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     limits = json.loads(sys.argv[1])
     from weightkit.access.hdf5.child import serve  # noqa: F401, PLC0415  # h5py is loaded here, before the limits
 
-    if limits["main_thread"]:  # what the kernel watches is not the process that started us but the thread
+    if limits["main_thread"]:  # the kernel watches the thread that started this process, not its process
         _end_with_parent()
     _confine(limits)
     converse(socket.socket(fileno=0), limits, _allow_writing)
@@ -57,9 +57,9 @@ def converse(channel: socket.socket, limits: Json, allow_writing: Callable[[int]
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end this process when the parent is killed: else it held the parent's locks until it noticed.
+    """Have the kernel end this process when the parent is killed: else it keeps the parent's locks.
 
-    Only Linux can; elsewhere the end of the request, or of the channel, ends us.
+    Only Linux can; elsewhere this process ends with the request or the channel.
     """
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415  # NumPy has loaded it
@@ -68,7 +68,7 @@ def _end_with_parent() -> None:
 
 
 def _confine(limits: Json) -> None:
-    """Bound memory, processor time and writing; the address space in use so far does not count."""
+    """Limit memory, processor time and writing; the address space in use so far does not count."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _allow_writing(0)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -86,7 +86,7 @@ def _lower(what: int, bound: int) -> None:
 
 
 def _allow_writing(size: int) -> None:
-    """Let no file grow past ``size`` bytes by our hand; with 0, nothing can be written at all."""
+    """Let this process write no file past ``size`` bytes; with 0, it can write nothing."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))
@@ -109,7 +109,7 @@ def _requests(channel: socket.socket) -> Iterator[tuple[Json, list[int]]]:
 
 
 def _send(replies: Any, records: Any, line: Callable[[Json], bytes]) -> None:
-    """Write the records, at least one every few moments while there are any: silence counts as a hang."""
+    """Write the records, flushed at least every second: silence counts as a hang."""
     sent = time.monotonic()
     for record in records:
         replies.write(line(record))

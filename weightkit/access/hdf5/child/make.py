@@ -1,4 +1,4 @@
-"""Write the skeleton of an HDF5 file that is like no other one: groups, text attributes, and datasets to be filled.
+"""Write the skeleton of an HDF5 file from scratch: groups, text attributes, and datasets to be filled.
 
 Only the reading process imports this module, as it does `build`: libhdf5 may crash when a write fails.
 """
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 def make(target: int, request: Json) -> Iterator[Json]:
-    """Write it; the one record says how long it has become. The values' space is set aside, for the parent to fill."""
+    """Write it; the only record gives its length. The values' space is reserved for the parent to fill."""
     part = Target(target, 0, 0)
     with explained(part):
         new = h5f.create(b"made", h5f.ACC_TRUNC, fapl=access_list(part, None))

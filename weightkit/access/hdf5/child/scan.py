@@ -1,4 +1,4 @@
-"""What lies in an HDF5 file: every object, its type, its attributes, and where its bytes are.
+"""The contents of an HDF5 file: every object, its type, its attributes, and where its bytes are.
 
 Only the reading process imports this module. It reads no dataset's values, follows no link out of the file and
 refuses, with a reason, whatever is not plain data.
@@ -35,8 +35,8 @@ _EDGES = 3  # superblock version from which chunks over the edge may be stored w
 _TEXT = h5py.string_dtype()
 
 
-class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of this program
-    """The file is refused: which class of error, where in the file, and why."""
+class Refusal(Exception):  # noqa: N818  # it is a reply, not an error of this program
+    """The file is refused: the class of error, where in the file, and why."""
 
     def __init__(self, error: str, path: str, why: str) -> None:
         super().__init__(error, path, why)
@@ -44,7 +44,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of this 
 
 
 class _Walked(NamedTuple):
-    """A group some of whose links are still to be followed."""
+    """A group with links that are still to be followed."""
 
     group: h5g.GroupID
     links: Iterator[tuple[bytes, int, int]]
@@ -65,10 +65,10 @@ def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Jso
 
 
 def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
-    """Depth first, without recursion; an object met again is an alias, a group met in itself a cycle.
+    """Depth first, without recursion; an object met again is an alias, a group inside itself is a cycle.
 
-    Every object is opened once, and looked at while the library still has in memory what lies around it; at no time
-    is more open than one group a level.
+    Every object is opened once, and read while the library still has its surroundings in memory; at most one group
+    per level is open at a time.
     """
     creation = file.get_create_plist()
     base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
@@ -109,7 +109,7 @@ def _require_followable(kind: int, place: int, path: str, above: _Walked) -> Non
     if kind != h5l.TYPE_HARD:
         raise Refusal("unsafe", path, f"it is {_LINKS.get(kind, 'a link of a kind that plugins define')}")
     if place in above.above:
-        raise Refusal("unsafe", path, "its groups contain each other in a circle")
+        raise Refusal("unsafe", path, "its groups contain each other in a cycle")
 
 
 def _admit(seen: dict[int, str], address: int, path: str, limits: Json) -> None:
@@ -140,7 +140,7 @@ def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> J
     creation = dataset.get_create_plist()
     layout, fill = _layout(creation, path), fill_value(dataset, creation)
     size = dataset.get_storage_size()
-    lies = layout == "contiguous" and size > 0  # behind a user block, what lies nowhere has an offset too (HDF5 1.14.6)
+    lies = layout == "contiguous" and size > 0  # HDF5 1.14.6: without space it has an offset too after a user block
     return {
         "path": path,
         "type": "dataset",
@@ -173,7 +173,7 @@ def _dataset_form(dataset: h5d.DatasetID, creation: h5p.PropDCID, layout: str) -
 
 
 def fill_value(dataset: h5d.DatasetID, creation: h5p.PropDCID) -> np.ndarray | None:
-    """The number that stands for values never written; None where the file says none."""
+    """The fill value for values never written; None if the file has none."""
     if creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED or type_name(dataset.get_type()).endswith(">"):
         return None
     fill = np.zeros((), dtype=dataset.dtype)
@@ -203,7 +203,7 @@ def _filters(creation: h5p.PropDCID, path: str) -> list[str]:
 
 
 def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
-    """The raw values of a dataset that lie in its header."""
+    """The raw values that a dataset stores in its header."""
     file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
     dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
     kind = dataset.get_type()
@@ -213,7 +213,7 @@ def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Jso
 
 
 def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
-    """Where the chunks of one dataset lie, its pipeline, and the bytes of the element that stands for missing ones."""
+    """Where one dataset's chunks are, its filter pipeline, and the bytes of its fill value."""
     part = Part(descriptor, start, length)
     file = open_for_reading(part)  # closing it closes what is open in it
     dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
@@ -234,10 +234,10 @@ def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json
 
 
 def _require_telling(file: h5f.FileID, dataset: h5d.DatasetID, creation: h5p.PropDCID, path: str) -> None:
-    """Refuse chunks of which nothing tells whether they are shuffled.
+    """Refuse chunks that may be stored with or without shuffle, with no way to know.
 
-    In the format of HDF5 1.10, chunks that reach over the edge may be stored without filters. Deflate and checksums
-    then fail; shuffle alone would silently mix the bytes up.
+    In the HDF5 1.10 format, chunks that reach over the edge may be stored without filters. Deflate and checksums
+    then fail; shuffle alone would silently mix up the bytes.
     """
     alone = creation.get_nfilters() == 1 and creation.get_filter(0)[0] == h5z.FILTER_SHUFFLE
     over = any(axis % step for axis, step in zip(dataset.shape, creation.get_chunk(), strict=True))
@@ -246,7 +246,7 @@ def _require_telling(file: h5f.FileID, dataset: h5d.DatasetID, creation: h5p.Pro
 
 
 def stored_chunks(dataset: h5d.DatasetID) -> list[Any]:
-    """What the library knows of every chunk; asking by number, as h5py for HDF5 1.10 must, takes squared time."""
+    """What the library knows about every chunk; asking by index, as h5py for HDF5 1.10 must, takes quadratic time."""
     found: list[Any] = []
     if hasattr(dataset, "chunk_iter"):
         dataset.chunk_iter(found.append)
@@ -255,18 +255,18 @@ def stored_chunks(dataset: h5d.DatasetID) -> list[Any]:
 
 
 def _shift(file: h5f.FileID, dataset: h5d.DatasetID, found: list[Any], part: Part) -> int:
-    """What to add to the places of chunks: up to HDF5 1.14.1 they are counted from the end of the user block."""
+    """What to add to the offsets of chunks: up to HDF5 1.14.1 they are counted from the end of the user block."""
     first = found[0]
     _, content = dataset.read_direct_chunk(first.chunk_offset)
     for shift in (0, int(file.get_create_plist().get_userblock())):
         part.seek(shift + first.byte_offset)
         if part.read(first.size) == content:
             return shift
-    raise Refusal("damaged", "/", "its chunks do not lie where the file says")
+    raise Refusal("damaged", "/", "its chunks are not where the file says")
 
 
 def _shape(space: h5s.SpaceID) -> list[int] | None:
-    """Lengths of the axes in elements; None for a dataspace that holds nothing at all."""
+    """Lengths of the axes in elements; None for a null dataspace."""
     return None if space.get_simple_extent_type() == h5s.NULL else list(space.shape)
 
 
@@ -277,7 +277,7 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
     """
     found = []
     names: list[bytes] = []
-    h5a.iterate(owner, names.append)  # opening thousands by number takes squared time
+    h5a.iterate(owner, names.append)  # opening thousands by index takes quadratic time
     for stored in sorted(names):
         attribute, name = h5a.open(owner, stored), text_of(stored)
         space, kind = attribute.get_space(), attribute.get_type()
@@ -290,7 +290,7 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
 
 
 def _length(value: str | list[str] | None) -> int:
-    """Characters of text; that of variable length lies outside its attribute, and may be longer."""
+    """Characters of text; text of variable length is stored outside its attribute, and may be longer."""
     return len(value or "") if isinstance(value, str | None) else sum(map(len, value))
 
 
@@ -320,7 +320,7 @@ def attribute_values(attribute: h5a.AttrID, kind: h5t.TypeID, shape: list[int]) 
 
 
 def text_of(value: Any) -> str:
-    """Text of a name or value; bytes that are no UTF-8 become lone surrogates."""
+    """Text of a name or value; bytes that are not UTF-8 become lone surrogates."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 

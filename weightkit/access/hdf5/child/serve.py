@@ -1,4 +1,4 @@
-"""What the reading process can be asked: to describe a file, to find chunks, to write a file anew."""
+"""The requests that the reading process answers: describe a file, find chunks, rewrite a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_SIGN_OF_LIFE = 256  # objects that are looked at between two
+_SIGN_OF_LIFE = 256  # objects read between two signs of life
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
@@ -27,7 +27,7 @@ def versions() -> Json:
 
 
 def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
-    """Records in answer to one request; the last one says how it ended."""
+    """The records that answer one request; the last one says how it ended."""
     count = 0
     try:
         for record in _records(request, descriptors, limits):
@@ -46,7 +46,7 @@ def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json
 def _in_words(error: Exception) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     cut = _TRUNCATED.search(text)
-    return f"it is cut off: of {cut[2]} bytes it holds {cut[1]}" if cut else text
+    return f"it is truncated: it must have {cut[2]} bytes, got {cut[1]}" if cut else text
 
 
 def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:

@@ -1,4 +1,4 @@
-"""What the types of HDF5 are called: NumPy's codes where they are plain numbers, names in angle brackets else.
+"""Names of HDF5 types: NumPy's codes for plain numbers, else names in angle brackets.
 
 Only the reading process imports this module.
 """
@@ -19,7 +19,7 @@ LONG_TEXT = "<text of variable length>"
 
 
 def refers(kind: h5t.TypeID) -> bool:
-    """Whether values of this type are references to other places in the file; long text alone is none."""
+    """Whether values of this type are references to other places in the file; text of variable length is not."""
     match kind.get_class():
         case h5t.VLEN | h5t.REFERENCE:
             return True
@@ -53,7 +53,7 @@ def type_name(kind: h5t.TypeID) -> str:
 
 
 def _other_name(kind: h5t.TypeID) -> str:
-    """What to call a type that is no plain number; text and structures whose values lie elsewhere have other names."""
+    """The name of a type that is not a plain number; references and variable-length text have names of their own."""
     family = kind.get_class()
     if family == h5t.STRING and kind.is_variable_str():
         return LONG_TEXT

@@ -1,6 +1,6 @@
-"""The layers that a ``model_config`` describes, as a tree that can be asked for names.
+"""The layers of a ``model_config`` as a tree, to look up names.
 
-Understands the configurations of Keras 1, 2 and 3. Any JSON is taken; what is no layer is passed over.
+Understands the configurations of Keras 1, 2 and 3. Any JSON is accepted; anything that is not a layer is skipped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_DEEPEST = 64  # levels; deeper configurations are cut off, so that every walk up is short
+_DEEPEST = 64  # levels; deeper layers are ignored, so that every walk up is short
 _LONGEST = 8  # segments of one layer's name, which may contain "/"
 _HOLDERS = frozenset({"layers", "layer", "cell", "cells"})  # keys whose values are layers, named or not
 
@@ -34,16 +34,16 @@ class ConfiguredLayer:
     """Orders of the layers inside it run from ``order + 1`` to ``last``."""
     children: list[ConfiguredLayer] = field(default_factory=list)
     by_name: dict[str, ConfiguredLayer | None] = field(default_factory=dict)
-    """Children by name; None for a name that two of them bear."""
+    """Children by name; None for a name that two of them have."""
 
     @property
     def trainable(self) -> bool | None:
-        """The layer's own flag, where it is stored."""
+        """The layer's own flag, if it is stored."""
         flag = self.config.get("trainable")
         return flag if isinstance(flag, bool) else None
 
     def up(self) -> Iterator[ConfiguredLayer]:
-        """Yields the layer, the one around it, and so on to the root."""
+        """Yield the layer, the one around it, and so on up to the root."""
         layer: ConfiguredLayer | None = self
         while layer is not None:
             yield layer
@@ -64,7 +64,7 @@ class LayerTree:
         self._longest = min(_LONGEST, max((name.count("/") + 1 for name in self._by_name), default=1))
 
     def find(self, around: ConfiguredLayer, name: str) -> ConfiguredLayer | None:
-        """Finds the layer of that name inside another: a direct child, else the only one at any depth."""
+        """Find the layer of that name inside another: a direct child, else the only one at any depth."""
         if (child := around.by_name.get(name)) is not None:
             return child
         named = self._by_name.get(name, [])
@@ -72,7 +72,7 @@ class LayerTree:
         return named[first] if bisect_right(named, around.last, key=_order) - first == 1 else None
 
     def step(self, around: ConfiguredLayer, scopes: list[str], start: int) -> tuple[ConfiguredLayer, int] | None:
-        """Finds the layer that the scopes from ``start`` on begin with, and where the rest begins."""
+        """Find the layer that the scopes from ``start`` on lead to, and where the rest starts."""
         for stop in range(min(len(scopes), start + self._longest), start, -1):
             name = "/".join(scopes[start:stop])
             found = self.find(around, name) or self.find(around, without_number(name))
@@ -81,9 +81,9 @@ class LayerTree:
         return None
 
     def tops(self, names: list[str]) -> dict[str, ConfiguredLayer]:
-        """Finds the layer of each group by name; an unnamed one by its place, where all the others agree."""
+        """Find the layer of each group by name; an unnamed one by its position, if all others agree."""
         found = {name: layer for name in names if (layer := self.find(self.root, name)) is not None}
-        # A Sequential's input is in its configuration, yet not in `layer_names`.
+        # A Sequential's input is in its configuration but not in `layer_names`.
         inner = [child for child in self.root.children if child.class_name != "InputLayer"]
         for children in (self.root.children, inner):
             pairs = list(zip(names, children, strict=False))
@@ -92,7 +92,7 @@ class LayerTree:
         return found
 
     def _grow(self) -> None:
-        """Reads all layers in pre-order, without recursion: a configuration may be as deep as it likes."""
+        """Read all layers in pre-order, without recursion: a configuration may be very deep."""
         todo = [self.root]
         while todo:
             layer = todo.pop()
@@ -110,7 +110,7 @@ class LayerTree:
 
 
 def without_number(name: str) -> str:
-    """Takes ``_1`` off ``dense_3_1``: TensorFlow's mark of a second scope of one name."""
+    """Remove ``_1`` from ``dense_3_1``: TensorFlow's mark of a second scope of one name."""
     stem, _, number = name.rpartition("_")
     return stem if stem and number.isdecimal() else name
 
@@ -120,7 +120,7 @@ def _order(layer: ConfiguredLayer) -> int:
 
 
 def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> ConfiguredLayer | None:
-    """Reads ``{"class_name", "config", "name"?}``; None for anything else, initializers among it."""
+    """Read ``{"class_name", "config", "name"?}``; None for anything else, such as initializers."""
     if not isinstance(entry, Mapping):
         return None
     class_name, config = entry.get("class_name"), entry.get("config")
@@ -142,19 +142,19 @@ def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> C
 
 
 def _is_builtin(entry: Mapping[str, Any], class_name: str) -> bool:
-    """Whether the class may be Keras' own: before Keras 3, a configuration says no more than its name."""
+    """Whether the class may be built in: before Keras 3, a configuration has only its name."""
     registered, module = entry.get("registered_name"), entry.get("module")
     foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "tensorflow")
     return not foreign and not any(isinstance(name, str) and ">" in name for name in (class_name, registered))
 
 
 def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
-    """Yields the layers that a layer's configuration holds: a model's, a wrapper's, an RNN's cells."""
+    """Yield the layers in a layer's configuration: a model's, a wrapper's, an RNN's cells."""
     if layer.class_name == "Bidirectional":
         yield from _both_sides(layer)
         return
     for key, value in layer.config.items():
-        if key == "dtype":  # a policy has a class and a name as well
+        if key == "dtype":  # a dtype policy has a class and a name too
             continue
         for entry in value if isinstance(value, list) else (value,):
             if (child := _read(entry, layer, nameless=key in _HOLDERS)) is not None:
@@ -162,12 +162,12 @@ def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
 
 
 def _both_sides(wrapper: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
-    """Yields a Bidirectional's two layers, under every name that a Keras may give them."""
+    """Yield a Bidirectional's two layers, under every name that some Keras version gives them."""
     forward, backward = wrapper.config.get("layer"), wrapper.config.get("backward_layer")
     for side, entry in (("forward_", forward), ("backward_", backward or forward)):
         name = getattr(_read(entry, wrapper, nameless=False), "name", None) or ""
         stem = name.removeprefix("forward_").removeprefix("backward_")
-        # Keras 2 puts the side before any name, Keras 3 takes an old one off; it keeps that of a given backward layer.
+        # Keras 2 prefixes any name, Keras 3 removes an old prefix first; it keeps the name of a given backward layer.
         for one in dict.fromkeys([side + stem, side + name, *([name] if entry is backward else [])]):
             if (child := _read(entry, wrapper, nameless=False)) is not None:
                 child.name = one

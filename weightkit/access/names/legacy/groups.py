@@ -1,7 +1,7 @@
-"""Where a weight of a legacy file stands: its layer, from the group it lies in and the scopes of its name.
+"""The layer of a weight in a legacy file, from its group and the scopes of its name.
 
-The rule: the group, then the scopes; what stands before the group's own name is dropped. Where the file holds the
-model's configuration, that tells which layers lie between: a nested model is one group with one flat list.
+The rule: the group, then the scopes; scopes before the group's own name are dropped. If the file holds the model's
+configuration, it gives the layers in between: a nested model is one group with one flat list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LegacyGroup:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a weight stands: the names around it, and the layer of the configuration, where found."""
+    """A weight's place: the names around it, and its layer in the configuration, if found."""
 
     path: str
     layer: ConfiguredLayer | None = None
@@ -38,7 +38,7 @@ class Place:
 
     @property
     def layer_class(self) -> str | None:
-        """Class of the innermost layer, where known."""
+        """Class of the innermost layer, if known."""
         if self.layer is None or self.layer.class_name is None:
             return None
         if not self.inside:
@@ -73,7 +73,7 @@ class Places:
         return Place("/".join([self._group, *reversed(between), *inside]), layer, inside)
 
     def _scopes_before(self, weight_names: Sequence[str]) -> list[str]:
-        """Finds the scopes before the group's own that all its weights share: the model's name."""
+        """Find the scopes before the group's own that all its weights share: the model's name."""
         first, *others = ([*name.split("/")[:-1]] for name in weight_names or ("",))
         length = len(self._own)
         for start in range(len(first) - length + 1):
@@ -84,7 +84,7 @@ class Places:
         return []
 
     def _after_own(self, scopes: list[str]) -> list[str]:
-        """Drops the scopes up to and with the group's own name, which may bear a number of TensorFlow's."""
+        """Drop the scopes up to and including the group's own name, which may have TensorFlow's number."""
         start, stop = len(self._before), len(self._before) + len(self._own)
         own = scopes[start:stop]
         if own == self._own:
@@ -101,9 +101,9 @@ class Places:
 
 
 def _walk(tree: LayerTree, layer: ConfiguredLayer, scopes: list[str]) -> tuple[ConfiguredLayer, int]:
-    """Follows the scopes down the configuration as far as it knows them; tells where the rest begins."""
+    """Follow the scopes down the configuration as far as it knows them; also returns where the rest starts."""
     start = 0
-    if layer.lists_layers:  # a model knows all its layers: what stands before the first is of another life
+    if layer.lists_layers:  # a model lists all its layers: scopes before the first are from an earlier model
         start = next((i for i in range(len(scopes)) if tree.step(layer, scopes, i)), 0)
     return _follow(tree, layer, scopes, start)
 
@@ -111,7 +111,7 @@ def _walk(tree: LayerTree, layer: ConfiguredLayer, scopes: list[str]) -> tuple[C
 def _into_wrapped(
     tree: LayerTree, layer: ConfiguredLayer, scopes: list[str], start: int, name: str
 ) -> tuple[ConfiguredLayer, int]:
-    """Goes on into a wrapper's one layer, which Keras 2 gives the wrapper's name as its scope."""
+    """Continue into a wrapper's only layer; Keras 2 uses the wrapper's name as its scope."""
     while name not in _WRAPPERS.get(layer.class_name or "", {name}) and len(layer.children) == 1:
         layer, start = _follow(tree, layer.children[0], scopes, start)
     return layer, start

@@ -40,20 +40,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 """Kind of each weight name of Keras 1."""
 
-# A layer loaded twice into one TensorFlow graph: `block1_conv1_W_1`, as in the VGG16 file everybody has.
+# A layer loaded twice into one TensorFlow graph: `block1_conv1_W_1`, as in the published VGG16 file.
 _COPY = re.compile(r"_\d+$")
 
 
 def split_word(word: str, group: str, *, alone: bool) -> tuple[str, str] | None:
-    """Parts a weight name of Keras 1 into the layer's name and its own.
+    """Split a weight name of Keras 1 into the layer's name and its own.
 
     Args:
         word: ``forward_lstm_1_W_i``, without the ``:0`` of TensorFlow.
-        group: Name of the group it stands in.
+        group: Name of its group.
         alone: Whether the group is known to be one layer with none inside, so that every weight is its own.
 
     Returns:
-        ``("forward_lstm_1", "W_i")``; None where it does not look like a name of Keras 1.
+        ``("forward_lstm_1", "W_i")``; None if it does not look like a name of Keras 1.
     """
     own = word.removeprefix(f"{group}_")
     if not own or own == word:
@@ -66,7 +66,7 @@ def split_word(word: str, group: str, *, alone: bool) -> tuple[str, str] | None:
 
 
 def _last_name(word: str) -> tuple[str, str] | None:
-    """Finds the longest weight name of Keras 1 that ends the word, and what stands before it."""
+    """Find the longest weight name of Keras 1 at the end of the word, and what precedes it."""
     stem = _COPY.sub("", word)
     for candidate in (word, stem):
         parts = candidate.rsplit("_", 2)

@@ -1,6 +1,6 @@
-"""Kinds of the weights that legacy files hold and the table of Keras 3's classes lacks.
+"""Kinds of weights in legacy files that the table of Keras 3's classes lacks.
 
-From the sources of Keras 2.0.9, 2.3.1, 2.15 and 3.15, so that no built-in layer is left unknown.
+From the sources of Keras 2.0.9, 2.3.1, 2.15 and 3.15, so that every built-in layer is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CLASS_KINDS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
     {
-        # Its random features are drawn once and never trained; only their scale may be.
+        # Its random features are drawn once and never trained; only their scale can be.
         "RandomFourierFeatures": MappingProxyType(
             {"kernel_scale": Kind.PARAMETER, "unscaled_kernel": Kind.STATE, "bias": Kind.STATE}
         ),

@@ -1,6 +1,6 @@
 """Names of the weights in legacy HDF5 files: whole models and weights alone, of Keras 1, 2 and 3.
 
-The file stores names: each layer's group lists its ``weight_names``. What differs is what stands before them:
+The file stores names: each layer's group lists its ``weight_names``. The prefix of these names differs:
 
 ====================  ==============================================================================
 Keras 1               ``lstm_1_W_i``, one word without scopes
@@ -46,7 +46,7 @@ def name_legacy(
     config: Mapping[str, Any] | None,
     keras_version: str | None,
 ) -> list[Naming]:
-    """Names every dataset of a legacy file.
+    """Name every dataset of a legacy file.
 
     Args:
         groups: The layers' groups in the order of ``layer_names``, then ``top_level_model_weights``.
@@ -55,7 +55,7 @@ def name_legacy(
         keras_version: The attribute of that name; Keras 1.0 and 1.1 wrote none.
 
     Returns:
-        One naming a dataset: listed ones in the file's order, then those that no list names.
+        One naming per dataset: listed ones in the file's order, then those that no list names.
     """
     waiting = {dataset.structure: dataset for dataset in datasets}
     tree = None if config is None else LayerTree(config)
@@ -74,7 +74,7 @@ def name_legacy(
 
 
 def name_legacy_optimizer(weight_names: Sequence[str], datasets: Sequence[Stored]) -> list[Naming]:
-    """Names the variables of the optimizer: ``optimizer_weights/Adam/m/dense/kernel``.
+    """Name the variables of the optimizer: ``optimizer_weights/Adam/m/dense/kernel``.
 
     Args:
         weight_names: The group's attribute: ``Adam/m/dense/kernel:0``, ``adam/iteration``.
@@ -104,7 +104,7 @@ class _GroupNames:
         self._model = Place("", None if tree is None else tree.root) if of_model else None
 
     def naming(self, weight_name: str, dataset: Stored) -> Naming:
-        """Names one weight; its index is left at 0."""
+        """Name one weight; its index stays 0."""
         text = _TENSOR.sub("", weight_name)
         name, place, kind = self._reading(text, dataset.dtype)
         return Naming(
@@ -120,7 +120,7 @@ class _GroupNames:
         )
 
     def _reading(self, text: str, dtype: str) -> tuple[str, Place, Kind]:
-        """Reads a weight name: the weight's own name, its place, its kind."""
+        """Parse a weight name: the weight's own name, its place, its kind."""
         if (parts := self._keras1_parts(text)) is not None:
             layer_name, name = parts
             return name, self._places.of(layer_name.split("/"), name), keras1.KINDS.get(name, Kind.UNKNOWN)
@@ -130,14 +130,14 @@ class _GroupNames:
         return name, place, _kind(name, place.layer_class, dtype)
 
     def _keras1_parts(self, text: str) -> tuple[str, str] | None:
-        """Parts a word of Keras 1; None for later versions, and for what has scopes."""
+        """Split a word of Keras 1; None for later versions and for names with scopes."""
         if self._major not in ("", "1") or "/" in text.removeprefix(self._group):
             return None
         return keras1.split_word(text, self._group, alone=self._places.alone)
 
 
 def _kind(name: str, layer_class: str | None, dtype: str) -> Kind:
-    """Asks the tables; ``kernel_1`` is the second ``kernel`` of one scope in TensorFlow."""
+    """The kind from the tables; ``kernel_1`` is the second ``kernel`` of one scope in TensorFlow."""
     integer = dtype.startswith(("int", "uint", "bool"))
     for stem in dict.fromkeys((name, without_number(name))):
         kind = kinds.CLASS_KINDS.get(layer_class or "", {}).get(stem)
@@ -150,21 +150,21 @@ def _kind(name: str, layer_class: str | None, dtype: str) -> Kind:
 
 
 def _configured(place: Place, *, keras_1: bool) -> Configured | None:
-    """Tells what the configuration says of the layer; one inside that it does not list has the outer one's."""
+    """What the configuration says about the layer; an inner layer that it does not list has the outer one's."""
     if place.layer is None or place.layer_class is None:
         return None
     return Configured(place.layer_class, place.layer.config, builtin=place.layer.builtin, keras_1=keras_1)
 
 
 def _trainable(place: Place, name: str, kind: Kind, major: str) -> bool | None:
-    """Tells whether training changes a weight, from the flags in the configuration."""
+    """Whether training changes a weight, from the flags in the configuration."""
     if kind in (Kind.STATISTIC, Kind.STATE, Kind.QUANTIZATION):
         return False
     if place.layer is None or (place.inside and place.layer_class is None):
         return None
     flag = place.layer.trainable
     if major in ("1", "2") and any(layer.trainable is False for layer in place.layer.up()):
-        return False  # Keras 3 asks each layer alone; before, a frozen model froze all within
+        return False  # Keras 3 checks each layer alone; before, a frozen model froze everything in it
     if place.layer.config.get("lora_rank") and (known := find(place.layer_class or "")) and name in known.lora:
         return False
     return flag if kind is Kind.PARAMETER or flag is False else None
