@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import os
 
-    from weightkit.access.edits.choose import Surgery, Where
-    from weightkit.access.edits.plan import Plan, Report, Transform
+    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.edits.transform import Transform
     from weightkit.access.matching import By
+    from weightkit.access.select import Where
 
 
 def plan(
     target: Any,
-    transform: Transform | Surgery,
+    transform: Transform,
     where: Where = None,
     exclude: Where = None,
     *,
@@ -45,7 +46,7 @@ def plan(
 
 def edit(
     target: Any,
-    transform: Transform | Surgery,
+    transform: Transform,
     where: Where = None,
     exclude: Where = None,
     *,

@@ -45,9 +45,10 @@ def cast(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415
 
-        return cast_to(to).plan(store, where or None, exclude or None)
+        return plan_edit(store, cast_to(to), where or None, exclude or None)
 
     destination = editing.Output(out, force, no_backup, break_links)
     return editing.run(

@@ -63,9 +63,10 @@ def reinit(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.transforms.reinitialize import reinitialize  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.transforms.reinitialize import reinitialize  # noqa: PLC0415
 
-        return reinitialize(initializer, seed=seed).plan(store, where or None, exclude or None)
+        return plan_edit(store, reinitialize(initializer, seed=seed), where or None, exclude or None)
 
     destination = editing.Output(out, force, no_backup, break_links)
     return editing.run(

@@ -35,9 +35,10 @@ def strip(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.strip import strip as strip_all  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.strip import strip as strip_all  # noqa: PLC0415
 
-        return strip_all().plan(store)
+        return plan_edit(store, strip_all())
 
     return editing.run(
         file, planned, editing.Output(out, force, no_backup, break_links), verify=verify, dry_run=dry_run

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.matching import By
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.compare.result import Diff
 

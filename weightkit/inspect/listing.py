@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.edits.choose import missed
 from weightkit.access.ref import Kind
-from weightkit.access.select import combine
+from weightkit.access.select import combine, missed
 from weightkit.inspect.statistics import Statistics, measure
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.choose import Where
     from weightkit.access.hdf5.file_store import FileStore
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
 
 
 @dataclass(frozen=True, slots=True)
