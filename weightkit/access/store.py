@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightkit.access.configured import Configured
+    from weightkit.access.names.initial_values import Initial
     from weightkit.access.ref import WeightRef
     from weightkit.access.select import Where
 
@@ -185,6 +186,16 @@ class WeightStore(ABC):
         """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""
         return None
 
+    def initial(self, ref: WeightRef) -> Initial:
+        """How Keras began a weight, as the model's configuration says.
+
+        Raises:
+            RequestError: There is no configuration of its layer, or it does not tell.
+        """
+        from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits ask for it
+
+        return require_initial(self.configured(ref), ref)
+
     def require_possible(
         self,
         changing: Sequence[WeightRef],  # noqa: ARG002  # none is refused
@@ -208,7 +219,7 @@ class WeightStore(ABC):
         return f"<{type(self).__name__} {self.label!r}: {self.format}, {len(self)} weights>"
 
     def _repr_html_(self) -> str:
-        from weightkit.access.html import weight_table  # noqa: PLC0415  # notebooks alone show it
+        from weightkit.access.weight_table import weight_table  # noqa: PLC0415  # notebooks alone show it
 
         return weight_table(f"{self.label}: {self.format}", self)
 

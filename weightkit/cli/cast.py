@@ -9,8 +9,7 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def cast(
@@ -45,7 +44,7 @@ def cast(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
         from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415
 
         return plan_edit(store, cast_to(to), where or None, exclude or None)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def drop(
@@ -36,7 +35,7 @@ def drop(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
         from weightkit.surgery.drop import drop as drop_some  # noqa: PLC0415
 
         return plan_edit(store, drop_some(), where or None, exclude or None)

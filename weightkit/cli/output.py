@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.errors import WeightkitError
 
 _WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody could read it

@@ -45,7 +45,7 @@ def show(
       weightkit show model.keras --stats --where 'encoder/**/kernel'
       weightkit show model.weights.h5 --json
     """  # noqa: D301  # \b keeps the examples' lines apart
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # nothing heavy is loaded for --help
+    from weightkit.access import open_weights  # noqa: PLC0415  # nothing heavy is loaded for --help
 
     with open_weights(file, like=like) as store:
         from weightkit.inspect.listing import list_weights  # noqa: PLC0415

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING
 import ml_dtypes
 import numpy as np
 
-from weightkit.access.changes import Changes
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.transform import Transform
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Changes, Kind, Transform, is_floating
 from weightkit.errors import RequestError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import WeightRef, WeightStore
 
 TYPES: dict[str, np.dtype] = {
     "float16": np.dtype("<f2"),

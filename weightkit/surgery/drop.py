@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.edits.transform import Transform
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform
 from weightkit.errors import SelectionError
 from weightkit.surgery.target import require_file
 
@@ -16,9 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.changes import Changes
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Changes, WeightRef, WeightStore
 
 _STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` takes it out"
 _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer afresh"

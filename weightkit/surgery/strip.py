@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.edits.transform import Transform
-from weightkit.access.hdf5.target_index import is_gone
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform
 from weightkit.errors import RequestError, UnsupportedFileError
 from weightkit.surgery.target import require_file
 
@@ -17,10 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.changes import Changes
-    from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Changes, FileStore, WeightRef, WeightStore
 
 _COMPILE = "the training configuration goes too: compile the model again after loading"
 _NEEDED = "needed without training too"
@@ -58,7 +52,7 @@ class Strip(Transform):
                 hint="there is nothing to strip",
                 file=file.label,
             )
-        gone = [ref for ref in file if is_gone(file.dataset(ref).path, changes.dropped)]
+        gone = file.dropped(changes)
         _require_optimizer_state(file, gone)
         return Strip(frozenset(ref.structure for ref in gone))
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.transform import Transform
-from weightkit.access.matching import match as match_stores
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, is_floating
+from weightkit.access import match as match_stores
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -17,10 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.changes import Changes
-    from weightkit.access.matching import By, Match
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import By, Changes, Match, WeightRef, WeightStore
 
 _SHOWN = 3
 

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.addresses import addresses
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.transform import Transform
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, draw_addresses, is_floating
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
@@ -22,9 +18,7 @@ from weightkit.transforms.initializers.sizes import size_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access.changes import Changes
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Changes, WeightRef, WeightStore
     from weightkit.transforms.initializers import Initializer
 
 _NEVER = {
@@ -137,7 +131,7 @@ class _Sources(Transform):
 
     def __init__(self, store: WeightStore, act: Reinitialize) -> None:
         self._store, self._act = store, act
-        self._addresses = addresses(store)
+        self._addresses = draw_addresses(store)
         self.drawn: dict[WeightRef, tuple[Initializer, Draws]] = {}
         self._untold: dict[WeightRef, str] = {}
 

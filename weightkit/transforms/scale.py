@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.transform import Transform
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, is_floating
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which includes the step count and the learning rate",

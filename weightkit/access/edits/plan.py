@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.edits.apply import Progress, run
 from weightkit.access.edits.counterparts import counterparts
-from weightkit.access.html import weight_table
 from weightkit.access.store import IN_PLACE, Destination, Outcome
+from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 

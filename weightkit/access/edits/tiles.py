@@ -24,7 +24,7 @@ def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
     yield from spans(ref.size)
 
 
-def spans(size: int) -> Iterator[slice]:
-    """The spans of so many elements, in order."""
-    for first in range(0, size, TILE):
+def spans(size: int, start: int = 0) -> Iterator[slice]:
+    """The spans of so many elements, from one on, in order."""
+    for first in range(start, size, TILE):
         yield slice(first, min(first + TILE, size))

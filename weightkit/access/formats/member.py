@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import write_all
 from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.spool import Spool
 from weightkit.access.formats.packing import Packing, Stored, stored_name
 from weightkit.access.hdf5.checksum import crc32_of
 from weightkit.access.hdf5.container import Body, Members
-from weightkit.access.hdf5.spool import Spool
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:

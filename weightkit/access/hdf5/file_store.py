@@ -11,7 +11,7 @@ import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
-from weightkit.access.hdf5.held import Held
+from weightkit.access.files.held import Held
 from weightkit.access.hdf5.patch import Patch
 from weightkit.access.hdf5.rebuild import Rebuild
 from weightkit.access.hdf5.target_index import is_gone, planned
@@ -109,6 +109,10 @@ class FileStore(WeightStore):
     def dataset(self, ref: WeightRef) -> Dataset:
         """Where a weight lies in the file, and in which form."""
         return self._contents.weights[ref]
+
+    def dropped(self, changes: Changes) -> list[WeightRef]:
+        """The weights that go with changes of the file's structure."""
+        return [ref for ref, dataset in self._contents.weights.items() if is_gone(dataset.path, changes.dropped)]
 
     @property
     def nbytes(self) -> int:

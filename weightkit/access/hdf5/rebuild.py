@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightkit.access.changes import Changes
+    from weightkit.access.files.spool import Spool
     from weightkit.access.hdf5.chunks import ChunkTable
-    from weightkit.access.hdf5.spool import Spool
     from weightkit.access.hdf5.writers import Job
     from weightkit.access.ref import WeightRef
 

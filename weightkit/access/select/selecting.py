@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 from weightkit.access.select.combine import combine
 from weightkit.access.select.fields import Field
 from weightkit.access.select.paths import Glob
-from weightkit.access.select.selectors import Or
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import SelectionError
 
@@ -76,19 +75,13 @@ def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[Weig
     if where is not None and not any(map(where, refs)):
         raise _chooses_nothing(where, refs, label)
     notes = []
-    for part in (*_parts(where), *_parts(exclude)):
+    for part in (part for selector in (where, exclude) if selector is not None for part in selector.alternatives):
         if any(map(part, refs)):
             continue
         if isinstance(part, Glob):
             raise _chooses_nothing(part, refs, label)
         notes.append(f"the selection {part} matches nothing")
     return tuple(notes)
-
-
-def _parts(selector: Selector | None) -> tuple[Selector, ...]:
-    if selector is None:
-        return ()
-    return selector.parts if isinstance(selector, Or) else (selector,)
 
 
 def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) -> SelectionError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import as_numpy
+from weightkit.access.live import as_numpy
 from weightkit.training.checking.findings import Finding, listed
 
 if TYPE_CHECKING:

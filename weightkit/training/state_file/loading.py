@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.formats.optimizer_state import Manifest
-from weightkit.access.live.handles import handle_of, owned
-from weightkit.access.live.undo import undone_on_error
-from weightkit.access.matching import match
-from weightkit.access.open import open_weights
+from weightkit.access import match, open_weights
+from weightkit.access.live import Manifest, handle_of, owned, undone_on_error
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
 from weightkit.training.checking.findings import listed
 from weightkit.training.checking.object_states import ObjectStates
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore
     from weightkit.training.state_file.contents import Memory, OptimizerMemory
 
 

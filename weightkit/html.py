@@ -10,9 +10,6 @@ from weightkit.escape import escape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from weightkit.access.ref import WeightRef
-
-_WEIGHT_HEADINGS = ("weight", "shape", "type", "kind")
 _MOST = 200
 """Rows that are shown; a notebook with ten thousand is no help."""
 
@@ -28,12 +25,6 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
     more = [f"and {len(listed) - _MOST} more"] if len(listed) > _MOST else []
     below = "".join(f"<div>{_safe(note)}</div>" for note in (*more, *notes))
     return f"<table><caption>{_safe(caption)}</caption>{''.join(lines)}</table>{below}"
-
-
-def weight_table(caption: str, refs: Iterable[WeightRef], notes: Iterable[str] = ()) -> str:
-    """A table of weights."""
-    rows = ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs)
-    return table(caption, _WEIGHT_HEADINGS, rows, notes)
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
