@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
+from weightkit.access.formats.weights_h5 import contents_with
 from weightkit.access.hdf5.container import Body
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from weightkit.access.files.openfile import OpenFile
+    from weightkit.access.formats.unknown_file import UnknownFile
+    from weightkit.access.hdf5.file_store import Contents
     from weightkit.access.hdf5.limits import Limits
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
@@ -46,9 +49,20 @@ class Archive:
     keras_version: str | None
 
 
-def recognizes(source: OpenFile) -> bool:
+def recognizes(file: UnknownFile) -> bool:
     """Whether the file begins as a zip archive does."""
-    return source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
+    return file.source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
+
+
+def contents(file: UnknownFile) -> Contents:
+    """The weights in the archive, named by its configuration.
+
+    Raises:
+        RefusedError: It is damaged, unsafe, or holds no weights that are read here.
+    """
+    found = open_archive(file.source, file.limits)
+    file.enter(found.member)
+    return contents_with(file.index, ".keras archive", found.config, found.keras_version)
 
 
 def open_archive(source: OpenFile, limits: Limits) -> Archive:
