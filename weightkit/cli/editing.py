@@ -83,7 +83,7 @@ def _result(report: Report) -> output.Result:
         heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
         columns=_COLUMNS,
         rows=tuple(
-            (ref.path, output.shape(ref), str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
+            (ref.path, ref.shape_text, str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
         ),
         lines=(
             *((act, ref.path, ref.structure) for ref in plan.chosen),

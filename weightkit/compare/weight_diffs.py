@@ -83,11 +83,7 @@ def _told(
 
 
 def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
-    return f"from {_shape(ours)} to {_shape(theirs)}"
-
-
-def _shape(ref: WeightRef) -> str:
-    return "x".join(map(str, ref.shape)) or "scalar"
+    return f"from {ours.shape_text} to {theirs.shape_text}"
 
 
 def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weightkit.access import ALL, Kind, Transform, is_floating
 from weightkit.access import match as match_stores
 from weightkit.errors import SelectionError
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightkit.access import By, Changes, Match, WeightRef, WeightStore
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,9 @@ class CopyFrom(Transform):
         """Refuse to fill a part of what was asked for: a model that is loaded by half looks like one that is whole."""
         problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
         if problems:
-            more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise SelectionError(
                 f"{len(problems)} of {len(chosen)} weights have none to copy in {self.source.label}: "
-                f"{', '.join(problems[:_SHOWN])}{more}",
+                f"{listed(problems)}",
                 hint="choose fewer, with where or exclude, or say how to match them with match",
                 file=label,
             )
@@ -116,6 +114,5 @@ def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, 
     unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
     notes = [f"matched by {found.by}"]
     if unused:
-        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
-        notes.append(f"{len(unused)} weights of {label} are not used: {', '.join(unused[:_SHOWN])}{more}")
+        notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)

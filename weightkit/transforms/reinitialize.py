@@ -14,6 +14,7 @@ from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.sizes import size_of
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ _NEVER = {
     Kind.STATE: "it is state, such as a seed or a counter",
 }
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
-_SHOWN = 3
 _HINT = (
     "add --initializer NAME (initializer=), such as he_normal, to say how they begin, --like OTHER (like=) to take it "
     "from a file of the model with its configuration, or --exclude (exclude=) to leave them as they are"
@@ -182,10 +182,10 @@ class _Sources(Transform):
     def _require_all(self, chosen: Sequence[WeightRef]) -> None:
         untold = [ref for ref in chosen if ref not in self.drawn]
         if untold:
-            listed = ", ".join(ref.path for ref in untold[:_SHOWN])
-            more = f" and {len(untold) - _SHOWN} more" if len(untold) > _SHOWN else ""
             raise SelectionError(
-                f"nothing tells how {listed}{more} began: {self._untold[untold[0]]}", hint=_HINT, file=self._store.label
+                f"nothing tells how {listed(ref.path for ref in untold)} began: {self._untold[untold[0]]}",
+                hint=_HINT,
+                file=self._store.label,
             )
 
 

@@ -10,6 +10,7 @@ from weightkit.access.edits.arithmetic import Losses, losses, transformed
 from weightkit.access.edits.tasks import share
 from weightkit.access.edits.tiles import tiles
 from weightkit.errors import NonFiniteError, RequestError, WeightkitError
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,9 +108,7 @@ class _Work:
 
 def _nonfinite_problem(found: _Found) -> str:
     total = sum(found.values(), start=Losses()).nonfinite
-    worst = ", ".join(ref.path for ref in list(found)[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004  # as many as are shown
     return (
         f"the edit would make {total.infinities} infinities and {total.nans} NaNs out of finite numbers, "
-        f"in {worst}{more}"
+        f"in {listed(ref.path for ref in found)}"
     )

@@ -10,6 +10,7 @@ from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine, escape_pattern, missed
 from weightkit.errors import RequestError, SelectionError
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,6 @@ _REASONS = {
 }
 _NOT_SELECTED = "not selected"
 _EXCLUDED = "excluded"
-_SHOWN = 3
 
 
 def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: Where = None) -> Plan:
@@ -146,8 +146,8 @@ class _Sorting:
         if not self._undecided:
             return
         raise SelectionError(
-            f"nothing in the file tells what {_listed(self._undecided)} {_be(self._undecided)}, and leaving "
-            f"{_them(self._undecided)} could leave a half-edited model",
+            f"nothing in the file tells what {listed(ref.path for ref in self._undecided)} {_be(self._undecided)}, "
+            f"and leaving {_them(self._undecided)} could leave a half-edited model",
             hint="add --where '**' (where=) to change all floating-point weights, --exclude kind:unknown (exclude=) to "
             "leave these, or --like OTHER (like=) to borrow names from a file of the same model and format",
             file=self._store.label,
@@ -165,7 +165,7 @@ class _Sorting:
         if touched:
             layers = sorted({ref.layer or ref.owner for ref in touched})
             raise SelectionError(
-                f"quantized layers ({', '.join(layers[:_SHOWN])}{_and_more(len(layers) - _SHOWN)}) cannot be changed "
+                f"quantized layers ({listed(layers)}) cannot be changed "
                 "as a whole yet, and their parts only mean something together",
                 hint="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
                 file=self._store.label,
@@ -195,14 +195,6 @@ def _is_quantized(ref: WeightRef) -> bool:
     """Whether it stands for other numbers: known to, or bytes among a user's own weights, as in no plain layer."""
     small = ref.dtype.kind in "iu" and ref.dtype.itemsize == 1
     return ref.kind is Kind.QUANTIZATION or (small and ref.kind in {Kind.UNKNOWN, Kind.PARAMETER})
-
-
-def _listed(refs: Sequence[WeightRef]) -> str:
-    return ", ".join(ref.path for ref in refs[:_SHOWN]) + _and_more(len(refs) - _SHOWN)
-
-
-def _and_more(count: int) -> str:
-    return f" (and {count} more)" if count > 0 else ""
 
 
 def _be(things: Iterable[object]) -> str:

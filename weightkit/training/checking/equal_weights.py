@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.live import as_numpy
-from weightkit.training.checking.findings import Finding, listed
+from weightkit.training.checking.findings import Finding
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

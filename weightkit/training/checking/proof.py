@@ -8,7 +8,7 @@ from typing import Any
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.html import table
-from weightkit.training.checking.findings import listed
+from weightkit.wording import listed
 
 _HEADINGS = ("weight", "meant", "gradient", "changed", "verdict")
 

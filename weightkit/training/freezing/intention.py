@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.live import counterparts
-from weightkit.training.checking.findings import listed
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
