@@ -9,10 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan, Report
-    from weightkit.access.matching import match
-    from weightkit.access.open import open_weights
-    from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access import Kind, Plan, Report, WeightRef, match, open_weights
     from weightkit.compare.diff import diff
     from weightkit.editing import edit, load_weights, plan
     from weightkit.errors import WeightkitError
@@ -27,10 +24,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Kind": "weightkit.access.ref",
-    "Plan": "weightkit.access.edits.plan",
-    "Report": "weightkit.access.edits.plan",
-    "WeightRef": "weightkit.access.ref",
+    "Kind": "weightkit.access",
+    "Plan": "weightkit.access",
+    "Report": "weightkit.access",
+    "WeightRef": "weightkit.access",
     "WeightkitError": "weightkit.errors",
     "cast": "weightkit.surgery.cast",
     "copy_from": "weightkit.transforms.copy_from",
@@ -39,8 +36,8 @@ _HOMES = {
     "edit": "weightkit.editing",
     "list_backups": "weightkit.surgery.restore",
     "load_weights": "weightkit.editing",
-    "match": "weightkit.access.matching",
-    "open_weights": "weightkit.access.open",
+    "match": "weightkit.access",
+    "open_weights": "weightkit.access",
     "plan": "weightkit.editing",
     "reinitialize": "weightkit.transforms.reinitialize",
     "restore": "weightkit.surgery.restore",

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import os
 
-    from weightkit.access.edits.choose import Surgery, Where
-    from weightkit.access.edits.plan import Plan, Report, Transform
-    from weightkit.access.matching import By
+    from weightkit.access import By, Plan, Report, Transform, Where
 
 
 def plan(
     target: Any,
-    transform: Transform | Surgery,
+    transform: Transform,
     where: Where = None,
     exclude: Where = None,
     *,
@@ -35,17 +33,17 @@ def plan(
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
         RefusedError: The file is damaged, unsafe, or holds no Keras weights.
     """
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     with open_weights(target, like=like) as store:
-        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415
+        from weightkit.access import plan_edit  # noqa: PLC0415
 
         return plan_edit(store, transform, where, exclude)
 
 
 def edit(
     target: Any,
-    transform: Transform | Surgery,
+    transform: Transform,
     where: Where = None,
     exclude: Where = None,
     *,
@@ -88,14 +86,13 @@ def edit(
     """
     from pathlib import Path  # noqa: PLC0415
 
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
-    from weightkit.access.store import Destination  # noqa: PLC0415
+    from weightkit.access import Destination, open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     destination = Destination(
         None if output is None else Path(output), overwrite=overwrite, backup=backup, break_links=break_links
     )
     with open_weights(target, editable=True, like=like) as store:
-        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415
+        from weightkit.access import plan_edit  # noqa: PLC0415
 
         chosen = plan_edit(store, transform, where, exclude)
         return chosen.apply(store, destination, allow_nonfinite=allow_nonfinite, verify=verify)
@@ -132,7 +129,7 @@ def load_weights(
     Example:
         >>> load_weights(model, "model.h5", where="encoder")  # doctest: +SKIP
     """
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     with open_weights(source) as other:
         from weightkit.transforms.copy_from import copy_from  # noqa: PLC0415

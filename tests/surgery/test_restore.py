@@ -14,8 +14,8 @@ from support import Folder, halve, write_variables
 
 from weightkit import list_backups, restore
 from weightkit.access.files import replace
+from weightkit.access.files import restore as library
 from weightkit.errors import BusyError, DurabilityError, MachineError, RequestError
-from weightkit.surgery import restore as library
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,1 +1,108 @@
-"""The weight-access layer: every store of weights, addressed, selected and edited in one way."""
+"""The floor on which everything stands: weights by address, in files and in memory, read and edited as a whole.
+
+These are all the names that other parts of weightkit use. Importing this loads nothing: each name is loaded when it
+is first used, so that the reading process can start before NumPy is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.access.changes import Changes
+    from weightkit.access.draw_keys import draw_addresses
+    from weightkit.access.edits.arithmetic import is_floating, rounded
+    from weightkit.access.edits.choose import plan_edit
+    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.edits.tasks import share
+    from weightkit.access.edits.tiles import spans
+    from weightkit.access.edits.transform import Transform
+    from weightkit.access.files.backup import Backup
+    from weightkit.access.files.restore import find_backups, put_back
+    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access.matching.match import By, Match, match
+    from weightkit.access.names.initial_values import Initial
+    from weightkit.access.open import open_weights
+    from weightkit.access.ref import Kind, Source, WeightRef
+    from weightkit.access.select.combine import Where, combine
+    from weightkit.access.select.roles import role_of
+    from weightkit.access.select.selecting import selected
+    from weightkit.access.select.selectors import Selector
+    from weightkit.access.store import ALL, Destination, WeightStore
+
+_HOMES = {
+    "ALL": "weightkit.access.store",
+    "Backup": "weightkit.access.files.backup",
+    "By": "weightkit.access.matching.match",
+    "Changes": "weightkit.access.changes",
+    "Destination": "weightkit.access.store",
+    "FileStore": "weightkit.access.hdf5.file_store",
+    "Initial": "weightkit.access.names.initial_values",
+    "Kind": "weightkit.access.ref",
+    "Match": "weightkit.access.matching.match",
+    "Plan": "weightkit.access.edits.plan",
+    "Report": "weightkit.access.edits.plan",
+    "Selector": "weightkit.access.select.selectors",
+    "Source": "weightkit.access.ref",
+    "Transform": "weightkit.access.edits.transform",
+    "WeightRef": "weightkit.access.ref",
+    "WeightStore": "weightkit.access.store",
+    "Where": "weightkit.access.select.combine",
+    "combine": "weightkit.access.select.combine",
+    "draw_addresses": "weightkit.access.draw_keys",
+    "find_backups": "weightkit.access.files.restore",
+    "is_floating": "weightkit.access.edits.arithmetic",
+    "match": "weightkit.access.matching.match",
+    "open_weights": "weightkit.access.open",
+    "plan_edit": "weightkit.access.edits.choose",
+    "put_back": "weightkit.access.files.restore",
+    "role_of": "weightkit.access.select.roles",
+    "rounded": "weightkit.access.edits.arithmetic",
+    "selected": "weightkit.access.select.selecting",
+    "share": "weightkit.access.edits.tasks",
+    "spans": "weightkit.access.edits.tiles",
+}
+
+__all__ = [
+    "ALL",
+    "Backup",
+    "By",
+    "Changes",
+    "Destination",
+    "FileStore",
+    "Initial",
+    "Kind",
+    "Match",
+    "Plan",
+    "Report",
+    "Selector",
+    "Source",
+    "Transform",
+    "WeightRef",
+    "WeightStore",
+    "Where",
+    "combine",
+    "draw_addresses",
+    "find_backups",
+    "is_floating",
+    "match",
+    "open_weights",
+    "plan_edit",
+    "put_back",
+    "role_of",
+    "rounded",
+    "selected",
+    "share",
+    "spans",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit.access' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from weightkit.access.files.openfile import OpenFile
@@ -13,9 +12,7 @@ from weightkit.access.hdf5.scanner import Scanner
 from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
-    from weightkit.access.hdf5.container import Body
-    from weightkit.access.hdf5.file_store import Contents, FileStore
-    from weightkit.access.hdf5.index import Index
+    from weightkit.access.hdf5.file_store import FileStore
     from weightkit.access.live.live_store import LiveStore
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -129,43 +126,17 @@ def _has_user_block(source: OpenFile) -> bool:
 
 
 def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool) -> FileStore:
-    from weightkit.access.formats import archive, weights_h5  # noqa: PLC0415
-    from weightkit.access.hdf5.container import Body, Plain  # noqa: PLC0415  # after the child has been started
+    from weightkit.access.formats.table import contents_of  # noqa: PLC0415  # after the child has been started
+    from weightkit.access.formats.unknown_file import UnknownFile  # noqa: PLC0415
     from weightkit.access.hdf5.file_store import FileStore  # noqa: PLC0415
 
-    if archive.recognizes(source):
-        found = archive.open_archive(source, limits)
-        with contextlib.ExitStack() as opened:
-            opened.callback(found.member.close)
-            index = _index(scanner, found.member.body)
-            contents = weights_h5.contents(index, found.config, found.keras_version, ".keras archive")
-            store = FileStore(source, scanner, found.member, index, contents, editable=editable)
-            opened.pop_all()
-        return store
-    body = Body(source.fd, 0, source.size, source.name)
-    index = _index(scanner, body)
-    return FileStore(source, scanner, Plain(body), index, _contents(index), editable=editable)
-
-
-def _index(scanner: Scanner, body: Body) -> Index:
-    from weightkit.access.hdf5.index import Index  # noqa: PLC0415
-
-    index = Index.of(scanner.records(body.fd, body.start, body.length), body.length)
-    return replace(index, reply_digest=scanner.reply_digest)
-
-
-def _contents(index: Index) -> Contents:
-    from weightkit.access.formats import legacy, optimizer_state, weights_h5  # noqa: PLC0415
-
-    if optimizer_state.recognizes(index):
-        return optimizer_state.contents(index)
-    if legacy.recognizes(index):
-        return legacy.contents(index)
-    if weights_h5.recognizes(index):
-        return weights_h5.contents(index)
-    top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
-    holds = f"it holds {', '.join(top[:3])}" if top else "it is empty"
-    raise UnsupportedFileError(f"it is HDF5, but it holds no Keras weights: {holds}", hint=_HINT)
+    file = UnknownFile(source, scanner, limits)
+    try:
+        contents = contents_of(file)
+        return FileStore(source, scanner, file.container, file.index, contents, editable=editable)
+    except BaseException:
+        file.container.close()
+        raise
 
 
 def _named_like(store: FileStore, like: Any, limits: Limits) -> FileStore:

@@ -78,8 +78,7 @@ class WeightRef:
     def __repr__(self) -> str:
         # Names come from files: repr() escapes what could control a terminal.
         known = "" if self.layer_class is None else f" of {self.layer_class!r}"
-        shape = "x".join(map(str, self.shape)) or "scalar"
-        return f"<WeightRef {self.path!r}: {shape} {self.dtype}, {self.kind}{known}>"
+        return f"<WeightRef {self.path!r}: {self.shape_text} {self.dtype}, {self.kind}{known}>"
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
@@ -91,6 +90,11 @@ class WeightRef:
             return self.structure
         address = f"{self.layer}/{self.name}" if self.layer else self.name
         return address if self.duplicate == 1 else f"{address}#{self.duplicate}"
+
+    @property
+    def shape_text(self) -> str:
+        """The shape as people read it: ``3x4``, or ``scalar``."""
+        return "x".join(map(str, self.shape)) or "scalar"
 
     @property
     def owner(self) -> str:

@@ -9,8 +9,7 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def cast(
@@ -45,9 +44,10 @@ def cast(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.cast import cast as cast_to  # noqa: PLC0415
 
-        return cast_to(to).plan(store, where or None, exclude or None)
+        return plan_edit(store, cast_to(to), where or None, exclude or None)
 
     destination = editing.Output(out, force, no_backup, break_links)
     return editing.run(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def drop(
@@ -36,9 +35,10 @@ def drop(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.drop import drop as drop_some  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.drop import drop as drop_some  # noqa: PLC0415
 
-        return drop_some().plan(store, where or None, exclude or None)
+        return plan_edit(store, drop_some(), where or None, exclude or None)
 
     return editing.run(
         file, planned, editing.Output(out, force, no_backup, break_links), like=like, verify=verify, dry_run=dry_run

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from weightkit.access.edits.plan import Plan, Report
-    from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.store import Destination
+    from weightkit.access import Destination, FileStore, Plan, Report
 
 
 _COLUMNS = (
@@ -39,7 +37,7 @@ class Output:
 
     def destination(self) -> Destination:
         """As the library takes it."""
-        from weightkit.access.store import Destination  # noqa: PLC0415
+        from weightkit.access import Destination  # noqa: PLC0415
 
         if self.force and self.path is None:
             raise RequestError(
@@ -60,11 +58,11 @@ def run(
     dry_run: bool = False,
 ) -> output.Result:
     """Plan an edit, then show it (a dry run, on a store that refuses to be edited) or do it."""
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     destination = out.destination()
     with open_weights(file, editable=not dry_run, like=like) as store:
-        from weightkit.access.edits.plan import Report  # noqa: PLC0415
+        from weightkit.access import Report  # noqa: PLC0415
 
         plan = planned(store)
         if dry_run:
@@ -85,7 +83,7 @@ def _result(report: Report) -> output.Result:
         heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
         columns=_COLUMNS,
         rows=tuple(
-            (ref.path, output.shape(ref), str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
+            (ref.path, ref.shape_text, str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
         ),
         lines=(
             *((act, ref.path, ref.structure) for ref in plan.chosen),

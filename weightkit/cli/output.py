@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from weightkit.access.ref import WeightRef
     from weightkit.errors import WeightkitError
 
 _WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody could read it
@@ -159,8 +158,3 @@ def _stack(result: Result, console: Console) -> None:
         cells = zip(result.columns[1:], rest, strict=True)
         told = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
-
-
-def shape(ref: WeightRef) -> str:
-    """The axes for people: ``3x3x64``."""
-    return "x".join(map(str, ref.shape)) or "scalar"

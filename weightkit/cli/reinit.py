@@ -9,8 +9,7 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def reinit(
@@ -63,9 +62,10 @@ def reinit(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.transforms.reinitialize import reinitialize  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.transforms.reinitialize import reinitialize  # noqa: PLC0415
 
-        return reinitialize(initializer, seed=seed).plan(store, where or None, exclude or None)
+        return plan_edit(store, reinitialize(initializer, seed=seed), where or None, exclude or None)
 
     destination = editing.Output(out, force, no_backup, break_links)
     return editing.run(

@@ -12,7 +12,7 @@ from weightkit.cli.output import Column
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access.files.backup import Backup
+    from weightkit.access import Backup
     from weightkit.surgery.restore import Backups, Restored
 
 _COLUMNS = (

@@ -9,8 +9,7 @@ import typer
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def scale(
@@ -52,7 +51,7 @@ def scale(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.access.edits.choose import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
         from weightkit.transforms.scale import scale as scale_by  # noqa: PLC0415
 
         return plan_edit(store, scale_by(factor), where or None, exclude or None)

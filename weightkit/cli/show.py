@@ -45,7 +45,7 @@ def show(
       weightkit show model.keras --stats --where 'encoder/**/kernel'
       weightkit show model.weights.h5 --json
     """  # noqa: D301  # \b keeps the examples' lines apart
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # nothing heavy is loaded for --help
+    from weightkit.access import open_weights  # noqa: PLC0415  # nothing heavy is loaded for --help
 
     with open_weights(file, like=like) as store:
         from weightkit.inspect.listing import list_weights  # noqa: PLC0415
@@ -75,7 +75,7 @@ def _result(listing: Listing) -> output.Result:
 def _table(listing: Listing) -> tuple[tuple[Column, ...], tuple[tuple[str, ...], ...]]:
     columns = (_WEIGHT, Column("class"), _SHAPE, Column("dtype"), Column("kind"), Column("size", number=True))
     rows = tuple(
-        (ref.path, ref.layer_class or "", output.shape(ref), str(ref.dtype), str(ref.kind), output.size(ref.nbytes))
+        (ref.path, ref.layer_class or "", ref.shape_text, str(ref.dtype), str(ref.kind), output.size(ref.nbytes))
         for ref in (listed.ref for listed in listing.weights)
     )
     return columns, rows
@@ -87,7 +87,7 @@ def _measured_table(listing: Listing) -> tuple[tuple[Column, ...], tuple[tuple[s
     names = [name for name in _MEASURES if name not in _RARE or name in found]
     columns = (_WEIGHT, _SHAPE, *(Column(name, number=True) for name in names))
     rows = tuple(
-        (listed.ref.path, output.shape(listed.ref), *_cells(listed, names, "{:.3g}")) for listed in listing.weights
+        (listed.ref.path, listed.ref.shape_text, *_cells(listed, names, "{:.3g}")) for listed in listing.weights
     )
     return columns, rows
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.cli import editing, options, output
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore, Plan
 
 
 def strip(
@@ -35,9 +34,10 @@ def strip(
     """  # noqa: D301  # \b keeps the examples' lines apart
 
     def planned(store: FileStore) -> Plan:
-        from weightkit.surgery.strip import strip as strip_all  # noqa: PLC0415  # it loads NumPy
+        from weightkit.access import plan_edit  # noqa: PLC0415  # it loads NumPy
+        from weightkit.surgery.strip import strip as strip_all  # noqa: PLC0415
 
-        return strip_all().plan(store)
+        return plan_edit(store, strip_all())
 
     return editing.run(
         file, planned, editing.Output(out, force, no_backup, break_links), verify=verify, dry_run=dry_run

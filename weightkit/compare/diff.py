@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from weightkit.access.edits.choose import Where
-    from weightkit.access.matching import By
-    from weightkit.access.store import WeightStore
+    from weightkit.access import By, WeightStore, Where
     from weightkit.compare.result import Diff
 
 
@@ -71,7 +69,7 @@ def _store(target: Any) -> contextlib.AbstractContextManager[WeightStore]:
     """An open store stays its owner's to close."""
     if hasattr(target, "editing") and hasattr(target, "read"):
         return contextlib.nullcontext(target)
-    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
 
     store: contextlib.AbstractContextManager[WeightStore] = open_weights(target)
     return store

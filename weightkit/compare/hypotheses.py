@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import ml_dtypes
 import numpy as np
 
-from weightkit.access.edits.arithmetic import is_floating, rounded
+from weightkit.access import is_floating, rounded
 from weightkit.compare.measures import differing, is_same
 
 if TYPE_CHECKING:

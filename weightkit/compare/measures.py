@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access import is_floating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

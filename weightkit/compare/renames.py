@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.edits.tiles import TILE
-from weightkit.access.matching.layer_tree import is_given
-from weightkit.access.ref import Kind
+from weightkit.access import Kind, spans
 from weightkit.compare.measures import is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from weightkit.access.matching import Match
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Match, WeightRef, WeightStore
 
 _LOOK = 256
 """Elements that tell most weights of a shape apart: many layers may have to be tried against many."""
@@ -36,13 +32,6 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
     if ours.ordered and theirs.ordered:
         pairs |= _by_place(missing, unused, found.pairs | pairs, (list(ours), list(theirs)))
     return _joined(found, pairs) if pairs else found
-
-
-def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
-    """Whether a weight's layer has another name there, given by somebody in one of the two at least."""
-    if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
-        return False
-    return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
 
 
 def _gone(unmatched: Iterable[WeightRef], own: WeightStore, other: WeightStore) -> _Layers:
@@ -77,9 +66,8 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
 
 
 def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
-    begins = (0, *range(_LOOK, a.size, TILE))
-    spans = (slice(first, min(end, a.size)) for first, end in zip(begins, (*begins[1:], a.size), strict=True))
-    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in spans)
+    begin = slice(0, min(_LOOK, a.size))
+    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in (begin, *spans(a.size, _LOOK)))
 
 
 def _by_place(

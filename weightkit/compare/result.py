@@ -6,14 +6,13 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.html import table
-from weightkit.access.ref import Kind
+from weightkit.access import Kind
 from weightkit.compare.sentences import tally
 from weightkit.escape import escape
+from weightkit.html import table
 
 if TYPE_CHECKING:
-    from weightkit.access.matching import Match
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import Match, WeightRef
     from weightkit.compare.measures import Measures
 
 

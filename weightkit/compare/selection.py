@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.edits.choose import missed
-from weightkit.access.select import combine
-from weightkit.access.select.selectors import Or
+from weightkit.access import combine
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weightkit.access.edits.choose import Where
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.select import Selector
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Selector, WeightRef, WeightStore, Where
 
 
 class Selection:
@@ -52,16 +47,15 @@ def _matches(bound: tuple[Selector | None, ...], refs: tuple[WeightRef | None, .
 
 
 def _require_found(selector: Selector | None, stores: Sequence[WeightStore]) -> None:
-    for part in selector.parts if isinstance(selector, Or) else (selector,):
+    for part in () if selector is None else selector.alternatives:
         errors = [error for store in stores if (error := _miss(part, store)) is not None]
         if len(errors) == len(stores):
             raise errors[0]
 
 
-def _miss(part: Selector | None, store: WeightStore) -> SelectionError | None:
-    refs = tuple(store)
+def _miss(part: Selector, store: WeightStore) -> SelectionError | None:
     try:
-        missed(part and part.bind(refs, ordered=store.ordered), None, refs, store.label)
+        store.select(part)
     except SelectionError as error:
         return error
     return None

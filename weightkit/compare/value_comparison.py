@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.edits.tasks import share
-from weightkit.access.edits.tiles import spans
+from weightkit.access import share, spans
 from weightkit.compare.hypotheses import Hypothesis, guess, holds
 from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import WeightRef, WeightStore
 
 Progress = Callable[[int], None]
 
@@ -81,8 +79,7 @@ def compare(
     work = _Work(ours, theirs, pairs, tolerance, progress)
     with contextlib.ExitStack() as meanwhile:
         for store in (ours, theirs):
-            if steady := getattr(store, "steady", None):  # a model in memory, whose layers compute some values
-                meanwhile.enter_context(steady())
+            meanwhile.enter_context(store.steady())  # a model in memory, whose layers compute some values
         work.do()
         for pair in work.compared:
             if pair.measures.changed:

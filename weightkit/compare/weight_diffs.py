@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.matching import match
-from weightkit.access.matching.match import is_counter, same_type
-from weightkit.access.ref import Kind
+from weightkit.access import Kind, Match, match
 from weightkit.compare.hypotheses import Rounded
-from weightkit.compare.renames import is_renamed, with_renames
+from weightkit.compare.renames import with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
 from weightkit.compare.selection import Selection
 from weightkit.compare.sentences import what_happened
@@ -18,10 +16,7 @@ from weightkit.errors import RequestError, SelectionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from weightkit.access.edits.choose import Where
-    from weightkit.access.matching import By, Match
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import By, WeightRef, WeightStore, Where
     from weightkit.compare.measures import Measures, Tolerance
 
 
@@ -81,18 +76,14 @@ def _told(
     ours: WeightRef, theirs: WeightRef, status: Status, measures: Measures | None, label: str, *more: str
 ) -> WeightDiff:
     """A pair, with all that happened to it in words."""
-    renamed = is_renamed(ours, theirs)
+    renamed = Match.is_renamed(ours, theirs)
     words = (label if status is not Status.RENAMED else "", *more, f"renamed to {theirs.layer}" if renamed else "")
     what = ", ".join(dict.fromkeys(word for word in words if word))
     return WeightDiff(ours, theirs, status, measures, label, what, renamed)
 
 
 def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
-    return f"from {_shape(ours)} to {_shape(theirs)}"
-
-
-def _shape(ref: WeightRef) -> str:
-    return "x".join(map(str, ref.shape)) or "scalar"
+    return f"from {ours.shape_text} to {theirs.shape_text}"
 
 
 def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
@@ -101,11 +92,11 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     if ours.shape != theirs.shape:
         shapes = _shapes(ours, theirs)
         return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
-    if not same_type(ours, theirs) and not (tolerance and not measures.outside):
+    if not Match.same_type(ours, theirs) and not (tolerance and not measures.outside):
         return _told(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
         return _told(ours, theirs, Status.DIFFERS, measures, what)
-    if is_renamed(ours, theirs):
+    if Match.is_renamed(ours, theirs):
         return _told(ours, theirs, Status.RENAMED, measures, "renamed", what)
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
 
@@ -126,10 +117,10 @@ def _with_one_sided(
         if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
             notes.append(f"only {store.label} holds optimizer state ({_weights(training)})")
             refs = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]  # noqa: PLW2901
-        counters = [ref for ref in refs if is_counter(ref)]
+        counters = [ref for ref in refs if Match.is_counter(ref)]
         if counters and store.format != other.format:
             notes.append(f"only {store.label} holds seeds and counters ({_weights(counters)})")
-            refs = [ref for ref in refs if not is_counter(ref)]  # noqa: PLW2901
+            refs = [ref for ref in refs if not Match.is_counter(ref)]  # noqa: PLW2901
         results += [_alone_there(ref, status) for ref in refs]
     return results, notes
 

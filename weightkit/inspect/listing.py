@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.edits.choose import missed
-from weightkit.access.ref import Kind
-from weightkit.access.select import combine
+from weightkit.access import Kind, selected
 from weightkit.inspect.statistics import Statistics, measure
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.choose import Where
-    from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef, WeightStore, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +73,15 @@ class Listing:
         }
 
 
-def list_weights(store: FileStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
+def list_weights(store: WeightStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
     """The weights of a store that a selection matches, all of them by default; ``stats`` reads their values.
 
     Raises:
         SelectionError: The selection is malformed or chooses nothing.
     """
-    refs = tuple(store)
-    chosen, excluded = (
-        selector and selector.bind(refs, ordered=store.ordered) for selector in combine(where or None, exclude or None)
-    )
-    notes = missed(chosen, excluded, refs, store.label)
-    kept = [ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))]
-    weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in kept)
-    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, notes)
+    found = selected(store, where or None, exclude or None)
+    weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in found.refs)
+    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, found.notes)
 
 
 def _total(refs: list[WeightRef]) -> dict[str, int]:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.tiles import spans
+from weightkit.access import is_floating, spans
 
 if TYPE_CHECKING:
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import WeightRef, WeightStore
 
 
 @dataclass(frozen=True, slots=True)

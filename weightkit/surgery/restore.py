@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from weightkit.access.files.backup import Backup, backups_of, require_nameable
-from weightkit.access.files.commit import link_note, parted_links, recovered
-from weightkit.access.files.exchange import exchange
-from weightkit.access.files.openfile import OpenFile, machine_errors
-from weightkit.access.files.replace import publish, signals_held, sync_folder
-from weightkit.errors import BusyError, RequestError, WeightkitError
+from weightkit.access import find_backups, put_back
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weightkit.access import Backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,7 @@ def list_backups(path: str | os.PathLike[str]) -> Backups:
     Example:
         >>> list_backups("model.h5").found  # doctest: +SKIP
     """
-    with machine_errors("looking for backups", os.fspath(path)):
-        return Backups(os.fspath(path), tuple(backups_of(_target(path))))
+    return Backups(os.fspath(path), find_backups(path))
 
 
 def restore(
@@ -106,101 +103,8 @@ def restore(
     Example:
         >>> restore("model.h5").kept  # doctest: +SKIP
     """
-    name = os.fspath(path)
-    try:
-        with machine_errors("restoring", name), ExitStack() as opened:
-            target = _target(path)
-            source = opened.enter_context(OpenFile(path)) if os.path.lexists(target) else None
-            if source is not None and not dry_run:
-                source.lock(exclusive=True)
-            notes = link_note(name, target, "is restored, and its backups lie beside it")
-            notes += () if dry_run else recovered(target, source)
-            chosen = _chosen(name, target, to)
-            _require_whole(chosen, source)
-            if source is not None:
-                notes += parted_links(source, part=break_links)
-                if backup:
-                    require_nameable(target)
-            if dry_run:
-                return Restored(name, target, chosen, None, dry_run=True, notes=notes)
-            held = opened.enter_context(OpenFile(chosen.path))
-            held.lock(exclusive=True)
-            if not os.path.samestat(held.status, chosen.status):
-                raise BusyError(f"{chosen.path.name} was replaced by somebody else just now", hint="try again")
-            kept = _put_back(held, source, target, backup=backup)
-            return Restored(name, target, chosen, kept, dry_run=False, notes=notes)
-    except WeightkitError as error:
-        raise error.about(name) from error.__cause__
-
-
-def _target(path: str | os.PathLike[str]) -> Path:
-    """Where the file lies or lay, symbolic links followed."""
-    try:
-        target = Path(path).resolve()
-    except (RuntimeError, ValueError) as error:  # a circle of symbolic links, a null character
-        raise RequestError(
-            f"the path cannot be followed: {error}", hint="check the path", file=os.fspath(path)
-        ) from error
-    if not target.parent.is_dir():
-        raise RequestError("there is no such file, nor its folder", hint="check the path", file=os.fspath(path))
-    return target
-
-
-def _chosen(name: str, target: Path, to: str | int | None) -> Backup:
-    found = backups_of(target)
-    if not found:
-        raise RequestError(
-            f"it has no backup: there is no {target.name}.bak beside it", hint="check the path", file=name
-        )
-    if to is None:
-        return found[0]
-    for backup in found:
-        if _is_named(backup, str(to)):
-            return backup
-    names = ", ".join(backup.path.name for backup in found[:3]) + (" …" if len(found) > 3 else "")  # noqa: PLR2004
-    raise RequestError(f"it has no backup {to}, but {names}", hint="see --list", file=name)
-
-
-def _is_named(backup: Backup, to: str) -> bool:
-    if to.isascii() and to.isdigit():
-        return int(to) == backup.number
-    return to == backup.path.name or (os.sep in to and Path(to).absolute() == backup.path)
-
-
-def _require_whole(backup: Backup, source: OpenFile | None) -> None:
-    if source is not None and os.path.samestat(backup.status, source.status):
-        raise RequestError(f"{backup.path.name} is the file itself, by a hard link", hint="choose another with --to")
-    if backup.objection:
-        raise RequestError(
-            f"{backup.path.name} cannot be put back: {backup.objection}", hint="choose another with --to"
-        )
-
-
-def _put_back(held: OpenFile, source: OpenFile | None, target: Path, *, backup: bool) -> Path | None:
-    kept, done = None, False
-    try:
-        os.fsync(held.fd)
-        with signals_held():
-            held.require_unchanged()
-            if source is None:
-                _publish(held.path, target)
-            else:
-                source.require_unchanged()
-                kept = exchange(held.path, source, backup=backup)
-            done = True
-            sync_folder(target)
-    except BaseException as error:
-        standing = f"{held.path.name} is back in its place" if done else "nothing was changed"
-        error.add_note(standing + (f", the file as it was is {kept}" if kept else ""))
-        raise
-    return kept
-
-
-def _publish(backup: Path, target: Path) -> None:
-    try:
-        publish(backup, target)
-    except FileExistsError:
-        raise BusyError("somebody else has just made this file", hint="try again", file=str(target)) from None
+    done = put_back(path, to, backup=backup, break_links=break_links, dry_run=dry_run)
+    return Restored(os.fspath(path), done.path, done.backup, done.kept, dry_run, done.notes)
 
 
 def _described(backup: Backup) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.hdf5.file_store import FileStore
+from weightkit.access import FileStore
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access.store import WeightStore
+    from weightkit.access import WeightStore
 
 
 def require_file(store: WeightStore) -> FileStore:

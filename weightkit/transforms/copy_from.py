@@ -3,67 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.choose import Where, choose
-from weightkit.access.matching import match as match_stores
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, is_floating
+from weightkit.access import match as match_stores
 from weightkit.errors import SelectionError
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
 
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.matching import By, Match
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
-
-_SHOWN = 3
+    from weightkit.access import By, Changes, Match, WeightRef, WeightStore
 
 
 @dataclass(frozen=True, slots=True)
-class CopyFrom:
+class CopyFrom(Transform):
     """Take the values of the matching weights of another store; made by `copy_from`."""
 
     source: WeightStore
     by: By = "auto"
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
     """Which weight of the source each weight takes its values from; empty before it is planned."""
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset(Kind) - {Kind.OPTIMIZER}
+    match: Match | None = field(default=None, compare=False, repr=False)
+    """How they were matched; None before it is planned."""
 
     def __repr__(self) -> str:
         return f"copy_from({self.source.label!r})"
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a store are copied, and from which.
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """All but the optimizer's."""
+        return frozenset(Kind) - {Kind.OPTIMIZER}
+
+    def on(self, store: WeightStore) -> CopyFrom:
+        """The same, knowing which weight of the source is which of this store.
 
         Raises:
             RequestError: Neither names nor structure settle which weight is which.
-            SelectionError: The selection is malformed or chooses nothing, or a chosen weight has no counterpart of its
-                shape and type.
         """
         found = match_stores(store, self.source, self.by)
-        act = replace(self, pairs=found.pairs)
-        chosen = choose(store, act, where, exclude)
-        act.require_all(chosen.chosen, store.label)
-        return replace(chosen, notes=(*chosen.notes, *_notes(found, chosen.chosen, self.source.label)))
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own: values of another type are rounded to it once."""
-        return ref.dtype
+        return replace(self, pairs=found.pairs, match=found)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight takes no values; empty where it can."""
         return "it is optimizer state, which belongs to one training run" if ref.kind is Kind.OPTIMIZER else ""
 
-    def notes(self) -> tuple[str, ...]:
-        """Nothing that holds for every store."""
-        return ()
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
+        """The same, where every chosen weight has one to copy.
+
+        Raises:
+            SelectionError: One has no counterpart of its shape and type.
+        """
+        self.require_all(chosen, store.label)
+        return self
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """How they were matched, and what of the source is not used."""
+        return () if self.match is None else _notes(self.match, chosen, self.source.label)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same copies for the references of another store, by those of the store that it was planned on."""
@@ -77,10 +75,9 @@ class CopyFrom:
         """Refuse to fill a part of what was asked for: a model that is loaded by half looks like one that is whole."""
         problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
         if problems:
-            more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise SelectionError(
                 f"{len(problems)} of {len(chosen)} weights have none to copy in {self.source.label}: "
-                f"{', '.join(problems[:_SHOWN])}{more}",
+                f"{listed(problems)}",
                 hint="choose fewer, with where or exclude, or say how to match them with match",
                 file=label,
             )
@@ -117,6 +114,5 @@ def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, 
     unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
     notes = [f"matched by {found.by}"]
     if unused:
-        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
-        notes.append(f"{len(unused)} weights of {label} are not used: {', '.join(unused[:_SHOWN])}{more}")
+        notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)

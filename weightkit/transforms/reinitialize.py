@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.addresses import addresses
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.choose import Where, choose
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, draw_addresses, is_floating
 from weightkit.errors import RequestError, SelectionError
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.sizes import size_of
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access.edits.plan import Plan
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Changes, WeightRef, WeightStore
     from weightkit.transforms.initializers import Initializer
 
 _NEVER = {
@@ -34,7 +28,6 @@ _NEVER = {
     Kind.STATE: "it is state, such as a seed or a counter",
 }
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
-_SHOWN = 3
 _HINT = (
     "add --initializer NAME (initializer=), such as he_normal, to say how they begin, --like OTHER (like=) to take it "
     "from a file of the model with its configuration, or --exclude (exclude=) to leave them as they are"
@@ -42,13 +35,13 @@ _HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reinitialize:
+class Reinitialize(Transform):
     """Draw weights anew; made by `reinitialize`."""
 
     initializer: Initializer | None
     """None takes each layer's own."""
     seed: int
-    said: str = field(default="", compare=False)
+    spec: str = field(default="", compare=False)
     """The initializer as it was named."""
     drawn: Mapping[WeightRef, tuple[Initializer, Draws]] = field(default_factory=dict, compare=False)
     """How each weight of a store is drawn; empty before it is planned."""
@@ -58,34 +51,13 @@ class Reinitialize:
         return f"reinitialize({how}seed={self.seed})"
 
     @property
-    def elementwise(self) -> bool:
-        """It is, but for the weights that `whole` names."""
-        return True
-
-    @property
     def kinds(self) -> frozenset[Kind]:
         """A layer's own initializers reset its statistics too; one given for all would make nonsense of them."""
         return frozenset({Kind.PARAMETER} if self.initializer else {Kind.PARAMETER, Kind.STATISTIC})
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a store are drawn anew, and how each.
-
-        Raises:
-            SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided; or nothing tells
-                how a chosen weight begins.
-        """
-        sources = _Sources(store, self)
-        steady = getattr(store, "steady", contextlib.nullcontext)  # a model in memory: each layer is asked once
-        with steady():
-            chosen = choose(store, sources, where, exclude)
-        sources.require_all(chosen.chosen)
-        drawn = {ref: sources.drawn[ref] for ref in chosen.chosen}
-        notes = (*chosen.notes, *_notes(store, chosen.chosen, self.initializer))
-        return replace(chosen, transform=replace(self, drawn=drawn), notes=notes)
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own."""
-        return ref.dtype
+    def on(self, store: WeightStore) -> Transform:
+        """What finds out how each weight of a store is drawn."""
+        return _Sources(store, self)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be drawn anew; empty where it can."""
@@ -102,6 +74,10 @@ class Reinitialize:
     def whole(self, ref: WeightRef) -> bool:
         """Whether this weight has to be drawn whole, as an orthogonal matrix has."""
         return not self.drawn[ref][0].elementwise
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """What the owner should know of these weights."""
+        return _notes(store, chosen, self.initializer)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Reinitialize:
         """The same draws for the references of another store, by those of the store that it was planned on."""
@@ -148,28 +124,20 @@ def reinitialize(initializer: object = None, *, seed: int | None = None) -> Rein
     return Reinitialize(found, int(seed), initializer if isinstance(initializer, str) else "")
 
 
-class _Sources:
+class _Sources(Transform):
     """The transform while it is planned: it finds out how each weight is to be drawn."""
+
+    __slots__ = ("_act", "_addresses", "_store", "_untold", "drawn")
 
     def __init__(self, store: WeightStore, act: Reinitialize) -> None:
         self._store, self._act = store, act
-        self._addresses = addresses(store)
+        self._addresses = draw_addresses(store)
         self.drawn: dict[WeightRef, tuple[Initializer, Draws]] = {}
         self._untold: dict[WeightRef, str] = {}
 
     @property
-    def elementwise(self) -> bool:
-        return self._act.elementwise
-
-    @property
     def kinds(self) -> frozenset[Kind]:
         return self._act.kinds
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        return self._act.dtype(ref)
-
-    def notes(self) -> tuple[str, ...]:
-        return self._act.notes()
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         return replace(self._act, drawn=self.drawn)(ref, values, span)
@@ -202,14 +170,22 @@ class _Sources:
             raise RequestError(objection)
         return initializer
 
-    def require_all(self, chosen: Sequence[WeightRef]) -> None:
-        """Refuse an edit of which a part has nothing that tells how it begins."""
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Reinitialize:  # noqa: ARG002  # its own
+        """The transform, with how each of the chosen is drawn.
+
+        Raises:
+            SelectionError: Nothing tells how one of them begins.
+        """
+        self._require_all(chosen)
+        return replace(self._act, drawn={ref: self.drawn[ref] for ref in chosen})
+
+    def _require_all(self, chosen: Sequence[WeightRef]) -> None:
         untold = [ref for ref in chosen if ref not in self.drawn]
         if untold:
-            listed = ", ".join(ref.path for ref in untold[:_SHOWN])
-            more = f" and {len(untold) - _SHOWN} more" if len(untold) > _SHOWN else ""
             raise SelectionError(
-                f"nothing tells how {listed}{more} began: {self._untold[untold[0]]}", hint=_HINT, file=self._store.label
+                f"nothing tells how {listed(ref.path for ref in untold)} began: {self._untold[untold[0]]}",
+                hint=_HINT,
+                file=self._store.label,
             )
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.ref import Kind
-from weightkit.access.store import ALL
+from weightkit.access import ALL, Kind, Transform, is_floating
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which includes the step count and the learning rate",
@@ -23,12 +21,10 @@ _NEVER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Transform):
     """Multiply every element by ``factor``; made by `scale`."""
 
     factor: float
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PARAMETER})
 
     def __repr__(self) -> str:
         return f"scale({self.factor!r})"
@@ -45,10 +41,6 @@ class Scale:
             return f"it holds {ref.dtype}, and only floating-point numbers are scaled"
         self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
         return ""
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own."""
-        return ref.dtype
 
     def notes(self) -> tuple[str, ...]:
         """A word on what a factor of 0 does."""

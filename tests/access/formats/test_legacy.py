@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import h5py
@@ -203,7 +204,7 @@ def test_an_empty_list_of_layers_is_a_legacy_file_without_weights(tmp_path: Path
 def test_a_legacy_file_is_known_by_its_list_of_layers_or_its_group_of_weights(
     attributes: Any, groups: list[str], expected: Any
 ) -> None:
-    assert recognizes(index_of(attributes, *groups)) is expected
+    assert recognizes(SimpleNamespace(index=index_of(attributes, *groups))) is expected
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "5", "null", '"text"', "[" * 100_000, b"\xff", "9" * 5000])

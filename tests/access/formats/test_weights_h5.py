@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import h5py
@@ -51,7 +52,7 @@ def index_of(*paths: list[str]) -> Any:
     ],
 )
 def test_a_version_3_file_is_known_by_its_groups_of_variables(paths: list[str], expected: Any) -> None:
-    assert weights_h5.recognizes(index_of(*paths)) is expected
+    assert weights_h5.recognizes(SimpleNamespace(index=index_of(*paths))) is expected
 
 
 def test_the_names_that_keras_stores_on_the_variables_groups_are_read(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_part_of_a_file_has_the_checksum_that_zlib_gives(content: tuple[int, b
     assert crc32_of(fd, start, length) == zlib.crc32(whole[start : start + length])
 
 
-@pytest.mark.parametrize("length", [checksum._WORTH_THREADS - 1, checksum._WORTH_THREADS, (5 << 20) + 1])
+@pytest.mark.parametrize("length", [checksum.WORTH_THREADS - 1, checksum.WORTH_THREADS, (5 << 20) + 1])
 def test_two_threads_find_what_one_does(content: tuple[int, bytes], length: int) -> None:
     fd, whole = content
     assert crc32_of(fd, 2, length) == zlib.crc32(whole[2 : 2 + length])

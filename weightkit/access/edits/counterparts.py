@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.matching import match
 from weightkit.errors import RequestError
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from weightkit.access.ref import WeightRef
 
-_SHOWN = 3
 _HINT = "make the plan here"
 
 
@@ -44,9 +44,8 @@ def counterparts(
         raise _others(planned_on, error.problem, label) from error
     missing = [ref.path for ref in wanted if ref not in found.pairs]
     if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        listed = ", ".join(missing[:_SHOWN]) + more
-        raise _others(planned_on, f"{len(missing)} of {len(wanted)} are not there by {found.by} ({listed})", label)
+        few = f"{len(missing)} of {len(wanted)} are not there by {found.by} ({listed(missing)})"
+        raise _others(planned_on, few, label)
     for mismatch in found.mismatched:
         if mismatch.ours in wanted:
             raise RequestError(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from weightkit.access.threads import THREADS, WORTH_THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_THREADS = 2
 _KEPT = 8 << 20  # bytes
-_WORTH_THREADS = 4 << 20  # bytes; below this, starting a second thread costs more than it saves
 _What = TypeVar("_What")
 _Part = TypeVar("_Part")
 
@@ -26,16 +26,16 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
         nbytes: Bytes that the tasks go through, about.
     """
     shared = _Shared(tasks)
-    if nbytes < _WORTH_THREADS:
+    if nbytes < WORTH_THREADS:
         shared.drain(work)
         return
     # glibc keeps what is freed from then on, up to twice this much: arrays no longer cost a page fault a page.
     np.empty(_KEPT, np.uint8)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small work starts faster without
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         try:
-            for future in [pool.submit(shared.drain, work) for _ in range(_THREADS)]:
+            for future in [pool.submit(shared.drain, work) for _ in range(THREADS)]:
                 future.result()
         finally:
             shared.stop()

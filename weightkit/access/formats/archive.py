@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
+from weightkit.access.formats.weights_h5 import contents_with
+from weightkit.access.formats.zip_records import CENTRAL, END, HAS_DESCRIPTOR, IN_EXTRA, IS_ENCRYPTED, LOCAL
 from weightkit.access.hdf5.container import Body
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
@@ -21,16 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from weightkit.access.files.openfile import OpenFile
+    from weightkit.access.formats.unknown_file import UnknownFile
+    from weightkit.access.hdf5.file_store import Contents
     from weightkit.access.hdf5.limits import Limits
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
-_END = struct.Struct("<4s4H2IH")  # signature … size of the directory, its offset, length of the comment
 _END_REACH = 65_557 + 76  # bytes: the end record with the longest comment, and the zip64 records before it
-_IN_RECORD_64 = 0xFFFFFFFF
-_LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
-_CENTRAL = struct.Struct("<4s6H3I5H2I")  # signature … crc at 16, sizes, lengths of name, extra and comment
 _CENTRAL_CRC = 16
-_HAS_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DESCRIPTOR = b"PK\x07\x08"
 _BAD_DATA = {None, errno.EINVAL}  # bz2 raises OSError without a number; a directory may point before the file
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error)
@@ -46,9 +45,20 @@ class Archive:
     keras_version: str | None
 
 
-def recognizes(source: OpenFile) -> bool:
+def recognizes(file: UnknownFile) -> bool:
     """Whether the file starts like a zip archive."""
-    return source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
+    return file.source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
+
+
+def contents(file: UnknownFile) -> Contents:
+    """The weights in the archive, named by its configuration.
+
+    Raises:
+        RefusedError: It is damaged, unsafe, or holds no weights that are read here.
+    """
+    found = open_archive(file.source, file.limits)
+    file.enter(found.member)
+    return contents_with(file.index, ".keras archive", found.config, found.keras_version)
 
 
 def open_archive(source: OpenFile, limits: Limits) -> Archive:
@@ -80,11 +90,11 @@ def _require_small_directory(source: OpenFile, limits: Limits) -> None:
     """Limit the directory's size before it is read into memory: a small file may claim gigabytes."""
     tail = source.read(max(0, source.size - _END_REACH), _END_REACH)
     place = tail.rfind(b"PK\5\6")
-    if place < 0 or len(tail) < place + _END.size:
+    if place < 0 or len(tail) < place + END.size:
         return  # zipfile says what is wrong
-    claimed = _END.unpack_from(tail, place)[5]
+    claimed = END.unpack_from(tail, place)[5]
     large = tail.rfind(b"PK\6\6", 0, place)
-    if claimed == _IN_RECORD_64 and large >= 0 and len(tail) >= large + 48:
+    if claimed == IN_EXTRA and large >= 0 and len(tail) >= large + 48:
         claimed = struct.unpack_from("<Q", tail, large + 40)[0]
     if claimed > limits.directory:
         raise UnsafeFileError(
@@ -113,7 +123,7 @@ def _fault(member: zipfile.ZipInfo) -> str:
         return "has a name that leads out of the archive"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a symbolic link"
-    if member.flag_bits & _ENCRYPTED:
+    if member.flag_bits & IS_ENCRYPTED:
         return "is encrypted"
     return ""
 
@@ -148,12 +158,12 @@ def _require_apart(archive: zipfile.ZipFile) -> None:
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < reach:
             raise DamagedFileError(f"the members {holder} and {info.filename} overlap", hint=_HINT)
-        reach, holder = info.header_offset + _LOCAL.size + info.compress_size, info.filename
+        reach, holder = info.header_offset + LOCAL.size + info.compress_size, info.filename
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:
     """The offset of the checksum after the member's bytes, if the archive was written as a stream."""
-    if not info.flag_bits & _HAS_DESCRIPTOR:
+    if not info.flag_bits & HAS_DESCRIPTOR:
         return
     place = start + info.file_size
     place += 4 if source.read(place, 4) == _DESCRIPTOR else 0
@@ -166,12 +176,12 @@ def _central_crc(source: OpenFile, archive: zipfile.ZipFile, wanted: zipfile.Zip
     """The offset of the checksum in the archive's directory, found by reading its entries in order."""
     place = archive.start_dir
     for info in archive.infolist():
-        entry = _CENTRAL.unpack(source.read(place, _CENTRAL.size))
+        entry = CENTRAL.unpack(source.read(place, CENTRAL.size))
         if entry[0] != b"PK\x01\x02" or entry[7] != info.CRC:
             raise DamagedFileError("the archive's directory cannot be read", hint=_HINT)
         if info is wanted:
             return place + _CENTRAL_CRC
-        place += _CENTRAL.size + entry[10] + entry[11] + entry[12]
+        place += CENTRAL.size + entry[10] + entry[11] + entry[12]
     raise DamagedFileError("the archive's directory is incomplete", hint=_HINT)
 
 

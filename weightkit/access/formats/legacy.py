@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.names.naming import Naming
 
@@ -31,13 +32,15 @@ _INCOMPLETE = (
 )
 
 
-def recognizes(index: Index) -> bool:
+def recognizes(file: UnknownFile) -> bool:
     """Whether this is a legacy file: it lists its layers, or holds a whole model."""
+    index = file.index
     return _MODEL in index.groups or _lists_layers(index)
 
 
-def contents(index: Index) -> Contents:
+def contents(file: UnknownFile) -> Contents:
     """The weights of a legacy file, named as its lists name them."""
+    index = file.index
     whole = not _lists_layers(index)
     prefix = _MODEL if whole else ""
     config = _config(index)

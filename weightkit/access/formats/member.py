@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import write_all
 from weightkit.access.files.openfile import machine_errors
+from weightkit.access.files.spool import Spool
 from weightkit.access.formats.packing import Packing, Stored, stored_name
+from weightkit.access.formats.zip_records import HAS_DESCRIPTOR, IN_EXTRA, LOCAL
 from weightkit.access.hdf5.checksum import crc32_of
 from weightkit.access.hdf5.container import Body, Members
-from weightkit.access.hdf5.spool import Spool
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.hdf5.limits import Limits
 
-_LOCAL = struct.Struct("<4s5H3I2H")  # signature … crc at 14, sizes, lengths of name and extra
 _LOCAL_CRC = 14
-_IN_EXTRA = 0xFFFFFFFF  # this mark says that the size is in the extra field
-_HAS_DESCRIPTOR = 0x8
-_TELLING = _HAS_DESCRIPTOR | 0x1  # and whether it is encrypted
+_TELLING = HAS_DESCRIPTOR | 0x1  # and whether it is encrypted
 _STEP = 1 << 20  # bytes to decompress at a time
 _DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at most this many
 _HINT = "use another copy of the file"
@@ -173,20 +171,20 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     Raises:
         DamagedFileError: There is none, or it contradicts the directory.
     """
-    header = source.read(max(0, info.header_offset), _LOCAL.size)
-    if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
+    header = source.read(max(0, info.header_offset), LOCAL.size)
+    if len(header) < LOCAL.size or header[:4] != b"PK\x03\x04":
         raise DamagedFileError(f"the member {info.filename} has no header", hint=_HINT)
-    _, _, flags, method, _, _, crc, *sizes, name, extra = _LOCAL.unpack(header)
-    streamed = bool(flags & _HAS_DESCRIPTOR)
-    same_name = source.read(info.header_offset + _LOCAL.size, name) == stored_name(info)
+    _, _, flags, method, _, _, crc, *sizes, name, extra = LOCAL.unpack(header)
+    streamed = bool(flags & HAS_DESCRIPTOR)
+    same_name = source.read(info.header_offset + LOCAL.size, name) == stored_name(info)
     pairs = zip(sizes, (info.compress_size, info.file_size), strict=True)
-    same_sizes = streamed or all(size in {known, _IN_EXTRA} for size, known in pairs)
+    same_sizes = streamed or all(size in {known, IN_EXTRA} for size, known in pairs)
     same_flags = not (flags ^ info.flag_bits) & _TELLING and method == info.compress_type
     if not (same_name and same_sizes and same_flags):
         raise DamagedFileError(f"the archive describes {info.filename} in two ways", hint=_HINT)
     if crc != info.CRC and not (streamed and crc == 0):
         raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", hint=_HINT)
-    behind_name = info.header_offset + _LOCAL.size + name
+    behind_name = info.header_offset + LOCAL.size + name
     if behind_name + extra + info.compress_size > end:
         raise DamagedFileError(f"the member {info.filename} runs over the archive's directory", hint=_HINT)
     places = (info.header_offset + _LOCAL_CRC,) if crc == info.CRC else ()

@@ -34,6 +34,7 @@ from weightkit.errors import DamagedFileError, UnsupportedFileError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
 
 SCHEMA = "weightkit.optimizer/1"
@@ -70,19 +71,20 @@ class Manifest:
     weights: tuple[Kept, ...]
 
 
-def recognizes(index: Index) -> bool:
+def recognizes(file: UnknownFile) -> bool:
     """Whether the file says that it is an optimizer's state."""
-    schema = index.attributes("").get("schema")
+    schema = file.index.attributes("").get("schema")
     return isinstance(schema, str) and schema.rpartition("/")[0] == _FAMILY
 
 
-def contents(index: Index) -> Contents:
+def contents(file: UnknownFile) -> Contents:
     """The state in a file, and its manifest.
 
     Raises:
         UnsupportedFileError: It has another version.
         DamagedFileError: It does not match its schema.
     """
+    index = file.index
     root = index.attributes("")
     if root["schema"] != SCHEMA:
         raise UnsupportedFileError(f"its schema must be {SCHEMA}, got {root['schema']}", hint="use a newer weightkit")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range, write_all
+from weightkit.access.formats.zip_records import CENTRAL, END, END64, HAS_DESCRIPTOR, HAS_UTF8, LOCAL, LOCATOR64
 from weightkit.access.hdf5.checksum import crc32_of
 
 if TYPE_CHECKING:
@@ -20,16 +21,9 @@ if TYPE_CHECKING:
 
     from weightkit.access.files.openfile import OpenFile
 
-_LOCAL = struct.Struct("<4s5H3I2H")
-_CENTRAL = struct.Struct("<4s6H3I5H2I")
-_END = struct.Struct("<4s4H2IH")
-_END64 = struct.Struct("<4sQ2H2I4Q")
-_LOCATOR64 = struct.Struct("<4sIQI")
 _FULL, _MANY = 0xFFFFFFFF, 0xFFFF  # marks: the number does not fit and is stored in a zip64 record
 _LARGEST, _MOST = _FULL - 1, _MANY - 1
 _ZIP64 = 1  # id of the extra field for what does not fit
-_STREAMED = 0x8  # flag: sizes follow the data; here they always precede it
-_UTF8 = 0x800
 _VERSION = 45  # of the format, the first with zip64
 
 
@@ -118,11 +112,11 @@ class Packing:
         count, size = len(self._entries), len(records)
         end = b""
         if count > _MOST or size > _LARGEST or start > _LARGEST:
-            end = _END64.pack(b"PK\6\6", _END64.size - 12, _VERSION, _VERSION, 0, 0, count, count, size, start)
-            end += _LOCATOR64.pack(b"PK\6\7", 0, start + size, 1)
+            end = END64.pack(b"PK\6\6", END64.size - 12, _VERSION, _VERSION, 0, 0, count, count, size, start)
+            end += LOCATOR64.pack(b"PK\6\7", 0, start + size, 1)
         few = _fitting(count, _MOST, _MANY)
         tail = (few, few, _fitting(size), _fitting(start), len(self.comment))
-        return records + end + _END.pack(b"PK\5\6", 0, 0, *tail) + self.comment
+        return records + end + END.pack(b"PK\5\6", 0, 0, *tail) + self.comment
 
 
 def _fitting(number: int, largest: int | None = None, mark: int = _FULL) -> int:
@@ -137,7 +131,7 @@ def _write(fd: int, place: int, content: bytes) -> int:
 
 def stored_name(info: zipfile.ZipInfo) -> bytes:
     """A member's name as bytes, as stored in the archive."""
-    return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+    return info.orig_filename.encode("utf-8" if info.flag_bits & HAS_UTF8 else "cp437")
 
 
 def _when(info: zipfile.ZipInfo) -> tuple[int, int]:
@@ -153,9 +147,9 @@ def _local(entry: _Entry, *, large: bool = False) -> bytes:
     if large or max(sizes) > _LARGEST:
         extra = struct.pack("<2H2Q", _ZIP64, 16, entry.size, entry.packed) + extra
         sizes = (_FULL, _FULL)
-    flags = info.flag_bits & ~_STREAMED
+    flags = info.flag_bits & ~HAS_DESCRIPTOR
     header = (b"PK\3\4", _VERSION, flags, entry.method, *_when(info), entry.crc, *sizes, len(name), len(extra))
-    return _LOCAL.pack(*header) + name + extra
+    return LOCAL.pack(*header) + name + extra
 
 
 def _central(entry: _Entry) -> bytes:
@@ -166,11 +160,11 @@ def _central(entry: _Entry) -> bytes:
         extra = struct.pack(f"<2H{len(beyond)}Q", _ZIP64, 8 * len(beyond), *beyond) + extra
     made_by = info.create_system << 8 | _VERSION
     record = (
-        b"PK\1\2", made_by, _VERSION, info.flag_bits & ~_STREAMED, entry.method, *_when(info), entry.crc,
+        b"PK\1\2", made_by, _VERSION, info.flag_bits & ~HAS_DESCRIPTOR, entry.method, *_when(info), entry.crc,
         _fitting(entry.packed), _fitting(entry.size), len(name), len(extra), len(info.comment), 0,
         info.internal_attr, info.external_attr, _fitting(entry.offset),
     )  # fmt: skip
-    return _CENTRAL.pack(*record) + name + extra + info.comment
+    return CENTRAL.pack(*record) + name + extra + info.comment
 
 
 def _other_extra(extra: bytes) -> bytes:

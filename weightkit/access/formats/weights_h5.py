@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
 
 _VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
@@ -28,8 +29,9 @@ _INCOMPLETE = (
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
-def recognizes(index: Index) -> bool:
-    """Whether this is a version-3 file: its groups are objects whose variables are in ``vars``."""
+def recognizes(file: UnknownFile) -> bool:
+    """Whether this is a version-3 file: its groups are objects, whose variables are in ``vars``."""
+    index = file.index
     top = {path for path in index.groups if path and "/" not in path}
     variables = [path for path in index.groups if path.rsplit("/", 1)[-1] == _VARIABLES]
     return bool(variables) and (bool(top & _ROOTS) or any(_is_variable(path) for path in index.datasets))
@@ -69,11 +71,13 @@ class ObjectLayout:
         return ()
 
 
-def contents(
-    index: Index,
-    config: Mapping[str, Any] | None = None,
-    keras_version: str | None = None,
-    name: str = "Keras weights, version 3",
+def contents(file: UnknownFile) -> Contents:
+    """The weights of a version-3 file, by the names that it gives."""
+    return contents_with(file.index, "Keras weights, version 3")
+
+
+def contents_with(
+    index: Index, name: str, config: Mapping[str, Any] | None = None, keras_version: str | None = None
 ) -> Contents:
     """The weights of a version-3 file; named by the model's configuration where it is given."""
     namings, ordered = name_objects(stored(index.datasets), _object_names(index), config)

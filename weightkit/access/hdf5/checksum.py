@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import zlib
 
+from weightkit.access.threads import WORTH_THREADS
 from weightkit.errors import DamagedFileError
 
 _STEP = 256 << 10  # bytes: small enough to stay in the cache
-_WORTH_THREADS = 4 << 20  # bytes
 _POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed: bit 31 is the coefficient of x^0
 _ONE = 1 << 31
 
@@ -19,7 +19,7 @@ def crc32_of(fd: int, start: int, length: int) -> int:
     Raises:
         DamagedFileError: The file ends before that.
     """
-    if length < _WORTH_THREADS:
+    if length < WORTH_THREADS:
         return _crc32(fd, start, length)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small files start faster without
 

@@ -54,6 +54,17 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
     return target
 
 
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that is no HDF5, whole or not at all, in the place of whatever file is there.
+
+    Raises:
+        RequestError: It cannot lie there: there is no such folder, or a folder is in its place.
+        MachineError: The system failed; what was there is untouched.
+    """
+    with written_anew(os.fspath(path)) as (fd, _):
+        write_all(fd, memoryview(content), 0)
+
+
 @contextlib.contextmanager
 def written_anew(name: str) -> Iterator[tuple[int, Path]]:
     """A descriptor for a new file, which then replaces whatever file is there; on an error nothing is replaced.

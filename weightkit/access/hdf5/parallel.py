@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
+from weightkit.access.threads import THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
-_THREADS = 2
 _AHEAD = 4  # items in work or waiting to be taken at any time
 _SMALL, _LARGE = 32 << 10, 16 << 20  # bytes of an item: threads cost too much below, and memory above
 _Item = TypeVar("_Item")
@@ -29,7 +30,7 @@ def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], size: int
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small edits start faster without
 
-    pool = ThreadPoolExecutor(_THREADS)
+    pool = ThreadPoolExecutor(THREADS)
     try:
         waiting: deque[Future[_Result]] = deque()
         for item in items:

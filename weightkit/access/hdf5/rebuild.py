@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightkit.access.changes import Changes
+    from weightkit.access.files.spool import Spool
     from weightkit.access.hdf5.chunks import ChunkTable
-    from weightkit.access.hdf5.spool import Spool
     from weightkit.access.hdf5.writers import Job
     from weightkit.access.ref import WeightRef
 
@@ -53,15 +53,20 @@ class Rebuild:
         self._build()
         self._require_structure(whole=False)
         self._copy_unchanged()
-        return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label)
+        return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label, self.finish)
 
-    def finish(self) -> None:
-        """Write values that are not contiguous, complete the container, check the structure again."""
+    def finish(self) -> int:
+        """Write values that are not contiguous, complete the container, check the structure again.
+
+        Returns:
+            The new file's descriptor.
+        """
         pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
         if pieces:
             self._fill(pieces)
             self._require_structure(whole=True)
         self.job.container.finish(self.job.fd, self._length)
+        return self.job.fd
 
     def _build(self) -> None:
         job, body = self.job, self.job.body

@@ -17,9 +17,9 @@ from weightkit.access.hdf5.parallel import in_order
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from weightkit.access.files.spool import Spool
     from weightkit.access.hdf5.chunks import Chunk, ChunkTable
     from weightkit.access.hdf5.container import Body
-    from weightkit.access.hdf5.spool import Spool
 
 
 def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.openfile import read_exactly
+from weightkit.access.files.spool import Spool
 from weightkit.access.hdf5.chunks import ChunkTable
 from weightkit.access.hdf5.index import require_apart
 from weightkit.access.hdf5.recoding import spool_chunks
-from weightkit.access.hdf5.spool import Spool
 from weightkit.errors import DamagedFileError, RequestError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:

@@ -1,1 +1,60 @@
-"""Weights in memory: a model, a layer or a list of variables as a store."""
+"""What the parts that import Keras need besides `weightkit.access`: variables, and files of what training keeps.
+
+Importing this loads nothing: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.access.edits.counterparts import counterparts
+    from weightkit.access.formats.optimizer_file import OptimizerFile
+    from weightkit.access.formats.optimizer_state import Kept, Manifest
+    from weightkit.access.hdf5.new_file import write_file
+    from weightkit.access.live.handles import as_numpy, handle_of, owned
+    from weightkit.access.live.live_refs import ref_of_variable
+    from weightkit.access.live.live_store import LiveStore
+    from weightkit.access.live.opening import open_live
+    from weightkit.access.live.undo import undone_on_error
+
+_HOMES = {
+    "Kept": "weightkit.access.formats.optimizer_state",
+    "LiveStore": "weightkit.access.live.live_store",
+    "Manifest": "weightkit.access.formats.optimizer_state",
+    "OptimizerFile": "weightkit.access.formats.optimizer_file",
+    "as_numpy": "weightkit.access.live.handles",
+    "counterparts": "weightkit.access.edits.counterparts",
+    "handle_of": "weightkit.access.live.handles",
+    "open_live": "weightkit.access.live.opening",
+    "owned": "weightkit.access.live.handles",
+    "ref_of_variable": "weightkit.access.live.live_refs",
+    "undone_on_error": "weightkit.access.live.undo",
+    "write_file": "weightkit.access.hdf5.new_file",
+}
+
+__all__ = [
+    "Kept",
+    "LiveStore",
+    "Manifest",
+    "OptimizerFile",
+    "as_numpy",
+    "counterparts",
+    "handle_of",
+    "open_live",
+    "owned",
+    "ref_of_variable",
+    "undone_on_error",
+    "write_file",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit.access.live' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from weightkit.access.html import table
 from weightkit.access.matching.align import Ordered, aligned
 from weightkit.access.matching.layer_tree import by_name, is_given
 from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.escape import escape
+from weightkit.html import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ class Mismatch:
         parts = []
         if self.ours.shape != self.theirs.shape:
             parts.append(f"shape {self.ours.shape} and {self.theirs.shape}")
-        if not same_type(self.ours, self.theirs):
+        if not Match.same_type(self.ours, self.theirs):
             parts.append(f"type {self.ours.dtype} and {self.theirs.dtype}")
         return ", ".join(parts)
 
@@ -78,6 +78,23 @@ class Match:
     def reshaped(self) -> int:
         """How many pairs differ in shape."""
         return sum(found.ours.shape != found.theirs.shape for found in self.mismatched)
+
+    @staticmethod
+    def is_counter(ref: WeightRef) -> bool:
+        """Whether it is state in integers, such as a seed; not every format keeps these."""
+        return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
+
+    @staticmethod
+    def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
+        """Whether two weights hold the same type of numbers, in whatever order of bytes."""
+        return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
+
+    @staticmethod
+    def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
+        """Whether a weight's layer has another name there, given by somebody in one of the two at least."""
+        if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
+            return False
+        return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
 
     def __repr__(self) -> str:
         counts = f"{len(self.mismatched)} mismatched, {len(self.missing)} missing, {len(self.unused)} unused"
@@ -133,20 +150,11 @@ def match(
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
-    weights, counters, training = ((_only(part, own), _only(part, other)) for part in (_is_weight, is_counter, _trains))
+    parts = (_is_weight, Match.is_counter, _trains)
+    weights, counters, training = ((_only(part, own), _only(part, other)) for part in parts)
     found = _of_models(*weights, by, order)
     counted = _by_name(*counters, order) if found.by == "name" else by_structure(*counters)
     return _match(found.by, own, other, found.pairs | counted | _of_optimizers(*training))
-
-
-def is_counter(ref: WeightRef) -> bool:
-    """Whether it is integer state, such as a seed; not every format stores these."""
-    return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
-
-
-def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
-    """Whether two weights have the same type of numbers, in any byte order."""
-    return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
 
 
 def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[WeightRef]:
@@ -158,7 +166,7 @@ def _trains(ref: WeightRef) -> bool:
 
 
 def _is_weight(ref: WeightRef) -> bool:
-    return not _trains(ref) and not is_counter(ref)
+    return not _trains(ref) and not Match.is_counter(ref)
 
 
 def _is_ordered(refs: Iterable[WeightRef]) -> bool:
@@ -171,7 +179,7 @@ def _by_name(ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -
 
 def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs) -> Match:
     used = {ref.structure for ref in pairs.values()}
-    mismatched = (Mismatch(a, b) for a, b in pairs.items() if a.shape != b.shape or not same_type(a, b))
+    mismatched = (Mismatch(a, b) for a, b in pairs.items() if a.shape != b.shape or not Match.same_type(a, b))
     return Match(
         by,
         {ref: pairs[ref] for ref in ours if ref in pairs},

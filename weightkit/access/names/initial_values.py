@@ -15,11 +15,13 @@ from weightkit.access.names.class_table import canonical
 from weightkit.access.names.class_weights import find
 from weightkit.access.names.legacy import keras1, kinds
 from weightkit.access.names.legacy.config_tree import without_number
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weightkit.access.configured import Configured
+    from weightkit.access.ref import WeightRef
 
 _Axes = tuple[tuple[int, ...], tuple[int, ...]]
 _Rule = tuple[str | None, str, str | None]
@@ -105,6 +107,22 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
     # Keras' default for an initializer of None.
     return Initial("glorot_uniform" if spec is None else spec, forget, _axes(configured, name, layer))
+
+
+def require_initial(configured: Configured | None, ref: WeightRef) -> Initial:
+    """How a weight began.
+
+    Raises:
+        RequestError: There is no configuration of its layer, or it does not tell.
+    """
+    if configured is None:
+        raise RequestError("there is no configuration of its layer")
+    initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer)
+    if initial is not None:
+        return initial
+    whose = f"its layer is a {configured.layer_class}"
+    why = "which says nothing of it" if configured.builtin else "which is none of Keras' own"
+    raise RequestError(f"{whose}, {why}")
 
 
 def _rule(layer_class: str, name: str) -> _Rule | None:

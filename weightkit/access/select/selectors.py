@@ -47,6 +47,11 @@ class Selector(ABC):
         """
         return self.reach(ref) is Reach.ITSELF
 
+    @property
+    def alternatives(self) -> tuple[Selector, ...]:
+        """The selections of which any may choose a weight: itself, for most."""
+        return (self,)
+
     def bind(self, refs: Sequence[WeightRef], *, ordered: bool) -> Selector:  # noqa: ARG002 - for subclasses
         """Resolve what needs the whole store, as ``last:2:block*`` does.
 
@@ -135,6 +140,11 @@ class Or(_Joined):
     """What any part chooses; explicit where a part that chooses it is."""
 
     sign = "|"
+
+    @property
+    def alternatives(self) -> tuple[Selector, ...]:
+        """Its parts."""
+        return self.parts
 
     def reach(self, ref: WeightRef) -> Reach:
         """The furthest reach of the parts."""

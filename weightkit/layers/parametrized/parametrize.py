@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from weightkit.access.live.opening import open_live
-from weightkit.access.ref import Kind
-from weightkit.access.select import combine
+from weightkit.access import Kind, combine
+from weightkit.access.live import open_live
 from weightkit.editing import load_weights
 from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
@@ -28,18 +27,18 @@ from weightkit.layers.parametrized.wrapper import Parametrized
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from weightkit.access.select import Choice
+    from weightkit.access import Where
 
 _SHOWN = 5
 
 
 def parametrize(
     model: Any,
-    where: Choice | Iterable[Choice],
+    where: Where,
     parametrization: Parametrization | Sequence[Parametrization],
-    exclude: Choice | Iterable[Choice] | None = None,
+    exclude: Where = None,
 ) -> Any:
     """Make a model in which chosen weights are computed; its weights are those of the given one.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live.handles import handle_of
-from weightkit.access.live.undo import undone_on_error
+from weightkit.access.live import handle_of, undone_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live.opening import open_live
-from weightkit.access.ref import Kind
-from weightkit.access.select import Role, combine, role_of
+from weightkit.access import Kind, combine, role_of
+from weightkit.access.live import open_live
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Weight
@@ -15,9 +14,8 @@ from weightkit.layers.parametrizations.parametrization import Weight
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weightkit.access.live.live_store import LiveStore
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.select import Selector
+    from weightkit.access import Selector, WeightRef
+    from weightkit.access.live import LiveStore
     from weightkit.layers.parametrizations.parametrization import Parametrization
 
 Steps = dict[str, list["Parametrization"]]
@@ -86,7 +84,7 @@ def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametr
     """A trained weight, or one taken out of training, of a shape that suits all; a bias, whose rank may be 2 in
     attention, where it is named itself.
     """  # noqa: D205
-    is_meant = role_of(ref) is not Role.BIAS or selector.explicit(ref)
+    is_meant = role_of(ref) != "bias" or selector.explicit(ref)
     return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from weightkit.access.html import table
 from weightkit.escape import escape
+from weightkit.html import table
 from weightkit.training.checking.equal_weights import equal_weights
 from weightkit.training.checking.findings import (
     Finding,

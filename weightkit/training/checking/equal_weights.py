@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import as_numpy
-from weightkit.training.checking.findings import Finding, listed
+from weightkit.access.live import as_numpy
+from weightkit.training.checking.findings import Finding
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

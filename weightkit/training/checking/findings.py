@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.training.model.batch_norm import is_batch_norm
 from weightkit.training.model.traces import handle_id, traces_of
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from weightkit.training.model.inventory import Weight, Weights
 
-_SHOWN = 3
 _RECOMPILE = "compile the model again: recompile(model) keeps the optimizer's state"
 
 
@@ -35,17 +35,6 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {"what": self.what, "problem": self.problem, "hint": self.hint, "weights": list(self.weights)}
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first few of many names.
-
-    >>> listed(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    known = list(names)
-    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return ", ".join(known[:_SHOWN]) + more
 
 
 def stale_flags(model: Any, weights: Weights) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from weightkit.access.html import table
 from weightkit.errors import RequestError
 from weightkit.escape import escape
-from weightkit.training.checking.findings import listed
+from weightkit.html import table
+from weightkit.wording import listed
 
 _HEADINGS = ("weight", "meant", "gradient", "changed", "verdict")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import as_numpy
+from weightkit.access.live import as_numpy
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.replicas import Replicas
 from weightkit.training.optimizer.memory import set_values

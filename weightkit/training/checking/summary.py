@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.html import table
-from weightkit.access.ref import Kind
+from weightkit.access import Kind
 from weightkit.escape import escape
+from weightkit.html import table
 from weightkit.training.model.batch_norm import is_batch_norm
 from weightkit.training.model.inventory import Weights
 from weightkit.training.optimizer.rates import learning_rates

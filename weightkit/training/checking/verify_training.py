@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.ref import Kind
+from weightkit.access import Kind
 from weightkit.errors import RequestError
 from weightkit.training.checking.batches import batch_of
 from weightkit.training.checking.findings import stale_flags

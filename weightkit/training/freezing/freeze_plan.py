@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.edits.counterparts import counterparts
-from weightkit.access.files.copying import write_all
-from weightkit.access.hdf5.new_file import written_anew
-from weightkit.access.ref import Kind
+from weightkit.access import Kind
+from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.training.arguments import require_flag
@@ -27,7 +25,7 @@ from weightkit.training.optimizer.recompiling import Unfrozen, compile_with
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
 
 SCHEMA = "weightkit.freeze/1"
 _NOT_COMPILED = "the model has not been compiled: the flags hold from its next compile on"
@@ -145,8 +143,7 @@ class FreezePlan:
         """
         name, text = os.fspath(path), json.dumps(self.to_dict(), indent=1)
         try:
-            with written_anew(name) as (fd, _):
-                write_all(fd, memoryview(text.encode()), 0)
+            write_file(name, text.encode())
         except RequestError as error:
             raise RequestError(f"cannot be written: {error.problem}", hint=error.hint, file=name) from error
         except OSError as error:

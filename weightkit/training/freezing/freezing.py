@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.edits.choose import Where, missed
-from weightkit.access.select import combine
+from weightkit.access import Where, combine, selected
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training.freezing.freeze_plan import FreezePlan, do
 from weightkit.training.freezing.lora_bases import lora_bases, normalized, reached
@@ -19,7 +18,7 @@ from weightkit.training.optimizer.recompiling import require_known
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.training.optimizer.recompiling import Unfrozen
 
 
@@ -218,16 +217,14 @@ def _only(
 
 def _select(seen: Layered, where: Where, exclude: Where) -> list[WeightRef]:
     """All weights that a selection reaches, of whatever kind; one variable under two addresses by either."""
-    chosen, excluded = (
-        None if one is None else one.bind(seen.refs, ordered=seen.ordered) for one in combine(where, exclude)
-    )
-    if chosen is None:
+    if where is None:
         raise SelectionError("there is no selection", hint="give where=, such as a layer's name", file=seen.label)
-    missed(chosen, excluded, seen.refs, seen.label)
-    found = [ref for ref in seen.refs if chosen(ref) and not (excluded is not None and excluded(ref))]
+    found = list(selected(seen, where, exclude).refs)
     if not any(ref in seen.parameters or ref in seen.normalizations for ref in found):
         raise SelectionError(
-            f"the selection '{chosen}' chooses nothing that could be trained", hint="widen it", file=seen.label
+            f"the selection '{_said(where, None)}' chooses nothing that could be trained",
+            hint="widen it",
+            file=seen.label,
         )
     return found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.edits.counterparts import counterparts
-from weightkit.training.checking.findings import listed
+from weightkit.access.live import counterparts
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.training.freezing.freeze_plan import FreezePlan
     from weightkit.training.model.inventory import Weight, Weights
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 if TYPE_CHECKING:
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.training.model.weights import Layered
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from weightkit.access.ref import Kind, Source, WeightRef
+from weightkit.access import Kind, Source, WeightRef
 
 _TYPES: dict[str, Any] = {
     "structure": str,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live.opening import open_live
+from weightkit.access.live import open_live
 from weightkit.training.model.weights import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.training.model.weights import Layered
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import WeightRef
     from weightkit.training.model.weights import Layered
 
 Statistics = Literal["freeze", "update", "keep"]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from weightkit.access.live.live_refs import ref_of_variable
-from weightkit.access.live.opening import open_live
-from weightkit.access.ref import Kind
+from weightkit.access import Kind
+from weightkit.access.live import open_live, ref_of_variable
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access.live.live_store import LiveStore
-    from weightkit.access.ref import WeightRef
+    from collections.abc import Iterator
+
+    from weightkit.access import WeightRef
+    from weightkit.access.live import LiveStore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,9 @@ class Layered:
     """Statistics that a layer stops updating when its flag is off, with the layer."""
     layers: tuple[Any, ...]
     """All layers, the model itself first."""
+
+    def __iter__(self) -> Iterator[WeightRef]:
+        return iter(self.refs)
 
 
 def look_at(model: Any) -> Layered:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import handle_of, owned
+from weightkit.access.live import handle_of, owned
 from weightkit.training.optimizer.slots import AVERAGE, parts_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import as_numpy
+from weightkit.access.live import as_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

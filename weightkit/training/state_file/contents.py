@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from weightkit.access.ref import Kind, Source, WeightRef
+from weightkit.access import Kind, Source, WeightRef
 from weightkit.training.model.weights import look_at
 from weightkit.training.optimizer.parked_slots import slots_set_aside
 from weightkit.training.optimizer.slots import parts_of

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.formats.optimizer_state import Manifest
-from weightkit.access.live.handles import handle_of, owned
-from weightkit.access.live.undo import undone_on_error
-from weightkit.access.matching import match
-from weightkit.access.open import open_weights
+from weightkit.access import match, open_weights
+from weightkit.access.live import Manifest, handle_of, owned, undone_on_error
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
-from weightkit.training.checking.findings import listed
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import require_compilable, scope_of
 from weightkit.training.optimizer.parked_slots import set_slots_aside
@@ -24,12 +20,13 @@ from weightkit.training.state_file.contents import Addresses, configuration_of, 
 from weightkit.training.state_file.differences import differences
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.slot_loading import Loading, slots_for
+from weightkit.wording import listed
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access import FileStore
     from weightkit.training.state_file.contents import Memory, OptimizerMemory
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
-from weightkit.access.formats.optimizer_state import OPTIMIZER, SCHEMA, WEIGHTS
-from weightkit.access.hdf5.new_file import Fresh, write_fresh
+from weightkit.access.live import OptimizerFile
 from weightkit.training.arguments import require_one_of
 from weightkit.training.optimizer.memory import values_of
 from weightkit.training.optimizer.recompiling import require_known
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.ref import WeightRef
     from weightkit.training.optimizer.recompiling import Unfrozen
     from weightkit.training.state_file.contents import Memory, OptimizerMemory
 
@@ -56,61 +54,25 @@ def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerS
 
 def _save(model: Any, path: str | os.PathLike[str]) -> OptimizerState:
     memory = memory_of(model)
-    root = {
-        "schema": SCHEMA,
-        "keras_version": keras.__version__,
-        "backend": keras.backend.backend(),
-        "ordered": "true" if memory.ordered else "false",
-    }
+    about = {"keras_version": keras.__version__, "backend": keras.backend.backend()}
     optimizer = {"class": type(model.optimizer).__name__, "config": configuration_of(model.optimizer)}
-    fresh = Fresh({"": root, OPTIMIZER: optimizer}, {}, {})
-    _write_state(fresh, memory)
-    slots = sum(_write_weight(fresh, f"{WEIGHTS}/{number}", one, memory) for number, one in enumerate(memory.weights))
-    target = write_fresh(path, fresh)
-    return _written(memory, target, slots)
-
-
-def _write_state(fresh: Fresh, memory: OptimizerMemory) -> None:
+    file = OptimizerFile(about, optimizer, ordered=memory.ordered)
     for name, variable in memory.state.items():
-        parts = name.split("/")[:-1]
-        for depth in range(1, len(parts) + 1):
-            fresh.groups.setdefault("/".join((OPTIMIZER, *parts[:depth])), {})
-        _add(fresh, f"{OPTIMIZER}/{name}", values_of(variable), {})
-    fresh.groups.setdefault(WEIGHTS, {})
+        file.add_state(name, values_of(variable))
+    slots = 0
+    for weight in memory.weights:
+        found = _slots(weight, memory)
+        file.add_weight(weight.ref, found)
+        slots += len(found)
+    return _written(memory, file.write(path), slots)
 
 
-def _write_weight(fresh: Fresh, group: str, weight: Memory, memory: OptimizerMemory) -> int:
-    """Returns the number of slots of the weight."""
-    fresh.groups[group] = _address(weight.ref)
-    for name, variable in weight.slots.items():
-        _add(fresh, f"{group}/{name}", values_of(variable), {"kept_by": weight.kept_by[name]})
+def _slots(weight: Memory, memory: OptimizerMemory) -> dict[str, tuple[np.ndarray, str]]:
+    """What the optimizer keeps of a weight, or what was set aside of one that is frozen; each with who keeps it."""
     aside = memory.aside.get(id(weight.variable))
-    waiting = {} if aside is None or weight.slots else aside.slots
-    for name, values in waiting.items():
-        _add(fresh, f"{group}/{name}", values, {"kept_by": aside.kind if aside else ""})
-    return len(weight.slots) + len(waiting)
-
-
-def _add(fresh: Fresh, path: str, values: np.ndarray, attributes: dict[str, str]) -> None:
-    bfloat16 = {"dtype": "bfloat16"} if values.dtype.name == "bfloat16" else {}
-    fresh.datasets[path] = values
-    fresh.attributes[path] = attributes | bfloat16
-
-
-def _address(ref: WeightRef) -> dict[str, str]:
-    known = {
-        "structure": ref.structure,
-        "path": ref.path,
-        "layer": ref.layer,
-        "name": ref.name,
-        "layer_class": ref.layer_class,
-        "kind": str(ref.kind),
-        "dtype": ref.dtype.name,
-        "shape": ",".join(map(str, ref.shape)),
-        "index": str(ref.index),
-        "duplicate": str(ref.duplicate),
-    }
-    return {name: text for name, text in known.items() if text is not None}
+    if aside is not None and not weight.slots:
+        return {name: (values, aside.kind) for name, values in aside.slots.items()}
+    return {name: (values_of(variable), weight.kept_by[name]) for name, variable in weight.slots.items()}
 
 
 def _written(memory: OptimizerMemory, target: Path, slots: int) -> OptimizerState:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live.handles import handle_of
+from weightkit.access.live import handle_of
 from weightkit.training.model.compile_arguments import scope_of
 from weightkit.training.optimizer.cloning import Clones
 from weightkit.training.optimizer.memory import OwnerMemory, values_of
@@ -18,9 +18,8 @@ from weightkit.training.state_file.contents import SEED_KEPT_BY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access.formats.optimizer_state import Kept
-    from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.ref import WeightRef
+    from weightkit.access import FileStore, WeightRef
+    from weightkit.access.live import Kept
     from weightkit.training.state_file.contents import Memory
 
 _BY_THEMSELVES = {AVERAGE, ACCUMULATOR}

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.configured import Configured, ConfiguredStore
-from weightkit.access.names.initial_values import Initial, initial_of
-from weightkit.errors import RequestError
 from weightkit.transforms.initializers import keras1_initializers
 from weightkit.transforms.initializers.forget_bias import ForgetBias
 from weightkit.transforms.initializers.parsing import get
 from weightkit.transforms.initializers.variance_scaling import VarianceScaling
 
 if TYPE_CHECKING:
-    from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
+    from weightkit.access import Initial, WeightRef, WeightStore
     from weightkit.transforms.initializers.initializer import Initializer
 
 
@@ -24,13 +20,7 @@ def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
     Raises:
         RequestError: There is no configuration, or it does not tell.
     """
-    configured = store.configured(ref) if isinstance(store, ConfiguredStore) else None
-    if configured is None:
-        raise RequestError("there is no configuration of its layer")
-    initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer)
-    if initial is None:
-        raise RequestError(_why_not(configured))
-    return _made(initial)
+    return _made(store.initial(ref))
 
 
 def _made(initial: Initial) -> Initializer:
@@ -51,8 +41,3 @@ def _found(said: Any, initial: Initial) -> Initializer:
         else None
     )
     return old or get(said)
-
-
-def _why_not(configured: Configured) -> str:
-    whose = f"its layer is a {configured.layer_class}"
-    return f"{whose}, which says nothing of it" if configured.builtin else f"{whose}, which is none of Keras' own"

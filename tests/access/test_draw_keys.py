@@ -7,7 +7,7 @@ import pytest
 from support import GOLDEN
 
 from weightkit import open_weights
-from weightkit.access.addresses import addresses
+from weightkit.access.draw_keys import draw_addresses
 from weightkit.access.ref import Kind, WeightRef
 
 
@@ -29,7 +29,7 @@ def ref_of(path: str, structure: str = "", kind: Kind = Kind.PARAMETER, duplicat
 
 
 def addressed(*paths: str) -> list[str]:
-    return list(addresses(ref_of(path) for path in paths).values())
+    return list(draw_addresses(ref_of(path) for path in paths).values())
 
 
 def test_given_names_are_the_address():
@@ -72,12 +72,12 @@ def test_where_the_store_knows_the_order_automatic_names_are_ranked_by_it():
     """A model and a file from another build of it share the order, not the numbers."""
     for first, second in (("dense", "dense_1"), ("dense_3", "dense_2")):
         refs = Ordered([ref_of(f"{first}/kernel"), ref_of(f"{second}/kernel")])
-        assert list(addresses(refs).values()) == ["dense/kernel", "dense_1/kernel"]
+        assert list(draw_addresses(refs).values()) == ["dense/kernel", "dense_1/kernel"]
 
 
 def test_the_numbers_of_the_format_rank_automatic_names_too():
     refs = [ref_of("dense_2/kernel", "layers/dense_1/vars/0"), ref_of("dense_5/kernel", "layers/dense/vars/0")]
-    assert list(addresses(refs).values()) == ["dense_1/kernel", "dense/kernel"]
+    assert list(draw_addresses(refs).values()) == ["dense_1/kernel", "dense/kernel"]
 
 
 def test_other_layers_do_not_change_an_address_unless_they_are_automatic_ones_of_its_class():
@@ -101,27 +101,27 @@ def test_one_of_several_cells_stays():
 def test_without_a_name_the_structure_is_the_address():
     unnamed = WeightRef("layers/x/vars/0", None, 0, None, (2,), np.dtype("f4"), Kind.UNKNOWN, None, None, None)
     half = WeightRef("layers/y/vars/0", "y", 0, None, (2,), np.dtype("f4"), Kind.UNKNOWN, "Mine", None, None)
-    assert addresses([unnamed, half]) == {unnamed: "layers/x/vars/0", half: "layers/y/vars/0"}
+    assert draw_addresses([unnamed, half]) == {unnamed: "layers/x/vars/0", half: "layers/y/vars/0"}
 
 
 def test_duplicates_have_addresses_of_their_own():
     first, second = ref_of("d/w"), ref_of("d/w", duplicate=2)
-    assert addresses([first, second]) == {first: "d/w", second: "d/w#2"}
+    assert draw_addresses([first, second]) == {first: "d/w", second: "d/w#2"}
 
 
 def test_two_weights_that_would_share_an_address_fall_back_to_their_structures():
     first, second = ref_of("d/w", "one"), ref_of("d/w", "two")
-    assert addresses([first, second]) == {first: "one", second: "two"}
+    assert draw_addresses([first, second]) == {first: "one", second: "two"}
 
 
 def test_the_optimizers_variables_have_none():
-    assert addresses([ref_of("adam/dense/kernel", kind=Kind.OPTIMIZER)]) == {}
+    assert draw_addresses([ref_of("adam/dense/kernel", kind=Kind.OPTIMIZER)]) == {}
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
 def test_every_weight_of_every_golden_file_has_an_address_of_its_own(path):
     with open_weights(path) as store:
-        found = addresses(store)
+        found = draw_addresses(store)
         assert len(set(found.values())) == len(found) == sum(ref.kind is not Kind.OPTIMIZER for ref in store)
 
 
@@ -130,6 +130,6 @@ def test_one_model_saved_by_keras_2_15_in_two_formats_has_the_same_addresses():
     for path in GOLDEN:
         if path.name in {"tfkeras215_nested.h5", "tfkeras215_nested.keras"}:
             with open_weights(path) as store:
-                found.append(set(addresses(store).values()))
+                found.append(set(draw_addresses(store).values()))
     first, second = found
     assert first == second

@@ -8,8 +8,8 @@ import pytest
 from support import DATA, write_legacy
 
 from weightkit import diff, edit, open_weights, plan, scale
-from weightkit.access.html import table
 from weightkit.access.matching import match
+from weightkit.html import table
 
 EVIL = "<script>x</script>\x1b[31m\u202e&'\""
 

@@ -13,7 +13,7 @@ import pytest
 from support import Folder
 
 from weightkit import open_weights
-from weightkit.access.hdf5.spool import Spool
+from weightkit.access.files.spool import Spool
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_rnn_cell")
 
 
-def addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
+def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
     """The address of every weight, the optimizer's left out; all are different."""
     weights = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]
     root = _Scope()
