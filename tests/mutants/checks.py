@@ -175,7 +175,7 @@ MUTANTS = [
     ),
     Mutant(
         "every element that was to change was written",
-        f"{_HDF5}/file_store.py", "sink.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
+        f"{_HDF5}/placed_sink.py", "self.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
         "a patched file has the structure of the old one",
