@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.edits.choose import missed
+from weightkit.access.html import table
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine
+from weightkit.escape import escape
 from weightkit.inspect.statistics import Statistics, measure
+from weightkit.inspect.table import aligned, listing_table
+from weightkit.inspect.text import size
 
 if TYPE_CHECKING:
     from weightkit.access.edits.choose import Where
-    from weightkit.access.hdf5.file_store import FileStore
     from weightkit.access.ref import WeightRef
+    from weightkit.access.store import WeightStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The weights of a file."""
+    """The weights of a file or of a model in memory; printing it shows a table."""
 
     file: str
+    """As the user named it; of a model, its class and name."""
     format: str
     keras_version: str | None
     file_bytes: int
@@ -57,6 +62,29 @@ class Listing:
     with_statistics: bool
     notes: tuple[str, ...] = ()
     """What the user should know of the selection."""
+
+    def heading(self) -> str:
+        """What the file is, in one line."""
+        version = f", Keras {self.keras_version}" if self.keras_version else ""
+        return f"{self.file}: {self.format}{version}, {size(self.file_bytes)}"
+
+    def summary(self) -> str:
+        """How much of what is listed, in one line."""
+        totals = self.totals()
+        kinds = ", ".join(f"{total['weights']} {kind}" for kind, total in totals["kinds"].items())
+        counts = f"{totals['weights']} weights, {totals['elements']} elements, {size(totals['bytes'])}"
+        return counts + (f": {kinds}" if kinds else "")
+
+    def __repr__(self) -> str:
+        return f"<Listing of {self.file!r}: {len(self.weights)} weights>"
+
+    def __str__(self) -> str:
+        lines = (self.heading(), *aligned(listing_table(self)), self.summary(), *self.notes)
+        return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        shown = listing_table(self)
+        return table(self.heading(), shown.headings, shown.rows, (self.summary(), *self.notes))
 
     def totals(self) -> dict[str, Any]:
         """Counts of weights, elements and bytes, overall and by kind."""
@@ -77,8 +105,8 @@ class Listing:
         }
 
 
-def list_weights(store: FileStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
-    """The weights of a store that a selection matches, all of them by default; ``stats`` reads their values.
+def list_weights(store: WeightStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
+    """List the weights of a store that a selection matches, all by default; ``stats`` reads their values.
 
     Raises:
         SelectionError: The selection is malformed or chooses nothing.
@@ -90,7 +118,10 @@ def list_weights(store: FileStore, where: Where = None, exclude: Where = None, *
     notes = missed(chosen, excluded, refs, store.label)
     kept = [ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))]
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in kept)
-    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, notes)
+    version, nbytes = getattr(store, "keras_version", None), getattr(store, "nbytes", None)
+    if nbytes is None:  # a store of a third party need not know
+        nbytes = sum(ref.nbytes for ref in refs)
+    return Listing(store.label, store.format, version, nbytes, weights, stats, notes)
 
 
 def _total(refs: list[WeightRef]) -> dict[str, int]:
