@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.html import table
 from weightkit.access.ref import Kind
 from weightkit.compare.sentences import tally
+from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class WeightDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The differences between the weights of two stores; true where there are any."""
+    """The differences between the weights of two stores."""
 
     a: str
     """What messages call the first store."""
@@ -124,7 +125,8 @@ class Diff:
         return not any(found.differs for found in (*self.weights, *self.optimizer))
 
     def __bool__(self) -> bool:
-        return not self.equal
+        """Refused: true could mean that there are differences, or that all is well."""
+        raise RequestError("a Diff is neither true nor false", hint="ask for its .equal, or its .changed()")
 
     def changed(self) -> tuple[WeightDiff, ...]:
         """The model's weights that differ."""
