@@ -11,13 +11,13 @@ LIVE = """
 import os, statistics, sys, time
 os.environ.setdefault("KERAS_BACKEND", "tensorflow"); os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np
-from weightkit import edit, scale
+from weightkit import edit, Scale
 count, units, runs = map(int, sys.argv[1:])
 model = keras.Sequential([keras.Input((units,))] + [keras.layers.Dense(units) for _ in range(count)])
 def theirs():
     model.set_weights([weight * np.float32(0.5) for weight in model.get_weights()])
 def ours():
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
 times = {theirs: [], ours: []}
 for _ in range(runs + 1):
     for job, seconds in times.items():
@@ -28,14 +28,14 @@ LOAD = """
 import os, statistics, sys, time
 os.environ.setdefault("KERAS_BACKEND", "tensorflow"); os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
-from weightkit import load_weights
+from weightkit import copy_from
 path, count, runs = sys.argv[1], *map(int, sys.argv[2:])
 model = keras.Sequential([keras.Input((8,))] + [keras.layers.Dense(8) for _ in range(count)])
 model.save_weights(path)
 def theirs():
     model.load_weights(path)
 def ours():
-    load_weights(model, path)
+    copy_from(model, path)
 times = {theirs: [], ours: []}
 for _ in range(runs + 1):
     for job, seconds in times.items():

@@ -93,8 +93,8 @@ def outside(source: str) -> set[str]:
 
 
 def test_the_reading_finds_lazy_imports_and_those_for_types():
-    assert Arrow("weightkit.editing", "weightkit.access.open", for_types=False) in ARROWS
-    assert Arrow("weightkit.editing", "weightkit.access.edits.plan", for_types=True) in ARROWS
+    assert Arrow("weightkit.access.targets", "weightkit.access.open", for_types=False) in ARROWS
+    assert Arrow("weightkit.editing.edit", "weightkit.access.edits.plan", for_types=True) in ARROWS
 
 
 def test_keras_is_imported_in_its_own_rooms_alone():
@@ -110,14 +110,16 @@ def test_a_backend_is_imported_in_one_file_alone():
 @pytest.mark.parametrize("for_types", [False, True])
 def test_nothing_but_the_suites_that_are_shipped_enters_a_room_of_keras(for_types):
     arrows = [arrow for arrow in INSIDE if under(arrow.target, *KERAS_ROOMS) and (for_types or not arrow.for_types)]
-    assert [str(arrow) for arrow in arrows if not under(arrow.source, *KERAS_ROOMS, "testing")] == []
+    inside = [arrow for arrow in arrows if arrow.source != "weightkit"]  # the package's face names its rooms
+    assert [str(arrow) for arrow in inside if not under(arrow.source, *KERAS_ROOMS, "testing")] == []
 
 
 @pytest.mark.parametrize("room", KERAS_ROOMS)
 @pytest.mark.parametrize("for_types", [False, True])
 def test_a_room_of_keras_stands_on_the_floor(room, for_types):
     if under(f"weightkit.{room}", *(module.removeprefix("weightkit.") for module in MODULES)):
-        assert broken(room, "access", "editing", room, "errors", "escape", for_types=for_types) == []
+        copying = "transforms.copy_from"  # `load_unwrapped` fills a plain model first
+        assert broken(room, "access", copying, room, "errors", "escape", for_types=for_types) == []
 
 
 def test_errors_and_escape_stand_on_nothing():
@@ -132,14 +134,19 @@ def test_the_floor_stands_on_errors_alone(for_types):
 
 
 @pytest.mark.parametrize("for_types", [False, True])
+def test_planning_and_editing_know_no_act(for_types):
+    assert broken("editing", "access", "editing", "errors", for_types=for_types) == []
+
+
+@pytest.mark.parametrize("for_types", [False, True])
 def test_transforms_stand_on_the_floor(for_types):
-    assert broken("transforms", "access", "transforms", "errors", for_types=for_types) == []
+    assert broken("transforms", "access", "editing", "transforms", "errors", for_types=for_types) == []
     assert outside("transforms") <= {"numpy"}
 
 
 @pytest.mark.parametrize("for_types", [False, True])
 def test_surgery_stands_on_the_floor_and_knows_no_transforms(for_types):
-    assert broken("surgery", "access", "surgery", "errors", for_types=for_types) == []
+    assert broken("surgery", "access", "editing", "surgery", "errors", for_types=for_types) == []
     assert outside("surgery") <= {"numpy", "ml_dtypes"}
 
 

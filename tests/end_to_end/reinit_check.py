@@ -19,7 +19,7 @@ import numpy as np
 from keras import layers
 from keras.src.initializers.random_initializers import compute_fans as keras_fans
 
-from weightkit import open_weights, reinitialize
+from weightkit import Reinitialize, open_weights
 from weightkit.access.configured import Configured
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.transforms.initializers import Draws, get
@@ -202,7 +202,7 @@ class Live:
         return configured(self.owners[ref][0])
 
     def drawn(self, seed: int) -> dict[str, bytes]:
-        plan = reinitialize(seed=seed).plan(self)
+        plan = Reinitialize(seed=seed).plan(self)
         return {
             ref.path: plan.transform(ref, plain(self.owners[ref][1])).astype(ref.dtype).tobytes() for ref in plan.chosen
         }

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from weightkit.access.ref import WeightRef
     from weightkit.errors import WeightkitError
 
 _WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody could read it
-_SHAPES = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +86,6 @@ def say(remark: str) -> None:
         sys.stderr.write(escape(remark) + "\n")
 
 
-def size(count: int) -> str:
-    """Bytes for people: ``4.3 MiB``."""
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < len(_SHAPES) - 1:  # noqa: PLR2004  # binary units
-        amount, unit = amount / 1024, unit + 1
-    return f"{count} {_SHAPES[0]}" if unit == 0 else f"{amount:.1f} {_SHAPES[unit]}"
-
-
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[int], None] | None]:
     """Show bytes, rate and time left on standard error, when it is a terminal and the work is long."""
@@ -159,8 +149,3 @@ def _stack(result: Result, console: Console) -> None:
         cells = zip(result.columns[1:], rest, strict=True)
         told = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
         console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
-
-
-def shape(ref: WeightRef) -> str:
-    """The axes for people: ``3x3x64``."""
-    return "x".join(map(str, ref.shape)) or "scalar"

@@ -13,13 +13,17 @@ from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
+from weightkit.editing import edit
 from weightkit.errors import RequestError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Plan
+    import os
+
+    from weightkit.access.edits.plan import Plan, Report
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
 
 TYPES: dict[str, np.dtype] = {
     "float16": np.dtype("<f2"),
@@ -32,14 +36,33 @@ TYPES: dict[str, np.dtype] = {
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Store floating-point weights in another type; made by `cast`."""
+    """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
+
+    New infinities refuse the edit unless they are allowed; elements that lose digits or become zero are counted in
+    the report.
+
+    Args:
+        to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
+
+    Raises:
+        RequestError: It is another type.
+
+    Example:
+        >>> from weightkit import Cast
+        >>> Cast("float16")
+        Cast('float16')
+    """
 
     to: str
     elementwise: ClassVar[bool] = True
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PARAMETER})
 
+    def __post_init__(self) -> None:
+        if self.to not in TYPES:
+            raise RequestError(f"to must be one of {', '.join(TYPES)}, got {self.to!r}", hint="give one of these types")
+
     def __repr__(self) -> str:
-        return f"cast({self.to!r})"
+        return f"Cast({self.to!r})"
 
     def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
         """Which weights of a file are cast, and what else the file has to say then.
@@ -76,23 +99,43 @@ class Cast:
         return values
 
 
-def cast(to: str) -> Cast:
-    """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
+def cast(
+    target: Target,
+    to: str,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Store weights in another floating-point type: ``edit(target, Cast(to))``.
 
-    Without a selection, all parameters are cast. New infinities refuse the edit unless they are allowed; elements
-    that lose digits or become zero are counted in the report.
-
-    Args:
-        to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
+    ``to`` is ``float16``, ``bfloat16``, ``float32`` or ``float64``. Without ``where``, all parameters are cast. The
+    other arguments are those of `edit`.
 
     Raises:
-        RequestError: It is another type.
+        WeightkitError: As `Cast` and `edit` do.
 
     Example:
-        >>> from weightkit import cast
-        >>> cast("float16")
-        cast('float16')
+        >>> cast("model.keras", "float16", output="half.keras").output  # doctest: +SKIP
     """
-    if to not in TYPES:
-        raise RequestError(f"the type is {to}, not one of {', '.join(TYPES)}", hint="give one of these")
-    return Cast(to)
+    return edit(
+        target,
+        Cast(to),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        allow_nonfinite=allow_nonfinite,
+        dry_run=dry_run,
+    )

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, ClassVar
 from weightkit.access.edits.choose import Where, choose
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
+from weightkit.editing import edit
 from weightkit.errors import SelectionError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     import numpy as np
 
-    from weightkit.access.edits.plan import Plan
+    from weightkit.access.edits.plan import Plan, Report
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
 
 _STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` takes it out"
 _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer afresh"
@@ -26,13 +29,21 @@ _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Take weights out; made by `drop`."""
+    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
+
+    All other weights stay as they are, byte for byte. A selection is needed.
+
+    Example:
+        >>> from weightkit import Drop
+        >>> Drop()
+        Drop()
+    """
 
     elementwise: ClassVar[bool] = True
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
 
     def __repr__(self) -> str:
-        return "drop()"
+        return "Drop()"
 
     def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
         """Which weights of a file go, of whatever kind, and what else must change for its lists to agree.
@@ -73,17 +84,42 @@ class Drop:
         return values
 
 
-def drop() -> Drop:
-    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
+def drop(
+    target: Target,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    dry_run: bool = False,
+) -> Report:
+    """Take the selected weights out of a file: ``edit(target, Drop(), where)``.
 
-    All other weights stay as they are, byte for byte. A selection is needed.
+    A selection is needed. The other arguments are those of `edit`.
+
+    Raises:
+        WeightkitError: As `edit` does.
 
     Example:
-        >>> from weightkit import drop
-        >>> drop()
-        drop()
+        >>> drop("model.keras", "encoder", output="headless.keras").output  # doctest: +SKIP
     """
-    return Drop()
+    return edit(
+        target,
+        Drop(),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        dry_run=dry_run,
+    )
 
 
 def _on_the_optimizer(plan: Plan) -> Iterator[str]:

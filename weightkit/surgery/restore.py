@@ -68,18 +68,22 @@ class Restored:
         }
 
 
-def list_backups(path: str | os.PathLike[str]) -> Backups:
-    """What lies beside a file under the name of a backup of it, the latest first; the file itself may be gone.
+def list_backups(target: str | os.PathLike[str]) -> Backups:
+    """List the backups of a file, the latest first; the file itself may be gone.
+
+    Raises:
+        RequestError: There is no such folder.
+        MachineError: The system failed.
 
     Example:
         >>> list_backups("model.h5").found  # doctest: +SKIP
     """
-    with machine_errors("looking for backups", os.fspath(path)):
-        return Backups(os.fspath(path), tuple(backups_of(_target(path))))
+    with machine_errors("looking for backups", os.fspath(target)):
+        return Backups(os.fspath(target), tuple(backups_of(_place_of(target))))
 
 
 def restore(
-    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     to: str | int | None = None,
     *,
     backup: bool = True,
@@ -92,10 +96,10 @@ def restore(
     twice therefore leads back to where one was.
 
     Args:
-        path: The file; it may be gone.
+        target: Path of the file; it may be gone.
         to: Name or number of the backup (0 is ``NAME.bak``); the latest by default.
-        backup: Whether the file as it is now is kept.
-        break_links: Whether a file with several hard links may be parted from the others.
+        backup: Whether the present file is kept.
+        break_links: Whether to replace a file that has other hard links (they keep the old content).
         dry_run: Only say what would be done.
 
     Raises:
@@ -106,34 +110,34 @@ def restore(
     Example:
         >>> restore("model.h5").kept  # doctest: +SKIP
     """
-    name = os.fspath(path)
+    name = os.fspath(target)
     try:
         with machine_errors("restoring", name), ExitStack() as opened:
-            target = _target(path)
-            source = opened.enter_context(OpenFile(path)) if os.path.lexists(target) else None
+            place = _place_of(target)
+            source = opened.enter_context(OpenFile(target)) if os.path.lexists(place) else None
             if source is not None and not dry_run:
                 source.lock(exclusive=True)
-            notes = link_note(name, target, "is restored, and its backups lie beside it")
-            notes += () if dry_run else recovered(target, source)
-            chosen = _chosen(name, target, to)
+            notes = link_note(name, place, "is restored, and its backups lie beside it")
+            notes += () if dry_run else recovered(place, source)
+            chosen = _chosen(name, place, to)
             _require_whole(chosen, source)
             if source is not None:
                 notes += parted_links(source, part=break_links)
                 if backup:
-                    require_nameable(target)
+                    require_nameable(place)
             if dry_run:
-                return Restored(name, target, chosen, None, dry_run=True, notes=notes)
+                return Restored(name, place, chosen, None, dry_run=True, notes=notes)
             held = opened.enter_context(OpenFile(chosen.path))
             held.lock(exclusive=True)
             if not os.path.samestat(held.status, chosen.status):
                 raise BusyError(f"{chosen.path.name} was replaced by somebody else just now", hint="try again")
-            kept = _put_back(held, source, target, backup=backup)
-            return Restored(name, target, chosen, kept, dry_run=False, notes=notes)
+            kept = _put_back(held, source, place, backup=backup)
+            return Restored(name, place, chosen, kept, dry_run=False, notes=notes)
     except WeightkitError as error:
         raise error.about(name) from error.__cause__
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _place_of(path: str | os.PathLike[str]) -> Path:
     """Where the file lies or lay, symbolic links followed."""
     try:
         target = Path(path).resolve()

@@ -7,25 +7,38 @@ from typing import TYPE_CHECKING
 from weightkit.access.edits.plan import Plan, Skipped
 from weightkit.access.hdf5.target_index import is_gone
 from weightkit.access.ref import Kind
+from weightkit.editing import edit
 from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
 from weightkit.surgery.drop import Drop
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    import os
+
     from weightkit.access.edits.choose import Where
+    from weightkit.access.edits.plan import Report
     from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
 
 _COMPILE = "the training configuration goes too: compile the model again after loading"
 _NEEDED = "needed without training too"
 
 
 class Strip(Drop):
-    """Take out what only training needs; made by `strip`."""
+    """Take the optimizer's state and the training configuration out of a file.
+
+    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+
+    Example:
+        >>> from weightkit import Strip
+        >>> Strip()
+        Strip()
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "strip()"
+        return "Strip()"
 
     def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
         """What goes.
@@ -61,14 +74,33 @@ class Strip(Drop):
         return Plan(file.label, self, chosen, skipped, notes, changes, sets_values=False)
 
 
-def strip() -> Strip:
-    """Take the optimizer's state and the training configuration out of a file.
+def strip(
+    target: Target,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Take the optimizer's state and the training configuration out of a file: ``edit(target, Strip())``.
 
-    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+    It takes no selection. The other arguments are those of `edit`.
+
+    Raises:
+        WeightkitError: As `edit` does.
 
     Example:
-        >>> from weightkit import strip
-        >>> strip()
-        strip()
+        >>> strip("model.keras").backup  # doctest: +SKIP
     """
-    return Strip()
+    return edit(
+        target,
+        Strip(),
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        dry_run=dry_run,
+    )

@@ -53,7 +53,7 @@ def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None,
     if isinstance(act, Surgery):
         return act.plan(store, where, exclude)
     if not hasattr(act, "objection"):
-        raise RequestError(f"{act!r} is no transform", hint="give one, such as scale(0.5)", file=store.label)
+        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
     return choose(store, act, where, exclude)
 
 

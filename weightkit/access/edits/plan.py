@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ from weightkit.escape import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
 
@@ -58,6 +60,11 @@ class Bound(Protocol):
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:
         """The same for the references of another store, by those of the store that it was planned on."""
+
+
+def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
+    """What a transform reads from, such as the source of a copy, stays open meanwhile where it has some."""
+    return transform if isinstance(transform, contextlib.AbstractContextManager) else contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +201,15 @@ class Plan:
 
             seen.append(verified(plan, store, descriptor))
 
-        outcome, lost = run(
-            plan,
-            store,
-            destination,
-            allow_nonfinite=allow_nonfinite,
-            progress=progress,
-            check=check if verify else None,
-        )
+        with held_open(plan.transform):
+            outcome, lost = run(
+                plan,
+                store,
+                destination,
+                allow_nonfinite=allow_nonfinite,
+                progress=progress,
+                check=check if verify else None,
+            )
         return Report(plan, outcome, lost, seen[0] if seen else None)
 
 
@@ -216,6 +224,16 @@ class Report:
     """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
     verification: Verification | None = None
     """What was compared, where that was asked for."""
+
+    @property
+    def output(self) -> Path | None:
+        """The file that holds the result; None for a model in memory and for a dry run."""
+        return None if self.outcome is None else self.outcome.output
+
+    @property
+    def backup(self) -> Path | None:
+        """The old file; None where none was kept."""
+        return None if self.outcome is None else self.outcome.backup
 
     def summary(self) -> str:
         """What was done to how much, in one line."""

@@ -30,7 +30,7 @@ def equal_weights(model: Any, weights: Weights) -> Iterator[Finding]:
             yield Finding(
                 "equal weights",
                 f"{listed(paths)} are equal, bit for bit: was one initializer given to all of them?",
-                f"draw them apart: edit(model, reinitialize(seed=...), where={list(paths)!r})",
+                f"draw them apart: reinitialize(model, seed=..., where={list(paths)!r})",
                 paths,
             )
 
