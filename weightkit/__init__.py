@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from weightkit import layers as layers
     from weightkit import training as training
     from weightkit import transforms as transforms
-    from weightkit.access.edits.choose import Where
     from weightkit.access.edits.plan import Plan, Report
     from weightkit.access.matching import match
     from weightkit.access.open import open_weights
     from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.targets import Target
     from weightkit.compare.diff import diff
     from weightkit.editing import edit, plan
@@ -49,7 +49,7 @@ _HOMES = {
     "Target": "weightkit.access.targets",
     "WeightRef": "weightkit.access.ref",
     "WeightkitError": "weightkit.errors",
-    "Where": "weightkit.access.edits.choose",
+    "Where": "weightkit.access.select",
     "cast": "weightkit.surgery.cast",
     "copy_from": "weightkit.transforms.copy_from",
     "diff": "weightkit.compare.diff",

@@ -3,7 +3,8 @@
 ```
 WeightkitError
 ├── RequestError            the request is wrong: an argument, an output that exists
-│   └── SelectionError      the selection is malformed, empty or leaves something undecided
+│   ├── SelectionError      the selection is malformed, empty or leaves something undecided
+│   └── UnknownWeightError  no weight has the address that was asked for
 ├── RefusedError            the file or its contents are refused
 │   ├── DamagedFileError    it is not what it says it is: truncated, corrupt, out of bounds
 │   ├── UnsafeFileError     it would reach outside itself or past a limit
@@ -53,6 +54,10 @@ class RequestError(WeightkitError):
 
 class SelectionError(RequestError):
     """The selection is malformed, chooses nothing, or leaves something undecided."""
+
+
+class UnknownWeightError(RequestError, KeyError):
+    """No weight has the address that was asked for."""
 
 
 class RefusedError(WeightkitError):

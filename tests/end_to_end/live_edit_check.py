@@ -22,6 +22,7 @@ from keras import layers
 from models import all_variables, bits, drawn, trained, values
 
 from weightkit import Scale, edit, open_weights, plan
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import NonFiniteError, RequestError, SelectionError
@@ -36,7 +37,7 @@ class UnwantedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Failing:
+class Failing(Transform):
     """Doubles values until it meets a weight, and does there what it was told."""
 
     at: str

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import keras
 import numpy as np
@@ -21,7 +22,9 @@ from keras.src.initializers.random_initializers import compute_fans as keras_fan
 
 from weightkit import Reinitialize, open_weights
 from weightkit.access.configured import Configured
+from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind, WeightRef
+from weightkit.access.store import WeightStore
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.fans import compute_fans
@@ -177,7 +180,7 @@ def build() -> keras.Model:
     return keras.Model([tokens, numbers], layers.Dense(40, name="head")(layers.LayerNormalization()(joined)))
 
 
-class Live:
+class Live(WeightStore):
     """A model as a store, as far as planning needs one."""
 
     label, format, ordered = "model", "model", True
@@ -198,11 +201,17 @@ class Live:
     def __iter__(self) -> object:
         return iter(self.owners)
 
+    def values(self, ref: WeightRef, span: slice) -> np.ndarray:
+        raise NotImplementedError
+
+    def editing(self, *_: object) -> NoReturn:
+        raise NotImplementedError
+
     def configured(self, ref: WeightRef) -> Configured:
         return configured(self.owners[ref][0])
 
     def drawn(self, seed: int) -> dict[str, bytes]:
-        plan = Reinitialize(seed=seed).plan(self)
+        plan = plan_edit(self, Reinitialize(seed=seed))
         return {
             ref.path: plan.transform(ref, plain(self.owners[ref][1])).astype(ref.dtype).tobytes() for ref in plan.chosen
         }

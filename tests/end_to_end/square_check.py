@@ -24,6 +24,7 @@ from models import CUSTOM, KINDS, all_variables, drawn, saved_bits, values
 from weightkit import Reinitialize, Scale, copy_from, edit, open_weights, plan
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.choose import plan_edit
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL, Destination
 
@@ -32,7 +33,7 @@ FACTS: dict[str, object] = {}
 
 
 @dataclasses.dataclass(frozen=True)
-class Mix:
+class Mix(Transform):
     """Mixes in noise by a weight's name and an element's place: it tells where a name or an order is another."""
 
     elementwise: bool

@@ -152,9 +152,9 @@ def test_of_the_optimizer_alone_a_plan_says_only_that_it_starts_afresh():
 
 
 def test_there_is_no_default():
-    with pytest.raises(SelectionError, match="no selection of what to drop"):
+    with pytest.raises(SelectionError, match="needs a selection"):
         plan(NESTED, Drop())
-    with pytest.raises(SelectionError, match="no selection of what to drop"):
+    with pytest.raises(SelectionError, match="needs a selection"):
         plan(NESTED, Drop(), exclude="optimizer")
 
 

@@ -143,7 +143,7 @@ def test_a_weight_that_the_optimizers_group_shares_stays_under_its_own_name(tmp_
 
 @pytest.mark.parametrize("arguments", [{"where": "**"}, {"exclude": "optimizer/vars/0"}])
 def test_it_takes_no_selection(arguments):
-    with pytest.raises(SelectionError, match="strip takes no selection"):
+    with pytest.raises(SelectionError, match=r"Strip\(\) takes no selection"):
         plan(DATA / "keras315_nested.keras", Strip(), **arguments)
 
 

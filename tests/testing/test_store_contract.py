@@ -16,7 +16,7 @@ from support import write_archive, write_legacy, write_variables
 from weightkit import Scale, edit, open_weights
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind, Source, WeightRef
-from weightkit.access.store import ALL, IN_PLACE, Outcome
+from weightkit.access.store import ALL, IN_PLACE, Outcome, Sink, WeightStore
 from weightkit.testing import StoreContract
 
 
@@ -102,16 +102,13 @@ class TestArchive(FileContract):
             return datasets(archive.read("model.weights.h5"))
 
 
-class ToyStore:
+class ToyStore(WeightStore):
     """A format of somebody else's, in one class: a JSON file of lists."""
 
-    format, ordered = "toy JSON", True
+    label, format, ordered = "toy.json", "toy JSON", True
 
     def __init__(self, path):
-        self.path, self.label = path, str(path)
-
-    def __repr__(self):
-        return f"<ToyStore: {self.format}, {len(self._values())} weights>"
+        self.path = path
 
     def _values(self):
         return {
@@ -126,12 +123,12 @@ class ToyStore:
                 path, layer, index, name, values.shape, values.dtype, Kind.PARAMETER, None, None, Source.FILE
             )
 
-    def read(self, ref, span=ALL):
+    def values(self, ref, span):
         values = self._values()[ref.structure]
         return values if span == ALL else values.reshape(-1)[span]
 
     @contextlib.contextmanager
-    def editing(self, changing, destination=IN_PLACE, changes=None, check=None):
+    def editing(self, changing, destination=IN_PLACE, changes=None):
         sink = ToySink(self._values(), changing)
         yield sink
         sink.require_complete()
@@ -139,9 +136,7 @@ class ToyStore:
         sink.outcome = Outcome(destination.output or self.path)
 
 
-class ToySink:
-    outcome = None
-
+class ToySink(Sink):
     def __init__(self, values, changing):
         self.values, self._missing = values, {ref.structure: ref.size for ref in changing}
 
@@ -199,7 +194,7 @@ class Broken(ToyStore):
         self.fault = fault
 
     @contextlib.contextmanager
-    def editing(self, changing, destination=IN_PLACE, changes=None, check=None):
+    def editing(self, changing, destination=IN_PLACE, changes=None):
         sink = ToySink(self._values(), changing)
         try:
             yield sink

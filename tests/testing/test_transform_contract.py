@@ -9,6 +9,7 @@ import pytest
 
 from weightkit import Scale
 from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.testing import TransformContract
@@ -23,7 +24,7 @@ class TestScale(TransformContract):
 
 
 @dataclasses.dataclass(frozen=True)
-class Clip:
+class Clip(Transform):
     """A transform of somebody else's, in one class: no element is further from zero than ``limit``."""
 
     limit: float

@@ -12,6 +12,7 @@ import pytest
 from support import Folder, digest, plain_datasets, write_legacy, write_variables
 
 from weightkit import CopyFrom, Scale, copy_from, edit, open_weights, plan
+from weightkit.access.store import WeightStore
 from weightkit.errors import BusyError, NonFiniteError, RequestError, SelectionError
 from weightkit.testing import TransformContract
 
@@ -159,7 +160,7 @@ def test_it_prints_as_what_to_type():
     assert CopyFrom("model.h5") == CopyFrom("model.h5")
 
 
-class _Source:
+class _Source(WeightStore):
     """A store that holds three times the contract's weights."""
 
     label, format, ordered = "three times", "in the test", True
@@ -175,7 +176,10 @@ class _Source:
 
     __hash__ = None
 
-    def read(self, ref, span=slice(None)):
+    def editing(self, *_):
+        raise NotImplementedError
+
+    def values(self, ref, span):
         values = (np.linspace(-2, 2, 60).astype(ref.dtype) * np.asarray(3, ref.dtype)).reshape(ref.shape)
         return values if span == slice(None) else values.reshape(-1)[span]
 

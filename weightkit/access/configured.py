@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from weightkit.access.ref import WeightRef
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,14 +21,3 @@ class Configured:
     """False for a class that is not Keras' own."""
     keras_1: bool = False
     """Whether it is written as Keras 1 wrote configurations."""
-
-
-@runtime_checkable
-class ConfiguredStore(Protocol):
-    """A store that may know the configurations behind its weights."""
-
-    def __iter__(self) -> Iterator[WeightRef]:
-        """All weights."""
-
-    def configured(self, ref: WeightRef) -> Configured | None:
-        """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""

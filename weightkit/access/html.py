@@ -1,4 +1,4 @@
-"""How notebooks show what is printed elsewhere: one table, everything in it escaped; and a store in one line."""
+"""How notebooks show what is printed elsewhere: one table, everything in it escaped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from weightkit.access.ref import WeightRef
-    from weightkit.access.store import WeightStore
 
-WEIGHT_HEADINGS = ("weight", "shape", "type", "kind")
+_WEIGHT_HEADINGS = ("weight", "shape", "type", "kind")
 _MOST = 200
 """Rows that are shown; a notebook with ten thousand is no help."""
 
@@ -31,19 +30,10 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
     return f"<table><caption>{_safe(caption)}</caption>{''.join(lines)}</table>{below}"
 
 
-def weight_rows(refs: Iterable[WeightRef]) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of a table of weights, under `WEIGHT_HEADINGS`."""
-    return ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs)
-
-
-def in_words(store: WeightStore) -> str:
-    """A store in one line, for its ``repr``."""
-    return f"<{type(store).__name__} {store.label!r}: {store.format}, {sum(1 for _ in store)} weights>"
-
-
-def store_table(store: WeightStore) -> str:
-    """A table of a store's weights."""
-    return table(f"{store.label}: {store.format}", WEIGHT_HEADINGS, weight_rows(store))
+def weight_table(caption: str, refs: Iterable[WeightRef], notes: Iterable[str] = ()) -> str:
+    """A table of weights."""
+    rows = ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs)
+    return table(caption, _WEIGHT_HEADINGS, rows, notes)
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from weightkit.access.configured import Configured, ConfiguredStore
+    from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
@@ -46,7 +46,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
     return result
 
 
-def borrow_configurations(store: ConfiguredStore, other: ConfiguredStore) -> dict[str, Configured]:
+def borrow_configurations(store: WeightStore, other: WeightStore) -> dict[str, Configured]:
     """The configurations that ``other`` has of objects which have none in ``store`` and hold the same weights."""
     ours, theirs = _objects(store), _objects(other)
     found = {ref.structure: ref for ref in other}

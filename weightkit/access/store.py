@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import functools
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import Self
 
     import numpy as np
 
+    from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
 
 ALL = slice(None)
 """The span that is the whole weight, in its own shape."""
-Check = Callable[[int], None]
-"""Looks at a complete new file, by its descriptor, before it is put in place; raising gives the edit up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +58,165 @@ class Outcome:
     """What else happened, a sentence each: links followed or parted, leftovers of a killed edit kept."""
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """Takes an edit's new values; they become visible all at once, when the edit is complete."""
 
-    outcome: Outcome | None
+    outcome: Outcome | None = None
     """Set when the edit has been committed."""
 
+    @abstractmethod
     def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
         """Set the elements of ``span`` (C order) of a weight. May be called from several threads."""
 
+    def complete(self) -> int:
+        """Finish the new file, all of whose values are written, before it is put in place; its descriptor.
 
-class WeightStore(Protocol):
-    """Weights with addresses: iterate to learn what is there, read values by address, edit as a whole."""
+        Raises:
+            RequestError: There is no new file, as for a model in memory.
+        """
+        raise RequestError("there is no new file to verify", hint="leave verify out")
+
+
+class WeightStore(ABC):
+    """Weights with addresses: iterate to learn what is there, read values by address, edit as a whole.
+
+    Subclass it, and write what is abstract. What it holds does not change while it is open, but for the values.
+    """
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """What messages call it: the file as the user named it."""
 
     @property
+    @abstractmethod
     def format(self) -> str:
         """Name of the format, such as ``legacy HDF5 model``."""
 
     @property
+    @abstractmethod
     def ordered(self) -> bool:
         """Whether the store knows the order of its layers."""
 
+    @abstractmethod
     def __iter__(self) -> Iterator[WeightRef]:
         """All weights, in the order of the layers where it is known; reads no values."""
 
-    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
-        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+    @abstractmethod
+    def values(self, ref: WeightRef, span: slice) -> np.ndarray:
+        """What `read` gives: a copy of the whole weight in its shape, or of a flat span in C order."""
 
+    @abstractmethod
     def editing(
-        self,
-        changing: Sequence[WeightRef],
-        destination: Destination = IN_PLACE,
-        changes: Changes = NO_CHANGES,
-        check: Check | None = None,
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
     ) -> AbstractContextManager[Sink]:
         """Set exactly the weights ``changing`` and do ``changes``: commits on exit, discards everything on an error."""
+
+    @property
+    def keras_version(self) -> str | None:
+        """The version of Keras behind it, where that is known."""
+        return None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the store in bytes: for a file, of all that is in it."""
+        return sum(ref.nbytes for ref in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, weight: object) -> bool:
+        """Whether an address leads to a weight here, or a reference is one of these."""
+        if isinstance(weight, str):
+            return weight in self._by_address
+        structure = getattr(weight, "structure", None)  # of whatever is asked for
+        return structure is not None and self._by_structure.get(structure) == weight
+
+    def __getitem__(self, address: str) -> np.ndarray:
+        """The values of a weight, by its path or its structural address."""
+        return self.read(address)
+
+    def ref(self, address: str) -> WeightRef:
+        """The weight that has this path or this structural address.
+
+        Raises:
+            UnknownWeightError: There is none; the hint names the nearest.
+        """
+        found = self._by_address.get(address)
+        if found is None:
+            from weightkit.access.select.unknown import unknown_weight  # noqa: PLC0415  # few addresses are wrong
+
+            raise unknown_weight(address, self, self.label)
+        return found
+
+    def select(self, where: Where = None, exclude: Where = None) -> tuple[WeightRef, ...]:
+        """The weights that are selected, in the order of the store; all of them without a selection.
+
+        Raises:
+            SelectionError: The selection is malformed, or chooses nothing.
+        """
+        from weightkit.access.select.selecting import selected  # noqa: PLC0415  # few stores are asked
+
+        return selected(self, where, exclude).refs
+
+    def read(self, weight: WeightRef | str, span: slice = ALL) -> np.ndarray:
+        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order.
+
+        Args:
+            weight: A reference of this store; or a path or a structural address.
+            span: Which elements; its step is 1.
+
+        Raises:
+            UnknownWeightError: No weight has this address.
+        """
+        if span.step not in {None, 1}:
+            raise RequestError(f"the step of a span must be 1, got {span.step}", hint="read it whole and slice that")
+        return self.values(self.ref(weight) if isinstance(weight, str) else weight, span)
+
+    def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+        """What `read` gives, without a copy where that can be: not to be changed, nor kept."""
+        return self.values(ref, span)
+
+    def steady(self) -> AbstractContextManager[None]:
+        """While nobody changes the values: what has to be computed for them may be kept."""
+        return contextlib.nullcontext()
+
+    def configured(self, ref: WeightRef) -> Configured | None:  # noqa: ARG002  # nothing tells
+        """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""
+        return None
+
+    def require_possible(
+        self,
+        changing: Sequence[WeightRef],  # noqa: ARG002  # none is refused
+        destination: Destination = IN_PLACE,  # noqa: ARG002
+        changes: Changes = NO_CHANGES,  # noqa: ARG002
+    ) -> None:
+        """Refuse an edit that `editing` would refuse before anything is written; nothing is touched."""
+        return
+
+    def close(self) -> None:
+        """Give back what is held open; safe to call twice."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label!r}: {self.format}, {len(self)} weights>"
+
+    def _repr_html_(self) -> str:
+        from weightkit.access.html import weight_table  # noqa: PLC0415  # notebooks alone show it
+
+        return weight_table(f"{self.label}: {self.format}", self)
+
+    @functools.cached_property
+    def _by_structure(self) -> Mapping[str, WeightRef]:
+        return {ref.structure: ref for ref in self}
+
+    @functools.cached_property
+    def _by_address(self) -> Mapping[str, WeightRef]:
+        """Where a path is another weight's structural address, the path counts: it is what people read."""
+        return {**self._by_structure, **{ref.path: ref for ref in self}}

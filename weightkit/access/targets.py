@@ -27,11 +27,11 @@ Target: TypeAlias = str | os.PathLike[str] | WeightStore | Saveable | Sequence[A
 
 def is_store(target: object) -> TypeGuard[WeightStore]:
     """Whether this is an open store of weights, of ours or of a third party."""
-    return all(hasattr(target, name) for name in ("label", "ordered", "read"))
+    return isinstance(target, WeightStore)
 
 
 @contextlib.contextmanager
-def opened(target: Target, *, editable: bool = False, like: Target | None = None) -> Iterator[Any]:
+def opened(target: Target, *, editable: bool = False, like: Target | None = None) -> Iterator[WeightStore]:
     """The store of a target for as long as it is needed; an open one is given back as it is, and stays open.
 
     Raises:

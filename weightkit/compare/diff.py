@@ -11,8 +11,8 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.matching import By
+    from weightkit.access.select import Where
     from weightkit.access.targets import Target
     from weightkit.compare.result import Diff
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access.edits.choose import missed
-from weightkit.access.select import combine
+from weightkit.access.select import combine, missed
 from weightkit.access.select.selectors import Or
 from weightkit.errors import SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.ref import WeightRef
-    from weightkit.access.select import Selector
+    from weightkit.access.select import Selector, Where
     from weightkit.access.store import WeightStore
 
 

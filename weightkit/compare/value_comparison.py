@@ -81,8 +81,7 @@ def compare(
     work = _Work(ours, theirs, pairs, tolerance, progress)
     with contextlib.ExitStack() as meanwhile:
         for store in (ours, theirs):
-            if steady := getattr(store, "steady", None):  # a model in memory, whose layers compute some values
-                meanwhile.enter_context(steady())
+            meanwhile.enter_context(store.steady())  # a model in memory, whose layers compute some values
         work.do()
         for pair in work.compared:
             if pair.measures.changed:

@@ -18,9 +18,9 @@ from weightkit.errors import RequestError, SelectionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.matching import By, Match
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.compare.measures import Measures, Tolerance
 

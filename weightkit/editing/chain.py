@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from weightkit.access.changes import NO_CHANGES
 from weightkit.access.edits.arithmetic import transformed
 from weightkit.access.edits.choose import plan_edit
-from weightkit.access.edits.plan import Bound, Plan, Skipped, held_open
+from weightkit.access.edits.plan import Plan, Skipped, held_open
+from weightkit.access.edits.transform import Transform
 from weightkit.access.store import ALL
 from weightkit.errors import RequestError
 
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.edits.choose import Surgery, Where
-    from weightkit.access.edits.plan import Transform
     from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
 
 
@@ -31,14 +31,9 @@ class Step:
     transform: Transform
     chosen: frozenset[WeightRef]
 
-    def is_whole(self, ref: WeightRef) -> bool:
-        """Whether it needs a weight whole."""
-        whole = getattr(self.transform, "whole", None)
-        return not self.transform.elementwise or (whole is not None and bool(whole(ref)))
-
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Transform):
     """Several transforms, one after the other."""
 
     steps: tuple[Step, ...]
@@ -57,18 +52,13 @@ class Chain:
             held_open(step.transform).__exit__(None, None, None)
 
     @property
-    def elementwise(self) -> bool:
-        """It is, but for the weights that `whole` names."""
-        return True
-
-    @property
     def kinds(self) -> frozenset[Kind]:
         """What any of them touches without being asked."""
         return frozenset().union(*(step.transform.kinds for step in self.steps))
 
     def whole(self, ref: WeightRef) -> bool:
         """Whether one of them needs this weight whole."""
-        return any(step.is_whole(ref) for step in self._of(ref))
+        return any(step.transform.whole(ref) for step in self._of(ref))
 
     def dtype(self, ref: WeightRef) -> np.dtype:
         """What the last of them makes."""
@@ -97,7 +87,7 @@ class Chain:
         return [step for step in self.steps if ref in step.chosen]
 
 
-def plan_all(store: WeightStore, acts: Sequence[Transform | Surgery], where: Where, exclude: Where) -> Plan:
+def plan_all(store: WeightStore, acts: Sequence[Transform], where: Where, exclude: Where) -> Plan:
     """One plan of several acts, each planned on the store with the same selection.
 
     Raises:
@@ -152,5 +142,4 @@ def _distinct(notes: Iterable[str]) -> tuple[str, ...]:
 
 def _rebound(step: Step, pairs: Mapping[WeightRef, WeightRef]) -> Step:
     own = {ref: theirs for ref, theirs in pairs.items() if ref in step.chosen}
-    transform = step.transform.rebound(own) if isinstance(step.transform, Bound) else step.transform
-    return Step(transform, frozenset(own.values()))
+    return Step(step.transform.rebound(own), frozenset(own.values()))

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from weightkit.access.edits.choose import Surgery, Where
-    from weightkit.access.edits.plan import Plan, Report, Transform
+    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.edits.transform import Transform
+    from weightkit.access.select import Where
     from weightkit.access.targets import Target
 
-    Acts: TypeAlias = Transform | Surgery | Sequence[Transform | Surgery]
+    Acts: TypeAlias = Transform | Sequence[Transform]
 
 
 def plan(target: Target, act: Acts, where: Where = None, exclude: Where = None, *, like: Target | None = None) -> Plan:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import os
     from contextlib import AbstractContextManager
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.select import Where
+    from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
 
 Progress = Callable[[int], None]
@@ -86,7 +87,7 @@ def perform(
 
         plan = _plan(store, make(), where, exclude, sources)
         if options.dry_run:
-            _require_possible(store, plan, destination)
+            store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
             return Report(plan, None)
         with watch(plan.nbytes) as progress:
             return plan.apply(
@@ -98,7 +99,7 @@ def perform(
             )
 
 
-def _plan(store: Any, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
+def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
     """The plan; what the acts read from stays open until the edit is done."""
     from weightkit.access.edits.plan import held_open  # noqa: PLC0415  # NumPy, after the reading process starts
     from weightkit.editing.chain import plan_all  # noqa: PLC0415
@@ -107,10 +108,3 @@ def _plan(store: Any, acts: Any, where: Where, exclude: Where, sources: contextl
     for act in listed:
         sources.enter_context(held_open(act))
     return plan_all(store, listed, where, exclude)
-
-
-def _require_possible(store: Any, plan: Plan, destination: Destination) -> None:
-    """Refuse what the edit itself would refuse; a store of a third party need not know before."""
-    check = getattr(store, "require_possible", None)
-    if check is not None:
-        check(plan.chosen if plan.sets_values else (), destination, plan.changes)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.edits.choose import missed
 from weightkit.access.html import table
 from weightkit.access.ref import Kind
-from weightkit.access.select import combine
+from weightkit.access.select import combine, missed
 from weightkit.escape import escape
 from weightkit.inspect.statistics import Statistics, measure
 from weightkit.inspect.table import aligned, listing_table
 from weightkit.inspect.text import size
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.choose import Where
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
 
 
@@ -118,10 +117,7 @@ def list_weights(store: WeightStore, where: Where = None, exclude: Where = None,
     notes = missed(chosen, excluded, refs, store.label)
     kept = [ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))]
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in kept)
-    version, nbytes = getattr(store, "keras_version", None), getattr(store, "nbytes", None)
-    if nbytes is None:  # a store of a third party need not know
-        nbytes = sum(ref.nbytes for ref in refs)
-    return Listing(store.label, store.format, version, nbytes, weights, stats, notes)
+    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, notes)
 
 
 def _total(refs: list[WeightRef]) -> dict[str, int]:

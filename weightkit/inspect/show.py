@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.targets import opened
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.choose import Where
+    from weightkit.access.select import Where
     from weightkit.access.targets import Target
     from weightkit.inspect.listing import Listing
 

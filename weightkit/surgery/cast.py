@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ml_dtypes
 import numpy as np
 
 from weightkit.access.changes import Changes
 from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.choose import Where, choose
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.editing import edit
@@ -19,9 +19,11 @@ from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
-    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.edits.plan import Report
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
 
@@ -35,7 +37,7 @@ TYPES: dict[str, np.dtype] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Transform):
     """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
 
     New infinities refuse the edit unless they are allowed; elements that lose digits or become zero are counted in
@@ -54,8 +56,6 @@ class Cast:
     """
 
     to: str
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PARAMETER})
 
     def __post_init__(self) -> None:
         if self.to not in TYPES:
@@ -64,18 +64,14 @@ class Cast:
     def __repr__(self) -> str:
         return f"Cast({self.to!r})"
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a file are cast, and what else the file has to say then.
+    def on(self, store: WeightStore) -> Cast:
+        """The same, for a file.
 
         Raises:
-            SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+            RequestError: The store is none.
         """
-        file = require_file(store)
-        plan = choose(file, self, where, exclude)
-        changes = Changes(types=dict.fromkeys(plan.chosen, TYPES[self.to]))
-        for ref in plan.chosen:
-            changes = changes | file.layout.retyped(file.dataset(ref), TYPES[self.to])
-        return replace(plan, changes=changes, notes=(*plan.notes, *file.layout.advice(changes)))
+        require_file(store)
+        return self
 
     def dtype(self, ref: WeightRef) -> np.dtype:  # noqa: ARG002  # the same for all
         """The type asked for."""
@@ -90,9 +86,17 @@ class Cast:
         same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
         return f"it is {self.to} already" if same else ""
 
-    def notes(self) -> tuple[str, ...]:
-        """Nothing that holds for every file."""
-        return ()
+    def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:
+        """The new types, and what else the file has to say then."""
+        file = require_file(store)
+        changes = Changes(types=dict.fromkeys(chosen, TYPES[self.to]))
+        for ref in chosen:
+            changes = changes | file.layout.retyped(file.dataset(ref), TYPES[self.to])
+        return changes
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """What Keras will say of the file."""
+        return require_file(store).layout.advice(changes)
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
         """The values as they are: they are rounded once, on their way into the new type."""

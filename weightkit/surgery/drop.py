@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.edits.choose import Where, choose
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.editing import edit
@@ -14,12 +14,14 @@ from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     import numpy as np
 
-    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.changes import Changes
+    from weightkit.access.edits.plan import Report
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
 
@@ -28,7 +30,7 @@ _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer 
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Transform):
     """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
 
     All other weights stay as they are, byte for byte. A selection is needed.
@@ -39,45 +41,49 @@ class Drop:
         Drop()
     """
 
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
+    sets_values: ClassVar[bool] = False
+    selection: ClassVar = "required"
 
     def __repr__(self) -> str:
         return "Drop()"
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a file go, of whatever kind, and what else must change for its lists to agree.
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """All that are selected, of whatever kind."""
+        return frozenset(Kind)
+
+    def on(self, store: WeightStore) -> Drop:
+        """The same, for a file.
 
         Raises:
-            SelectionError: There is no selection, or it is malformed, chooses nothing, or leaves no weight.
+            RequestError: The store is none.
         """
-        file = require_file(store)
-        if where is None:
-            raise SelectionError(
-                "there is no selection of what to drop", hint="say which weights with --where (where=)", file=file.label
-            )
-        plan = choose(file, self, where, exclude)
-        if all(skipped.ref.kind is Kind.OPTIMIZER for skipped in plan.skipped):
+        require_file(store)
+        return self
+
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Drop:
+        """The same, where it leaves a weight.
+
+        Raises:
+            SelectionError: It does not.
+        """
+        gone = set(chosen)
+        if all(ref in gone or ref.kind is Kind.OPTIMIZER for ref in store):
             raise SelectionError(
                 "the selection chooses every weight, and a file without weights is of no use",
                 hint="leave some with --exclude (exclude=)",
-                file=file.label,
+                file=store.label,
             )
-        changes = file.layout.without([file.dataset(ref) for ref in plan.chosen])
-        notes = (*plan.notes, *file.layout.advice(changes), *_on_the_optimizer(plan))
-        return replace(plan, changes=changes, sets_values=False, notes=notes)
+        return self
 
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own."""
-        return ref.dtype
+    def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:
+        """The datasets go, and every mention of them, for the file's lists to agree."""
+        file = require_file(store)
+        return file.layout.without([file.dataset(ref) for ref in chosen])
 
-    def objection(self, ref: WeightRef) -> str:  # noqa: ARG002  # any dataset can go
-        """Nothing."""
-        return ""
-
-    def notes(self) -> tuple[str, ...]:
-        """Nothing that holds for every file."""
-        return ()
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:
+        """What Keras will say of the file, and what becomes of the optimizer's state."""
+        return (*require_file(store).layout.advice(changes), *_on_the_optimizer(store, chosen))
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
         """Never asked for."""
@@ -122,8 +128,7 @@ def drop(
     )
 
 
-def _on_the_optimizer(plan: Plan) -> Iterator[str]:
-    if any(ref.kind is Kind.OPTIMIZER for ref in plan.chosen):
-        yield _AFRESH
-    elif any(skipped.ref.kind is Kind.OPTIMIZER for skipped in plan.skipped):
-        yield _STALE
+def _on_the_optimizer(store: WeightStore, chosen: Sequence[WeightRef]) -> tuple[str, ...]:
+    if any(ref.kind is Kind.OPTIMIZER for ref in chosen):
+        return (_AFRESH,)
+    return (_STALE,) if any(ref.kind is Kind.OPTIMIZER for ref in store) else ()

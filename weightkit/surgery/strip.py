@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access.edits.plan import Plan, Skipped
+from weightkit.access.edits.transform import Transform
 from weightkit.access.hdf5.target_index import is_gone
 from weightkit.access.ref import Kind
+from weightkit.access.store import ALL
 from weightkit.editing import edit
-from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
-from weightkit.surgery.drop import Drop
+from weightkit.errors import RequestError, UnsupportedFileError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
-    from weightkit.access.edits.choose import Where
+    import numpy as np
+
+    from weightkit.access.changes import Changes
     from weightkit.access.edits.plan import Report
+    from weightkit.access.hdf5.file_store import FileStore
+    from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
 
@@ -24,7 +30,8 @@ _COMPILE = "the training configuration goes too: compile the model again after l
 _NEEDED = "needed without training too"
 
 
-class Strip(Drop):
+@dataclass(frozen=True, slots=True)
+class Strip(Transform):
     """Take the optimizer's state and the training configuration out of a file.
 
     What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
@@ -35,24 +42,27 @@ class Strip(Drop):
         Strip()
     """
 
-    __slots__ = ()
+    sets_values: ClassVar[bool] = False
+    selection: ClassVar = "none"
+    gone: frozenset[str] = field(default=frozenset(), compare=False)
+    """Structural addresses of what goes; empty before it is planned."""
 
     def __repr__(self) -> str:
         return "Strip()"
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """What goes.
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What goes is told by where it lies."""
+        return frozenset(Kind)
+
+    def on(self, store: WeightStore) -> Strip:
+        """The same, knowing what goes.
 
         Raises:
-            SelectionError: There is a selection.
-            RequestError: The file holds neither optimizer state nor a training configuration.
+            RequestError: The store is no file, or holds neither optimizer state nor a training configuration.
             UnsupportedFileError: Other weights lie where only the optimizer's state should.
         """
         file = require_file(store)
-        if where is not None or exclude is not None:
-            raise SelectionError(
-                "strip takes no selection: all optimizer state goes", hint="use drop to choose", file=file.label
-            )
         changes = file.layout.stripped()
         if not changes:
             raise RequestError(
@@ -60,18 +70,35 @@ class Strip(Drop):
                 hint="there is nothing to strip",
                 file=file.label,
             )
-        chosen = tuple(ref for ref in file if is_gone(file.dataset(ref).path, changes.dropped))
-        strange = [ref.path for ref in chosen if ref.kind is not Kind.OPTIMIZER]
-        if strange:
-            raise UnsupportedFileError(
-                f"{strange[0]} lies among the optimizer's state and is none of it",
-                hint="choose what goes with `weightkit drop`",
-                file=file.label,
-            )
-        gone = set(chosen)
-        skipped = tuple(Skipped(ref, _NEEDED) for ref in file if ref not in gone)
-        notes = (_COMPILE,) if changes.attributes or changes.members else ()
-        return Plan(file.label, self, chosen, skipped, notes, changes, sets_values=False)
+        gone = [ref for ref in file if is_gone(file.dataset(ref).path, changes.dropped)]
+        _require_optimizer_state(file, gone)
+        return Strip(frozenset(ref.structure for ref in gone))
+
+    def objection(self, ref: WeightRef) -> str:
+        """Why this weight stays; empty where it goes."""
+        return "" if ref.structure in self.gone else _NEEDED
+
+    def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:  # noqa: ARG002  # it takes all
+        """The optimizer's state goes, and what says how the model was trained."""
+        return require_file(store).layout.stripped()
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """That the model has to be compiled again, where the file says now how it was."""
+        return (_COMPILE,) if changes.attributes or changes.members else ()
+
+    def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
+        """Never asked for."""
+        return values
+
+
+def _require_optimizer_state(file: FileStore, gone: Sequence[WeightRef]) -> None:
+    strange = [ref.path for ref in gone if ref.kind is not Kind.OPTIMIZER]
+    if strange:
+        raise UnsupportedFileError(
+            f"{strange[0]} lies among the optimizer's state and is none of it",
+            hint="choose what goes with `weightkit drop`",
+            file=file.label,
+        )
 
 
 def strip(

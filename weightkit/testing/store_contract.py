@@ -45,10 +45,8 @@ class StoreContract:
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[WeightStore]:
         """A store of the weights ``VALUES``."""
-        made = self.make_store(tmp_path, self.VALUES)
-        yield made
-        if hasattr(made, "close"):
-            made.close()
+        with self.make_store(tmp_path, self.VALUES) as made:
+            yield made
 
     def test_it_says_what_it_is(self, store: WeightStore) -> None:
         assert store.label
@@ -83,6 +81,16 @@ class StoreContract:
             flat = outside[ref.structure].reshape(-1)
             for span in (slice(0, 1), slice(1, ref.size), slice(0, ref.size), slice(1, 1)):
                 assert _same(store.read(ref, span), flat[span])
+
+    def test_a_weight_is_found_by_its_path_and_by_its_structural_address(self, store: WeightStore) -> None:
+        for ref in store:
+            assert _same(store[ref.path], store.read(ref))
+            assert _same(store.read(ref.structure, slice(0, 1)), store.read(ref, slice(0, 1)))
+            assert ref in store
+            assert ref.path in store
+        assert store.select() == tuple(store)
+        with pytest.raises(KeyError, match="nowhere"):
+            store["nowhere"]
 
     def test_what_is_read_is_a_copy_to_keep(self, store: WeightStore) -> None:
         for ref in store:

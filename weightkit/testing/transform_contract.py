@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import ml_dtypes
 import numpy as np
@@ -11,13 +11,12 @@ import pytest
 from weightkit.access.edits.arithmetic import transformed
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind, WeightRef
-from weightkit.access.store import ALL
+from weightkit.access.store import ALL, WeightStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from weightkit.access.edits.plan import Transform
-    from weightkit.access.store import WeightStore
+    from weightkit.access.edits.transform import Transform
 
 _SIZE = 60
 
@@ -46,7 +45,7 @@ class TransformContract:
     def planned(self) -> tuple[Transform, Mapping[WeightRef, np.ndarray]]:
         """A transform that knows its weights, as it is in a plan, and the weights with their values."""
         store = _Store(self.TYPES)
-        return plan_edit(cast("WeightStore", store), self.make_transform(), "**").transform, store.weights
+        return plan_edit(store, self.make_transform(), "**").transform, store.weights
 
     def test_it_is_a_value_that_prints_itself(self) -> None:
         assert self.make_transform() == self.make_transform()
@@ -98,7 +97,7 @@ class TransformContract:
                 assert transformed(transform, ref, values.copy(), ALL).tobytes() == wanted.tobytes()
 
 
-class _Store:
+class _Store(WeightStore):
     """Weights that exist in the test alone, one of each type."""
 
     label, format, ordered = "the contract", "in the test", True
@@ -115,6 +114,11 @@ class _Store:
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self.weights)
 
-    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+    def values(self, ref: WeightRef, span: slice) -> np.ndarray:
+        """A copy of the values."""
         values = self.weights[ref]
         return values.copy() if span == ALL else values.reshape(-1)[span].copy()
+
+    def editing(self, *_: object) -> NoReturn:
+        """Nobody edits it."""
+        raise NotImplementedError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.choose import Where, choose
+from weightkit.access.edits.transform import Transform
 from weightkit.access.matching import BY
 from weightkit.access.matching import match as match_stores
 from weightkit.access.ref import Kind
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.changes import Changes
+    from weightkit.access.edits.plan import Report
     from weightkit.access.matching import By, Match
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
 
@@ -33,7 +35,7 @@ _UNSET: Any = None
 
 
 @dataclass(frozen=True, slots=True)
-class CopyFrom:
+class CopyFrom(Transform):
     """Take the values of the matching weights of another file, model or open store.
 
     Weights are matched by name where all names agree, else by structure, whatever the two formats are. Values of
@@ -57,10 +59,10 @@ class CopyFrom:
     match: By = "auto"
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
     """Which weight of the source each weight takes its values from; empty before it is planned."""
+    found: Match | None = field(default=None, compare=False, repr=False)
+    """How they were matched; None before it is planned."""
     reader: SourceReader = field(default=_UNSET, compare=False)
     """Opens the source and reads it."""
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset(Kind) - {Kind.OPTIMIZER}
 
     def __post_init__(self) -> None:
         if self.match not in BY:
@@ -80,32 +82,37 @@ class CopyFrom:
     def __exit__(self, *_: object) -> None:
         self.reader.__exit__()
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a store are copied, and from which.
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """All but the optimizer's."""
+        return frozenset(Kind) - {Kind.OPTIMIZER}
+
+    def on(self, store: WeightStore) -> CopyFrom:
+        """The same, knowing which weight of the source is which of this store.
 
         Raises:
             RequestError: Neither names nor structure settle which weight is which.
-            SelectionError: The selection is malformed or chooses nothing, or a chosen weight has no counterpart of its
-                shape and type.
         """
         with self.reader as source:
-            found, label = match_stores(store, source, self.match), source.label
-        act = replace(self, pairs=found.pairs)
-        chosen = choose(store, act, where, exclude)
-        act.require_all(chosen.chosen, store.label)
-        return replace(chosen, notes=(*chosen.notes, *_notes(found, chosen.chosen, label)))
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own: values of another type are rounded to it once."""
-        return ref.dtype
+            found = match_stores(store, source, self.match)
+        return replace(self, pairs=found.pairs, found=found)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight takes no values; empty where it can."""
         return "it is optimizer state, which belongs to one training run" if ref.kind is Kind.OPTIMIZER else ""
 
-    def notes(self) -> tuple[str, ...]:
-        """Nothing that holds for every store."""
-        return ()
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
+        """The same, where every chosen weight has one to copy.
+
+        Raises:
+            SelectionError: One has no counterpart of its shape and type.
+        """
+        self.require_all(chosen, store.label)
+        return self
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """How they were matched, and what of the source is not used."""
+        return () if self.found is None else _notes(self.found, chosen, self.reader.label)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same copies for the references of another store, by those of the store that it was planned on."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightkit.access.addresses import addresses
 from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.edits.choose import Where, choose
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.editing import edit
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.changes import Changes
+    from weightkit.access.edits.plan import Report
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.store import WeightStore
     from weightkit.access.targets import Target
     from weightkit.transforms.initializers import Initializer
@@ -46,7 +47,7 @@ _HINT = (
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Reinitialize:
+class Reinitialize(Transform):
     """Re-initialize weights with each layer's own initializer, or all with one.
 
     What a configuration does not say is done as Keras does it: an LSTM's forget gate begins open (a bias of one),
@@ -100,34 +101,13 @@ class Reinitialize:
         return known
 
     @property
-    def elementwise(self) -> bool:
-        """It is, but for the weights that `whole` names."""
-        return True
-
-    @property
     def kinds(self) -> frozenset[Kind]:
         """A layer's own initializers reset its statistics too; one given for all would make nonsense of them."""
         return frozenset({Kind.PARAMETER} if self.initializer else {Kind.PARAMETER, Kind.STATISTIC})
 
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Which weights of a store are re-initialized, and how each.
-
-        Raises:
-            SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided; or nothing tells
-                how a chosen weight begins.
-        """
-        sources = _Sources(store, self)
-        steady = getattr(store, "steady", contextlib.nullcontext)  # a model in memory: each layer is asked once
-        with steady():
-            chosen = choose(store, sources, where, exclude)
-        sources.require_all(chosen.chosen)
-        drawn = {ref: sources.drawn[ref] for ref in chosen.chosen}
-        notes = (*chosen.notes, *_notes(store, chosen.chosen, self.initializer))
-        return replace(chosen, transform=self.drawing(drawn), notes=notes)
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own."""
-        return ref.dtype
+    def on(self, store: WeightStore) -> Transform:
+        """What finds out how each weight of a store is drawn."""
+        return _Sources(store, self)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be re-initialized; empty where it can."""
@@ -144,6 +124,10 @@ class Reinitialize:
     def whole(self, ref: WeightRef) -> bool:
         """Whether this weight has to be drawn whole, as an orthogonal matrix has."""
         return not self.drawn[ref][0].elementwise
+
+    def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
+        """What the owner should know of these weights."""
+        return _notes(store, chosen, self.initializer)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Reinitialize:
         """The same draws for the references of another store, by those of the store that it was planned on."""
@@ -209,8 +193,10 @@ def _seed(seed: object) -> int:
     return int(seed)
 
 
-class _Sources:
+class _Sources(Transform):
     """The transform while it is planned: it finds out how each weight is to be drawn."""
+
+    __slots__ = ("_act", "_addresses", "_store", "_untold", "drawn")
 
     def __init__(self, store: WeightStore, act: Reinitialize) -> None:
         self._store, self._act = store, act
@@ -219,18 +205,8 @@ class _Sources:
         self._untold: dict[WeightRef, str] = {}
 
     @property
-    def elementwise(self) -> bool:
-        return self._act.elementwise
-
-    @property
     def kinds(self) -> frozenset[Kind]:
         return self._act.kinds
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        return self._act.dtype(ref)
-
-    def notes(self) -> tuple[str, ...]:
-        return self._act.notes()
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         return self._act.drawing(self.drawn)(ref, values, span)
@@ -263,8 +239,16 @@ class _Sources:
             raise RequestError(objection)
         return initializer
 
-    def require_all(self, chosen: Sequence[WeightRef]) -> None:
-        """Refuse an edit of which a part has nothing that tells how it begins."""
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Reinitialize:  # noqa: ARG002  # its own
+        """The transform, with how each of the chosen is drawn.
+
+        Raises:
+            SelectionError: Nothing tells how one of them begins.
+        """
+        self._require_all(chosen)
+        return self._act.drawing({ref: self.drawn[ref] for ref in chosen})
+
+    def _require_all(self, chosen: Sequence[WeightRef]) -> None:
         untold = [ref for ref in chosen if ref not in self.drawn]
         if untold:
             listed = ", ".join(ref.path for ref in untold[:_SHOWN])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.editing import edit
@@ -17,9 +18,9 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     import os
 
-    from weightkit.access.edits.choose import Where
     from weightkit.access.edits.plan import Report
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Where
     from weightkit.access.targets import Target
 
 _NEVER = {
@@ -29,7 +30,7 @@ _NEVER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Transform):
     """Multiply every element of a weight by a number.
 
     float32 and float64 give exactly NumPy's ``values * factor`` in that type; float16 and bfloat16 are computed
@@ -48,8 +49,6 @@ class Scale:
     """
 
     factor: float
-    elementwise: ClassVar[bool] = True
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.PARAMETER})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", _finite(self.factor))
@@ -69,10 +68,6 @@ class Scale:
             return f"it holds {ref.dtype}, and only floating-point numbers are scaled"
         self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
         return ""
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The weight's own."""
-        return ref.dtype
 
     def notes(self) -> tuple[str, ...]:
         """A word on what a factor of 0 does."""

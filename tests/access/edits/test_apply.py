@@ -14,7 +14,7 @@ from weightkit import Scale, edit, open_weights
 from weightkit.access.edits.arithmetic import Losses, NonFinite
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.tiles import TILE
-from weightkit.access.ref import Kind
+from weightkit.access.edits.transform import Transform
 from weightkit.access.store import ALL
 from weightkit.errors import NonFiniteError
 
@@ -22,21 +22,11 @@ LARGE = (1537, 1021)  # more than 4 MiB of float32 and no multiple of a tile: tw
 
 
 @dataclass(frozen=True)
-class Watched:
+class Watched(Transform):
     """Multiplies by 2 and records what it was given."""
 
     elementwise: bool
     calls: list[tuple[str, Any, tuple[int, ...], int]] = field(default_factory=list)
-    kinds = frozenset({Kind.PARAMETER})
-
-    def dtype(self, ref):
-        return ref.dtype
-
-    def objection(self, ref):
-        return ""
-
-    def notes(self):
-        return ()
 
     def __call__(self, ref, values, span=ALL):
         self.calls.append((ref.path, span, values.shape, threading.get_ident()))

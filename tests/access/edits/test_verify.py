@@ -76,9 +76,9 @@ def test_a_sound_edit_is_verified_and_the_same_as_one_that_is_not(tmp_path, sour
 @pytest.mark.parametrize("name", ["keras20_optimizer.h5", "keras315_nested.keras"])
 def test_rebuilt_files_are_verified_too(tmp_path, verb, name):
     plans = {
-        "cast": lambda store: Cast("float16").plan(store),
-        "drop": lambda store: Drop().plan(store, "role:bias"),
-        "strip": lambda store: Strip().plan(store),
+        "cast": lambda store: plan_edit(store, Cast("float16")),
+        "drop": lambda store: plan_edit(store, Drop(), "role:bias"),
+        "strip": lambda store: plan_edit(store, Strip()),
     }
     path = golden(name)(tmp_path)
     with open_weights(path, editable=True) as store:

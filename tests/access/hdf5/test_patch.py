@@ -48,7 +48,8 @@ def expected(written: dict[WeightRef, np.ndarray]) -> Any:
 
 
 def sink_for(target: int, places: dict[WeightRef, int]) -> Any:
-    return PlacedSink({ref: Place(target, offset, ref.dtype) for ref, offset in places.items()}, "model.h5")
+    placed = {ref: Place(target, offset, ref.dtype) for ref, offset in places.items()}
+    return PlacedSink(placed, "model.h5", lambda: target)
 
 
 def copy_unchanged(source: OpenFile, target: int, places: dict[WeightRef, int]) -> None:

@@ -42,7 +42,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def test_the_disk_begins_with_every_row_of_tiles_once(fd: int, begun: list[tuple[int, int]]) -> None:
-    sink = PlacedSink({A: Place(fd, 64, F4), B: Place(fd, 1 << 20, F4)}, "file")
+    sink = PlacedSink({A: Place(fd, 64, F4), B: Place(fd, 1 << 20, F4)}, "file", lambda: fd)
     for place in (A, B):
         for first in range(0, 1024, 128):
             sink.write(place, np.full(128, first, F4), slice(first, first + 128))
@@ -56,7 +56,7 @@ def test_the_disk_begins_with_every_row_of_tiles_once(fd: int, begun: list[tuple
 def test_small_weights_far_apart_are_asked_for_in_turn_and_never_to_the_end_of_the_file(
     fd: int, begun: list[tuple[int, int]]
 ) -> None:
-    sink = PlacedSink({A: Place(fd, 0, F4), B: Place(fd, 1 << 20, F4)}, "file")
+    sink = PlacedSink({A: Place(fd, 0, F4), B: Place(fd, 1 << 20, F4)}, "file", lambda: fd)
     for first in range(0, 1024, 256):
         for place in (A, B):
             sink.write(place, np.zeros(256, F4), slice(first, first + 256))

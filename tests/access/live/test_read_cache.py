@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.tiles import TILE
 from weightkit.access.live.live_store import LiveStore
 from weightkit.access.live.place import Place
@@ -81,7 +82,7 @@ def test_a_plan_of_new_draws_asks_each_layer_once_for_its_configuration():
     layer = type("Dense", (Layer,), {"__module__": "keras.src.layers.core.dense"})()
     places = {weight(0, name, 4): Place(None, layer, name) for name in ("kernel", "bias")}
     store = LiveStore("a model", "live model", places, ordered=True)
-    plan = Reinitialize(seed=7).plan(store)
+    plan = plan_edit(store, Reinitialize(seed=7))
     assert len(plan.chosen) == 2
     assert layer.told == 1
     own_initializer(store, plan.chosen[0])

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from weightkit.access.edits.arithmetic import Losses, losses, transformed
 from weightkit.access.edits.tasks import share
 from weightkit.access.edits.tiles import tiles
-from weightkit.errors import NonFiniteError, RequestError
+from weightkit.errors import NonFiniteError, RequestError, WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
 
-    from weightkit.access.edits.plan import Plan
+    from weightkit.access.edits.transform import Edit
+    from weightkit.access.edits.verify import Verification
     from weightkit.access.ref import WeightRef
-    from weightkit.access.store import Check, Destination, Outcome, Sink, WeightStore
+    from weightkit.access.store import Destination, Outcome, Sink, WeightStore
 
 Progress = Callable[[int], None]
 _TINY = 16 << 10  # bytes a weight, on average: two threads would wait for each other more than they compute
@@ -26,18 +27,19 @@ _Found = dict["WeightRef", Losses]
 
 
 def run(
-    plan: Plan,
+    edit: Edit,
     store: WeightStore,
     destination: Destination,
     *,
     allow_nonfinite: bool,
     progress: Progress | None,
-    check: Check | None = None,
-) -> tuple[Outcome | None, _Found]:
-    """Apply a plan to a store; returns what was left on the disk, and what was lost."""
-    with store.editing(plan.chosen if plan.sets_values else (), destination, plan.changes, check) as sink:
-        work = _Work(plan, store, sink, progress)
-        if plan.sets_values:
+    verify: bool = False,
+) -> tuple[Outcome | None, _Found, Verification | None]:
+    """Do an edit; returns what was left on the disk, what was lost, and what was compared."""
+    sets_values, verification = edit.transform.sets_values, None
+    with store.editing(edit.chosen if sets_values else (), destination, edit.changes) as sink:
+        work = _Work(edit, store, sink, progress)
+        if sets_values:
             work.do()
         found = work.found()
         nonfinite = {ref: lost for ref, lost in found.items() if lost.nonfinite}
@@ -47,39 +49,50 @@ def run(
                 file=store.label,
                 hint="choose smaller changes, or let them by with --allow-nonfinite (allow_nonfinite=True)",
             )
-    return sink.outcome, found
+        if verify:
+            verification = _verified(edit, store, sink)
+    return sink.outcome, found, verification
+
+
+def _verified(edit: Edit, store: WeightStore, sink: Sink) -> Verification:
+    from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits ask for it
+
+    try:
+        return verified(edit, store, sink.complete())
+    except WeightkitError as error:
+        raise error.about(store.label) from error.__cause__
 
 
 class _Work:
-    """The tiles of a plan, and what came of them."""
+    """The tiles of an edit, and what came of them."""
 
-    def __init__(self, plan: Plan, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
-        self._plan, self._sink, self._progress = plan, sink, progress
-        self._read: Callable[[WeightRef, slice], np.ndarray] = getattr(store, "look", store.read)
+    def __init__(self, edit: Edit, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
+        self._edit, self._sink, self._progress = edit, sink, progress
+        self._read: Callable[[WeightRef, slice], np.ndarray] = store.look
         self._lock = threading.Lock()
         self._found: _Found = {}
 
     def do(self) -> None:
         """Transform every tile."""
-        plan = self._plan
-        tiny = plan.nbytes < len(plan.chosen) * _TINY
-        share(self._spans(), self._transform, 0 if tiny else plan.nbytes)
+        nbytes = self._edit.nbytes
+        tiny = nbytes < len(self._edit.chosen) * _TINY
+        share(self._spans(), self._transform, 0 if tiny else nbytes)
 
     def found(self) -> _Found:
-        """What was lost by weight, in the order of the plan."""
-        return {ref: self._found[ref] for ref in self._plan.chosen if ref in self._found}
+        """What was lost by weight, in the order of the edit."""
+        return {ref: self._found[ref] for ref in self._edit.chosen if ref in self._found}
 
     def _spans(self) -> Iterator[tuple[WeightRef, slice]]:
-        for ref in self._plan.chosen:
-            for span in tiles(self._plan.transform, ref):
+        for ref in self._edit.chosen:
+            for span in tiles(self._edit.transform, ref):
                 yield ref, span
 
     def _transform(self, ref: WeightRef, span: slice) -> None:
         before = self._read(ref, span)
-        after = transformed(self._plan.transform, ref, before, span)
+        after = transformed(self._edit.transform, ref, before, span)
         if after.shape != before.shape:
             raise RequestError(
-                f"{self._plan.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
+                f"{self._edit.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
                 hint="give a transform that keeps shapes",
             )
         self._sink.write(ref, after, span)

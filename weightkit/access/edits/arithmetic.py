@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 if TYPE_CHECKING:
-    from weightkit.access.edits.plan import Transform
+    from weightkit.access.edits.transform import Transform
     from weightkit.access.ref import WeightRef
 
 _NARROW = {np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.plan import Plan, Skipped
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
-from weightkit.access.select import Choice, Field, Glob, Selector, combine, escape_pattern, nearest
-from weightkit.access.select.selectors import Or
+from weightkit.access.select import combine, escape_pattern, missed
 from weightkit.errors import RequestError, SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from weightkit.access.edits.plan import Transform
+    from weightkit.access.changes import Changes
     from weightkit.access.ref import WeightRef
+    from weightkit.access.select import Selector, Where
     from weightkit.access.store import WeightStore
-
-Where = Choice | Iterable[Choice] | None
-"""What ``where=`` and ``exclude=`` take: one selection, several, or none."""
 
 _REASONS = {
     Kind.STATISTIC: "statistic, measured from data",
@@ -32,33 +29,10 @@ _REASONS = {
 _NOT_SELECTED = "not selected"
 _EXCLUDED = "excluded"
 _SHOWN = 3
-_CLOSED = {"kind", "role", "rank", "trainable"}
-"""Fields whose values are few and known: one that chooses nothing is no slip of the hand."""
 
 
-@runtime_checkable
-class Surgery(Protocol):
-    """What is done to more than values, such as ``drop()``: it makes its own plan."""
-
-    def plan(self, store: WeightStore, where: Where = None, exclude: Where = None) -> Plan:
-        """Decide which weights it touches, and what else changes with them."""
-
-
-def plan_edit(store: WeightStore, act: Transform | Surgery, where: Where = None, exclude: Where = None) -> Plan:
-    """Decide which weights of a store an edit changes.
-
-    Raises:
-        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
-    """
-    if isinstance(act, Surgery):
-        return act.plan(store, where, exclude)
-    if not hasattr(act, "objection"):
-        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
-    return choose(store, act, where, exclude)
-
-
-def choose(store: WeightStore, transform: Transform, where: Where = None, exclude: Where = None) -> Plan:
-    """Decide which weights of a store a transform is applied to.
+def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: Where = None) -> Plan:
+    """Decide which weights of a store an edit changes, and what else changes with them.
 
     With no ``where``, these are the parameters. A selection that names a layer, or uses wildcards, changes the
     parameters under it too; statistics join when they are asked for themselves (``kind:statistic``,
@@ -66,10 +40,25 @@ def choose(store: WeightStore, transform: Transform, where: Where = None, exclud
     asked for itself.
 
     Raises:
+        RequestError: It cannot be done on such a store.
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
     """
-    choice = _Sorting(store, transform, where, exclude)
-    return choice.plan()
+    if not isinstance(act, Transform):
+        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
+    with store.steady():
+        bound = act.on(store)
+        _require_selection(act, where, exclude, store.label)
+        return _Sorting(store, bound, where, exclude).plan()
+
+
+def _require_selection(act: Transform, where: Where, exclude: Where, label: str) -> None:
+    """Check that there is a selection where there must be one, and none where there may be none."""
+    if act.selection == "required" and where is None:
+        raise SelectionError(f"{act!r} needs a selection", hint="say which weights with --where (where=)", file=label)
+    if act.selection == "none" and not (where is exclude is None):
+        raise SelectionError(
+            f"{act!r} takes no selection", hint="leave out --where and --exclude (where=, exclude=)", file=label
+        )
 
 
 class _Sorting:
@@ -91,18 +80,13 @@ class _Sorting:
             self._sort(ref)
         self._require_decided()
         self._require_no_quantized_layer()
-        self._require_any()
-        notes += self._transform.notes() + self._notes_on_unknown()
-        chosen, skipped = tuple(self._chosen), tuple(self._skipped)
-        return Plan(
-            self._store.label,
-            self._transform,
-            chosen,
-            skipped,
-            notes,
-            weights=tuple(self._refs),
-            ordered=self._store.ordered,
-        )
+        store, chosen = self._store, tuple(self._chosen)
+        act = self._transform.settled(store, chosen)
+        changes = act.changes(store, chosen)
+        self._require_any(changes)
+        notes += (*act.notes(), *self._notes_on_unknown(), *act.advice(store, chosen, changes))
+        skipped, weights = tuple(self._skipped), tuple(self._refs)
+        return Plan(store.label, act, chosen, skipped, notes, changes, weights, store.ordered)
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
         """A selection settles what is unknown; its owner should know that it did, where kinds matter at all."""
@@ -185,8 +169,8 @@ class _Sorting:
                 file=self._store.label,
             )
 
-    def _require_any(self) -> None:
-        if self._chosen:
+    def _require_any(self, changes: Changes) -> None:
+        if self._chosen or changes:
             return
         raise SelectionError(
             self._nothing(),
@@ -203,42 +187,6 @@ class _Sorting:
         if reasons == [_EXCLUDED]:
             return f"the selection '{self._where}' is excluded as a whole"
         return f"the selection '{self._where}' chooses only what an edit leaves: {'; '.join(reasons)}"
-
-
-def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[WeightRef], label: str) -> tuple[str, ...]:
-    """Refuse selections that miss, and say which of them do.
-
-    A path that matches nothing is a slip: what it was to choose, or to protect, would be got wrong silently. A field
-    or an expression that matches nothing, beside others, gets a sentence.
-
-    Raises:
-        SelectionError: ``where`` chooses nothing, or a path among the selections matches nothing.
-    """
-    if where is not None and not any(map(where, refs)):
-        raise _chooses_nothing(where, refs, label)
-    notes = []
-    for part in (*_parts(where), *_parts(exclude)):
-        if any(map(part, refs)):
-            continue
-        if isinstance(part, Glob):
-            raise _chooses_nothing(part, refs, label)
-        notes.append(f"the selection {part} matches nothing")
-    return tuple(notes)
-
-
-def _parts(selector: Selector | None) -> tuple[Selector, ...]:
-    if selector is None:
-        return ()
-    return selector.parts if isinstance(selector, Or) else (selector,)
-
-
-def _chooses_nothing(selector: Selector, refs: Sequence[WeightRef], label: str) -> SelectionError:
-    named = [f"name:{selector}"] if any(ref.name == str(selector) for ref in refs) else []
-    near = (named + nearest(selector, refs))[:_SHOWN]
-    hint = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
-    if near and isinstance(selector, Field) and selector.word in _CLOSED:  # it was meant, and another is no hint
-        hint = f"the weights here are {' or '.join(near)}"
-    return SelectionError(f"the selection '{selector}' chooses nothing", hint=hint, file=label)
 
 
 def _is_quantized(ref: WeightRef) -> bool:

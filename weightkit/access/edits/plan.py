@@ -4,62 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.edits.apply import Progress, run
 from weightkit.access.edits.counterparts import counterparts
-from weightkit.access.html import WEIGHT_HEADINGS, table, weight_rows
-from weightkit.access.store import ALL, IN_PLACE, Destination, Outcome
+from weightkit.access.html import weight_table
+from weightkit.access.store import IN_PLACE, Destination, Outcome
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-
     from weightkit.access.edits.arithmetic import Losses
+    from weightkit.access.edits.transform import Transform
     from weightkit.access.edits.verify import Verification
-    from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
-
-
-class Transform(Protocol):
-    """What is done to values: a frozen dataclass without state, whose ``repr`` is what to type to get it."""
-
-    @property
-    def elementwise(self) -> bool:
-        """Whether any span of a weight may be given alone, in any order, by any thread."""
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """Kinds of weights that it touches without being asked for them."""
-
-    def dtype(self, ref: WeightRef) -> np.dtype:
-        """The type of the new values: the weight's own, for most transforms."""
-
-    def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be transformed, as the end of a sentence; empty where it can.
-
-        Raises:
-            RequestError: It can, but not as asked; the whole edit is refused.
-        """
-
-    def notes(self) -> tuple[str, ...]:
-        """What the owner should know before it is done, a sentence each."""
-
-    def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
-        """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
-
-
-@runtime_checkable
-class Bound(Protocol):
-    """A transform that knows its weights by their references, such as one that draws each its own way."""
-
-    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:
-        """The same for the references of another store, by those of the store that it was planned on."""
 
 
 def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
@@ -87,12 +49,15 @@ class Plan:
     """What the owner should know before it is done, a sentence each."""
     changes: Changes = NO_CHANGES
     """What happens to a file besides new values."""
-    sets_values: bool = True
-    """Whether the chosen weights get new values; else they go."""
     weights: tuple[WeightRef, ...] = field(default=(), compare=False)
     """All weights of the store, in its order."""
     ordered: bool = field(default=False, compare=False)
     """Whether that is the order of the layers."""
+
+    @property
+    def sets_values(self) -> bool:
+        """Whether the chosen weights get new values; else they go."""
+        return self.transform.sets_values
 
     @property
     def nbytes(self) -> int:
@@ -124,12 +89,7 @@ class Plan:
 
     def _repr_html_(self) -> str:
         left = (f"left as they are: {count}, {reason}" for reason, count in self.reasons().items())
-        return table(
-            self.summary(),
-            WEIGHT_HEADINGS,
-            weight_rows(self.chosen),
-            (*left, *(f"note: {note}" for note in self.notes)),
-        )
+        return weight_table(self.summary(), self.chosen, (*left, *(f"note: {note}" for note in self.notes)))
 
     def on(self, store: WeightStore) -> Plan:
         """The same edit of another store with the same weights: a model that was loaded from the file, or a copy.
@@ -149,13 +109,11 @@ class Plan:
                 )
         left = set(theirs) - set(found.values())
         skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
-        transform = self.transform.rebound(found) if isinstance(self.transform, Bound) else self.transform
-        chosen = tuple(found.values())
         return replace(
             self,
             label=store.label,
-            transform=transform,
-            chosen=chosen,
+            transform=self.transform.rebound(found),
+            chosen=tuple(found.values()),
             skipped=skipped,
             weights=theirs,
             ordered=store.ordered,
@@ -194,23 +152,9 @@ class Plan:
             MachineError: The new file, read back, is not what it should be.
         """
         plan = self.on(store)
-        seen: list[Verification] = []
-
-        def check(descriptor: int) -> None:
-            from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits ask for it
-
-            seen.append(verified(plan, store, descriptor))
-
         with held_open(plan.transform):
-            outcome, lost = run(
-                plan,
-                store,
-                destination,
-                allow_nonfinite=allow_nonfinite,
-                progress=progress,
-                check=check if verify else None,
-            )
-        return Report(plan, outcome, lost, seen[0] if seen else None)
+            done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
+        return Report(plan, *done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +203,7 @@ class Report:
         return "\n".join(escape(line) for line in (self.summary(), *(f"  {line}" for line in self.lines())))
 
     def _repr_html_(self) -> str:
-        return table(self.summary(), WEIGHT_HEADINGS, weight_rows(self.plan.chosen), self.lines())
+        return weight_table(self.summary(), self.plan.chosen, self.lines())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what changed, what went, what was left and why, where the result is."""

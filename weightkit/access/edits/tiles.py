@@ -9,7 +9,7 @@ from weightkit.access.store import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access.edits.plan import Transform
+    from weightkit.access.edits.transform import Transform
     from weightkit.access.ref import WeightRef
 
 TILE = 131_072
@@ -17,12 +17,8 @@ TILE = 131_072
 
 
 def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
-    """The spans of one weight for a transform, in order; one that is not elementwise gets the whole.
-
-    An elementwise transform that has to compute some weights whole nevertheless has a method ``whole(ref)``.
-    """
-    whole = getattr(transform, "whole", None)
-    if not transform.elementwise or (whole is not None and whole(ref)):
+    """The spans of one weight for a transform, in order; one that computes it whole gets all of it."""
+    if transform.whole(ref):
         yield ALL
         return
     yield from spans(ref.size)

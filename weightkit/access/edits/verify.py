@@ -17,7 +17,7 @@ from weightkit.errors import MachineError, RefusedError, UnsupportedFileError, W
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access.edits.plan import Plan
+    from weightkit.access.edits.transform import Edit
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
@@ -41,11 +41,11 @@ class Verification:
         return {"untouched": self.untouched, "changed": self.changed, "structure_only": self.structure_only}
 
 
-def verified(plan: Plan, store: WeightStore, descriptor: int) -> Verification:
+def verified(edit: Edit, store: WeightStore, descriptor: int) -> Verification:
     """Compare a new file, known by a descriptor alone, with what the plan makes of the source.
 
     Args:
-        plan: The edit.
+        edit: The edit.
         store: The source.
         descriptor: The new file, which has no name yet.
 
@@ -54,22 +54,23 @@ def verified(plan: Plan, store: WeightStore, descriptor: int) -> Verification:
     """
     try:
         with open_descriptor(descriptor, store.label) as written:
-            return _compared(plan, store, written)
+            return _compared(edit, store, written)
     except RefusedError as error:
         raise _failure(f"the new file cannot be read back: {error.problem}") from error
 
 
-def _compared(plan: Plan, store: WeightStore, written: WeightStore) -> Verification:
+def _compared(edit: Edit, store: WeightStore, written: WeightStore) -> Verification:
     result, wrong = Verification(), list[str]()
     found = {ref.structure: ref for ref in written}
-    gone = {ref.structure for ref in plan.chosen} if plan.changes.dropped and not plan.sets_values else set()
-    changing = set(plan.chosen) if plan.sets_values else set()
+    sets_values = edit.transform.sets_values
+    gone = set() if sets_values else {ref.structure for ref in edit.chosen}
+    changing = set(edit.chosen) if sets_values else set()
     for ref in store:
         new = found.pop(ref.structure, None)
         if new is None or ref.structure in gone:
             right = new is None and ref.structure in gone
         elif ref in changing:
-            right = _is_recomputed(plan, store, ref, written, new)
+            right = _is_recomputed(edit, store, ref, written, new)
             result.changed += 1
         else:
             right = _is_same(store, ref, written, new, result)
@@ -85,11 +86,11 @@ def _failure(problem: str) -> WeightkitError:
     return MachineError(problem, hint="nothing was changed; check memory and disk, try again, and report it")
 
 
-def _is_recomputed(plan: Plan, store: WeightStore, ref: WeightRef, written: WeightStore, new: WeightRef) -> bool:
+def _is_recomputed(edit: Edit, store: WeightStore, ref: WeightRef, written: WeightStore, new: WeightRef) -> bool:
     if new.shape != ref.shape:
         return False
-    for span in tiles(plan.transform, ref):
-        expected, found = transformed(plan.transform, ref, store.read(ref, span), span), written.read(new, span)
+    for span in tiles(edit.transform, ref):
+        expected, found = transformed(edit.transform, ref, store.read(ref, span), span), written.read(new, span)
         if expected.dtype != found.dtype or expected.tobytes() != found.tobytes():
             return False
     return True

@@ -11,18 +11,17 @@ import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
+from weightkit.access.hdf5.held import Held
 from weightkit.access.hdf5.patch import Patch
 from weightkit.access.hdf5.rebuild import Rebuild
 from weightkit.access.hdf5.target_index import is_gone, planned
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writers import Job, Writer
-from weightkit.access.html import in_words, store_table
-from weightkit.access.store import ALL, IN_PLACE, Check, Destination
+from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
 from weightkit.errors import RequestError, WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Self
 
     from weightkit.access.configured import Configured
     from weightkit.access.files.openfile import OpenFile
@@ -50,7 +49,7 @@ class Contents:
     """What else the format tells of the whole, in a form of its own."""
 
 
-class FileStore:
+class FileStore(WeightStore):
     """The weights of one file. Close it, or use it in a ``with`` statement."""
 
     def __init__(
@@ -66,6 +65,7 @@ class FileStore:
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
         self._values = Values(container.body, scanner, contents.weights, index)
+        self._held = Held(self, source.name, self._values, container, scanner, source)
 
     @property
     def label(self) -> str:
@@ -115,36 +115,20 @@ class FileStore:
         """Size of the file in bytes."""
         return self._source.size
 
-    def __repr__(self) -> str:
-        return in_words(self)
-
-    def _repr_html_(self) -> str:
-        return store_table(self)
-
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._contents.weights)
 
     def __len__(self) -> int:
         return len(self._contents.weights)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
-        """End the reading process and give the descriptor and its lock back."""
-        self._values.close()
-        self._container.close()
-        self._scanner.close()
-        self._source.close()
+        """End the reading process and give the descriptor and its lock back; safe to call twice."""
+        self._held.close()
 
-    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
+    def values(self, ref: WeightRef, span: slice) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
-        first, last, step = span.indices(ref.size)
-        if step != 1:
-            raise RequestError(f"the span has a step of {step}", hint="read it whole and take every so many elements")
+        self._held.require_usable()
+        first, last, _ = span.indices(ref.size)
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may lie nowhere
         except WeightkitError as error:
@@ -160,6 +144,7 @@ class FileStore:
         Raises:
             DamagedFileError: They are not those that were stored.
         """
+        self._held.require_usable()
         self._container.require_intact()
 
     def renamed(
@@ -169,6 +154,7 @@ class FileStore:
 
         This store is then no longer to be used.
         """
+        self._held.pass_on()
         weights = {names[ref]: dataset for ref, dataset in self._contents.weights.items()}
         contents = replace(
             self._contents, weights=weights, configured={**self._contents.configured, **(configured or {})}
@@ -189,6 +175,7 @@ class FileStore:
             RequestError: The destination cannot be.
             RefusedError: The file cannot be edited like that.
         """
+        self._held.require_usable()
         require_place(self._source, destination)
         self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
@@ -198,7 +185,6 @@ class FileStore:
         changing: Sequence[WeightRef],
         destination: Destination = IN_PLACE,
         changes: Changes = NO_CHANGES,
-        check: Check | None = None,
     ) -> Iterator[PlacedSink]:
         """Edit exactly the weights ``changing`` into a new file, verify it, and put it in place.
 
@@ -206,12 +192,12 @@ class FileStore:
             changing: The weights that get new values.
             destination: Where the new file goes.
             changes: What else is to change: types, objects, attributes.
-            check: What is to look at the complete new file before it is put in place.
 
         Raises:
             RequestError: The store was opened for reading, or the destination cannot be.
             BusyError: Somebody changed the file meanwhile.
         """
+        self._held.require_usable()
         if not self._editable:
             raise RequestError(
                 "it is open for reading only",
@@ -225,13 +211,9 @@ class FileStore:
         try:
             fd, size = replacement.fd, self._source.size
             job = Job(self._container, self._index, self._scanner, fd, datasets, self.label, size)
-            writer = self._writer(job, changes, new)
-            sink = writer.begin()
+            sink = self._writer(job, changes, new).begin()
             yield sink
-            sink.require_complete()
-            writer.finish()
-            if check is not None:
-                check(replacement.fd)
+            sink.complete()
             sink.outcome = replacement.commit()
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__

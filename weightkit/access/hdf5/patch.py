@@ -39,10 +39,10 @@ class Patch:
         with machine_errors("copying the file", job.label):
             copy_around(body.fd, job.fd, *whole, spans, shift=shift)
         places = {ref: Place(job.fd, offset + shift, ref.dtype) for ref, offset in offsets.items()}
-        return PlacedSink(places, job.label)
+        return PlacedSink(places, job.label, self.finish)
 
-    def finish(self) -> None:
-        """Repair the container, and require the new structure to equal the old one."""
+    def finish(self) -> int:
+        """Repair the container, and require the new structure to equal the old one; the new file's descriptor."""
         job = self.job
         job.container.require_intact()
         if job.container.holds_body:
@@ -54,6 +54,7 @@ class Patch:
                 "with its values changed, the copy has another structure: some values lie over the file's own tables",
                 hint="use another copy of the file",
             )
+        return job.fd
 
 
 def copy_around(

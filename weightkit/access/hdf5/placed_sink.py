@@ -10,10 +10,10 @@ import numpy as np
 
 from weightkit.access.files.copying import STEP, begin_writing, write_all
 from weightkit.access.files.openfile import machine_errors
-from weightkit.access.store import ALL, Outcome
+from weightkit.access.store import ALL, Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from weightkit.access.ref import WeightRef
 
@@ -28,12 +28,13 @@ class Place:
     dtype: np.dtype
 
 
-class PlacedSink:
+class PlacedSink(Sink):
     """Takes new values and writes them at their places; knows when it has all of them."""
 
-    def __init__(self, places: Mapping[WeightRef, Place], label: str) -> None:
-        self.outcome: Outcome | None = None
-        self._places, self._label = places, label
+    def __init__(self, places: Mapping[WeightRef, Place], label: str, finish: Callable[[], int]) -> None:
+        """Take the values for these places; ``finish`` writes what comes after them and gives the new file."""
+        self._places, self._label, self._finish = places, label, finish
+        self._finished: int | None = None
         self._missing = {ref: ref.size for ref in places}
         self._written: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
@@ -66,6 +67,13 @@ class PlacedSink:
         due = high - low >= STEP
         self._written[fd] = (high, high) if due else (low, high)
         return (low, high) if due else None
+
+    def complete(self) -> int:
+        """Check that every element has been written, and finish the new file, once; its descriptor."""
+        if self._finished is None:
+            self.require_complete()
+            self._finished = self._finish()
+        return self._finished
 
     def require_complete(self) -> None:
         """Check that every element that was to be changed has been written."""

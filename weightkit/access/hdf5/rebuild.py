@@ -53,15 +53,20 @@ class Rebuild:
         self._build()
         self._require_structure(whole=False)
         self._copy_unchanged()
-        return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label)
+        return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label, self.finish)
 
-    def finish(self) -> None:
-        """Write values that do not lie in one piece, complete the container, check the structure once more."""
+    def finish(self) -> int:
+        """Write values that do not lie in one piece, complete the container, check the structure once more.
+
+        Returns:
+            The new file's descriptor.
+        """
         pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
         if pieces:
             self._fill(pieces)
             self._require_structure(whole=True)
         self.job.container.finish(self.job.fd, self._length)
+        return self.job.fd
 
     def _build(self) -> None:
         job, body = self.job, self.job.body

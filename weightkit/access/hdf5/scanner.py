@@ -88,7 +88,7 @@ class Scanner:
         self._channel = ours
         self._replies = ours.makefile("rb", buffering=1 << 16)
         self._ready = self._answering = False
-        self._finalizer = weakref.finalize(self, _end, self._process, ours, self._replies)
+        self._finalizer = weakref.finalize(self, _end, os.getpid(), self._process, ours, self._replies)
 
     def __enter__(self) -> Self:
         return self
@@ -237,8 +237,9 @@ def _end_of(process: subprocess.Popen[bytes]) -> str:
     return signal.strsignal(-status) or f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
-def _end(process: subprocess.Popen[bytes], *channels: Any) -> None:
+def _end(parent: int, process: subprocess.Popen[bytes], *channels: Any) -> None:
     for channel in channels:
         channel.close()
-    process.kill()
-    process.wait()
+    if parent == os.getpid():  # a fork of the parent has a copy of this, and the parent goes on reading
+        process.kill()
+        process.wait()

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Writes a new file: begin, set values, finish."""
+    """Writes a new file: begin, set values, complete."""
 
     def begin(self) -> PlacedSink:
         """Write all that does not change; returns where the new values go."""
-
-    def finish(self) -> None:
-        """Complete the file and check its structure."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.live.handles import writable
 from weightkit.access.live.undo import UndoLog
-from weightkit.access.store import ALL, Outcome
+from weightkit.access.store import ALL, Outcome, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 
-class LiveSink:
+class LiveSink(Sink):
     """New values wait here, beside the model, which is as it was until `commit`."""
 
     def __init__(self, handles: Mapping[WeightRef, Handle], repeated: Collection[WeightRef] = ()) -> None:
@@ -27,7 +27,6 @@ class LiveSink:
         self._slots = {ref: _Slot(ref, handle) for ref, handle in handles.items()}
         self._lock = threading.Lock()
         self._log = UndoLog()
-        self.outcome: Outcome | None = None
 
     def before(self, ref: WeightRef) -> np.ndarray | None:
         """The values of a weight that is being edited, from before the edit: not to be changed, nor kept."""

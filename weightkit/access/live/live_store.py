@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.configured import Configured
-from weightkit.access.html import in_words, store_table
 from weightkit.access.live.live_refs import class_of
 from weightkit.access.live.live_sink import LiveSink
 from weightkit.access.live.object_walk import is_builtin
 from weightkit.access.live.read_cache import Steady
-from weightkit.access.store import ALL, IN_PLACE, Check, Destination
+from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Self
 
     import numpy as np
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 
-class LiveStore:
+class LiveStore(WeightStore):
     """The weights of a model, a layer or some variables of Keras 3, where and in the order that Keras saves them.
 
     Nothing is held open: leaving a ``with`` statement changes nothing. Values are those of the moment they are read;
@@ -59,34 +57,14 @@ class LiveStore:
         """The version of Keras that is loaded."""
         return getattr(sys.modules.get("keras"), "__version__", None)
 
-    @property
-    def nbytes(self) -> int:
-        """Size of all weights in bytes."""
-        return sum(ref.nbytes for ref in self._places)
-
-    def __repr__(self) -> str:
-        return in_words(self)
-
-    def _repr_html_(self) -> str:
-        return store_table(self)
-
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._places)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def read(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
-        """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
+    def values(self, ref: WeightRef, span: slice) -> np.ndarray:
+        """A copy of the values of this moment: the whole weight in its shape, or a flat span in C order."""
         return self.look(ref, span).copy()
 
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
@@ -128,7 +106,7 @@ class LiveStore:
         Raises:
             RequestError: As `editing` does.
         """
-        self._require_values_only(destination, changes, None)
+        self._require_values_only(destination, changes)
         for ref in changing:
             self._settable(ref)
         self._repeated(changing)
@@ -139,7 +117,6 @@ class LiveStore:
         changing: Sequence[WeightRef],
         destination: Destination = IN_PLACE,
         changes: Changes = NO_CHANGES,
-        check: Check | None = None,
     ) -> Iterator[LiveSink]:
         """Set exactly the weights ``changing``, all of them or none.
 
@@ -147,13 +124,12 @@ class LiveStore:
             changing: The weights that get new values.
             destination: Nothing but in place.
             changes: None: what a file holds besides values, a model has not.
-            check: None: there is no new file to look at.
 
         Raises:
             RequestError: A weight is computed when it is saved, or is one variable with another that is not among
                 them, or more is asked for than new values.
         """
-        self._require_values_only(destination, changes, check)
+        self._require_values_only(destination, changes)
         if self._sink is not None:
             raise RequestError("it is being edited already", hint="finish that edit first", file=self._label)
         sink = LiveSink({ref: self._settable(ref) for ref in changing}, self._repeated(changing))
@@ -198,7 +174,7 @@ class LiveStore:
                 )
         return {ref for refs in shared for ref in refs[:-1]}
 
-    def _require_values_only(self, destination: Destination, changes: Changes, check: Check | None) -> None:
+    def _require_values_only(self, destination: Destination, changes: Changes) -> None:
         if destination != IN_PLACE:
             raise RequestError(
                 "a model in memory is edited where it is: it has no output, no backup and no links",
@@ -211,8 +187,6 @@ class LiveStore:
                 hint="save the model and edit the file",
                 file=self._label,
             )
-        if check is not None:
-            raise RequestError("there is no new file to verify", hint="leave verify out", file=self._label)
 
 
 def _configured(thing: Any) -> Configured | None:
@@ -226,6 +200,4 @@ def _configured(thing: Any) -> Configured | None:
 def _part(values: np.ndarray, span: slice) -> np.ndarray:
     if span == ALL:
         return values.view()
-    if span.step not in (None, 1):
-        raise RequestError(f"the span has a step of {span.step}", hint="read it whole and take every so many elements")
     return values.reshape(-1)[span]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Choice: TypeAlias = Union[str, Selector, "Callable[[WeightRef], bool]"]
 """One selection: text, a selector, or a plain callable."""
+Where: TypeAlias = Choice | Iterable[Choice] | None
+"""What ``where=`` and ``exclude=`` take: one selection, several, or none."""
 
 
 def combine(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.edits.choose import Where, missed
-from weightkit.access.select import combine
+from weightkit.access.select import Where, combine, missed
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training.freezing.freeze_plan import FreezePlan, do
 from weightkit.training.freezing.lora_bases import lora_bases, normalized, reached

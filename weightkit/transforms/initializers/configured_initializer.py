@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.configured import Configured, ConfiguredStore
 from weightkit.access.names.initial_values import Initial, initial_of
 from weightkit.errors import RequestError
 from weightkit.transforms.initializers import keras1_initializers
@@ -13,6 +12,7 @@ from weightkit.transforms.initializers.parsing import get
 from weightkit.transforms.initializers.variance_scaling import VarianceScaling
 
 if TYPE_CHECKING:
+    from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
     from weightkit.transforms.initializers.initializer import Initializer
@@ -24,7 +24,7 @@ def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
     Raises:
         RequestError: There is no configuration, or it does not tell.
     """
-    configured = store.configured(ref) if isinstance(store, ConfiguredStore) else None
+    configured = store.configured(ref)
     if configured is None:
         raise RequestError("there is no configuration of its layer")
     initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer)

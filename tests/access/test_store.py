@@ -1,0 +1,130 @@
+"""What every store shares: look-ups by address, selections, and what becomes of one that is left open."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+
+import numpy as np
+import pytest
+from support import write_legacy
+
+from weightkit import open_weights, scale
+from weightkit.access.edits.choose import plan_edit
+from weightkit.errors import RequestError, SelectionError, UnknownWeightError
+
+KERNEL = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_legacy(
+        tmp_path / "model.h5", {"encoder": {"kernel": KERNEL, "bias": KERNEL[0]}, "head": {"bias": KERNEL[1]}}
+    )
+
+
+@pytest.fixture
+def store(path):
+    with open_weights(path) as opened:
+        yield opened
+
+
+def test_a_path_and_a_structural_address_give_the_values(store):
+    assert store["encoder/kernel"].tobytes() == KERNEL.tobytes()
+    for ref in store:
+        assert store[ref.structure].tobytes() == store[ref.path].tobytes() == store.read(ref).tobytes()
+
+
+def test_a_span_is_read_by_address_too(store):
+    assert store.read("encoder/kernel", slice(1, 4)).tolist() == [1, 2, 3]
+    with pytest.raises(RequestError, match="step of a span must be 1, got 2"):
+        store.read("encoder/kernel", slice(0, 4, 2))
+
+
+def test_a_selection_gives_references(store):
+    assert [ref.path for ref in store.select("name:bias", exclude="head")] == ["encoder/bias"]
+    assert store.select() == tuple(store)
+    with pytest.raises(SelectionError, match="chooses nothing"):
+        store.select("decoder")
+
+
+def test_an_address_or_a_reference_is_in_its_store_alone(store, tmp_path):
+    first = next(iter(store))
+    assert first in store
+    assert first.path in store
+    assert first.structure in store
+    assert "nowhere" not in store
+    assert 3 not in store
+    with open_weights(write_legacy(tmp_path / "other.h5", {"encoder": {"kernel": KERNEL[:1]}})) as other:
+        assert next(iter(other)) not in store
+
+
+@pytest.mark.parametrize("address", ["encoder/kernal", "encoder/kernel[0]", "a:b", ""])
+def test_an_unknown_address_is_a_key_error_in_one_line(store, address):
+    with pytest.raises(KeyError) as raised:
+        store[address]
+    assert isinstance(raised.value, UnknownWeightError)
+    assert repr(address) in str(raised.value)
+    assert store.label in str(raised.value)
+
+
+def test_an_unknown_address_names_the_nearest(store):
+    with pytest.raises(UnknownWeightError, match=r"did you mean encoder/kernel"):
+        store["encoder/kernal"]
+
+
+def test_a_closed_store_refuses_to_be_used(path):
+    with open_weights(path, editable=True) as store:
+        ref = next(iter(store))
+    store.close()
+    uses = [lambda: store.read(ref), lambda: store["encoder/kernel"], lambda: store.require_possible([ref])]
+    for use in (*uses, lambda: store.editing([ref]).__enter__()):
+        with pytest.raises(RequestError, match="store is closed"):
+            use()
+
+
+def test_a_store_that_is_forgotten_gives_its_lock_and_its_process_back(path):
+    store = open_weights(path, editable=True)
+    process = store._scanner._process
+    with pytest.warns(ResourceWarning, match=r"model\.h5: the store was not closed"):  # noqa: PT031
+        del store
+        gc.collect()
+    assert process.poll() is not None
+    with open_weights(path, editable=True) as again:
+        assert len(again) == 3
+
+
+def test_a_store_that_was_closed_or_renamed_gives_no_warning(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with open_weights(path, like=path) as store:
+            assert store["head/bias"].tolist() == KERNEL[1].tolist()
+        del store
+        gc.collect()
+
+
+def test_a_forked_process_refuses_the_store_and_leaves_it_whole(path):
+    with open_weights(path, editable=True) as store:
+        child = os.fork()
+        if child == 0:
+            os._exit(_refused(store))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert store._scanner._process.poll() is None
+        assert store["encoder/kernel"].tobytes() == KERNEL.tobytes()
+
+
+def _refused(store) -> int:
+    """0 where a store that came by a fork refuses to be read, and closing it harms nobody."""
+    try:
+        store.read("encoder/kernel")
+    except RequestError as error:
+        store.close()
+        return 0 if "was opened by process" in error.problem else 1
+    return 2
+
+
+def test_a_plan_is_verified_between_completion_and_commit(path):
+    with open_weights(path, editable=True) as store:
+        report = plan_edit(store, scale(2.0)).apply(store, verify=True)
+    assert report.verification.changed == 3

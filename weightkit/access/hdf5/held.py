@@ -1,0 +1,68 @@
+"""What an open store holds of the machine, and how it is given back: by closing it, or when it is forgotten."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Closable(Protocol):
+    """A descriptor, a process, or what else is given back once."""
+
+    def close(self) -> None:
+        """Give it back; safe to call twice."""
+
+
+class Held:
+    """What one store holds open, in the process that opened it."""
+
+    def __init__(self, owner: object, label: str, *things: Closable) -> None:
+        """Give ``things`` back, in this order, when the owner is closed or collected."""
+        self._label, self._process, self._things = label, os.getpid(), things
+        self._open = True
+        self._finalizer = weakref.finalize(owner, _forgotten, label, self._process, things)
+        self._finalizer.atexit = False  # the system takes all back, and nobody reads a warning then
+
+    def require_usable(self) -> None:
+        """Check that the store is open, and was opened by this process.
+
+        Raises:
+            RequestError: It is closed, or came here by a fork, which shares its reading process and its lock.
+        """
+        if not self._open:
+            raise RequestError("the store is closed", hint="open it again with open_weights()", file=self._label)
+        if self._process != os.getpid():
+            raise RequestError(
+                f"the store was opened by process {self._process}, and this is process {os.getpid()}",
+                hint="open it again in this process",
+                file=self._label,
+            )
+
+    def close(self) -> None:
+        """Give everything back; safe to call twice."""
+        if self._finalizer.detach() is not None:
+            self._open = False
+            _give_back(self._things)
+
+    def pass_on(self) -> None:
+        """Leave everything to another store."""
+        self._finalizer.detach()
+        self._open = False
+
+
+def _forgotten(label: str, process: int, things: Sequence[Closable]) -> None:
+    _give_back(things)
+    if process == os.getpid():
+        warnings.warn(f"{label}: the store was not closed", ResourceWarning, stacklevel=2)
+
+
+def _give_back(things: Sequence[Closable]) -> None:
+    for thing in things:
+        thing.close()
