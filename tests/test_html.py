@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from support import DATA, write_legacy
 
-from weightkit import diff, edit, open_weights, plan, scale
+from weightkit import Scale, diff, edit, open_weights, plan
 from weightkit.access.matching import match
 from weightkit.html import table
 
@@ -63,7 +63,7 @@ def evil(tmp_path):
 
 
 def test_stores_plans_reports_matches_and_diffs_are_safe_tables(evil):
-    act = scale(0.5)
+    act = Scale(0.5)
     with open_weights(evil[0]) as ours, open_weights(evil[1]) as theirs:
         shown = [ours, match(ours, theirs), match(list(ours), [], "name")]
         shown += [diff(ours, theirs), plan(evil[0], act, "**"), edit(evil[2], act, "**")]
@@ -85,7 +85,7 @@ def test_a_table_of_a_store_has_a_row_a_weight():
 
 def test_a_table_of_a_report_has_the_changed_weights_and_the_sentences(tmp_path):
     out = tmp_path / "out.keras"
-    report = edit(DATA / "keras315_nested.keras", scale(0.5), "role:kernel", output=out)
+    report = edit(DATA / "keras315_nested.keras", Scale(0.5), "role:kernel", output=out)
     content = report._repr_html_()
     assert content.count("<tr>") == 1 + 4
     assert f"written to {out}" in content
@@ -93,13 +93,13 @@ def test_a_table_of_a_report_has_the_changed_weights_and_the_sentences(tmp_path)
 
 def test_a_report_prints_what_was_done_left_and_written(tmp_path):
     out, source = tmp_path / "out.keras", DATA / "keras315_nested.keras"
-    report = edit(source, scale(0.5), "role:kernel", output=out)
+    report = edit(source, Scale(0.5), "role:kernel", output=out)
     assert str(report).splitlines() == [
-        f"scale(0.5) changed 4 of 22 weights (56 bytes) of {source}",
+        f"Scale(0.5) changed 4 of 22 weights (56 bytes) of {source}",
         "  left as they are: 18, not selected",
         f"  written to {out}",
     ]
-    assert repr(report) == f"<Report: scale(0.5) changed 4 of 22 weights (56 bytes) of {source}>"
+    assert repr(report) == f"<Report: Scale(0.5) changed 4 of 22 weights (56 bytes) of {source}>"
 
 
 def test_a_reference_is_one_readable_line():

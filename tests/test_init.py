@@ -23,7 +23,23 @@ def test_an_error_class_is_loaded_without_numpy():
 
 
 def test_a_transform_loads_numpy_and_no_file_library():
-    assert modules_loaded_by("from weightkit import scale; scale(2)") == {"numpy", "ml_dtypes"}
+    assert modules_loaded_by("from weightkit import Scale; Scale(2)") == {"numpy", "ml_dtypes"}
+
+
+@pytest.mark.parametrize("room", ["inspect", "transforms"])
+def test_rooms_are_reached_from_the_package_and_loaded_when_they_are(room):
+    assert modules_loaded_by(f"import weightkit; weightkit.{room}") == set()
+    package = getattr(weightkit, room)
+    assert room in dir(weightkit)
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    with pytest.raises(AttributeError, match=f"module 'weightkit.{room}' has no attribute 'scall'"):
+        _ = package.scall
+
+
+@pytest.mark.parametrize("room", ["layers", "training"])
+def test_rooms_of_keras_are_named_and_not_loaded(room):
+    assert room in dir(weightkit)
+    assert modules_loaded_by("import weightkit; dir(weightkit)") == set()
 
 
 def test_the_test_notices_what_is_loaded():

@@ -1,4 +1,7 @@
-"""weightkit: inspect and edit the weights of Keras models, in files and in memory, without surprises.
+"""weightkit: inspect and edit the weights of Keras models, in files and in memory, safely.
+
+Functions act on a target (a path, a model, a layer, a list of variables or an open store) and return a report;
+classes such as ``Scale(0.5)`` are the same acts as values, for `plan` and `edit`.
 
 Importing this loads neither Keras nor a backend, nor NumPy nor h5py: each name is loaded when it is first used.
 """
@@ -9,54 +12,70 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightkit.access import Kind, Plan, Report, WeightRef, match, open_weights
+    from weightkit import inspect as inspect
+    from weightkit import layers as layers
+    from weightkit import training as training
+    from weightkit import transforms as transforms
+    from weightkit.access import Kind, Plan, Report, Target, WeightRef, Where, edit, match, open_weights, plan
     from weightkit.compare.diff import diff
-    from weightkit.editing import edit, load_weights, plan
     from weightkit.errors import WeightkitError
-    from weightkit.surgery.cast import cast
-    from weightkit.surgery.drop import drop
+    from weightkit.inspect.show import show
+    from weightkit.surgery.cast import Cast, cast
+    from weightkit.surgery.drop import Drop, drop
     from weightkit.surgery.restore import list_backups, restore
-    from weightkit.surgery.strip import strip
-    from weightkit.transforms.copy_from import copy_from
-    from weightkit.transforms.reinitialize import reinitialize
-    from weightkit.transforms.scale import scale
+    from weightkit.surgery.strip import Strip, strip
+    from weightkit.transforms.copy_from import CopyFrom, copy_from
+    from weightkit.transforms.reinitialize import Reinitialize, reinitialize
+    from weightkit.transforms.scale import Scale, scale
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Cast": "weightkit.surgery.cast",
+    "CopyFrom": "weightkit.transforms.copy_from",
+    "Drop": "weightkit.surgery.drop",
     "Kind": "weightkit.access",
     "Plan": "weightkit.access",
+    "Reinitialize": "weightkit.transforms.reinitialize",
     "Report": "weightkit.access",
+    "Scale": "weightkit.transforms.scale",
+    "Strip": "weightkit.surgery.strip",
+    "Target": "weightkit.access",
     "WeightRef": "weightkit.access",
     "WeightkitError": "weightkit.errors",
+    "Where": "weightkit.access",
     "cast": "weightkit.surgery.cast",
     "copy_from": "weightkit.transforms.copy_from",
     "diff": "weightkit.compare.diff",
     "drop": "weightkit.surgery.drop",
-    "edit": "weightkit.editing",
+    "edit": "weightkit.access",
     "list_backups": "weightkit.surgery.restore",
-    "load_weights": "weightkit.editing",
     "match": "weightkit.access",
     "open_weights": "weightkit.access",
-    "plan": "weightkit.editing",
+    "plan": "weightkit.access",
     "reinitialize": "weightkit.transforms.reinitialize",
     "restore": "weightkit.surgery.restore",
     "scale": "weightkit.transforms.scale",
+    "show": "weightkit.inspect.show",
     "strip": "weightkit.surgery.strip",
 }
+_ROOMS = ("inspect", "layers", "training", "transforms")
+"""Packages that are loaded when they are first used; two of them need Keras."""
 
 __all__ = [
-    "Kind", "Plan", "Report", "WeightRef", "WeightkitError", "__version__", "cast", "copy_from", "diff", "drop",
-    "edit", "list_backups", "load_weights", "match", "open_weights", "plan", "reinitialize", "restore", "scale",
-    "strip",
+    "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Scale", "Strip", "Target", "WeightRef",
+    "WeightkitError", "Where", "__version__", "cast", "copy_from", "diff", "drop", "edit", "list_backups", "match",
+    "open_weights", "plan", "reinitialize", "restore", "scale", "show", "strip",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f"weightkit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'weightkit' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_ROOMS})

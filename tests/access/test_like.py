@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import DATA, Folder, digest, half, plain_datasets, write_variables
 
-from weightkit import Kind, edit, open_weights, scale
+from weightkit import Kind, Scale, edit, open_weights
 from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
 
 NESTED = DATA / "keras315_nested.keras"
@@ -66,8 +66,8 @@ def kinds(path, like=None):
 
 def test_a_default_edit_that_was_refused_is_done_with_borrowed_names(anonymous, archive):
     with pytest.raises(SelectionError, match="--like"):
-        edit(anonymous, scale(0.5))
-    report = edit(anonymous, scale(0.5), like=archive)
+        edit(anonymous, Scale(0.5))
+    report = edit(anonymous, Scale(0.5), like=archive)
     assert [ref.path for ref in report.plan.chosen] == ["norm/beta", "first/kernel", "first/bias"]
     changed = {ref.structure for ref in report.plan.chosen}
     for name, values in plain_datasets(anonymous).items():
@@ -84,7 +84,7 @@ def test_borrowed_names_say_where_they_come_from(anonymous, archive):
 
 
 def test_borrowed_names_can_be_selected_by(anonymous, archive):
-    report = edit(anonymous, scale(0.5), where="first/bias", like=archive)
+    report = edit(anonymous, Scale(0.5), where="first/bias", like=archive)
     assert [ref.structure for ref in report.plan.chosen] == ["layers/dense/vars/1"]
 
 
@@ -100,7 +100,7 @@ def test_a_file_of_another_model_is_refused_and_told_with_both_shapes(archive, t
         r"vars holds 0 \(7,\) floating-point, .* here, and 0 \(2,\) floating-point, .* in .*model.keras — give a file"
     )
     with pytest.raises(RequestError, match=said):
-        edit(other, scale(0.5), like=archive)
+        edit(other, Scale(0.5), like=archive)
     assert Folder.of(tmp_path) == before
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_weight_file_cannot_be_borrowed_from(anonymous, tmp_path):
 def test_weights_that_stay_unknown_still_have_to_be_decided(archive, tmp_path):
     other = weights_h5(tmp_path / "other.weights.h5", VALUES | {"layers/mine/vars/0": np.ones(3, "f4")})
     with pytest.raises(SelectionError, match="what layers/mine/vars/0 is"):
-        edit(other, scale(0.5), like=archive)
+        edit(other, Scale(0.5), like=archive)
 
 
 def test_optimizer_state_stays_optimizer_state(anonymous, archive):
@@ -135,7 +135,7 @@ def test_optimizer_state_stays_optimizer_state(anonymous, archive):
 
 def test_the_file_that_is_borrowed_from_is_not_touched(anonymous, archive):
     before = digest(archive)
-    edit(anonymous, scale(0.5), like=archive)
+    edit(anonymous, Scale(0.5), like=archive)
     assert digest(archive) == before
 
 

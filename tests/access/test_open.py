@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import DATA, GOLDEN, Folder, modules_loaded_by
 
-from weightkit import open_weights, scale
+from weightkit import Scale, open_weights
 from weightkit.access.edits.choose import plan_edit
 from weightkit.errors import BusyError, DamagedFileError, RefusedError, RequestError, UnsupportedFileError
 
@@ -134,12 +134,12 @@ def test_a_store_that_was_opened_for_reading_refuses_to_be_edited(tmp_path):
     shutil.copyfile(DATA / "keras1_nested.h5", path)
     before = Folder.of(tmp_path)
     with open_weights(path) as store, pytest.raises(RequestError, match="open for reading only"):
-        plan_edit(store, scale(0.5)).apply(store)
+        plan_edit(store, Scale(0.5)).apply(store)
     assert Folder.of(tmp_path) == before
 
 
 def test_reading_a_file_loads_neither_h5py_nor_keras_nor_a_backend():
-    code = "import sys; from weightkit import open_weights, plan, scale; plan(sys.argv[1], scale(0.5))"
+    code = "import sys; from weightkit import open_weights, plan, Scale; plan(sys.argv[1], Scale(0.5))"
     assert modules_loaded_by(code, DATA / "keras315_nested.keras") == {"numpy", "ml_dtypes"}
 
 

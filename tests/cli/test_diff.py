@@ -88,7 +88,7 @@ def test_within_a_tolerance_is_equal(tmp_path):
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf"])
 def test_a_tolerance_that_is_none_is_refused(value):
-    assert "rtol is" in diff(NESTED, NESTED, f"--rtol={value}", code=2).stderr
+    assert "rtol must be a finite number >= 0, got" in diff(NESTED, NESTED, f"--rtol={value}", code=2).stderr
 
 
 def test_a_rename_is_told(tmp_path):

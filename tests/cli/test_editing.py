@@ -133,8 +133,8 @@ def test_the_json_report_accounts_for_every_weight(model, verb):
     assert sorted(every) == sorted(plain_datasets(GOLDEN))
     assert (report["file"], report["output"], report["backup"]) == (str(model), str(model), f"{model}.bak")
     assert report["transform"] == {
-        "scale": "scale(0.5)", "reinit": "reinitialize('random_normal', seed=7)",
-        "cast": "cast('float16')", "strip": "strip()", "drop": "drop()",
+        "scale": "Scale(0.5)", "reinit": "Reinitialize('random_normal', seed=7)",
+        "cast": "Cast('float16')", "strip": "Strip()", "drop": "Drop()",
     }[verb]  # fmt: skip
 
 

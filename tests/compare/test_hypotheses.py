@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from weightkit.access.edits.arithmetic import transformed
 from weightkit.access.store import ALL
 from weightkit.compare.hypotheses import guess, holds
-from weightkit.transforms.scale import scale
+from weightkit.transforms.scale import Scale
 
 TYPES = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 
@@ -36,7 +36,7 @@ def text(a, b):
 @pytest.mark.parametrize("factor", [0.5, 0.1, 2, 3.25, -2.5, 1e-3, 1.01])
 def test_what_our_own_scale_did_is_told_with_its_factor(dtype, factor):
     values = drawn(dtype)
-    made = transformed(scale(factor), _Ref(values), values, ALL)
+    made = transformed(Scale(factor), _Ref(values), values, ALL)
     assert text(values, made) == f"scaled by {factor:g}"
 
 

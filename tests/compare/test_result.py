@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from weightkit import diff
+from weightkit.errors import RequestError
 
 VALUES = np.random.default_rng(0).standard_normal((8, 8)).astype("f4")
 FIRST = {"a": {"kernel": VALUES}, "b": {"kernel": VALUES}, "c": {"kernel": VALUES}, "gone": {"gain": VALUES[0]}}
@@ -42,9 +43,9 @@ def test_a_representation_is_one_line(found, tmp_path):
     ]
 
 
-def test_a_diff_is_true_where_something_differs(found, files):
-    assert found
-    assert not diff(*files(FIRST, FIRST))
+def test_a_diff_is_neither_true_nor_false(found):
+    with pytest.raises(RequestError, match="a Diff is neither true nor false"):
+        bool(found)
 
 
 def test_the_json_holds_every_weight_and_the_documented_fields(found):

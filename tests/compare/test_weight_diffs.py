@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import DATA, GOLDEN, REAL, plain_datasets, write_legacy, write_variables
 
-from weightkit import cast, diff, edit, scale, strip
+from weightkit import Cast, Scale, Strip, diff, edit
 
 FORMATS = [
     ("keras315_bfloat16.h5", "keras315_bfloat16.weights.h5"),
@@ -177,8 +177,8 @@ def test_what_are_no_numbers_has_no_distances(files):
 def test_what_our_own_edits_did_is_told(tmp_path):
     source = DATA / "keras23_nested.h5"
     halved, narrow = tmp_path / "halved.h5", tmp_path / "narrow.h5"
-    edit(source, scale(0.5), where="role:kernel", output=halved)
-    edit(source, cast("float16"), output=narrow)
+    edit(source, Scale(0.5), where="role:kernel", output=halved)
+    edit(source, Cast("float16"), output=narrow)
     kernels = diff(source, halved).changed()
     assert {found.what for found in kernels} == {"scaled by 0.5"}
     assert all(found.path.endswith("kernel") for found in kernels)
@@ -215,7 +215,7 @@ def test_optimizer_state_is_compared_and_reported_apart(tmp_path):
 
 def test_optimizer_state_that_one_file_does_not_hold_is_said_and_is_no_difference(tmp_path):
     source, stripped = DATA / "keras20_optimizer.h5", tmp_path / "stripped.h5"
-    edit(source, strip(), output=stripped)
+    edit(source, Strip(), output=stripped)
     found = diff(source, stripped)
     assert found.equal
     assert found.notes == (f"only {source} holds optimizer state (7 weights)",)

@@ -21,7 +21,7 @@ import numpy as np
 from keras import layers
 from models import all_variables, bits, drawn, trained, values
 
-from weightkit import edit, open_weights, plan, scale
+from weightkit import Scale, edit, open_weights, plan
 from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
@@ -86,7 +86,7 @@ def try_scale(kind):
     model = drawn(kind)
     trained_names = ("kernel", "bias", "gamma", "beta", "scale", "alpha", "embeddings", "depthwise", "pointwise")
     before = values(model.variables)
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
     right = []
     for variable, was, now in zip(model.variables, before, values(model.variables), strict=True):
         chosen = variable.name.endswith(trained_names) and "quant" not in kind
@@ -141,12 +141,12 @@ def try_broken_commit():
         model = trained()
         before = bits(model)
         store = open_weights(model)
-        chosen = plan(model, scale(0.5)).chosen
+        chosen = plan(model, Scale(0.5)).chosen
         place = list(chosen)[position]
         broken = Breaking(store._places[place].handle, error, also_on_undo=again)
         store._places[place] = dataclasses.replace(store._places[place], handle=broken)
         with contextlib.suppress(KeyboardInterrupt, UnwantedError):
-            plan(model, scale(0.5)).apply(store)
+            plan(model, Scale(0.5)).apply(store)
             FACTS[f"commit {name}: it fails"] = False
         FACTS[f"commit {name}: everything is put back"] = bits(model) == before
         model.fit(np.ones((4, 4), "float32"), np.ones((4, 2), "float32"), verbose=0)
@@ -156,7 +156,7 @@ def try_optimizer():
     """Training goes on after an edit, with the same optimizer and no new trace."""
     model = trained()
     slots = values(model.optimizer.variables)
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
     FACTS["optimizer: its variables are as they were"] = all(
         now.tobytes() == was.tobytes() for now, was in zip(values(model.optimizer.variables), slots, strict=True)
     )
@@ -173,9 +173,9 @@ def try_optimizer():
     for one in (model, other):
         one.fit(*data, shuffle=False, verbose=0)
     FACTS["optimizer: training goes on as after assign"] = bits(model) == bits(other)
-    edit(model, scale(2.0), where="kind:statistic")
+    edit(model, Scale(2.0), where="kind:statistic")
     FACTS["optimizer: it is refused to scale it"] = refused(
-        lambda: edit(model, scale(0.5), where="kind:optimizer"), SelectionError, "optimizer state"
+        lambda: edit(model, Scale(0.5), where="kind:optimizer"), SelectionError, "optimizer state"
     )
 
 
@@ -198,8 +198,8 @@ def try_tracing():
     model.fit(*data, verbose=0)
     model.fit(*data, verbose=0)
     runs = Counting.runs
-    edit(model, scale(0.5))
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
+    edit(model, Scale(0.5))
     FACTS["tracing: an edit runs no layer"] = Counting.runs == runs
     model.fit(*data, verbose=0)
     FACTS["tracing: training after an edit traces nothing again"] = Counting.runs == runs
@@ -222,7 +222,7 @@ def try_memory():
     given[...] = 9
     FACTS["memory: what is given is copied"] = np.array_equal(store.read(first), np.full(first.shape, 3))
     kept = store.read(first)
-    edit(model, scale(2.0))
+    edit(model, Scale(2.0))
     model.layers[0].kernel.assign_add(np.ones(first.shape))
     FACTS["memory: what was read stays"] = np.array_equal(kept, np.full(first.shape, 3))
     FACTS["memory: training writes on"] = np.array_equal(store.read(first), np.full(first.shape, 7))
@@ -237,10 +237,10 @@ def _nested(store, ref):
 def try_refusals():
     model = drawn("low_rank")
     FACTS["refused: a computed kernel selected by itself"] = refused(
-        lambda: edit(model, scale(0.5), where="a/kernel"), RequestError, "a/kernel", "computed"
+        lambda: edit(model, Scale(0.5), where="a/kernel"), RequestError, "a/kernel", "computed"
     )
     unbuilt = keras.Sequential([layers.Dense(2)], name="early")
-    FACTS["refused: an unbuilt model"] = refused(lambda: edit(unbuilt, scale(0.5)), RequestError, "early", "built")
+    FACTS["refused: an unbuilt model"] = refused(lambda: edit(unbuilt, Scale(0.5)), RequestError, "early", "built")
     FACTS["refused: an unbuilt layer"] = refused(lambda: open_weights(layers.Dense(2)), RequestError, "built")
     FACTS["refused: what is no model"] = refused(lambda: open_weights(42), RequestError, "int")
     FACTS["refused: a list of arrays"] = refused(lambda: open_weights([np.ones(2)]), RequestError, "item 0", "ndarray")
@@ -254,11 +254,11 @@ def try_refusals():
     ):
         before = bits(ready)
         FACTS[f"refused: {name} for a model"] = refused(
-            lambda options=options: edit(ready, scale(0.5), **options), RequestError, "leave"
+            lambda options=options: edit(ready, Scale(0.5), **options), RequestError, "leave"
         )
         FACTS[f"refused: {name} for a model, which is as it was"] = bits(ready) == before
     FACTS["refused: a plan of other weights"] = refused(
-        lambda: plan(drawn("nested"), scale(0.5)).apply(open_weights(ready)), RequestError, "make the plan here"
+        lambda: plan(drawn("nested"), Scale(0.5)).apply(open_weights(ready)), RequestError, "make the plan here"
     )
 
 
@@ -280,7 +280,7 @@ def try_parts():
         model.trainable_variables[0].path + "#2",
     ]
     before = values(model.trainable_variables)
-    edit(list(model.trainable_variables), scale(0.5))
+    edit(list(model.trainable_variables), Scale(0.5))
     FACTS["parts: a list of variables is edited"] = all(
         np.array_equal(now, was * np.float32(0.5))
         for was, now in zip(before, values(model.trainable_variables), strict=True)
@@ -293,7 +293,7 @@ def try_backend():
     if BACKEND == "torch":
         parameters = [variable.value for variable in model.variables]
         views = [parameter.detach() for parameter in parameters]
-        edit(model, scale(0.5))
+        edit(model, Scale(0.5))
         FACTS["torch: parameters stay the same objects with the same memory and flags"] = all(
             variable.value is parameter
             and parameter.data_ptr() == view.data_ptr()
@@ -308,7 +308,7 @@ def try_backend():
         kernel = model.layers[0].kernel
         kernel._value = jax.device_put(kernel._value, spread)
         were = [(variable._value.sharding, variable._value.committed) for variable in model.variables]
-        edit(model, scale(0.5))
+        edit(model, Scale(0.5))
         FACTS["jax: values stay where they were, spread and bound as they were"] = (
             were == [(variable._value.sharding, variable._value.committed) for variable in model.variables]
             and kernel._value.sharding == spread
@@ -324,7 +324,7 @@ def _replicas():
     with strategy.scope():
         model = drawn("sequential")
     before = values(model.variables)
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
     kernel = model.layers[0].kernel
     FACTS["tensorflow: replicas stay in step"] = len(kernel._value.values) == 2 and all(
         np.array_equal(part.numpy(), before[0] * np.float32(0.5)) for part in kernel._value.values
@@ -345,7 +345,7 @@ def try_denormals():
         first = next(iter(store))
         with store.editing([first]) as sink:
             sink.write(first, np.full(first.shape, 3e-39, np.float32))
-    edit(model, scale(0.5), where="a/kernel")
+    edit(model, Scale(0.5), where="a/kernel")
     FACTS["numbers: denormals are halved, not flushed"] = (
         open_weights(model).read(first).tobytes()
         == (np.full(first.shape, 3e-39, np.float32) * np.float32(0.5)).tobytes()
@@ -361,14 +361,14 @@ def try_shared_variables():
     kernel = model.get_layer("sn").layer.kernel
     before = np.array(keras.ops.convert_to_numpy(kernel))
     FACTS["shared: one address alone is refused"] = refused(
-        lambda: edit(model, scale(2.0), where="sn/kernel"), RequestError, "sn/kernel and sn/d/kernel are one variable"
+        lambda: edit(model, Scale(2.0), where="sn/kernel"), RequestError, "sn/kernel and sn/d/kernel are one variable"
     )
     FACTS["shared: a refused edit changes nothing"] = np.array_equal(keras.ops.convert_to_numpy(kernel), before)
-    edit(model, scale(2.0), where="name:kernel")
+    edit(model, Scale(2.0), where="name:kernel")
     FACTS["shared: all addresses together are set once"] = np.array_equal(
         keras.ops.convert_to_numpy(kernel), 2 * before
     )
-    edit([kernel, kernel], scale(0.5))
+    edit([kernel, kernel], Scale(0.5))
     FACTS["shared: a variable that is listed twice is set once"] = np.array_equal(
         keras.ops.convert_to_numpy(kernel), before
     )

@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 from keras.src.initializers.random_initializers import compute_fans as keras_fans
 
-from weightkit import open_weights, reinitialize
+from weightkit import Reinitialize, open_weights
 from weightkit.access.configured import Configured
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind, WeightRef
@@ -211,7 +211,7 @@ class Live(WeightStore):
         return configured(self.owners[ref][0])
 
     def drawn(self, seed: int) -> dict[str, bytes]:
-        plan = plan_edit(self, reinitialize(seed=seed))
+        plan = plan_edit(self, Reinitialize(seed=seed))
         return {
             ref.path: plan.transform(ref, plain(self.owners[ref][1])).astype(ref.dtype).tobytes() for ref in plan.chosen
         }

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from models import CUSTOM, KINDS, all_variables, drawn, saved_bits, values
 
-from weightkit import edit, load_weights, open_weights, plan, reinitialize, scale
+from weightkit import Reinitialize, Scale, copy_from, edit, open_weights, plan
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.transform import Transform
@@ -55,12 +55,12 @@ class Mix(Transform):
 
 
 TRANSFORMS = {
-    "scale(0.5)": scale(0.5),
-    "scale(0.1)": scale(0.1),
+    "scale(0.5)": Scale(0.5),
+    "scale(0.1)": Scale(0.1),
     "mix by tiles": Mix(elementwise=True),
     "mix whole": Mix(elementwise=False),
-    "reinitialize(seed=7)": reinitialize(seed=7),
-    "reinitialize('he_normal', seed=8)": reinitialize("he_normal", seed=8),
+    "reinitialize(seed=7)": Reinitialize(seed=7),
+    "reinitialize('he_normal', seed=8)": Reinitialize("he_normal", seed=8),
 }
 """Every transform that keeps shapes and types: a new one is one place here."""
 
@@ -141,9 +141,9 @@ def try_square(kind, form):
 def try_loading(path, kind, form, wanted):
     """A fresh model is filled from the file as Keras fills it."""
     fresh = drawn(kind, seed=1)
-    report = load_weights(fresh, path)
-    FACTS[f"load_weights, {form}, {kind}: it loads what Keras loads"] = saved_bits(fresh, optimizer=False) == wanted
-    FACTS[f"load_weights, {form}, {kind}: it says how"] = any("matched by" in note for note in report.plan.notes)
+    report = copy_from(fresh, path)
+    FACTS[f"copy_from, {form}, {kind}: it loads what Keras loads"] = saved_bits(fresh, optimizer=False) == wanted
+    FACTS[f"copy_from, {form}, {kind}: it says how"] = any("matched by" in note for note in report.plan.notes)
 
 
 warnings.simplefilter("ignore")

@@ -28,7 +28,7 @@ from weightkit.access.hdf5.scanner import Scanner
 from weightkit.access.store import Destination
 from weightkit.cli.main import run
 from weightkit.errors import WeightkitError
-from weightkit.transforms.scale import scale
+from weightkit.transforms.scale import Scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,7 +202,7 @@ def _tried(path: Path, edited: Path | None) -> list[str]:
             said = ["opened"]
             before = _structure(store)
             said += _read_all(store)
-            plan = plan_edit(store, scale(0.5), ["kind:parameter", "kind:unknown"])
+            plan = plan_edit(store, Scale(0.5), ["kind:parameter", "kind:unknown"])
             if edited is None:
                 return said
             plan.apply(store, Destination(edited, overwrite=True), allow_nonfinite=True)

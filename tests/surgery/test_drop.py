@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import DATA, GOLDEN, REAL, Folder, place_of, plain_members, plain_things, write_legacy, write_variables
 
-from weightkit import drop, edit, open_weights, plan, scale
+from weightkit import Drop, Scale, edit, open_weights, plan
 from weightkit.errors import RequestError, SelectionError
 from weightkit.surgery.target import require_file
 
@@ -55,10 +55,10 @@ def test_exactly_the_chosen_datasets_go_in_place_and_elsewhere_alike(path, tmp_p
     gone = {place_of(structure, before) for structure in chosen}
     model, out = tmp_path / path.name, tmp_path / "out"
     shutil.copyfile(path, model)
-    report = edit(model, drop(), where=lambda ref: ref.structure in chosen, output=out)
+    report = edit(model, Drop(), where=lambda ref: ref.structure in chosen, output=out)
     assert {ref.structure for ref in report.plan.chosen} == chosen
     require_dropped(before, plain_things(out), gone)
-    edit(model, drop(), where=lambda ref: ref.structure in chosen)
+    edit(model, Drop(), where=lambda ref: ref.structure in chosen)
     assert plain_things(model) == plain_things(out)
     assert plain_members(model) == plain_members(out) == plain_members(path)
     with open_weights(out) as store:
@@ -66,7 +66,7 @@ def test_exactly_the_chosen_datasets_go_in_place_and_elsewhere_alike(path, tmp_p
 
 
 def test_what_is_left_keeps_its_names_and_kinds_where_no_layer_lost_a_weight(tmp_path):
-    edit(LEGACY, drop(), where="last:1:*", output=tmp_path / "out.h5")
+    edit(LEGACY, Drop(), where="last:1:*", output=tmp_path / "out.h5")
     with open_weights(LEGACY) as before, open_weights(tmp_path / "out.h5") as after:
         known = {ref.structure: ref for ref in before}
         assert [known[ref.structure] for ref in after] == list(after)
@@ -77,7 +77,7 @@ def test_a_layer_takes_its_statistics_along_and_nested_ones_go_with_their_model(
     with open_weights(path) as store:
         inner = next(ref.layer for ref in store if ref.kind == "statistic").rpartition("/")[0]
         under = {ref.path for ref in store if ref.path.startswith(f"{inner}/")}
-    planned = plan(path, drop(), where=inner)
+    planned = plan(path, Drop(), where=inner)
     assert {ref.path for ref in planned.chosen} == under
     assert {str(ref.kind) for ref in planned.chosen} == {"parameter", "statistic"}
 
@@ -89,7 +89,7 @@ def test_a_list_of_names_in_parts_stays_in_its_parts(tmp_path):
         names = file["d"].attrs["weight_names"].tolist()
         del file["d"].attrs["weight_names"]
         file["d"].attrs["weight_names0"], file["d"].attrs["weight_names1"] = names[:2], names[2:]
-    edit(path, drop(), where=["d/b", "d/c"])
+    edit(path, Drop(), where=["d/b", "d/c"])
     attributes = plain_things(path)["d"].attributes
     assert listed({"weight_names": attributes["weight_names0"]}) == ["d/a:0"]
     assert listed({"weight_names": attributes["weight_names1"]}) == ["d/e:0"]
@@ -97,7 +97,7 @@ def test_a_list_of_names_in_parts_stays_in_its_parts(tmp_path):
 
 def test_a_layer_without_weights_stays_listed_with_an_empty_list_as_keras_writes_it(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"a": {"kernel": np.ones(2, "f4")}, "b": {"kernel": np.ones(2, "f4")}})
-    edit(path, drop(), where="a")
+    edit(path, Drop(), where="a")
     things = plain_things(path)
     assert listed(things[""].attributes, "layer_names") == ["a", "b"]
     assert things["a"].attributes["weight_names"] == ("<f8", [])
@@ -108,7 +108,7 @@ def test_a_weight_with_several_links_goes_under_all_its_names(tmp_path):
     with h5py.File(path, "w") as file:
         file["layers/dense/vars/0"], file["layers/dense/vars/1"] = np.ones(3, "f4"), np.zeros(3, "f4")
         file["tied/vars/0"] = file["layers/dense/vars/0"]
-    edit(path, drop(), where="layers/dense/vars/0")
+    edit(path, Drop(), where="layers/dense/vars/0")
     assert {name for name, thing in plain_things(path).items() if thing.dtype} == {"layers/dense/vars/1"}
 
 
@@ -117,7 +117,7 @@ def test_a_dataset_that_no_list_mentions_goes_and_keras_has_nothing_to_say(tmp_p
     with h5py.File(path, "r+") as file:
         file["d/d/orphan"] = np.ones(4, "f4")
     before = plain_things(path)
-    report = edit(path, drop(), where="re:orphan")
+    report = edit(path, Drop(), where="re:orphan")
     assert report.plan.notes == ()
     require_dropped(before, plain_things(path), {"d/d/orphan"})
 
@@ -127,7 +127,7 @@ def test_objects_without_weights_stay(tmp_path):
     with h5py.File(path, "r+") as file:
         file.create_group("layers/dropout/vars")
         file["notes"] = np.arange(3)
-    edit(path, drop(), where="layers/dense")
+    edit(path, Drop(), where="layers/dense")
     assert {"layers/dropout/vars", "layers/dense/vars", "notes"} <= plain_things(path).keys()
 
 
@@ -137,7 +137,7 @@ def test_a_plan_says_what_keras_will_say_and_what_becomes_of_the_optimizer(path)
     with open_weights(path) as store:
         first = next(iter(store)).path
         trained = any(ref.kind == "optimizer" for ref in store)
-    incomplete, *more = plan(path, drop(), where=first).notes
+    incomplete, *more = plan(path, Drop(), where=first).notes
     assert "load_model will fail" in incomplete
     assert by_name in incomplete
     assert [note for note in more if "`weightkit strip` takes it out" in note] == more
@@ -146,16 +146,16 @@ def test_a_plan_says_what_keras_will_say_and_what_becomes_of_the_optimizer(path)
 
 def test_of_the_optimizer_alone_a_plan_says_only_that_it_starts_afresh():
     for where in ("kind:optimizer", "optimizer/vars/2"):
-        assert plan(NESTED, drop(), where=where).notes == (
+        assert plan(NESTED, Drop(), where=where).notes == (
             "the optimizer's state is no longer whole: Keras starts the optimizer afresh",
         )
 
 
 def test_there_is_no_default():
     with pytest.raises(SelectionError, match="needs a selection"):
-        plan(NESTED, drop())
+        plan(NESTED, Drop())
     with pytest.raises(SelectionError, match="needs a selection"):
-        plan(NESTED, drop(), exclude="optimizer")
+        plan(NESTED, Drop(), exclude="optimizer")
 
 
 @pytest.mark.parametrize("arguments", [{"where": "**"}, {"where": "**", "exclude": "kind:optimizer"}])
@@ -163,22 +163,22 @@ def test_to_drop_every_weight_is_refused(arguments, tmp_path):
     shutil.copyfile(NESTED, tmp_path / "m.keras")
     before = Folder.of(tmp_path)
     with pytest.raises(SelectionError, match="chooses every weight"):
-        edit(tmp_path / "m.keras", drop(), **arguments)
+        edit(tmp_path / "m.keras", Drop(), **arguments)
     assert Folder.of(tmp_path) == before
 
 
 def test_its_plan_says_what_goes_and_prints_as_what_makes_it():
-    assert str(plan(NESTED, drop(), where="encoder")).startswith("drop() drops 8 of 22 weights (")
-    assert repr(drop()) == "drop()"
-    assert drop() == drop()
+    assert str(plan(NESTED, Drop(), where="encoder")).startswith("Drop() drops 8 of 22 weights (")
+    assert repr(Drop()) == "Drop()"
+    assert Drop() == Drop()
 
 
 def test_a_report_tells_apart_what_changed_and_what_went(tmp_path):
-    record = edit(NESTED, drop(), where="encoder", output=tmp_path / "out.keras").to_dict()
+    record = edit(NESTED, Drop(), where="encoder", output=tmp_path / "out.keras").to_dict()
     assert record["changed"] == []
     assert len(record["dropped"]) == 8
     assert len(record["dropped"]) + len(record["skipped"]) == 22
-    record = edit(NESTED, scale(2), output=tmp_path / "scaled.keras").to_dict()
+    record = edit(NESTED, Scale(2), output=tmp_path / "scaled.keras").to_dict()
     assert record["dropped"] == []
     assert len(record["changed"]) + len(record["skipped"]) == 22
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import write_archive, write_legacy, write_variables
 
-from weightkit import edit, open_weights, scale
+from weightkit import Scale, edit, open_weights
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.access.store import ALL, IN_PLACE, Outcome, Sink, WeightStore
@@ -167,7 +167,7 @@ class TestToy(StoreContract):
 def test_a_plan_works_on_a_format_of_somebody_elses(tmp_path):
     write_toy(tmp_path / "toy.json", StoreContract.VALUES)
     store = ToyStore(tmp_path / "toy.json")
-    plan_edit(store, scale(0.5), "first").apply(store)
+    plan_edit(store, Scale(0.5), "first").apply(store)
     after = ToyStore(tmp_path / "toy.json")._values()
     for name, value in StoreContract.VALUES.items():
         wanted = value * np.float32(0.5) if name.startswith("first") else value
@@ -180,8 +180,8 @@ def test_a_plan_made_on_a_file_does_the_same_to_a_format_of_somebody_elses(tmp_p
     write_toy(tmp_path / "toy.json", {"first/kernel": StoreContract.VALUES["first/kernel"]})
     store = ToyStore(tmp_path / "toy.json")
     with open_weights(path) as file:
-        plan_edit(file, scale(0.1), "**").apply(store)
-    edit(path, scale(0.1), "**")
+        plan_edit(file, Scale(0.1), "**").apply(store)
+    edit(path, Scale(0.1), "**")
     (of_file,) = datasets(path.read_bytes()).values()
     assert store._values()["first/kernel"].tobytes() == of_file.tobytes()
 

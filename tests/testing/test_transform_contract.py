@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from weightkit import scale
+from weightkit import Scale
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
@@ -17,7 +17,7 @@ from weightkit.testing import TransformContract
 
 class TestScale(TransformContract):
     def make_transform(self):
-        return scale(0.1)
+        return Scale(0.1)
 
     def expected(self, ref, values):
         return values * np.float32(0.1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import h5py
 import ml_dtypes
 import numpy as np
 import pytest
 from support import Folder, digest, plain_datasets, write_legacy, write_variables
 
-from weightkit import copy_from, edit, load_weights, open_weights, plan
-from weightkit.errors import NonFiniteError, RequestError, SelectionError
+from weightkit import CopyFrom, Scale, copy_from, edit, open_weights, plan
+from weightkit.access.store import WeightStore
+from weightkit.errors import BusyError, NonFiniteError, RequestError, SelectionError
 from weightkit.testing import TransformContract
 
 KERNEL, BIAS = np.arange(6, dtype="f4").reshape(2, 3), np.array([0.1, -2, 3], "f4")
@@ -31,7 +35,7 @@ def test_values_come_from_the_matching_weights_of_another_format(tmp_path, legac
     write_variables(path, {"layers/dense/vars/0": KERNEL * 0, "layers/dense/vars/1": BIAS * 0})
     with h5py.File(path, "r+") as file:
         file["layers/dense/vars"].attrs["name"] = "head"
-    report = load_weights(path, legacy)
+    report = copy_from(path, legacy)
     found = plain_datasets(path)
     assert found["layers/dense/vars/0"].tobytes() == KERNEL.tobytes()
     assert found["layers/dense/vars/1"].tobytes() == BIAS.tobytes()
@@ -40,19 +44,19 @@ def test_values_come_from_the_matching_weights_of_another_format(tmp_path, legac
 
 def test_the_source_is_only_read(legacy, target):
     before = digest(legacy), legacy.stat().st_mtime_ns
-    load_weights(target, legacy)
+    copy_from(target, legacy)
     assert (digest(legacy), legacy.stat().st_mtime_ns) == before
     assert sorted(path.name for path in legacy.parent.iterdir()) == ["legacy.h5", "target.h5", "target.h5.bak"]
 
 
 def test_values_of_another_type_are_rounded_once(tmp_path, legacy):
     path = write_legacy(tmp_path / "wide.h5", {"head": {"kernel": KERNEL.astype("f8") / 3, "bias": BIAS.astype("f8")}})
-    load_weights(legacy, path)
+    copy_from(legacy, path)
     assert plain_datasets(legacy)["head/head/kernel:0"].tobytes() == (KERNEL.astype("f8") / 3).astype("f4").tobytes()
 
 
 def test_a_selection_loads_a_part(legacy, target):
-    report = load_weights(target, legacy, where="role:kernel")
+    report = copy_from(target, legacy, where="role:kernel")
     found = plain_datasets(target)
     assert found["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
     assert not found["head/head/bias:0"].any()
@@ -71,23 +75,23 @@ def test_a_weight_without_its_own_refuses_the_whole_and_a_choice_settles_it(tmp_
     source = write_legacy(tmp_path / "source.h5", layers)
     before = Folder.of(tmp_path)
     with pytest.raises(SelectionError, match=f"1 of 2 weights have none to copy in .*: {why}"):
-        load_weights(target, source)
+        copy_from(target, source)
     assert Folder.of(tmp_path) == before
-    load_weights(target, source, exclude="head/bias")
+    copy_from(target, source, exclude="head/bias")
     assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
 
 
 def test_files_of_two_models_are_refused(tmp_path, target):
     other = write_legacy(tmp_path / "other.h5", {"a": {"x": np.zeros(7)}, "b": {"y": np.zeros(8), "z": np.zeros(9)}})
     with pytest.raises((RequestError, SelectionError)):
-        load_weights(target, other)
+        copy_from(target, other)
 
 
 def test_nans_are_loaded_only_where_they_are_allowed(tmp_path, target):
     nans = write_legacy(tmp_path / "nans.h5", {"head": {"kernel": KERNEL * np.nan, "bias": BIAS}})
     with pytest.raises(NonFiniteError, match="6 NaNs"):
-        load_weights(target, nans)
-    load_weights(target, nans, allow_nonfinite=True)
+        copy_from(target, nans)
+    copy_from(target, nans, allow_nonfinite=True)
     assert np.isnan(plain_datasets(target)["head/head/kernel:0"]).all()
 
 
@@ -95,27 +99,68 @@ def test_optimizer_state_stays(tmp_path):
     layers = {"layers/dense/vars/0": KERNEL, "optimizer/vars/0": np.int64(7)}
     first = write_variables(tmp_path / "first.weights.h5", layers)
     second = write_variables(tmp_path / "second.weights.h5", {name: values * 0 for name, values in layers.items()})
-    load_weights(second, first)
+    copy_from(second, first)
     assert plain_datasets(second)["optimizer/vars/0"] == 0
     with open_weights(first) as source, pytest.raises(SelectionError, match="it is optimizer state"):
-        edit(second, copy_from(source), where="kind:optimizer")
+        edit(second, CopyFrom(source), where="kind:optimizer")
 
 
 def test_unknown_weights_need_no_decision(tmp_path):
     first = write_variables(tmp_path / "first.weights.h5", {"layers/mine/vars/0": KERNEL})
     second = write_variables(tmp_path / "second.weights.h5", {"layers/mine/vars/0": KERNEL * 0})
-    load_weights(second, first)
+    copy_from(second, first)
     assert plain_datasets(second)["layers/mine/vars/0"].tobytes() == KERNEL.tobytes()
 
 
 def test_a_plan_shows_what_it_would_load(legacy, target):
     with open_weights(legacy) as source:
-        shown = str(plan(target, copy_from(source)))
-    assert f"copy_from('{legacy}') changes 2 of 2 weights" in shown
+        shown = str(plan(target, CopyFrom(source)))
+    assert f"CopyFrom('{legacy}') changes 2 of 2 weights" in shown
     assert "note: matched by name" in shown
 
 
-class _Source:
+@pytest.mark.parametrize("given", [str, Path, open_weights])
+def test_the_source_is_a_path_or_an_open_store(legacy, target, given):
+    with contextlib.ExitStack() as opened:
+        source = given(legacy)
+        if given is open_weights:
+            opened.enter_context(source)
+        copy_from(target, source)
+        assert source in {str(legacy), legacy} or source.read(next(iter(source))).size
+    assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
+
+
+def test_a_plan_opens_its_source_again_when_it_is_applied(legacy, target):
+    planned = plan(target, CopyFrom(legacy))
+    with open_weights(target, editable=True) as store:
+        planned.apply(store)
+    assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
+    edit(legacy, Scale(2), backup=False)  # nothing holds it
+    del planned
+
+
+def test_a_source_of_other_weights_than_were_planned_is_refused(legacy, target):
+    planned = plan(target, CopyFrom(legacy))
+    write_legacy(legacy, {"other": {"kernel": KERNEL}})
+    before = digest(target)
+    with open_weights(target, editable=True) as store, pytest.raises(BusyError, match="make the plan again"):
+        planned.apply(store)
+    assert digest(target) == before
+
+
+@pytest.mark.parametrize("match", ["position", "", None])
+def test_another_way_to_match_is_refused(match):
+    with pytest.raises(RequestError, match="match must be one of auto, name, structure, got"):
+        CopyFrom("model.h5", match=match)
+
+
+def test_it_prints_as_what_to_type():
+    assert repr(CopyFrom("model.h5")) == "CopyFrom('model.h5')"
+    assert repr(CopyFrom("model.h5", match="name")) == "CopyFrom('model.h5', match='name')"
+    assert CopyFrom("model.h5") == CopyFrom("model.h5")
+
+
+class _Source(WeightStore):
     """A store that holds three times the contract's weights."""
 
     label, format, ordered = "three times", "in the test", True
@@ -131,14 +176,17 @@ class _Source:
 
     __hash__ = None
 
-    def read(self, ref, span=slice(None)):
+    def editing(self, *_):
+        raise NotImplementedError
+
+    def values(self, ref, span):
         values = (np.linspace(-2, 2, 60).astype(ref.dtype) * np.asarray(3, ref.dtype)).reshape(ref.shape)
         return values if span == slice(None) else values.reshape(-1)[span]
 
 
 class TestContract(TransformContract):
     def make_transform(self):
-        return copy_from(_Source(self.refs()))
+        return CopyFrom(_Source(self.refs()))
 
     def refs(self):
         from weightkit.testing.transform_contract import _Store  # noqa: PLC0415

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from weightkit.access.draw_keys import draw_addresses
     from weightkit.access.edits.arithmetic import is_floating, rounded
     from weightkit.access.edits.choose import plan_edit
+    from weightkit.access.edits.edit import edit, plan
+    from weightkit.access.edits.perform import Options, perform
     from weightkit.access.edits.plan import Plan, Report
     from weightkit.access.edits.tasks import share
     from weightkit.access.edits.tiles import spans
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from weightkit.access.select.selecting import selected
     from weightkit.access.select.selectors import Selector
     from weightkit.access.store import ALL, Destination, WeightStore
+    from weightkit.access.targets import Target, opened
 
 _HOMES = {
     "ALL": "weightkit.access.store",
@@ -41,20 +44,26 @@ _HOMES = {
     "Initial": "weightkit.access.names.initial_values",
     "Kind": "weightkit.access.ref",
     "Match": "weightkit.access.matching.match",
+    "Options": "weightkit.access.edits.perform",
     "Plan": "weightkit.access.edits.plan",
     "Report": "weightkit.access.edits.plan",
     "Selector": "weightkit.access.select.selectors",
     "Source": "weightkit.access.ref",
+    "Target": "weightkit.access.targets",
     "Transform": "weightkit.access.edits.transform",
     "WeightRef": "weightkit.access.ref",
     "WeightStore": "weightkit.access.store",
     "Where": "weightkit.access.select.combine",
     "combine": "weightkit.access.select.combine",
     "draw_addresses": "weightkit.access.draw_keys",
+    "edit": "weightkit.access.edits.edit",
     "find_backups": "weightkit.access.files.restore",
     "is_floating": "weightkit.access.edits.arithmetic",
     "match": "weightkit.access.matching.match",
     "open_weights": "weightkit.access.open",
+    "opened": "weightkit.access.targets",
+    "perform": "weightkit.access.edits.perform",
+    "plan": "weightkit.access.edits.edit",
     "plan_edit": "weightkit.access.edits.choose",
     "put_back": "weightkit.access.files.restore",
     "role_of": "weightkit.access.select.roles",
@@ -74,20 +83,26 @@ __all__ = [
     "Initial",
     "Kind",
     "Match",
+    "Options",
     "Plan",
     "Report",
     "Selector",
     "Source",
+    "Target",
     "Transform",
     "WeightRef",
     "WeightStore",
     "Where",
     "combine",
     "draw_addresses",
+    "edit",
     "find_backups",
     "is_floating",
     "match",
     "open_weights",
+    "opened",
+    "perform",
+    "plan",
     "plan_edit",
     "put_back",
     "role_of",

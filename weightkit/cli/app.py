@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, diff, drop, reinit, restore, scale, show, strip
+from weightkit.cli import cast, diff, drop, reinitialize, restore, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -46,7 +46,8 @@ def weightkit(
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
 app.command("scale")(scale.scale)
-app.command("reinit")(reinit.reinit)
+app.command("reinitialize")(reinitialize.reinitialize)
+app.command("reinit", hidden=True)(reinitialize.reinitialize)
 app.command("cast")(cast.cast)
 app.command("strip")(strip.strip)
 app.command("drop")(drop.drop)

@@ -1,20 +1,20 @@
-"""What every command that edits does: open, plan, show or apply."""
+"""What every command that edits shares: its options, the edit itself, and how the report is shown."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from weightkit.cli import output
+from weightkit.cli import options, output
 from weightkit.cli.output import Column
-from weightkit.errors import RequestError
+from weightkit.text import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from weightkit.access import Destination, FileStore, Plan, Report
+    from weightkit.access import Report
 
 
 _COLUMNS = (
@@ -26,65 +26,59 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where the result goes: the options that say so."""
+def command(*without: str) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
+    """Make a command of a function that takes an act's own options and returns the act.
 
-    path: Path | None
-    force: bool
-    no_backup: bool
-    break_links: bool = False
+    The command has FILE before these options and the shared ones after them.
 
-    def destination(self) -> Destination:
-        """As the library takes it."""
-        from weightkit.access import Destination  # noqa: PLC0415
+    Args:
+        without: Shared options that this act does not take.
+    """
 
-        if self.force and self.path is None:
-            raise RequestError(
-                "--force lets an output be overwritten, and there is no -o",
-                hint="leave out --force, or name an output",
-            )
-        return Destination(self.path, overwrite=self.force, backup=not self.no_backup, break_links=self.break_links)
+    def decorate(make: Callable[..., Any]) -> Callable[..., output.Result]:
+        own = inspect.signature(make, eval_str=True).parameters
+        file, *shared = (option for option in options.EDITING if option.name not in without)
+
+        @functools.wraps(make)
+        def run(**given: Any) -> output.Result:
+            act = functools.partial(make, **{name: given.pop(name) for name in own})
+            return _edit(act, **given)
+
+        parameters = [file, *own.values(), *shared]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
 
 
-def run(
-    file: Path,
-    planned: Callable[[FileStore], Plan],
-    out: Output,
+def _edit(
+    act: Callable[[], Any],
     *,
-    like: Path | None = None,
-    allow_nonfinite: bool = False,
-    verify: bool = False,
-    dry_run: bool = False,
+    file: Any,
+    where: Any = None,
+    exclude: Any = None,
+    no_backup: bool = False,
+    force: bool = False,
+    json: bool = False,  # noqa: ARG001  # every command takes it; the printing looks at it
+    **how: Any,
 ) -> output.Result:
-    """Plan an edit, then show it (a dry run, on a store that refuses to be edited) or do it."""
-    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+    from weightkit.access import Options, perform  # noqa: PLC0415  # nothing is loaded for --help
 
-    destination = out.destination()
-    with open_weights(file, editable=not dry_run, like=like) as store:
-        from weightkit.access import Report  # noqa: PLC0415
-
-        plan = planned(store)
-        if dry_run:
-            store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
-            return _result(Report(plan, None))
-        with output.progress(plan.nbytes) as advance:
-            report = plan.apply(store, destination, allow_nonfinite=allow_nonfinite, progress=advance, verify=verify)
-        return _result(report)
+    chosen = Options(backup=not no_backup, overwrite=force, **how)
+    return _result(perform(file, act, where or None, exclude or None, chosen, watch=output.progress))
 
 
 def _result(report: Report) -> output.Result:
     plan = report.plan
-    weights = f"{len(plan.chosen)} of {len(plan.chosen) + len(plan.skipped)} weights, {output.size(plan.nbytes)}"
+    weights = f"{len(plan.chosen)} of {len(plan.chosen) + len(plan.skipped)} weights, {size(plan.nbytes)}"
     act, done = ("change", "changed") if plan.sets_values else ("drop", "dropped")
     verb = f"would {act}" if report.outcome is None else done
     return output.Result(
         record=report.to_dict(),
         heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
         columns=_COLUMNS,
-        rows=tuple(
-            (ref.path, ref.shape_text, str(ref.dtype), str(ref.kind), output.size(ref.nbytes)) for ref in plan.chosen
-        ),
+        rows=tuple((ref.path, ref.shape_text, str(ref.dtype), str(ref.kind), size(ref.nbytes)) for ref in plan.chosen),
         lines=(
             *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
@@ -119,7 +113,7 @@ def _where_it_went(report: Report) -> Iterator[str]:
         if outcome.backups:
             backups = "1 backup takes" if outcome.backups == 1 else f"{outcome.backups} backups take"
             command = f"weightkit restore {shlex.quote(str(outcome.output))} --list"
-            yield f"{backups} {output.size(outcome.backups_bytes)}: see `{command}`"
+            yield f"{backups} {size(outcome.backups_bytes)}: see `{command}`"
         yield from _what_was_verified(report)
         yield from outcome.notes
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -52,7 +53,7 @@ Like = Annotated[
         metavar="OTHER",
         readable=False,
         show_default=False,
-        help="Another file of the same model, to borrow names from where FILE tells none.",
+        help="Another file of the same model, to borrow names from where FILE has none.",
     ),
 ]
 Output = Annotated[
@@ -63,26 +64,47 @@ Output = Annotated[
         metavar="OUT",
         readable=False,
         show_default=False,
-        help="Write there and leave FILE alone.",
+        help="Write there, and leave FILE alone.",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Let OUT be overwritten.")]
-NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the file as it was.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")]
+NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the old file.")]
 BreakLinks = Annotated[
     bool,
-    typer.Option("--break-links", help="Part FILE from its other hard links, which then hold it as it was."),
+    typer.Option("--break-links", help="Replace a FILE that has other hard links (they keep the old content)."),
 ]
 Verify = Annotated[
     bool,
-    typer.Option("--verify", help="Read the new file back, and compare every weight, before it replaces anything."),
+    typer.Option("--verify", help="Read the new file back and compare every weight before it is put in place."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Let new infinities and NaNs by.")]
+AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Allow new infinities and NaNs.")]
 Match = Annotated[
     Literal["auto", "name", "structure"],
     typer.Option(
         "--match",
-        help="How weights are matched; auto does it by name where all names agree, else by structure.",
+        help="How to match weights; auto matches by name where all names agree, else by structure.",
     ),
 ]
+
+
+def _option(name: str, annotation: Any, default: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+EDITING = (
+    _option("file", File, Parameter.empty),
+    _option("where", Where, None),
+    _option("exclude", Exclude, None),
+    _option("like", Like, None),
+    _option("output", Output, None),
+    _option("force", Force, default=False),
+    _option("no_backup", NoBackup, default=False),
+    _option("break_links", BreakLinks, default=False),
+    _option("verify", Verify, default=False),
+    _option("allow_nonfinite", AllowNonfinite, default=False),
+    _option("dry_run", DryRun, default=False),
+    _option("json", Json, default=False),
+)
+"""What every command that edits takes."""

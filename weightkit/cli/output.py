@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from weightkit.errors import WeightkitError
 
 _WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody could read it
-_SHAPES = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +84,6 @@ def say(remark: str) -> None:
     """One line on standard error, unless nobody listens there."""
     with contextlib.suppress(OSError, AttributeError):  # closed, or never there
         sys.stderr.write(escape(remark) + "\n")
-
-
-def size(count: int) -> str:
-    """Bytes for people: ``4.3 MiB``."""
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < len(_SHAPES) - 1:  # noqa: PLR2004  # binary units
-        amount, unit = amount / 1024, unit + 1
-    return f"{count} {_SHAPES[0]}" if unit == 0 else f"{amount:.1f} {_SHAPES[unit]}"
 
 
 @contextlib.contextmanager

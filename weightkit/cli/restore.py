@@ -10,6 +10,7 @@ import typer
 from weightkit.cli import options, output
 from weightkit.cli.output import Column
 from weightkit.errors import RequestError
+from weightkit.text import size
 
 if TYPE_CHECKING:
     from weightkit.access import Backup
@@ -71,10 +72,10 @@ def _list(backups: Backups) -> output.Result:
     count = len(backups.found)
     return output.Result(
         record=backups.to_dict(),
-        heading=(f"{backups.file}: {count} backup{'' if count == 1 else 's'}, {output.size(backups.nbytes)}",),
+        heading=(f"{backups.file}: {count} backup{'' if count == 1 else 's'}, {size(backups.nbytes)}",),
         columns=_COLUMNS,
         rows=tuple(
-            (str(backup.number), _date(backup), output.size(backup.size), backup.path.name, backup.objection)
+            (str(backup.number), _date(backup), size(backup.size), backup.path.name, backup.objection)
             for backup in backups.found
         ),
         lines=tuple(

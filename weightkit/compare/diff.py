@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from weightkit.access import opened
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
-    from weightkit.access import By, WeightStore, Where
+    from weightkit.access import By, Target, Where
     from weightkit.compare.result import Diff
 
 
 def diff(
-    a: str | os.PathLike[str] | WeightStore,
-    b: str | os.PathLike[str] | WeightStore,
+    a: Target,
+    b: Target,
     *,
     rtol: float = 0.0,
     atol: float = 0.0,
@@ -33,7 +33,7 @@ def diff(
     the files.
 
     Args:
-        a: The first: a path, or an open store.
+        a: The first: a path; a model, a layer or a list of variables of Keras 3; or an open store.
         b: The second.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
@@ -43,10 +43,10 @@ def diff(
         progress: Called with the bytes of ``a`` that are done, as they are done.
 
     Returns:
-        What differs; true where anything does. Printing it shows the changed weights.
+        What differs: ``equal`` is true where nothing does. Printing it shows the changed weights.
 
     Raises:
-        RequestError: A tolerance is no number of zero or more, or the weights cannot be matched.
+        RequestError: A tolerance is not a finite number >= 0, or the weights cannot be matched.
         SelectionError: The selection is malformed, or chooses nothing.
         RefusedError: A file is damaged, unsafe, or holds no Keras weights.
 
@@ -56,20 +56,10 @@ def diff(
     """
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not 0 <= value < float("inf"):
-            raise RequestError(f"{name} is {value!r}", hint="give a finite number of zero or more")
-    with contextlib.ExitStack() as opened:
-        ours, theirs = (opened.enter_context(_store(target)) for target in (a, b))
+            raise RequestError(f"{name} must be a finite number >= 0, got {value!r}", hint="give one, such as 1e-6")
+    with contextlib.ExitStack() as stack:
+        ours, theirs = (stack.enter_context(opened(target)) for target in (a, b))
         from weightkit.compare.measures import Tolerance  # noqa: PLC0415
         from weightkit.compare.weight_diffs import compared  # noqa: PLC0415  # NumPy, after the reading processes start
 
         return compared(ours, theirs, Tolerance(rtol, atol), where=where, exclude=exclude, by=match, progress=progress)
-
-
-def _store(target: Any) -> contextlib.AbstractContextManager[WeightStore]:
-    """An open store stays its owner's to close."""
-    if hasattr(target, "editing") and hasattr(target, "read"):
-        return contextlib.nullcontext(target)
-    from weightkit.access import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
-
-    store: contextlib.AbstractContextManager[WeightStore] = open_weights(target)
-    return store

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind
 from weightkit.compare.sentences import tally
+from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.html import table
 
@@ -104,7 +105,7 @@ class WeightDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The differences between the weights of two stores; true where there are any."""
+    """The differences between the weights of two stores."""
 
     a: str
     """What messages call the first store."""
@@ -123,7 +124,8 @@ class Diff:
         return not any(found.differs for found in (*self.weights, *self.optimizer))
 
     def __bool__(self) -> bool:
-        return not self.equal
+        """Refused: true could mean that there are differences, or that all is well."""
+        raise RequestError("a Diff is neither true nor false", hint="ask for its .equal, or its .changed()")
 
     def changed(self) -> tuple[WeightDiff, ...]:
         """The model's weights that differ."""

@@ -1,1 +1,30 @@
-"""Look at a store of weights: what it holds, and what its values are."""
+"""What a store holds, and what its values are like."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.inspect.listing import Listed, Listing, list_weights
+    from weightkit.inspect.statistics import Statistics, measure
+
+_HOMES = {
+    "Listed": "listing",
+    "Listing": "listing",
+    "Statistics": "statistics",
+    "list_weights": "listing",
+    "measure": "statistics",
+}
+
+__all__ = ["Listed", "Listing", "Statistics", "list_weights", "measure"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit.inspect' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"weightkit.inspect.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

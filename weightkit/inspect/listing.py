@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind, selected
+from weightkit.escape import escape
+from weightkit.html import table
 from weightkit.inspect.statistics import Statistics, measure
+from weightkit.inspect.table import aligned, listing_table
+from weightkit.text import size
 
 if TYPE_CHECKING:
     from weightkit.access import WeightRef, WeightStore, Where
@@ -43,9 +47,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The weights of a file."""
+    """The weights of a file or of a model in memory; printing it shows a table."""
 
     file: str
+    """As the user named it; of a model, its class and name."""
     format: str
     keras_version: str | None
     file_bytes: int
@@ -53,6 +58,29 @@ class Listing:
     with_statistics: bool
     notes: tuple[str, ...] = ()
     """What the user should know of the selection."""
+
+    def heading(self) -> str:
+        """What the file is, in one line."""
+        version = f", Keras {self.keras_version}" if self.keras_version else ""
+        return f"{self.file}: {self.format}{version}, {size(self.file_bytes)}"
+
+    def summary(self) -> str:
+        """How much of what is listed, in one line."""
+        totals = self.totals()
+        kinds = ", ".join(f"{total['weights']} {kind}" for kind, total in totals["kinds"].items())
+        counts = f"{totals['weights']} weights, {totals['elements']} elements, {size(totals['bytes'])}"
+        return counts + (f": {kinds}" if kinds else "")
+
+    def __repr__(self) -> str:
+        return f"<Listing of {self.file!r}: {len(self.weights)} weights>"
+
+    def __str__(self) -> str:
+        lines = (self.heading(), *aligned(listing_table(self)), self.summary(), *self.notes)
+        return "\n".join(escape(line) for line in lines)
+
+    def _repr_html_(self) -> str:
+        shown = listing_table(self)
+        return table(self.heading(), shown.headings, shown.rows, (self.summary(), *self.notes))
 
     def totals(self) -> dict[str, Any]:
         """Counts of weights, elements and bytes, overall and by kind."""
@@ -74,7 +102,7 @@ class Listing:
 
 
 def list_weights(store: WeightStore, where: Where = None, exclude: Where = None, *, stats: bool = False) -> Listing:
-    """The weights of a store that a selection matches, all of them by default; ``stats`` reads their values.
+    """List the weights of a store that a selection matches, all by default; ``stats`` reads their values.
 
     Raises:
         SelectionError: The selection is malformed or chooses nothing.

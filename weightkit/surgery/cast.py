@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import ml_dtypes
 import numpy as np
 
-from weightkit.access import ALL, Changes, Kind, Transform, is_floating
+from weightkit.access import ALL, Changes, Kind, Transform, edit, is_floating
 from weightkit.errors import RequestError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
-    from weightkit.access import WeightRef, WeightStore
+    from weightkit.access import Report, Target, WeightRef, WeightStore, Where
 
 TYPES: dict[str, np.dtype] = {
     "float16": np.dtype("<f2"),
@@ -28,12 +29,31 @@ TYPES: dict[str, np.dtype] = {
 
 @dataclass(frozen=True, slots=True)
 class Cast(Transform):
-    """Store floating-point weights in another type; made by `cast`."""
+    """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
+
+    New infinities refuse the edit unless they are allowed; elements that lose digits or become zero are counted in
+    the report.
+
+    Args:
+        to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
+
+    Raises:
+        RequestError: It is another type.
+
+    Example:
+        >>> from weightkit import Cast
+        >>> Cast("float16")
+        Cast('float16')
+    """
 
     to: str
 
+    def __post_init__(self) -> None:
+        if self.to not in TYPES:
+            raise RequestError(f"to must be one of {', '.join(TYPES)}, got {self.to!r}", hint="give one of these types")
+
     def __repr__(self) -> str:
-        return f"cast({self.to!r})"
+        return f"Cast({self.to!r})"
 
     def on(self, store: WeightStore) -> Cast:
         """The same, for a file.
@@ -74,23 +94,43 @@ class Cast(Transform):
         return values
 
 
-def cast(to: str) -> Cast:
-    """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
+def cast(
+    target: Target,
+    to: str,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Store weights in another floating-point type: ``edit(target, Cast(to))``.
 
-    Without a selection, all parameters are cast. New infinities refuse the edit unless they are allowed; elements
-    that lose digits or become zero are counted in the report.
-
-    Args:
-        to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
+    ``to`` is ``float16``, ``bfloat16``, ``float32`` or ``float64``. Without ``where``, all parameters are cast. The
+    other arguments are those of `edit`.
 
     Raises:
-        RequestError: It is another type.
+        WeightkitError: As `Cast` and `edit` do.
 
     Example:
-        >>> from weightkit import cast
-        >>> cast("float16")
-        cast('float16')
+        >>> cast("model.keras", "float16", output="half.keras").output  # doctest: +SKIP
     """
-    if to not in TYPES:
-        raise RequestError(f"the type is {to}, not one of {', '.join(TYPES)}", hint="give one of these")
-    return Cast(to)
+    return edit(
+        target,
+        Cast(to),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        allow_nonfinite=allow_nonfinite,
+        dry_run=dry_run,
+    )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access import ALL, Kind, Transform
+from weightkit.access import ALL, Kind, Transform, edit
 from weightkit.errors import SelectionError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import numpy as np
 
-    from weightkit.access import Changes, WeightRef, WeightStore
+    from weightkit.access import Changes, Report, Target, WeightRef, WeightStore, Where
 
 _STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` takes it out"
 _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer afresh"
@@ -22,13 +23,21 @@ _AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer 
 
 @dataclass(frozen=True, slots=True)
 class Drop(Transform):
-    """Take weights out; made by `drop`."""
+    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
+
+    All other weights stay as they are, byte for byte. A selection is needed.
+
+    Example:
+        >>> from weightkit import Drop
+        >>> Drop()
+        Drop()
+    """
 
     sets_values: ClassVar[bool] = False
     selection: ClassVar = "required"
 
     def __repr__(self) -> str:
-        return "drop()"
+        return "Drop()"
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -73,17 +82,42 @@ class Drop(Transform):
         return values
 
 
-def drop() -> Drop:
-    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
+def drop(
+    target: Target,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    dry_run: bool = False,
+) -> Report:
+    """Take the selected weights out of a file: ``edit(target, Drop(), where)``.
 
-    All other weights stay as they are, byte for byte. A selection is needed.
+    A selection is needed. The other arguments are those of `edit`.
+
+    Raises:
+        WeightkitError: As `edit` does.
 
     Example:
-        >>> from weightkit import drop
-        >>> drop()
-        drop()
+        >>> drop("model.keras", "encoder", output="headless.keras").output  # doctest: +SKIP
     """
-    return Drop()
+    return edit(
+        target,
+        Drop(),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        dry_run=dry_run,
+    )
 
 
 def _on_the_optimizer(store: WeightStore, chosen: Sequence[WeightRef]) -> tuple[str, ...]:

@@ -66,17 +66,21 @@ class Restored:
         }
 
 
-def list_backups(path: str | os.PathLike[str]) -> Backups:
-    """What lies beside a file under the name of a backup of it, the latest first; the file itself may be gone.
+def list_backups(target: str | os.PathLike[str]) -> Backups:
+    """List the backups of a file, the latest first; the file itself may be gone.
+
+    Raises:
+        RequestError: There is no such folder.
+        MachineError: The system failed.
 
     Example:
         >>> list_backups("model.h5").found  # doctest: +SKIP
     """
-    return Backups(os.fspath(path), find_backups(path))
+    return Backups(os.fspath(target), find_backups(target))
 
 
 def restore(
-    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     to: str | int | None = None,
     *,
     backup: bool = True,
@@ -89,10 +93,10 @@ def restore(
     twice therefore leads back to where one was.
 
     Args:
-        path: The file; it may be gone.
+        target: Path of the file; it may be gone.
         to: Name or number of the backup (0 is ``NAME.bak``); the latest by default.
-        backup: Whether the file as it is now is kept.
-        break_links: Whether a file with several hard links may be parted from the others.
+        backup: Whether the present file is kept.
+        break_links: Whether to replace a file that has other hard links (they keep the old content).
         dry_run: Only say what would be done.
 
     Raises:
@@ -103,8 +107,8 @@ def restore(
     Example:
         >>> restore("model.h5").kept  # doctest: +SKIP
     """
-    done = put_back(path, to, backup=backup, break_links=break_links, dry_run=dry_run)
-    return Restored(os.fspath(path), done.path, done.backup, done.kept, dry_run, done.notes)
+    done = put_back(target, to, backup=backup, break_links=break_links, dry_run=dry_run)
+    return Restored(os.fspath(target), done.path, done.backup, done.kept, dry_run, done.notes)
 
 
 def _described(backup: Backup) -> dict[str, Any]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from weightkit.access import ALL, Kind, Transform
+from weightkit.access import ALL, Kind, Transform, edit
 from weightkit.errors import RequestError, UnsupportedFileError
 from weightkit.surgery.target import require_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import numpy as np
 
-    from weightkit.access import Changes, FileStore, WeightRef, WeightStore
+    from weightkit.access import Changes, FileStore, Report, Target, WeightRef, WeightStore
 
 _COMPILE = "the training configuration goes too: compile the model again after loading"
 _NEEDED = "needed without training too"
@@ -22,7 +23,15 @@ _NEEDED = "needed without training too"
 
 @dataclass(frozen=True, slots=True)
 class Strip(Transform):
-    """Take out what only training needs; made by `strip`."""
+    """Take the optimizer's state and the training configuration out of a file.
+
+    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+
+    Example:
+        >>> from weightkit import Strip
+        >>> Strip()
+        Strip()
+    """
 
     sets_values: ClassVar[bool] = False
     selection: ClassVar = "none"
@@ -30,7 +39,7 @@ class Strip(Transform):
     """Structural addresses of what goes; empty before it is planned."""
 
     def __repr__(self) -> str:
-        return "strip()"
+        return "Strip()"
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -83,14 +92,33 @@ def _require_optimizer_state(file: FileStore, gone: Sequence[WeightRef]) -> None
         )
 
 
-def strip() -> Strip:
-    """Take the optimizer's state and the training configuration out of a file.
+def strip(
+    target: Target,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Take the optimizer's state and the training configuration out of a file: ``edit(target, Strip())``.
 
-    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+    It takes no selection. The other arguments are those of `edit`.
+
+    Raises:
+        WeightkitError: As `edit` does.
 
     Example:
-        >>> from weightkit import strip
-        >>> strip()
-        strip()
+        >>> strip("model.keras").backup  # doctest: +SKIP
     """
-    return Strip()
+    return edit(
+        target,
+        Strip(),
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        dry_run=dry_run,
+    )

@@ -1,1 +1,25 @@
-"""What can be done to values: one transform a file."""
+"""What can be done to weights, as values for `plan` and `edit`; one transform a file."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.transforms.copy_from import CopyFrom
+    from weightkit.transforms.reinitialize import Reinitialize
+    from weightkit.transforms.scale import Scale
+
+_HOMES = {"CopyFrom": "copy_from", "Reinitialize": "reinitialize", "Scale": "scale"}
+
+__all__ = ["CopyFrom", "Reinitialize", "Scale"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit.transforms' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"weightkit.transforms.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

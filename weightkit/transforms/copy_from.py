@@ -1,36 +1,75 @@
-"""Copy weights from another store: a model from a file, a file from a model, a file from another format."""
+"""Copy weights: a model from a file, a file from a model, a file from one of another format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, Kind, Transform, is_floating
+from weightkit.access import ALL, By, Kind, Transform, edit, is_floating
 from weightkit.access import match as match_stores
-from weightkit.errors import SelectionError
-from weightkit.wording import listed
+from weightkit.errors import RequestError, SelectionError
+from weightkit.text import listed
+from weightkit.transforms.source_reader import SourceReader
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     import numpy as np
 
-    from weightkit.access import By, Changes, Match, WeightRef, WeightStore
+    from weightkit.access import Changes, Match, Report, Target, WeightRef, WeightStore, Where
+
+_UNSET: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class CopyFrom(Transform):
-    """Take the values of the matching weights of another store; made by `copy_from`."""
+    """Take the values of the matching weights of another file, model or open store.
 
-    source: WeightStore
-    by: By = "auto"
+    Weights are matched by name where all names agree, else by structure, whatever the two formats are. Values of
+    another floating-point type are rounded once. The optimizer's state stays as it is.
+
+    Args:
+        source: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store, which
+            must stay open until the edit is done.
+        match: ``name`` or ``structure`` says how weights are matched; ``auto`` finds out.
+
+    Raises:
+        RequestError: ``match`` is something else.
+
+    Example:
+        >>> from weightkit import CopyFrom
+        >>> CopyFrom("model.h5", match="name")
+        CopyFrom('model.h5', match='name')
+    """
+
+    source: Target
+    match: By = "auto"
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
     """Which weight of the source each weight takes its values from; empty before it is planned."""
-    match: Match | None = field(default=None, compare=False, repr=False)
+    found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
+    reader: SourceReader = field(default=_UNSET, compare=False)
+    """Opens the source and reads it."""
+
+    def __post_init__(self) -> None:
+        if self.match not in get_args(By):
+            raise RequestError(f"match must be one of {', '.join(get_args(By))}, got {self.match!r}")
+        if self.reader is _UNSET:
+            object.__setattr__(self, "reader", SourceReader(self.source))
 
     def __repr__(self) -> str:
-        return f"copy_from({self.source.label!r})"
+        match = "" if self.match == "auto" else f", match={self.match!r}"
+        return f"CopyFrom({self.reader.name}{match})"
+
+    def __enter__(self) -> Self:
+        """Keep the source open."""
+        self.reader.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.__exit__()
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -43,8 +82,9 @@ class CopyFrom(Transform):
         Raises:
             RequestError: Neither names nor structure settle which weight is which.
         """
-        found = match_stores(store, self.source, self.by)
-        return replace(self, pairs=found.pairs, match=found)
+        with self.reader as source:
+            found = match_stores(store, source, self.match)
+        return replace(self, pairs=found.pairs, found=found)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight takes no values; empty where it can."""
@@ -61,7 +101,7 @@ class CopyFrom(Transform):
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
         """How they were matched, and what of the source is not used."""
-        return () if self.match is None else _notes(self.match, chosen, self.source.label)
+        return () if self.found is None else _notes(self.found, chosen, self.reader.label)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same copies for the references of another store, by those of the store that it was planned on."""
@@ -69,14 +109,14 @@ class CopyFrom(Transform):
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """The source's values of the same elements, in the source's type."""
-        return self.source.read(self.pairs[ref], span).reshape(values.shape)
+        return self.reader.read(self.pairs[ref], span).reshape(values.shape)
 
     def require_all(self, chosen: Sequence[WeightRef], label: str) -> None:
         """Refuse to fill a part of what was asked for: a model that is loaded by half looks like one that is whole."""
         problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
         if problems:
             raise SelectionError(
-                f"{len(problems)} of {len(chosen)} weights have none to copy in {self.source.label}: "
+                f"{len(problems)} of {len(chosen)} weights have none to copy in {self.reader.label}: "
                 f"{listed(problems)}",
                 hint="choose fewer, with where or exclude, or say how to match them with match",
                 file=label,
@@ -93,19 +133,47 @@ class CopyFrom(Transform):
         return ""
 
 
-def copy_from(source: WeightStore, *, match: By = "auto") -> CopyFrom:
-    """Take the values of the matching weights of another store, every kind of them but the optimizer's.
+def copy_from(
+    target: Target,
+    source: Target,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    match: By = "auto",
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Fill a model from a file or another model, or a file from either: ``edit(target, CopyFrom(source))``.
 
-    Args:
-        source: An open store; it stays its owner's to close, after the edit.
-        match: ``auto`` matches by name where all names agree, else by structure; ``name`` or ``structure`` settles it.
+    All that is chosen is copied or nothing. Without ``where``, that is everything but the optimizer's state. ``match``
+    is that of `CopyFrom`, and the other arguments are those of `edit`.
+
+    Raises:
+        WeightkitError: As `CopyFrom` and `edit` do.
 
     Example:
-        >>> from weightkit import copy_from, edit, open_weights
-        >>> with open_weights("model.h5") as source:  # doctest: +SKIP
-        ...     edit(model, copy_from(source), where="encoder")
+        >>> copy_from(model, "model.h5", where="encoder")  # doctest: +SKIP
     """
-    return CopyFrom(source, match)
+    return edit(
+        target,
+        CopyFrom(source, match),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        allow_nonfinite=allow_nonfinite,
+        dry_run=dry_run,
+    )
 
 
 def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, ...]:

@@ -1,25 +1,27 @@
-"""Draw weights anew, as they began or by a given initializer."""
+"""Re-initialize weights with each layer's own initializer, or with a given one."""
 
 from __future__ import annotations
 
+import copy
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access import ALL, Kind, Transform, draw_addresses, is_floating
+from weightkit.access import ALL, Kind, Transform, draw_addresses, edit, is_floating
 from weightkit.errors import RequestError, SelectionError
+from weightkit.text import listed
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.sizes import size_of
-from weightkit.wording import listed
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
-    from weightkit.access import Changes, WeightRef, WeightStore
+    from weightkit.access import Changes, Report, Target, WeightRef, WeightStore, Where
     from weightkit.transforms.initializers import Initializer
 
 _NEVER = {
@@ -34,21 +36,59 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Reinitialize(Transform):
-    """Draw weights anew; made by `reinitialize`."""
+    """Re-initialize weights with each layer's own initializer, or all with one.
+
+    What a configuration does not say is done as Keras does it: an LSTM's forget gate begins open (a bias of one),
+    gains and moving variances at one, moving means at zero. Seeds and optimizer state stay.
+
+    The numbers are keyed by the seed and by each weight's address: they do not depend on other weights, and a model
+    gets the same as the file that it is loaded from. A layer's own seeds are not used.
+
+    Args:
+        initializer: None for each layer's own; else one of Keras' by name (``he_normal``), by name with arguments
+            (``random_normal(stddev=0.02)``), as configuration (``{"class_name": "HeNormal", "config": {}}``) or as
+            object. It is then used for parameters alone, unless statistics are asked for.
+        seed: Any integer >= 0; the same one draws the same again. None takes a fresh one, which the ``repr`` and
+            every report tell.
+
+    Raises:
+        RequestError: The initializer is not a built-in Keras initializer, or the seed is no such integer.
+
+    Example:
+        >>> from weightkit import Reinitialize
+        >>> Reinitialize("he_normal", seed=7)
+        Reinitialize('he_normal', seed=7)
+    """
 
     initializer: Initializer | None
     """None takes each layer's own."""
     seed: int
-    spec: str = field(default="", compare=False)
-    """The initializer as it was named."""
-    drawn: Mapping[WeightRef, tuple[Initializer, Draws]] = field(default_factory=dict, compare=False)
+    spec: str = field(compare=False)
+    """The initializer as it was named; empty where it was not given as text."""
+    drawn: Mapping[WeightRef, tuple[Initializer, Draws]] = field(compare=False)
     """How each weight of a store is drawn; empty before it is planned."""
+
+    def __init__(self, initializer: object = None, *, seed: int | None = None) -> None:
+        values: dict[str, object] = {
+            "initializer": None if initializer is None else get(initializer),
+            "seed": _seed(seed),
+            "spec": initializer if isinstance(initializer, str) else "",
+            "drawn": {},
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         how = "" if self.initializer is None else f"{self.spec or repr(self.initializer)!r}, "
-        return f"reinitialize({how}seed={self.seed})"
+        return f"Reinitialize({how}seed={self.seed})"
+
+    def drawing(self, drawn: Mapping[WeightRef, tuple[Initializer, Draws]]) -> Reinitialize:
+        """The same, of weights of which each is drawn its own way."""
+        known = copy.copy(self)
+        object.__setattr__(known, "drawn", drawn)
+        return known
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -60,7 +100,7 @@ class Reinitialize(Transform):
         return _Sources(store, self)
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be drawn anew; empty where it can."""
+        """Why this weight cannot be re-initialized; empty where it can."""
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
@@ -81,7 +121,7 @@ class Reinitialize(Transform):
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Reinitialize:
         """The same draws for the references of another store, by those of the store that it was planned on."""
-        return replace(self, drawn={theirs: self.drawn[ref] for ref, theirs in pairs.items()})
+        return self.drawing({theirs: self.drawn[ref] for ref, theirs in pairs.items()})
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """Elements of the new weight, drawn in float64 and rounded to the type of the values."""
@@ -92,36 +132,55 @@ class Reinitialize(Transform):
         return initializer(ref.shape, draws, first, last).astype(values.dtype).reshape(values.shape)
 
 
-def reinitialize(initializer: object = None, *, seed: int | None = None) -> Reinitialize:
-    """Draw weights anew, as each layer's own configuration says they began, or all by one initializer.
+def reinitialize(
+    target: Target,
+    initializer: object = None,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    seed: int | None = None,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Re-initialize weights: ``edit(target, Reinitialize(initializer, seed=seed))``.
 
-    A configuration leaves some of it unsaid, and that is done as well: an LSTM's forget gate begins open (a bias of
-    one), gains and moving variances at one, moving means at zero. Seeds and optimizer state stay.
-
-    The numbers are keyed by the seed and by each weight's address: they do not depend on other weights, and a model
-    gets the same as the file that it is loaded from. They are drawn anew in that a layer's own seeds are left aside.
-
-    Args:
-        initializer: None for each layer's own; else one of Keras' by name (``he_normal``), by name with arguments
-            (``random_normal(stddev=0.02)``), as configuration (``{"class_name": "HeNormal", "config": {}}``) or as
-            object. It is then drawn for parameters alone, unless statistics are asked for.
-        seed: Any integer from 0 on; the same one draws the same again. None takes a fresh one, which the result's
-            ``repr`` and every report tell.
+    Without ``initializer``, each layer's own initializers are used; without ``seed``, a fresh seed, which the report
+    tells. The other arguments are those of `edit`.
 
     Raises:
-        RequestError: The initializer is none of Keras', or the seed no such integer.
+        WeightkitError: As `Reinitialize` and `edit` do.
 
     Example:
-        >>> from weightkit import reinitialize
-        >>> reinitialize("he_normal", seed=7)
-        reinitialize('he_normal', seed=7)
+        >>> reinitialize("model.keras", seed=7, where="encoder").backup  # doctest: +SKIP
     """
+    return edit(
+        target,
+        Reinitialize(initializer, seed=seed),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        allow_nonfinite=allow_nonfinite,
+        dry_run=dry_run,
+    )
+
+
+def _seed(seed: object) -> int:
     if seed is None:
-        seed = secrets.randbelow(_LARGEST_FRESH_SEED)
+        return secrets.randbelow(_LARGEST_FRESH_SEED)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RequestError(f"the seed is {seed!r}", hint="give an integer from 0 on, such as 7")
-    found = None if initializer is None else get(initializer)
-    return Reinitialize(found, int(seed), initializer if isinstance(initializer, str) else "")
+        raise RequestError(f"seed must be an integer >= 0, got {seed!r}", hint="give one, such as 7")
+    return int(seed)
 
 
 class _Sources(Transform):
@@ -140,10 +199,10 @@ class _Sources(Transform):
         return self._act.kinds
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
-        return replace(self._act, drawn=self.drawn)(ref, values, span)
+        return self._act.drawing(self.drawn)(ref, values, span)
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be drawn anew; what nothing tells of is told at the end, all at once."""
+        """Why this weight cannot be re-initialized; weights without an initializer are reported at the end."""
         if objection := self._act.objection(ref):
             return objection
         try:
@@ -177,7 +236,7 @@ class _Sources(Transform):
             SelectionError: Nothing tells how one of them begins.
         """
         self._require_all(chosen)
-        return replace(self._act, drawn={ref: self.drawn[ref] for ref in chosen})
+        return self._act.drawing({ref: self.drawn[ref] for ref in chosen})
 
     def _require_all(self, chosen: Sequence[WeightRef]) -> None:
         untold = [ref for ref in chosen if ref not in self.drawn]

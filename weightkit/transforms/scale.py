@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access import ALL, Kind, Transform, is_floating
+from weightkit.access import ALL, Kind, Transform, edit, is_floating
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from weightkit.access import WeightRef
+    import os
+
+    from weightkit.access import Report, Target, WeightRef, Where
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which includes the step count and the learning rate",
@@ -22,12 +24,30 @@ _NEVER = {
 
 @dataclass(frozen=True, slots=True)
 class Scale(Transform):
-    """Multiply every element by ``factor``; made by `scale`."""
+    """Multiply every element of a weight by a number.
+
+    float32 and float64 give exactly NumPy's ``values * factor`` in that type; float16 and bfloat16 are computed
+    in float32 and rounded once.
+
+    Args:
+        factor: Any finite number. 0 is allowed, and makes every chosen weight zero.
+
+    Raises:
+        RequestError: The factor is not a finite number.
+
+    Example:
+        >>> from weightkit import Scale
+        >>> Scale(0.5)
+        Scale(0.5)
+    """
 
     factor: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", _finite(self.factor))
+
     def __repr__(self) -> str:
-        return f"scale({self.factor!r})"
+        return f"Scale({self.factor!r})"
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be scaled; empty where it can.
@@ -62,29 +82,55 @@ class Scale(Transform):
             )
 
 
-def scale(factor: float) -> Scale:
-    """Multiply weights by a number.
+def scale(
+    target: Target,
+    factor: float,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    backup: bool = True,
+    break_links: bool = False,
+    verify: bool = False,
+    like: Target | None = None,
+    allow_nonfinite: bool = False,
+    dry_run: bool = False,
+) -> Report:
+    """Multiply weights by a number: ``edit(target, Scale(factor))``.
 
-    float32 and float64 give exactly NumPy's ``values * factor`` in that type; float16 and bfloat16 are computed
-    in float32 and rounded once.
-
-    Args:
-        factor: Any finite number. 0 is allowed, and makes every chosen weight zero.
+    ``factor`` is any finite number; 0 makes every chosen weight zero. Without ``where``, all parameters are scaled.
+    The other arguments are those of `edit`.
 
     Raises:
-        RequestError: The factor is NaN or infinite.
+        WeightkitError: As `Scale` and `edit` do.
 
     Example:
-        >>> from weightkit import scale
-        >>> scale(0.5)
-        scale(0.5)
+        >>> scale("model.h5", 0.5, where="encoder").backup  # doctest: +SKIP
     """
+    return edit(
+        target,
+        Scale(factor),
+        where,
+        exclude,
+        output=output,
+        overwrite=overwrite,
+        backup=backup,
+        break_links=break_links,
+        verify=verify,
+        like=like,
+        allow_nonfinite=allow_nonfinite,
+        dry_run=dry_run,
+    )
+
+
+def _finite(factor: object) -> float:
     if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating | np.integer):
-        raise RequestError(f"factor is {factor!r}, not a number", hint="give a finite number, such as 0.5")
+        raise RequestError(f"factor must be a finite number, got {factor!r}", hint="give one, such as 0.5")
     number = _as_float(factor)
     if not math.isfinite(number):
-        raise RequestError(f"factor is {number!r}", hint="give a finite number, such as 0.5")
-    return Scale(number)
+        raise RequestError(f"factor must be a finite number, got {number!r}", hint="give one, such as 0.5")
+    return number
 
 
 def _as_float(factor: float | np.floating | np.integer) -> float:

@@ -10,7 +10,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 
-from weightkit import edit, scale
+from weightkit import Scale, edit
 
 count, units, runs = map(int, sys.argv[1:])
 model = keras.Sequential([keras.Input((units,))] + [keras.layers.Dense(units) for _ in range(count)])
@@ -21,7 +21,7 @@ def theirs():
 
 
 def ours():
-    edit(model, scale(0.5))
+    edit(model, Scale(0.5))
 
 
 times = {theirs: [], ours: []}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import Folder, digest, plain_datasets, write_legacy
 
-from weightkit import edit, open_weights, scale
+from weightkit import Scale, edit, open_weights
 from weightkit.access.edits.arithmetic import Losses, NonFinite
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.tiles import TILE
@@ -57,7 +57,7 @@ def large(tmp_path):
 
 def test_a_large_weight_edited_by_two_threads_equals_numpy(large):
     before = plain_datasets(large)
-    edit(large, scale(0.1))
+    edit(large, Scale(0.1))
     after = plain_datasets(large)
     assert after.keys() == before.keys()
     for name, values in before.items():
@@ -157,13 +157,13 @@ def test_new_infinities_are_refused_with_their_count_and_places(tmp_path):
     path = write_legacy(tmp_path / "m.h5", layers)
     before = Folder.of(tmp_path)
     with pytest.raises(NonFiniteError, match=r"make 2 infinities and 0 NaNs out of finite numbers, in d/kernel —"):
-        edit(path, scale(2))
+        edit(path, Scale(2))
     assert Folder.of(tmp_path) == before
 
 
 def test_new_infinities_that_are_allowed_are_reported(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([6e4, np.nan, -6e4], np.float16)}})
-    report = edit(path, scale(2), allow_nonfinite=True)
+    report = edit(path, Scale(2), allow_nonfinite=True)
     assert {ref.path: lost for ref, lost in report.lost.items()} == {"d/kernel": Losses(NonFinite(0, 2))}
     assert plain_datasets(path)["d/d/kernel:0"].tolist()[::2] == [np.inf, -np.inf]
 
@@ -173,14 +173,14 @@ def test_new_infinities_in_several_tiles_of_a_weight_are_counted_together(tmp_pa
     values[[0, TILE, TILE + 1, -1]] = 3e38
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values}})
     with pytest.raises(NonFiniteError, match="make 4 infinities"):
-        edit(path, scale(2))
+        edit(path, Scale(2))
 
 
 def test_the_file_is_as_it_was_after_a_refusal_and_can_be_edited_at_once(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([6e4], np.float16)}})
     before = digest(path)
     with pytest.raises(NonFiniteError):
-        edit(path, scale(2))
+        edit(path, Scale(2))
     assert digest(path) == before
-    edit(path, scale(0.5))
+    edit(path, Scale(0.5))
     assert plain_datasets(path)["d/d/kernel:0"] == np.float16(3e4)

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from weightkit import scale
+from weightkit import Scale
 from weightkit.access.edits.arithmetic import Losses, NonFinite, is_floating, losses, new_nonfinite, transformed
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.access.store import ALL
@@ -21,7 +21,7 @@ def ref_of(values: np.ndarray) -> WeightRef:
 
 
 def scaled(values: np.ndarray, factor: float) -> np.ndarray:
-    return transformed(scale(factor), ref_of(values), values.copy(), ALL)
+    return transformed(Scale(factor), ref_of(values), values.copy(), ALL)
 
 
 def every_16_bit_value(dtype: object) -> np.ndarray:

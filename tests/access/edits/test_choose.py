@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import DATA, GOLDEN, plain_datasets, write_legacy, write_variables
 
-from weightkit import plan, scale
+from weightkit import Scale, plan
 from weightkit.access.select import parse
 from weightkit.errors import RequestError, SelectionError
 
@@ -21,16 +21,16 @@ ONES = np.ones(3, np.float32)
 
 
 def chosen(path, where=None, exclude=None):
-    return {ref.path for ref in plan(path, scale(0.5), where, exclude).chosen}
+    return {ref.path for ref in plan(path, Scale(0.5), where, exclude).chosen}
 
 
 def skipped(path, where=None, exclude=None):
-    return {skip.ref.path: skip.reason for skip in plan(path, scale(0.5), where, exclude).skipped}
+    return {skip.ref.path: skip.reason for skip in plan(path, Scale(0.5), where, exclude).skipped}
 
 
 def refusal(path, where=None, exclude=None):
     with pytest.raises(SelectionError) as caught:
-        plan(path, scale(0.5), where, exclude)
+        plan(path, Scale(0.5), where, exclude)
     assert caught.value.file == str(path)
     return caught.value
 
@@ -74,7 +74,7 @@ def test_statistics_and_state_of_every_kind_are_left_by_default():
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
 def test_every_weight_is_either_changed_or_left_with_a_reason(path):
-    planned = plan(path, scale(0.5), where="**", exclude="class:Nothing") if path != INT8 else None
+    planned = plan(path, Scale(0.5), where="**", exclude="class:Nothing") if path != INT8 else None
     if planned is not None:
         refs = [ref.structure for ref in planned.chosen] + [skip.ref.structure for skip in planned.skipped]
         assert len(refs) == len(set(refs)) == len(plain_datasets(path))
@@ -248,13 +248,13 @@ def test_a_selection_that_is_excluded_whole_is_refused(mixed):
 def test_a_malformed_selection_is_refused_wherever_it_stands(mixed, where):
     for arguments in ({"where": where}, {"exclude": where}, {"where": ["dense", where]}):
         with pytest.raises(SelectionError) as caught:
-            plan(mixed, scale(0.5), **arguments)
+            plan(mixed, Scale(0.5), **arguments)
         assert caught.value.hint
 
 
 def test_an_empty_list_never_means_everything(mixed):
     with pytest.raises(SelectionError, match="empty list"):
-        plan(mixed, scale(0.5), where=[])
+        plan(mixed, Scale(0.5), where=[])
 
 
 def test_a_selection_by_order_binds_to_the_order_of_the_file(tmp_path):
@@ -264,22 +264,22 @@ def test_a_selection_by_order_binds_to_the_order_of_the_file(tmp_path):
 
 
 def test_a_factor_of_zero_is_noted(mixed):
-    assert plan(mixed, scale(0), where="dense").notes[0] == "the factor is 0: every chosen weight becomes zero"
-    assert not any("factor" in note for note in plan(mixed, scale(2), where="dense").notes)
+    assert plan(mixed, Scale(0), where="dense").notes[0] == "the factor is 0: every chosen weight becomes zero"
+    assert not any("factor" in note for note in plan(mixed, Scale(2), where="dense").notes)
 
 
 def test_planning_reads_no_values_and_leaves_the_file_alone(tmp_path):
     layers = {"d": {"kernel": np.ones(1 << 22, np.float32)}}
     path = write_legacy(tmp_path / "m.h5", layers)
     before = path.stat()
-    plan(path, scale(2))
+    plan(path, Scale(2))
     after = path.stat()
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
 def test_a_selection_that_is_no_selection_is_a_request_error(mixed):
     with pytest.raises(RequestError, match="where= must be a selection, got int"):
-        plan(mixed, scale(2), where=3)
+        plan(mixed, Scale(2), where=3)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_path_that_matches_nothing_is_refused_beside_others_and_in_exclude(mix
 
 
 def test_a_field_that_matches_nothing_beside_others_gets_a_note(mixed):
-    planned = plan(mixed, scale(2), where="dense", exclude="name:kernal")
+    planned = plan(mixed, Scale(2), where="dense", exclude="name:kernal")
     assert planned.notes[:1] == ("the selection name:kernal matches nothing",)
 
 
@@ -301,9 +301,9 @@ def test_a_name_given_as_a_path_is_answered_with_the_field(mixed):
 
 
 def test_what_is_unknown_is_noted_whether_it_is_chosen_or_left(mixed):
-    left = plan(mixed, scale(2), where="dense").notes
+    left = plan(mixed, Scale(2), where="dense").notes
     assert left == ("1 not selected are of unknown kind: --like OTHER may tell what they are",)
-    taken = plan(mixed, scale(2), where="**").notes
+    taken = plan(mixed, Scale(2), where="**").notes
     assert taken == ("1 of the chosen are of unknown kind: statistics may be among them",)
 
 

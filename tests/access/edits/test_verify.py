@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from support import DATA, Folder, plain_datasets, write_archive, write_legacy, write_variables
 
-from weightkit import edit, open_weights, scale
+from weightkit import Scale, edit, open_weights
 from weightkit.access.edits import verify
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.files import commit
 from weightkit.access.hdf5 import placed_sink
 from weightkit.access.store import Destination
 from weightkit.errors import MachineError
-from weightkit.surgery.cast import cast
-from weightkit.surgery.drop import drop
-from weightkit.surgery.strip import strip
+from weightkit.surgery.cast import Cast
+from weightkit.surgery.drop import Drop
+from weightkit.surgery.strip import Strip
 
 WEIGHTS = {"layers/a/vars/0": np.arange(12, dtype="f4"), "layers/b/vars/0": np.arange(5, dtype="f4")}
 NOT_LARGE = 80_000  # more than one tile, and below the size that gets two threads
@@ -59,8 +59,8 @@ def test_a_sound_edit_is_verified_and_the_same_as_one_that_is_not(tmp_path, sour
     if where == "role:bias" and source not in {"legacy", "archive"}:
         where = "**"
     exclude = "class:Normalization" if source == "archive" else None
-    report = edit(path, scale(0.5), where, exclude, output=tmp_path / "verified", verify=True)
-    edit(path, scale(0.5), where, exclude, output=tmp_path / "plain")
+    report = edit(path, Scale(0.5), where, exclude, output=tmp_path / "verified", verify=True)
+    edit(path, Scale(0.5), where, exclude, output=tmp_path / "plain")
     first, second = (plain_datasets(tmp_path / name) for name in ("verified", "plain"))
     assert {name: values.tobytes() for name, values in first.items()} == {
         name: values.tobytes() for name, values in second.items()
@@ -76,9 +76,9 @@ def test_a_sound_edit_is_verified_and_the_same_as_one_that_is_not(tmp_path, sour
 @pytest.mark.parametrize("name", ["keras20_optimizer.h5", "keras315_nested.keras"])
 def test_rebuilt_files_are_verified_too(tmp_path, verb, name):
     plans = {
-        "cast": lambda store: plan_edit(store, cast("float16")),
-        "drop": lambda store: plan_edit(store, drop(), "role:bias"),
-        "strip": lambda store: plan_edit(store, strip()),
+        "cast": lambda store: plan_edit(store, Cast("float16")),
+        "drop": lambda store: plan_edit(store, Drop(), "role:bias"),
+        "strip": lambda store: plan_edit(store, Strip()),
     }
     path = golden(name)(tmp_path)
     with open_weights(path, editable=True) as store:
@@ -114,7 +114,7 @@ def flip(values, tail=0):
 def refuses(path, match, where="layers/a", **options):
     before = Folder.of(path.parent)
     with pytest.raises(MachineError, match=match):
-        edit(path, scale(0.5), where, verify=True, **options)
+        edit(path, Scale(0.5), where, verify=True, **options)
     assert Folder.of(path.parent) == before
 
 
@@ -134,7 +134,7 @@ def test_without_verify_such_a_bit_goes_unseen(path, monkeypatch):
     whole = commit.Replacement.commit
     damage = flip(WEIGHTS["layers/b/vars/0"])
     monkeypatch.setattr(commit.Replacement, "commit", lambda self: (damage(self.fd), whole(self))[1])
-    assert edit(path, scale(0.5), "layers/a").verification is None
+    assert edit(path, Scale(0.5), "layers/a").verification is None
 
 
 def test_a_wrong_value_that_was_written_is_found(path, monkeypatch):
@@ -194,15 +194,15 @@ def test_a_weight_too_many_is_found(path, tmp_path, monkeypatch):
 
 
 def test_verifying_leaves_no_descriptor_open(path):
-    edit(path, scale(0.5), "layers/a", verify=True)
+    edit(path, Scale(0.5), "layers/a", verify=True)
     before = sorted(Path("/dev/fd").iterdir())
-    edit(path, scale(0.5), "layers/a", verify=True)
+    edit(path, Scale(0.5), "layers/a", verify=True)
     assert sorted(Path("/dev/fd").iterdir()) == before
 
 
 def test_the_plan_of_an_edit_is_computed_from_the_source_alone(path):
     with open_weights(path, editable=True) as store:
-        plan = plan_edit(store, scale(0.5), "layers/a")
+        plan = plan_edit(store, Scale(0.5), "layers/a")
         assert plan.apply(store, verify=True).verification.to_dict() == {
             "untouched": 1,
             "changed": 1,

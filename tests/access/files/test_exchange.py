@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 WRITERS = int(os.environ.get("WEIGHTKIT_WRITERS", "24"))
 WRITER = """
 import sys
-from weightkit import edit, scale
+from weightkit import edit, Scale
 from weightkit.access.edits import choose, verify
 from weightkit.errors import BusyError
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    report = edit(sys.argv[1], scale(float(sys.argv[2])))
+    report = edit(sys.argv[1], Scale(float(sys.argv[2])))
 except BusyError:
     sys.exit(4)
 print(report.outcome.backup)

@@ -235,9 +235,9 @@ def test_memory_does_not_grow_with_a_chunked_weight(tmp_path: Path) -> None:
         import resource
         import weightkit
         first = {str(tmp_path / "first")!r}
-        weightkit.edit({str(GOLDEN[0])!r}, weightkit.scale(0.5), where="**", exclude="kind:optimizer", output=first)
+        weightkit.edit({str(GOLDEN[0])!r}, weightkit.Scale(0.5), where="**", exclude="kind:optimizer", output=first)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        weightkit.edit({str(path)!r}, weightkit.scale(0.5), where='**')
+        weightkit.edit({str(path)!r}, weightkit.Scale(0.5), where='**')
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from weightkit.access.live.place import Place
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.compare.value_comparison import compare
 from weightkit.transforms.initializers.configured_initializer import own_initializer
-from weightkit.transforms.reinitialize import reinitialize
+from weightkit.transforms.reinitialize import Reinitialize
 
 SIZE = 3 * TILE + 1
 
@@ -82,7 +82,7 @@ def test_a_plan_of_new_draws_asks_each_layer_once_for_its_configuration():
     layer = type("Dense", (Layer,), {"__module__": "keras.src.layers.core.dense"})()
     places = {weight(0, name, 4): Place(None, layer, name) for name in ("kernel", "bias")}
     store = LiveStore("a model", "live model", places, ordered=True)
-    plan = plan_edit(store, reinitialize(seed=7))
+    plan = plan_edit(store, Reinitialize(seed=7))
     assert len(plan.chosen) == 2
     assert layer.told == 1
     own_initializer(store, plan.chosen[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weightkit import edit, open_weights, scale
+from weightkit import Scale, edit, open_weights
 from weightkit.errors import RequestError
 
 
@@ -20,7 +20,7 @@ def test_what_is_no_model_is_refused_in_one_line(target):
 def test_models_of_keras_2_are_refused_in_words(module):
     model = type("Sequential", (), {"__module__": module})()
     with pytest.raises(RequestError, match="Sequential of Keras 2, whose models can only be read from files"):
-        edit(model, scale(0.5))
+        edit(model, Scale(0.5))
 
 
 def test_an_empty_list_is_refused():

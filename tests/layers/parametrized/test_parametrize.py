@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from layers_wrapped import array, numbers, transformer
 
-from weightkit import edit, open_weights, scale
+from weightkit import Scale, edit, open_weights
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError, SelectionError
 from weightkit.layers import (
@@ -142,8 +142,8 @@ def test_files_say_what_the_live_model_says_and_scale_is_the_same_on_both(tmp_pa
         kinds = {ref.name: ref.kind for ref in store}
     assert (kinds["kernel_u"], kinds["recurrent_kernel_mask"]) == (Kind.STATISTIC, Kind.STATE)
     for where in (None, "role:lora"):
-        edit(tmp_path / "model.keras", scale(0.5), where=where)
-        edit(model, scale(0.5), where=where)
+        edit(tmp_path / "model.keras", Scale(0.5), where=where)
+        edit(model, Scale(0.5), where=where)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert all((one == two).all() for one, two in zip(model.get_weights(), loaded.get_weights(), strict=True))
 

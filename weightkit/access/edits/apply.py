@@ -10,7 +10,7 @@ from weightkit.access.edits.arithmetic import Losses, losses, transformed
 from weightkit.access.edits.tasks import share
 from weightkit.access.edits.tiles import tiles
 from weightkit.errors import NonFiniteError, RequestError, WeightkitError
-from weightkit.wording import listed
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

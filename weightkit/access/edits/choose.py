@@ -10,7 +10,7 @@ from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine, escape_pattern, missed
 from weightkit.errors import RequestError, SelectionError
-from weightkit.wording import listed
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,9 +44,7 @@ def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: 
         SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
     """
     if not isinstance(act, Transform):
-        raise RequestError(
-            f"what to do must be a transform, got {act!r}", hint="give one, such as scale(0.5)", file=store.label
-        )
+        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
     with store.steady():
         bound = act.on(store)
         _require_selection(act, where, exclude, store.label)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.matching import match
 from weightkit.errors import RequestError
-from weightkit.wording import listed
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

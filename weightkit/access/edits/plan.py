@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,18 @@ from weightkit.errors import RequestError
 from weightkit.escape import escape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weightkit.access.edits.arithmetic import Losses
     from weightkit.access.edits.transform import Transform
     from weightkit.access.edits.verify import Verification
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+
+
+def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
+    """What a transform reads from, such as the source of a copy, stays open meanwhile where it has some."""
+    return transform if isinstance(transform, contextlib.AbstractContextManager) else contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,8 @@ class Plan:
             MachineError: The new file, read back, is not what it should be.
         """
         plan = self.on(store)
-        done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
+        with held_open(plan.transform):
+            done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
         return Report(plan, *done)
 
 
@@ -159,6 +168,16 @@ class Report:
     """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
     verification: Verification | None = None
     """What was compared, where that was asked for."""
+
+    @property
+    def output(self) -> Path | None:
+        """The file that holds the result; None for a model in memory and for a dry run."""
+        return None if self.outcome is None else self.outcome.output
+
+    @property
+    def backup(self) -> Path | None:
+        """The old file; None where none was kept."""
+        return None if self.outcome is None else self.outcome.backup
 
     def summary(self) -> str:
         """What was done to how much, in one line."""

@@ -98,6 +98,19 @@ class LiveStore(WeightStore):
         thing = self.owner(ref)
         return _configured(thing) if self._steady is None else self._steady.configured(thing, _configured)
 
+    def require_possible(
+        self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
+    ) -> None:
+        """Refuse an edit that would be refused before anything is set; nothing is touched.
+
+        Raises:
+            RequestError: As `editing` does.
+        """
+        self._require_values_only(destination, changes)
+        for ref in changing:
+            self._settable(ref)
+        self._repeated(changing)
+
     @contextlib.contextmanager
     def editing(
         self,

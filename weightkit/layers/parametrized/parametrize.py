@@ -8,7 +8,6 @@ import keras
 
 from weightkit.access import Kind, combine
 from weightkit.access.live import open_live
-from weightkit.editing import load_weights
 from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
@@ -24,6 +23,7 @@ from weightkit.layers.parametrized.remaking import (
 from weightkit.layers.parametrized.restore_on_error import or_as_they_were
 from weightkit.layers.parametrized.weight_choice import fits, label
 from weightkit.layers.parametrized.wrapper import Parametrized
+from weightkit.transforms.copy_from import copy_from
 
 if TYPE_CHECKING:
     import os
@@ -94,7 +94,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     Args:
         model: A Functional or Sequential model with parametrized layers, built.
         source: A weights file of the plain model, or that model.
-        settings: As for ``weightkit.load_weights``.
+        settings: As for ``weightkit.copy_from``.
 
     Raises:
         RequestError: The model is of another kind, or the weights cannot be matched; on any error nothing is changed.
@@ -105,7 +105,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     if not plain.built:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain)
-    load_weights(plain, source, **settings)
+    copy_from(plain, source, **settings)
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
     with or_as_they_were(model.variables, [one for layer in wrappers for one in layer.computed]):
         copy_weights(plain, model)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightkit.access import edit
 from weightkit.access.open import open_weights
 from weightkit.access.ref import Kind
-from weightkit.editing import edit
 from weightkit.testing.layer import backends
 from weightkit.testing.layer.exemptions import point
 from weightkit.testing.layer.subject import LayerSubject
-from weightkit.transforms.scale import scale
+from weightkit.transforms.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,8 @@ class AccessPoints(LayerSubject):
         if not chosen:
             self.not_looked_at("it has no parameters")
             return
-        edit(tmp_path / "model.keras", scale(0.5), where=chosen)
-        edit(model, scale(0.5), where=chosen)
+        edit(tmp_path / "model.keras", Scale(0.5), where=chosen)
+        edit(model, Scale(0.5), where=chosen)
         loaded = backends.keras.saving.load_model(tmp_path / "model.keras")
         for mine, theirs in zip(loaded.weights, model.weights, strict=True):
             np.testing.assert_array_equal(backends.array(mine.value), backends.array(theirs.value))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.live import as_numpy
+from weightkit.text import listed
 from weightkit.training.checking.findings import Finding
-from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def equal_weights(model: Any, weights: Weights) -> Iterator[Finding]:
             yield Finding(
                 "equal weights",
                 f"{listed(paths)} are equal, bit for bit: was one initializer given to all of them?",
-                f"draw them apart: edit(model, reinitialize(seed=...), where={list(paths)!r})",
+                f"draw them apart: reinitialize(model, seed=..., where={list(paths)!r})",
                 paths,
             )
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightkit.text import listed
 from weightkit.training.model.batch_norm import is_batch_norm
 from weightkit.training.model.traces import handle_id, traces_of
-from weightkit.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

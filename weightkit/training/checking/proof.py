@@ -8,7 +8,7 @@ from typing import Any
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.html import table
-from weightkit.wording import listed
+from weightkit.text import listed
 
 _HEADINGS = ("weight", "meant", "gradient", "changed", "verdict")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.live import counterparts
-from weightkit.wording import listed
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

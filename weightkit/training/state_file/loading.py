@@ -10,6 +10,7 @@ import numpy as np
 from weightkit.access import match, open_weights
 from weightkit.access.live import Manifest, handle_of, owned, undone_on_error
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
+from weightkit.text import listed
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import require_compilable, scope_of
 from weightkit.training.optimizer.parked_slots import set_slots_aside
@@ -20,7 +21,6 @@ from weightkit.training.state_file.contents import Addresses, configuration_of, 
 from weightkit.training.state_file.differences import differences
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.slot_loading import Loading, slots_for
-from weightkit.wording import listed
 
 if TYPE_CHECKING:
     import os

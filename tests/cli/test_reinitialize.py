@@ -1,4 +1,4 @@
-"""weightkit reinit, as users run it; what every edit does is in test_editing.py."""
+"""weightkit reinitialize, as users run it; what every edit does is in test_editing.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def model(tmp_path):
 
 
 def reinit(*arguments, code=0, **options):
-    done = run_weightkit("reinit", *arguments, **options)
+    done = run_weightkit("reinitialize", *arguments, **options)
     assert done.returncode == code, done.stderr
     return done
 
@@ -35,13 +35,13 @@ def test_the_same_seed_gives_the_same_file_byte_for_byte(model, tmp_path):
 def test_without_a_seed_a_fresh_one_is_printed_that_gives_the_same_again(model, tmp_path):
     said = reinit(model, "-o", tmp_path / "a.h5").stderr
     seed = re.search(r"the seed is (\d+)", said)[1]
-    assert f"reinitialize(seed={seed})" in said
+    assert f"Reinitialize(seed={seed})" in said
     reinit(model, "-s", seed, "-o", tmp_path / "b.h5")
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
 def test_the_seed_is_printed_on_a_terminal_too(model):
-    assert "the seed is 7" in on_a_terminal("reinit", model, "--seed", "7", "-n")
+    assert "the seed is 7" in on_a_terminal("reinitialize", model, "--seed", "7", "-n")
 
 
 def test_a_dry_run_plans_what_would_be_done_and_does_nothing(model, tmp_path):
@@ -53,7 +53,7 @@ def test_a_dry_run_plans_what_would_be_done_and_does_nothing(model, tmp_path):
 
 def test_json_tells_the_transform_with_its_seed(model):
     record = json.loads(reinit(model, "-i", "random_normal(stddev=0.02)", "-s", 7, "-n", "--json").stdout)
-    assert record["transform"] == "reinitialize('random_normal(stddev=0.02)', seed=7)"
+    assert record["transform"] == "Reinitialize('random_normal(stddev=0.02)', seed=7)"
     assert {weight["kind"] for weight in record["changed"]} == {"parameter"}
 
 
@@ -69,7 +69,7 @@ def test_an_initializer_draws_what_is_chosen_and_the_rest_stays(model):
     ("arguments", "said"),
     [
         (["--initializer", "best"], "he_normal"),
-        (["--seed", "-1"], "the seed is -1"),
+        (["--seed", "-1"], "seed must be an integer >= 0, got -1"),
         (["--seed", "x"], "--seed"),
     ],
 )

@@ -1,0 +1,133 @@
+"""Several acts in one edit give what separate edits give, in one file with one backup."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from support import DATA, Folder, digest, plain_datasets, write_legacy
+
+from weightkit import Cast, CopyFrom, Drop, Reinitialize, Scale, Strip, edit, open_weights, plan
+from weightkit.access.ref import Kind
+from weightkit.errors import NonFiniteError, RequestError, SelectionError
+from weightkit.testing import TransformContract
+
+GOLDEN = DATA / "keras315_nested.keras"
+OTHER = Path(tempfile.mkdtemp()) / "other.keras"
+"""The same model with other values."""
+LISTS = {
+    "scale twice": [Scale(0.1), Scale(3)],
+    "initialize and scale": [Reinitialize(seed=7), Scale(0.5)],
+    "a matrix drawn whole": [Reinitialize("orthogonal", seed=7), Scale(0.5)],
+    "copy and scale": [CopyFrom(OTHER), Scale(0.3)],
+    "scale and cast": [Scale(0.1), Cast("float16")],
+    "all": [CopyFrom(OTHER), Reinitialize(seed=1), Scale(0.1), Cast("bfloat16")],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _other():
+    edit(GOLDEN, Scale(3), output=OTHER)
+    yield
+    shutil.rmtree(OTHER.parent)
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.keras"
+    shutil.copyfile(GOLDEN, path)
+    return path
+
+
+@pytest.mark.parametrize("acts", LISTS.values(), ids=LISTS)
+def test_a_list_gives_the_bits_of_separate_edits(model, acts):
+    together = edit(model, acts, where="encoder", output=model.with_name("together.keras"), verify=True)
+    for act in acts:
+        edit(model, act, where="encoder", backup=False)
+    wanted, found = plain_datasets(model), plain_datasets(together.output)
+    assert {name: values.tobytes() for name, values in found.items()} == {
+        name: values.tobytes() for name, values in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", ml_dtypes.bfloat16])
+def test_each_step_rounds_to_the_type_of_the_weight(tmp_path, dtype):
+    values = {"d": {"kernel": np.linspace(-2, 2, 99).astype(dtype)}}
+    one, two = (write_legacy(tmp_path / name, values) for name in ("one.h5", "two.h5"))
+    edit(one, [Scale(0.1), Scale(1 / 3), Scale(7)], where="**")
+    for factor in (0.1, 1 / 3, 7):
+        edit(two, Scale(factor), where="**", backup=False)
+    assert plain_datasets(one)["d/d/kernel:0"].tobytes() == plain_datasets(two)["d/d/kernel:0"].tobytes()
+
+
+def test_one_edit_makes_one_backup(model):
+    report = edit(model, [Scale(0.5), Scale(2), Cast("float16")])
+    assert sorted(path.name for path in model.parent.iterdir()) == ["model.keras", "model.keras.bak"]
+    assert digest(report.backup) == digest(GOLDEN)
+
+
+def test_each_act_changes_what_it_changes_alone(model):
+    planned = plan(model, [Reinitialize(seed=7), Scale(0.5)])
+    kinds = {ref.kind for ref in planned.chosen}
+    assert kinds == {Kind.PARAMETER, Kind.STATISTIC}
+    before = plain_datasets(model)
+    edit(model, [Scale(0.5), CopyFrom(GOLDEN)], output=model.with_name("out.keras"))
+    after = plain_datasets(model.with_name("out.keras"))
+    assert {name: values.tobytes() for name, values in after.items()} == {
+        name: values.tobytes() for name, values in before.items()
+    }
+
+
+def test_a_list_prints_as_what_to_type_and_of_one_it_is_that_one(model):
+    assert str(plan(model, [Scale(0.5), Cast("float16")])).startswith("[Scale(0.5), Cast('float16')] changes 10 of 22")
+    assert plan(model, [Scale(0.5)]) == plan(model, Scale(0.5))
+
+
+def test_a_plan_of_a_list_applies_to_another_file(model):
+    other = model.with_name("other.keras")
+    shutil.copyfile(GOLDEN, other)
+    with open_weights(other, editable=True) as store:
+        plan(model, [Reinitialize(seed=7), Scale(0.5)]).apply(store)
+    edit(model, [Reinitialize(seed=7), Scale(0.5)])
+    assert digest(other) == digest(model)
+
+
+@pytest.mark.parametrize(
+    ("acts", "error", "why"),
+    [
+        ([], RequestError, "acts must be one or more, got none"),
+        ([Cast("float16"), Scale(2)], RequestError, r"Cast\('float16'\) must be the last of a list"),
+        ([Scale(2), Strip()], RequestError, r"must hold acts that set values, got Strip\(\)"),
+        ([Scale(2), Scale(3e38)], NonFiniteError, "infinities"),
+        ([Scale(2), "halve"], RequestError, "act must be an act such as"),
+    ],
+)
+def test_a_list_that_cannot_be_done_whole_is_refused_and_nothing_is_changed(model, acts, error, why):
+    edit(model, Scale(1e3), backup=False)
+    before = Folder.of(model.parent)
+    with pytest.raises(error, match=why):
+        edit(model, acts)
+    assert Folder.of(model.parent) == before
+
+
+def test_a_removal_in_a_list_is_refused_with_a_selection_too(model):
+    with pytest.raises(RequestError, match="do it in an edit of its own"):
+        edit(model, [Scale(2), Drop()], where="encoder")
+    with pytest.raises(SelectionError):
+        edit(model, [Scale(2), Drop()])
+
+
+class TestContract(TransformContract):
+    def make_transform(self):
+        from weightkit.access.edits.chain import Chain, Step  # noqa: PLC0415
+        from weightkit.testing.transform_contract import _Store  # noqa: PLC0415
+
+        refs = frozenset(_Store(self.TYPES))
+        return Chain((Step(Scale(0.1), refs), Step(Scale(3), refs)))
+
+    def expected(self, ref, values):
+        return values * np.float32(0.1) * np.float32(3)

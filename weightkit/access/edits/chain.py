@@ -1,0 +1,145 @@
+"""Several acts in one edit: each sees what the one before it made, and the file is written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from weightkit.access.changes import NO_CHANGES
+from weightkit.access.edits.arithmetic import transformed
+from weightkit.access.edits.choose import plan_edit
+from weightkit.access.edits.plan import Plan, Skipped, held_open
+from weightkit.access.edits.transform import Transform
+from weightkit.access.store import ALL
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Self
+
+    import numpy as np
+
+    from weightkit.access.ref import Kind, WeightRef
+    from weightkit.access.select import Where
+    from weightkit.access.store import WeightStore
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of several, and the weights that it changes."""
+
+    transform: Transform
+    chosen: frozenset[WeightRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Transform):
+    """Several transforms, one after the other."""
+
+    steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return repr([step.transform for step in self.steps])
+
+    def __enter__(self) -> Self:
+        """Keep open what they read from."""
+        for step in self.steps:
+            held_open(step.transform).__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for step in self.steps:
+            held_open(step.transform).__exit__(None, None, None)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What any of them touches without being asked."""
+        return frozenset().union(*(step.transform.kinds for step in self.steps))
+
+    def whole(self, ref: WeightRef) -> bool:
+        """Whether one of them needs this weight whole."""
+        return any(step.transform.whole(ref) for step in self._of(ref))
+
+    def dtype(self, ref: WeightRef) -> np.dtype:
+        """What the last of them makes."""
+        return self._of(ref)[-1].transform.dtype(ref)
+
+    def objection(self, ref: WeightRef) -> str:
+        """Why one of those that change this weight cannot; empty where all can."""
+        return next((why for step in self._of(ref) if (why := step.transform.objection(ref))), "")
+
+    def notes(self) -> tuple[str, ...]:
+        """What all of them say."""
+        return tuple(note for step in self.steps for note in step.transform.notes())
+
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Chain:
+        """The same for the references of another store, by those of the store that it was planned on."""
+        return Chain(tuple(_rebound(step, pairs) for step in self.steps))
+
+    def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
+        """New values, rounded to the weight's type after each step, as separate edits would round them."""
+        values = values.astype(ref.dtype, copy=False)
+        for step in self._of(ref):
+            values = transformed(step.transform, ref, values, span)
+        return values
+
+    def _of(self, ref: WeightRef) -> list[Step]:
+        return [step for step in self.steps if ref in step.chosen]
+
+
+def plan_all(store: WeightStore, acts: Sequence[Transform], where: Where, exclude: Where) -> Plan:
+    """One plan of several acts, each planned on the store with the same selection.
+
+    Raises:
+        RequestError: There is no act, or they cannot be done in one pass over a file.
+        SelectionError: The selection is malformed, chooses nothing for one of them, or leaves a weight undecided.
+    """
+    if not acts:
+        raise RequestError("acts must be one or more, got none", hint="give one, such as Scale(0.5)", file=store.label)
+    plans = [plan_edit(store, act, where, exclude) for act in acts]
+    if len(plans) == 1:
+        return plans[0]
+    _require_one_pass(plans)
+    return _joined(tuple(store), plans)
+
+
+def _require_one_pass(plans: Sequence[Plan]) -> None:
+    for plan in plans:
+        if not plan.sets_values:
+            raise RequestError(
+                f"a list must hold acts that set values, got {plan.transform!r}, which removes them",
+                hint="do it in an edit of its own",
+                file=plan.label,
+            )
+    for plan in plans[:-1]:
+        if plan.changes:
+            raise RequestError(
+                f"{plan.transform!r} must be the last of a list, got it before {plans[-1].transform!r}",
+                hint="give it last",
+                file=plan.label,
+            )
+
+
+def _joined(refs: tuple[WeightRef, ...], plans: Sequence[Plan]) -> Plan:
+    chosen = {ref for plan in plans for ref in plan.chosen}
+    reasons = {skipped.ref: skipped.reason for plan in reversed(plans) for skipped in plan.skipped}
+    changes = NO_CHANGES
+    for plan in plans:
+        changes = changes | plan.changes
+    return replace(
+        plans[0],
+        transform=Chain(tuple(Step(plan.transform, frozenset(plan.chosen)) for plan in plans)),
+        chosen=tuple(ref for ref in refs if ref in chosen),
+        skipped=tuple(Skipped(ref, reasons[ref]) for ref in refs if ref not in chosen),
+        notes=_distinct(note for plan in plans for note in plan.notes),
+        changes=changes,
+    )
+
+
+def _distinct(notes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))
+
+
+def _rebound(step: Step, pairs: Mapping[WeightRef, WeightRef]) -> Step:
+    own = {ref: theirs for ref, theirs in pairs.items() if ref in step.chosen}
+    return Step(step.transform.rebound(own), frozenset(own.values()))

@@ -1,0 +1,110 @@
+"""What every edit does: open the target, make the act, plan it, then show the plan or do it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightkit.access.store import Destination
+from weightkit.access.targets import opened
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    import os
+    from contextlib import AbstractContextManager
+
+    from weightkit.access.edits.plan import Plan, Report
+    from weightkit.access.select import Where
+    from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an edit is done, and where its result goes; see `edit`."""
+
+    output: str | os.PathLike[str] | None = None
+    overwrite: bool = False
+    backup: bool = True
+    break_links: bool = False
+    verify: bool = False
+    like: Target | None = None
+    allow_nonfinite: bool = False
+    dry_run: bool = False
+
+    def destination(self) -> Destination:
+        """Where the result goes.
+
+        Raises:
+            RequestError: An output may be overwritten, and there is none.
+        """
+        if self.overwrite and self.output is None:
+            raise RequestError(
+                "overwrite (--force) must come with an output (-o), got none", hint="leave it out, or name an output"
+            )
+        output = None if self.output is None else Path(self.output)
+        return Destination(output, overwrite=self.overwrite, backup=self.backup, break_links=self.break_links)
+
+
+def planned(
+    target: Target, make: Callable[[], Any], where: Where, exclude: Where, *, like: Target | None = None
+) -> Plan:
+    """Plan the act or acts that ``make`` gives; it is called when the file is being read, since acts load NumPy."""
+    with opened(target, like=like) as store, contextlib.ExitStack() as sources:
+        return _plan(store, make(), where, exclude, sources)
+
+
+def perform(
+    target: Target,
+    make: Callable[[], Any],
+    where: Where,
+    exclude: Where,
+    options: Options,
+    *,
+    watch: Callable[[int], AbstractContextManager[Progress | None]] = lambda _: contextlib.nullcontext(),
+) -> Report:
+    """Plan and do the act or acts that ``make`` gives, or with ``dry_run`` only report what would be done.
+
+    Args:
+        target: What is edited.
+        make: Called when the file is being read, since acts load NumPy.
+        where: Which weights.
+        exclude: Which of them not.
+        options: How it is done.
+        watch: Is told how many bytes change, and gives what is called with the bytes done, as they are done.
+    """
+    destination = options.destination()
+    with (
+        opened(target, editable=not options.dry_run, like=options.like) as store,
+        contextlib.ExitStack() as sources,
+    ):
+        from weightkit.access.edits.plan import Report  # noqa: PLC0415  # NumPy, after the reading process starts
+
+        plan = _plan(store, make(), where, exclude, sources)
+        if options.dry_run:
+            store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
+            return Report(plan, None)
+        with watch(plan.nbytes) as progress:
+            return plan.apply(
+                store,
+                destination,
+                allow_nonfinite=options.allow_nonfinite,
+                progress=progress,
+                verify=options.verify,
+            )
+
+
+def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
+    """The plan; what the acts read from stays open until the edit is done."""
+    from weightkit.access.edits.chain import plan_all  # noqa: PLC0415
+    from weightkit.access.edits.plan import held_open  # noqa: PLC0415  # NumPy, after the reading process starts
+
+    listed = list(acts) if isinstance(acts, Sequence) and not isinstance(acts, str) else [acts]
+    for act in listed:
+        sources.enter_context(held_open(act))
+    return plan_all(store, listed, where, exclude)

@@ -1,0 +1,52 @@
+"""What has weights: a path, a model or layer in memory, a list of variables, or a store that is open already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
+
+from weightkit.access.store import WeightStore
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Saveable(Protocol):
+    """A model, a layer or an optimizer of Keras 3."""
+
+    def save_own_variables(self, store: Any, /) -> None:
+        """Write its own variables into a store of Keras'."""
+
+
+Target: TypeAlias = str | os.PathLike[str] | WeightStore | Saveable | Sequence[Any]
+"""What every function takes: a path; a model, a layer or a list of variables of Keras 3; or an open store."""
+
+
+def is_store(target: object) -> TypeGuard[WeightStore]:
+    """Whether this is an open store of weights, of ours or of a third party."""
+    return isinstance(target, WeightStore)
+
+
+@contextlib.contextmanager
+def opened(target: Target, *, editable: bool = False, like: Target | None = None) -> Iterator[WeightStore]:
+    """The store of a target for as long as it is needed; an open one is given back as it is, and stays open.
+
+    Raises:
+        RequestError: There is no such file, it has no weights yet, or ``like`` was given for an open store.
+        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+    """
+    if is_store(target):
+        if like is not None:
+            raise RequestError(
+                "like must be left out for an open store", hint="give it to open_weights", file=target.label
+            )
+        yield target
+        return
+    from weightkit.access.open import open_weights  # noqa: PLC0415  # it starts the reading process before NumPy
+
+    source: Any = target
+    with open_weights(source, editable=editable, like=like) as store:
+        yield store

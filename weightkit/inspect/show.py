@@ -1,0 +1,42 @@
+"""What a file or a model holds, for people and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access import opened
+
+if TYPE_CHECKING:
+    from weightkit.access import Target, Where
+    from weightkit.inspect.listing import Listing
+
+
+def show(
+    target: Target,
+    where: Where = None,
+    exclude: Where = None,
+    *,
+    stats: bool = False,
+    like: Target | None = None,
+) -> Listing:
+    """List the weights of a file or of a model in memory; printing the result shows a table.
+
+    Args:
+        target: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store.
+        where: Which weights: a selection or several, as text or selector objects; all by default.
+        exclude: Which of them not.
+        stats: Measure the values: minimum, maximum, mean, standard deviation, norm, zeros, NaNs and infinities.
+        like: Another file or model to borrow names and kinds from, for a file.
+
+    Raises:
+        RequestError: There is no such file, or the model has not been built.
+        SelectionError: The selection is malformed or chooses nothing.
+        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+
+    Example:
+        >>> print(show("model.h5", where="encoder"))  # doctest: +SKIP
+    """
+    with opened(target, like=like) as store:
+        from weightkit.inspect.listing import list_weights  # noqa: PLC0415  # NumPy, after the reading process starts
+
+        return list_weights(store, where, exclude, stats=stats)

@@ -1,0 +1,79 @@
+"""A listing as a table of text: headings and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.text import size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weightkit.inspect.listing import Listed, Listing
+
+MEASURES = ("min", "max", "mean", "std", "norm", "zeros", "nan", "inf")
+_RARE = {"nan", "inf"}
+_WORDS = {"weight", "class", "dtype", "kind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is shown to people: the weight first."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and stand to the right."""
+        return tuple(heading not in _WORDS for heading in self.headings)
+
+
+def listing_table(listing: Listing) -> Table:
+    """Class, shape, type, kind and size of each weight; measures take their room where there are some."""
+    return _measured(listing) if listing.with_statistics else _plain(listing)
+
+
+def aligned(table: Table) -> Iterator[str]:
+    """The table as lines, its columns two spaces apart."""
+    lines = (table.headings, *table.rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(line, widths, table.numeric, strict=True)
+        yield "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()
+
+
+def cells(listed: Listed, names: Sequence[str], form: str) -> list[str]:
+    """Some measures of a weight as text; empty where there are none."""
+    values = _values(listed)
+    return ["" if values.get(name) is None else _number(values[name], form) for name in names]
+
+
+def _plain(listing: Listing) -> Table:
+    refs = [listed.ref for listed in listing.weights]
+    return Table(
+        ("weight", "class", "shape", "dtype", "kind", "size"),
+        tuple(
+            (ref.path, ref.layer_class or "", ref.shape_text, str(ref.dtype), str(ref.kind), size(ref.nbytes))
+            for ref in refs
+        ),
+    )
+
+
+def _measured(listing: Listing) -> Table:
+    """NaNs and infinities have columns where there are any."""
+    found = {name for listed in listing.weights for name, value in _values(listed).items() if value}
+    names = [name for name in MEASURES if name not in _RARE or name in found]
+    rows = tuple(
+        (listed.ref.path, listed.ref.shape_text, *cells(listed, names, "{:.3g}")) for listed in listing.weights
+    )
+    return Table(("weight", "shape", *names), rows)
+
+
+def _number(value: float, form: str) -> str:
+    return str(value) if isinstance(value, int) else form.format(value)
+
+
+def _values(listed: Listed) -> dict[str, Any]:
+    return listed.statistics.to_dict() if listed.statistics else {}

@@ -1,0 +1,35 @@
+"""How many names, and sizes, are shown to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first few of many names, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b", "c", "d", "e"])
+        'a, b, c and 2 more'
+    """
+    known = list(names)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
+
+
+def size(count: int) -> str:
+    """Bytes with a unit.
+
+    Example:
+        >>> size(1000), size(4509715)
+        ('1000 bytes', '4.3 MiB')
+    """
+    amount, unit = float(count), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004  # binary units
+        amount, unit = amount / 1024, unit + 1
+    return f"{count} {_UNITS[0]}" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
