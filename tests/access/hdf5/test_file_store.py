@@ -215,7 +215,7 @@ def test_a_new_file_with_another_attribute_is_not_committed(path: Path, monkeypa
         os.pwrite(next(iter(sink._places.values())).fd, b"as it is!", path.read_bytes().index(b"as it was"))
 
     monkeypatch.setattr(PlacedSink, "require_complete", spoil)
-    with pytest.raises(DamagedFileError, match="another structure"):
+    with pytest.raises(DamagedFileError, match="structure must equal"):
         halve(path)
     assert Folder.of(path.parent) == before
 
