@@ -54,7 +54,7 @@ class Reinitialize:
     """How each weight of a store is drawn; empty before it is planned."""
 
     def __repr__(self) -> str:
-        how = "" if self.initializer is None else f"{self.spec or repr(self.initializer)!r}, "
+        how = "" if self.initializer is None else f"{self.said or repr(self.initializer)!r}, "
         return f"reinitialize({how}seed={self.seed})"
 
     @property
