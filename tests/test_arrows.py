@@ -19,7 +19,9 @@ import weightkit
 ROOT = Path(weightkit.__file__).parent
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
 KERAS_ROOMS = ("layers", "training")
-BACKEND_FILES = ("layers.making.raising", "testing.layer.backends")
+SHARED = ("arguments", "errors", "escape", "restore_on_error", "text")
+"""Small modules at the top that every room may use."""
+BACKEND_FILES = ("layers.making.invalid_ids", "testing.layer.backends")
 """What must call a backend's own functions, and is loaded where that backend is in use already."""
 CHILD = "access.hdf5.child"
 """What runs in the reading process; its door is ``main``."""
@@ -117,7 +119,7 @@ def test_nothing_but_the_suites_that_are_shipped_enters_a_room_of_keras(for_type
 @pytest.mark.parametrize("for_types", [False, True])
 def test_a_room_of_keras_stands_on_the_floor(room, for_types):
     if under(f"weightkit.{room}", *(module.removeprefix("weightkit.") for module in MODULES)):
-        assert broken(room, "access", "editing", room, "errors", "escape", for_types=for_types) == []
+        assert broken(room, "access", "editing", room, *SHARED, for_types=for_types) == []
 
 
 def test_errors_and_escape_stand_on_nothing():

@@ -18,7 +18,7 @@ def lora_bases(seen: Layered) -> set[int]:
         if getattr(layer, "lora_enabled", False):
             names = ("_kernel", "_embeddings")
             held |= {id(getattr(layer, name)) for name in names if getattr(layer, name, None) is not None}
-        held |= {id(variable) for variable in getattr(layer, "held_variables", ())}
+        held |= {id(variable) for variable in getattr(layer, "frozen_base_variables", ())}
     return held
 
 
