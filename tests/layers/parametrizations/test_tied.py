@@ -166,7 +166,7 @@ def test_a_layer_that_was_wrapped_is_tied_to_as_its_wrapper_computes_it():
         (lambda: Tied("nowhere"), "other must be a layer that the input comes from, got 'nowhere'"),
         (lambda: Tied(keras.layers.Dense(3, name="new")), "other must be built first, and 'new' is not"),
         (lambda: Tied(built(), weight="gamma"), "weight must be one of source's: kernel, bias, got 'gamma'"),
-        (lambda: Tied(built(), transpose=False), r"source/kernel of shape \(4, 3\), as it is, is no weight of shape"),
+        (lambda: Tied(built(), transpose=False), r"kernel must have shape \(3, 4\), and source/kernel has \(4, 3\)"),
     ],
 )
 def test_what_cannot_be_tied_is_refused_by_name(tied, problem):

@@ -158,7 +158,7 @@ def test_a_changed_head_at_a_large_step_count_is_told_and_may_count_its_own_step
     kept = changed_head(tmp_path / "opt.h5")
     report = load_optimizer_state(kept, tmp_path / "opt.h5", on_missing="skip")
     (note,) = (note for note in report.notes if "several times" in note)
-    assert note.startswith("head/kernel, head/bias: nothing that fits in the file, whose step count goes on")
+    assert note.startswith("head/kernel, head/bias: no slots in the file that fit, at a large step count")
     assert 'step_count="separate"' in note
     assert first_step(kept, "head") == pytest.approx(3.16, abs=0.01)
 
