@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from weightkit.training.optimizer.memory import remember, values_of
+from weightkit.training.optimizer.slot_values import read_slots, values_of
 
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
@@ -102,7 +102,7 @@ def same(ours, theirs):
 
 def slots(optimizer):
     """The bytes of every slot, by owner and name."""
-    return {(key, name): v.tobytes() for key, kept in remember(optimizer).items() for name, v in kept.slots.items()}
+    return {(key, name): v.tobytes() for key, kept in read_slots(optimizer).items() for name, v in kept.slots.items()}
 
 
 def counter(optimizer):

@@ -67,5 +67,5 @@ def test_a_label_outside_gets_no_margin():
 
 @pytest.mark.parametrize(("margin", "shape"), [(0.0, [(None, 4), (None,)]), (0.2, (None, 4))])
 def test_labels_that_are_missing_or_too_many_are_refused(margin, shape):
-    with pytest.raises(RequestError, match=f"margin={margin} takes"):
+    with pytest.raises(RequestError, match=f"margin={margin} must be"):
         CosineDense(3, margin=margin).build(shape)

@@ -59,5 +59,5 @@ def test_masked_places_count_in_no_length():
 
 @pytest.mark.parametrize("shape", [(None, 4), (None, 2, 2, 2, 2, 4)])
 def test_other_ranks_are_refused(shape):
-    with pytest.raises(RequestError, match=f"rank 3 to 5: .* has rank {len(shape)}"):
+    with pytest.raises(RequestError, match=f"rank 3 to 5, got rank {len(shape)}"):
         GlobalResponseNorm().build(shape)

@@ -58,5 +58,5 @@ def test_the_factor_grows_from_zero_to_one_as_in_the_paper():
 
 @pytest.mark.parametrize("progress", [-0.1, 1.1])
 def test_a_progress_outside_the_training_is_refused(progress):
-    with pytest.raises(RequestError, match=f"progress={progress}"):
+    with pytest.raises(RequestError, match=f"progress must be .*, got {progress}"):
         GradientReversal.annealed(progress)

@@ -14,8 +14,8 @@ import pytest
 from training_cases import MODELS, OPTIMIZERS, STEPS, compiled, counter, fit, same, slots, weights
 
 from weightkit.training import freeze, recompile, unfreeze
-from weightkit.training.optimizer.memory import values_of
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.optimizer.parked_slots import parked_slots_of
+from weightkit.training.optimizer.slot_values import values_of
 
 ACTS = ("freeze", "unfreeze", "freeze-unfreeze-freeze")
 MOMENTS = ("before", "after", "between")
@@ -36,10 +36,10 @@ def do(model, act, where):
     known, count = slots(model.optimizer), counter(model.optimizer)
     for verb in act.split("-"):
         (freeze if verb == "freeze" else unfreeze)(model, where)
-        aside = {(k, n): v.tobytes() for k, kept in slots_set_aside(model).items() for n, v in kept.slots.items()}
+        parked = {(k, n): v.tobytes() for k, kept in parked_slots_of(model).items() for n, v in kept.slots.items()}
         now = slots(model.optimizer)
-        assert not now.keys() & aside.keys()
-        assert {key: (now | aside).get(key) for key in known} == known
+        assert not now.keys() & parked.keys()
+        assert {key: (now | parked).get(key) for key in known} == known
         assert counter(model.optimizer) == count
         assert {id(v) for v in model.trainable_variables} == {id(v) for v in model.optimizer._trainable_variables}
 

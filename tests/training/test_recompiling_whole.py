@@ -7,8 +7,8 @@ import pytest
 from training_cases import compiled, counter, fit, sequential, slots
 
 from weightkit.training import freeze, freeze_all_but, frozen, recompile, unfreeze
-from weightkit.training.optimizer.memory import values_of
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.optimizer.parked_slots import parked_slots_of
+from weightkit.training.optimizer.slot_values import values_of
 
 
 class Stubborn(keras.Sequential):
@@ -34,8 +34,8 @@ class Grudging(keras.optimizers.Adam):
             raise MemoryError("no room")
 
 
-def aside(model):
-    return {(k, n): v.tobytes() for k, kept in slots_set_aside(model).items() for n, v in kept.slots.items()}
+def parked(model):
+    return {(k, n): v.tobytes() for k, kept in parked_slots_of(model).items() for n, v in kept.slots.items()}
 
 
 def seen(model):
@@ -45,11 +45,11 @@ def seen(model):
     values = [values_of(v).tobytes() for v in (*model.variables, *model.metrics_variables, *model.optimizer.variables)]
     flags = [layer.trainable for layer in model._flatten_layers()], [v.trainable for v in model.variables]
     metrics = [id(one) for one in model.metrics]
-    return held, config, values, flags, metrics, slots(model.optimizer), aside(model)
+    return held, config, values, flags, metrics, slots(model.optimizer), parked(model)
 
 
 def stubborn():
-    """A model with slots set aside."""
+    """A model with slots parked."""
     keras.utils.set_random_seed(1)
     model = Stubborn([keras.Input((4,)), *sequential().layers])
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], run_eagerly=True)
@@ -61,7 +61,7 @@ def stubborn():
 
 ACTS = {
     "recompile": recompile,
-    "fresh": lambda model: recompile(model, optimizer="fresh"),
+    "fresh": lambda model: recompile(model, optimizer_state="fresh"),
     "freeze": lambda model: freeze(model, "middle"),
     "unfreeze": lambda model: unfreeze(model, "part"),
     "freeze_all_but": lambda model: freeze_all_but(model, "part"),
@@ -112,7 +112,7 @@ def test_an_optimizer_that_cannot_be_built_changes_nothing():
     finally:
         Grudging.unwilling = False
     unfreeze(model, "part")
-    assert not aside(model)
+    assert not parked(model)
     assert counter(model.optimizer) == 6
 
 

@@ -16,14 +16,14 @@ from training_cases import compiled, counter, eager, fit, slots
 from weightkit import copy_from
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state, unfreeze
-from weightkit.training.optimizer.memory import values_of
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.optimizer.parked_slots import parked_slots_of
+from weightkit.training.optimizer.slot_values import values_of
 
 SCRIPT = """
 import json, sys, keras, numpy as np
 from weightkit import copy_from
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state
-from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.slot_values import values_of
 
 def made():
     keras.utils.set_random_seed(1)
@@ -91,7 +91,7 @@ def test_keras_itself_loses_the_optimizer_of_single_frozen_weights_and_ours_brin
     ours = compiled()
     copy_from(ours, tmp_path / "model.weights.h5")
     FreezePlan.load(tmp_path / "plan.json").apply(ours)
-    assert load_optimizer_state(ours, tmp_path / "opt.h5").aside == 2
+    assert load_optimizer_state(ours, tmp_path / "opt.h5").parked == 2
     same_in_all(ours, model)
     FreezePlan.load(tmp_path / "plan.json").apply(lost)  # the model that Keras loaded is repaired too
     load_optimizer_state(lost, tmp_path / "opt.h5")
@@ -105,7 +105,7 @@ def same_in_all(one, other):
     """Weights, flags, slots, those that wait, and the count of steps."""
 
     def seen(model):
-        waiting = [[v.tobytes() for v in kept.slots.values()] for kept in slots_set_aside(model).values()]
+        waiting = [[v.tobytes() for v in kept.slots.values()] for kept in parked_slots_of(model).values()]
         values = [(v.trainable, values_of(v).tobytes()) for v in model.variables]
         return values, [*slots(model.optimizer).values()], sorted(waiting), counter(model.optimizer)
 

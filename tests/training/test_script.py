@@ -8,7 +8,7 @@ import pytest
 from training_cases import STEPS, X, Y, compiled, fit
 
 from weightkit.training import freeze, unfreeze
-from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.slot_values import values_of
 
 
 class Net:

@@ -8,7 +8,7 @@ from training_cases import counter, eager, fit, slots, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, frozen, unfreeze
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.optimizer.parked_slots import parked_slots_of
 
 SEVERAL = keras.optimizers.MultiOptimizer
 
@@ -36,7 +36,7 @@ def test_undoing_an_unfreeze_gives_a_single_optimizer_back_with_the_slots_of_all
     assert type(inside(model.optimizer)) is kind
     assert counter(model.optimizer) == counter(plain.optimizer)
     assert [*slots(model.optimizer).values()] == [*slots(plain.optimizer).values()]
-    assert not slots_set_aside(model)
+    assert not parked_slots_of(model)
     assert fit(model) == fit(plain)
     assert [*slots(model.optimizer).values()] == [*slots(plain.optimizer).values()]
 
@@ -63,7 +63,7 @@ def test_several_optimizers_stay_while_another_weight_needs_its_own():
     fit(model)
     second.undo()
     assert isinstance(model.optimizer, SEVERAL)
-    assert len(slots_set_aside(model)) == 2
+    assert len(parked_slots_of(model)) == 2
     first.undo()
     assert isinstance(model.optimizer, SEVERAL)  # middle's slots wait, with the steps that they have counted
     unfreeze(model, ["part", "middle"])
@@ -88,22 +88,22 @@ def test_a_multi_optimizer_of_the_users_own_is_none_of_ours():
     assert isinstance(model.optimizer, SEVERAL)
 
 
-@pytest.mark.parametrize(("unfrozen_slots", "several"), [("keep", False), ("own_step", True)])
-def test_every_way_to_unfreeze_asks_how_late_weights_begin(unfrozen_slots, several):
+@pytest.mark.parametrize(("step_count", "several"), [("shared", False), ("separate", True)])
+def test_every_way_to_unfreeze_asks_how_late_weights_begin(step_count, several):
     undone = eager()
     plan = freeze(undone, "part")
     fit(undone)
-    plan.undo(unfrozen_slots=unfrozen_slots)
+    plan.undo(step_count=step_count)
     assert isinstance(undone.optimizer, SEVERAL) == several
 
     within = eager()
-    with frozen(within, "part", unfrozen_slots=unfrozen_slots):
+    with frozen(within, "part", step_count=step_count):
         fit(within)
     assert isinstance(within.optimizer, SEVERAL) == several
 
     applied = late()
     plan = FreezePlan.from_dict(unfreeze(eager(), "**").to_dict())
-    plan.apply(applied, unfrozen_slots=unfrozen_slots)
+    plan.apply(applied, step_count=step_count)
     assert isinstance(applied.optimizer, SEVERAL) == several
 
 
@@ -111,11 +111,11 @@ def test_words_that_are_not_known_are_refused_and_nothing_is_changed():
     model = late()
     plan = unfreeze(model, "part")
     before, optimizer = weights(model), model.optimizer
-    with pytest.raises(RequestError, match="'own_step', 'keep'"):
-        plan.undo(unfrozen_slots="maybe")
-    with pytest.raises(RequestError, match="'own_step', 'keep'"):
-        plan.apply(model, unfrozen_slots="maybe")
-    with pytest.raises(RequestError, match="'own_step', 'keep'"), frozen(model, "part", unfrozen_slots="maybe"):
+    with pytest.raises(RequestError, match="'separate', 'shared'"):
+        plan.undo(step_count="maybe")
+    with pytest.raises(RequestError, match="'separate', 'shared'"):
+        plan.apply(model, step_count="maybe")
+    with pytest.raises(RequestError, match="'separate', 'shared'"), frozen(model, "part", step_count="maybe"):
         pass
     assert weights(model).keys() == before.keys()
     assert model.optimizer is optimizer

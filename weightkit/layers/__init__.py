@@ -1,6 +1,6 @@
-"""Layers and parametrizations of layers, for Keras on any backend.
+"""Layers for Keras on any backend, and parametrizations that compute the weights of other layers.
 
-Importing this registers every class of ours with Keras, so that saved models load.
+Importing this module registers every class with Keras, so that saved models load.
 """
 
 from weightkit.layers.checked_embedding import CheckedEmbedding

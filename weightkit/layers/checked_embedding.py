@@ -1,4 +1,4 @@
-"""CheckedEmbedding: rows of a table by id, where an id that is not in the table is never answered by a wrong row."""
+"""CheckedEmbedding: an embedding that never returns a wrong row for an id outside the table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from weightkit.layers.making.arguments import flag, one_of, positive_integer
-from weightkit.layers.making.raising import refuse_array, refuse_invalid_ids
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.arguments import boolean, one_of, positive_integer
+from weightkit.layers.making.invalid_ids import refuse_array, refuse_invalid_ids
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -23,28 +23,29 @@ _INT32 = 2**31
 class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
     """Look up rows of a table by id, as ``keras.layers.Embedding`` does, with a rule for ids outside the table.
 
-    Keras asks for ids in ``[0, input_dim)`` and does not look: -1 gives the last row on every backend, and an id that
-    is too large an error, the last row, or NaN, as the backend has it. Here every backend, eager or compiled, gives the
-    same. A valid id is an integer from 0 to ``input_dim - 1``, of whatever type: 2.0 is one, 2.5 and NaN are none.
+    Keras requires ids in ``[0, input_dim)`` and does not check them: in Keras 3.15, -1 gives the last row on every
+    backend, and an id that is too large gives an error, the last row, or NaN, depending on the backend. This layer does
+    the same on every backend, eager or compiled. A valid id is an integer from 0 to ``input_dim - 1``, of any dtype:
+    2.0 is valid, 2.5 and NaN are not.
 
     Args:
-        input_dim: How many ids there are.
-        output_dim: How long a row is.
-        embeddings_initializer: How the table begins.
-        embeddings_regularizer: What its size costs.
-        embeddings_constraint: What it is held to.
-        mask_zero: Whether 0 stands for padding, which later layers leave out.
-        on_invalid: What an invalid id gives. ``"raise"``: an error with the id, its position and the range; code that
-            XLA compiles cannot raise, and gives a row of NaN. ``"clip"``: the row of the nearest valid id (NaN counts
-            as 0, 2.5 as 2). ``"oov"``: one further row at the end of the table, for all that is out of the vocabulary.
-            ``"zero"`` and ``"nan"``: a row of those.
+        input_dim: The number of ids.
+        output_dim: The length of a row.
+        embeddings_initializer: The initializer of the table.
+        embeddings_regularizer: Its regularizer.
+        embeddings_constraint: Its constraint.
+        mask_zero: Whether id 0 is padding, which later layers mask.
+        on_invalid: The result for an invalid id. ``"raise"``: an error with the id, its position and the range; code
+            that XLA compiles cannot raise, and returns a row of NaN. ``"clip"``: the row of the nearest valid id (0 for
+            NaN, 2 for 2.5). ``"oov"``: an extra row at the end of the table, the same one for all such ids.
+            ``"zero"`` and ``"nan"``: a row of zeros or NaN.
 
-    Input: ids of any shape ``(batch, …)``. Output: ``(batch, …, output_dim)``. An invalid id trains no row, save that
-    of ``"oov"``. JAX holds 64-bit ids as 32 bits unless told otherwise; the layer looks at arrays of NumPy before that,
-    where it is called on them itself, and cannot where a model is.
+    Input: ids of any shape ``(batch, …)``. Output: ``(batch, …, output_dim)``. An invalid id trains no row, except with
+    ``"oov"``. JAX converts 64-bit ids to 32 bits by default. The layer checks NumPy arrays before that when it is
+    called on them directly; a model that is called on them converts them first.
 
     Raises:
-        RequestError: An argument is wrong, or with ``"raise"`` an id.
+        RequestError: An argument is invalid, or, with ``"raise"``, an id.
 
     Example:
         >>> layer = CheckedEmbedding(5, 2, embeddings_initializer="ones", on_invalid="zero")
@@ -68,23 +69,23 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         self.input_dim = positive_integer("input_dim", input_dim)
         self.output_dim = positive_integer("output_dim", output_dim)
         set_weight_arguments(self, "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
-        self.mask_zero = flag("mask_zero", mask_zero)
+        self.mask_zero = boolean("mask_zero", mask_zero)
         self.on_invalid = one_of("on_invalid", on_invalid, _CHOICES)
         self.supports_masking = self.mask_zero
-        self.autocast = False  # float16 holds no integer above 2,048 exactly
+        self.autocast = False  # float16 cannot represent integers above 2,048 exactly
 
     def build(self, input_shape: Shape) -> None:  # noqa: ARG002
-        """Make the table; with ``"oov"`` it has ``input_dim + 1`` rows."""
-        self.embeddings = add(self, "embeddings", (self.input_dim + (self.on_invalid == "oov"), self.output_dim))
+        """Make the table ``(input_dim, output_dim)``; with ``"oov"`` it has one more row."""
+        self.embeddings = add_weight(self, "embeddings", (self.input_dim + (self.on_invalid == "oov"), self.output_dim))
 
     def __call__(self, inputs: Any, *arguments: Any, **options: Any) -> Any:
-        """Look at 64-bit ids before JAX makes 32-bit ones of them."""
+        """Check 64-bit ids before JAX converts them to 32 bits."""
         if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "iu" and inputs.dtype.itemsize > 4:  # noqa: PLR2004
             inputs = self._narrow(inputs)
         return super().__call__(inputs, *arguments, **options)
 
     def _narrow(self, ids: np.ndarray) -> np.ndarray:
-        """Ids that 32 bits hold, or all as they are where the table is larger; what was invalid stays so."""
+        """Convert ids to 32 bits, unless the table is too large; invalid ids stay invalid."""
         valid = (ids >= 0) & (ids < self.input_dim)
         if self.on_invalid == "raise":
             refuse_array(self.name, ids, valid, self.input_dim)
@@ -94,7 +95,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         return narrow
 
     def call(self, inputs: Any) -> Any:
-        """The rows of the ids."""
+        """Return the rows of the ids."""
         ids = _comparable(inputs)
         valid = self._is_valid(ids)
         if self.on_invalid == "raise":
@@ -108,14 +109,14 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         return ops.logical_and(valid, ops.floor(ids) == ids) if "float" in str(ids.dtype) else valid
 
     def _rows_of(self, ids: Any, valid: Any) -> Any:
-        """Which row of the table to read for each id; always one that is there."""
+        """The row of the table to read for each id; it always exists."""
         inside = ops.where(ids == ids, ids, ops.zeros_like(ids))  # noqa: PLR0124  # NaN is not itself
         inside = ops.clip(inside, 0, self.input_dim - 1)
         index = ops.cast(inside, "int32" if self.input_dim < _INT32 else "int64")
         return ops.where(valid, index, ops.full_like(index, self.input_dim)) if self.on_invalid == "oov" else index
 
     def _with_rule(self, rows: Any, valid: Any) -> Any:
-        """The rows, with those of invalid ids replaced, or at least not trained."""
+        """The rows, with those of invalid ids replaced or not trained."""
         if self.on_invalid == "oov":
             return rows
         if self.on_invalid == "clip":
@@ -124,7 +125,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         return ops.where(valid, rows, ops.full_like(rows, fill))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:  # noqa: ARG002
-        """With ``mask_zero``, where the id is not 0."""
+        """With ``mask_zero``, whether each id is not 0."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -144,11 +145,13 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _comparable(ids: Any) -> Any:
-    """Ids in a type that holds every size of a table that they can name: narrow integers as 32 bits."""
+    """Ids in a dtype that can represent the size of the table: narrow integers are cast to 32 bits."""
     dtype = keras.backend.standardize_dtype(ids.dtype)
     if dtype in {"bool", "int8", "uint8", "int16", "uint16"}:
         return ops.cast(ids, "int32")
     if dtype in {"uint32", "uint64"}:
-        narrow = dtype == "uint32" and keras.backend.backend() == "jax"  # which warns of 64 bits that it has not
-        return ops.cast(ids, "int32" if narrow else "int64")  # the largest become negative, and so invalid
+        narrow = (
+            dtype == "uint32" and keras.backend.backend() == "jax"
+        )  # it warns of 64-bit dtypes, which it does not have
+        return ops.cast(ids, "int32" if narrow else "int64")  # the largest become negative, so they are invalid
     return ops.cast(ids, "float32") if dtype in {"float16", "bfloat16"} else ids

@@ -1,4 +1,4 @@
-"""FiLM: features scaled and shifted, channel by channel, as a condition says."""
+"""FiLM: features that a condition scales and shifts channel by channel."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from weightkit.arguments import one_of
 from weightkit.errors import RequestError
-from weightkit.layers.making.arguments import one_of
 from weightkit.layers.making.precision import matmul
 from weightkit.layers.making.shapes import known_sizes, required_rank
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -24,24 +24,25 @@ class FiLM(keras.layers.Layer):  # type: ignore[misc]
     """``y_c = (1 + dgamma_c) x_c + beta_c``, where ``(dgamma, beta) = z kernel + bias`` comes from a condition ``z``.
 
     Perez et al. 2017, "FiLM: Visual Reasoning with a General Conditioning Layer", arXiv 1709.07871, equations 1 and 2:
-    ``FiLM(F_c | gamma_c, beta_c) = gamma_c F_c + beta_c``, with ``gamma`` and ``beta`` functions of the condition. They
-    are one linear function here; put layers before the condition for more. As there, what is predicted is the
-    difference of gamma from one, so that small weights do not switch features off.
+    ``FiLM(F_c | gamma_c, beta_c) = gamma_c F_c + beta_c``, with ``gamma`` and ``beta`` functions of the condition. Here
+    they are one linear function; put layers before the condition for more. As in the paper, the difference of gamma
+    from one is predicted, so that small weights do not turn features off.
 
     Args:
-        data_format: ``"channels_last"`` or ``"channels_first"``; as Keras is configured, where None.
-        kernel_initializer: How the kernel begins. For ``bias`` the same.
-        kernel_regularizer: What its size costs. For ``bias`` the same.
-        kernel_constraint: What it is held to. For ``bias`` the same.
-        bias_initializer: See there.
-        bias_regularizer: See there.
-        bias_constraint: See there.
+        data_format: ``"channels_last"`` or ``"channels_first"``; by default as Keras is configured.
+        kernel_initializer: The initializer of the kernel. ``bias`` has the same.
+        kernel_regularizer: Its regularizer. ``bias`` has the same.
+        kernel_constraint: Its constraint. ``bias`` has the same.
+        bias_initializer: See above.
+        bias_regularizer: See above.
+        bias_constraint: See above.
 
     Input: ``[features, condition]``: ``(batch, …, channels)``, or channels first, and ``(batch, n)``. Output: the
-    features' shape. The features' mask goes through. The kernel is ``(n, 2 * channels)``: gammas, then betas.
+    features' shape. The mask of the features is passed on. The kernel ``(n, 2 * channels)`` has first gamma,
+    then beta.
 
     Raises:
-        RequestError: The input is no such pair, or a size is unknown.
+        RequestError: The input is not such a pair, or a size is unknown.
 
     Example:
         >>> import numpy as np
@@ -69,34 +70,34 @@ class FiLM(keras.layers.Layer):  # type: ignore[misc]
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        """Make the linear function of the condition."""
+        """Make kernel and bias of the linear function."""
         features, condition = pair_of_shapes(self, input_shape, "condition")
         required_rank(self, features, 2)
         required_rank(self, condition, 2, 2)
         self._axis = len(features) - 1 if self.data_format == "channels_last" else 1
         (channels,) = known_sizes(self, features, [self._axis])
-        self.kernel = add(self, "kernel", (*known_sizes(self, condition, [-1]), 2 * channels))
-        self.bias = add(self, "bias", (2 * channels,))
+        self.kernel = add_weight(self, "kernel", (*known_sizes(self, condition, [-1]), 2 * channels))
+        self.bias = add_weight(self, "bias", (2 * channels,))
 
     def call(self, inputs: Any) -> Any:
-        """The features, scaled and shifted."""
+        """Return the features, scaled and shifted."""
         features, condition = inputs
         both = matmul(condition, self.kernel) + self.bias
         difference, shift = (self._along(one, len(features.shape)) for one in ops.split(both, 2, axis=-1))
         return (1 + difference) * features + shift
 
     def _along(self, values: Any, rank: int) -> Any:
-        """``(batch, channels)`` laid along the features."""
+        """Reshape ``(batch, channels)`` so that it broadcasts to the features."""
         middle = [1] * (rank - 2)
         middle.insert(self._axis - 1, values.shape[-1])
         return ops.reshape(values, (-1, *middle))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:  # noqa: ARG002
-        """That of the features."""
+        """The mask of the features."""
         return previous_mask[0] if isinstance(previous_mask, (list, tuple)) else previous_mask
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """The features'."""
+        """The shape of the features."""
         return pair_of_shapes(self, input_shape, "condition")[0]
 
     def get_config(self) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def pair_of_shapes(layer: Any, input_shape: Any, second: str) -> tuple[Shape, Sh
     """The two shapes of a layer that takes two inputs.
 
     Raises:
-        RequestError: There are not two.
+        RequestError: The layer has one input, or more than two.
     """
     if len(input_shape) != 2 or not all(isinstance(one, (tuple, list)) for one in input_shape):  # noqa: PLR2004
-        raise RequestError(f"{layer.name} takes two inputs, [features, {second}], not one of shape {input_shape}")
+        raise RequestError(f"{layer.name}: the input must be two inputs, [features, {second}], got shape {input_shape}")
     return tuple(input_shape[0]), tuple(input_shape[1])

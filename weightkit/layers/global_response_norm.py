@@ -1,4 +1,4 @@
-"""GlobalResponseNorm: channels compete by how strongly each responds over the whole image."""
+"""GlobalResponseNorm: scales each channel by its response over the whole image, relative to the other channels."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.making.arguments import number, one_of
+from weightkit.arguments import number, one_of
 from weightkit.layers.making.precision import at_least_float32, lengths
 from weightkit.layers.making.shapes import along, known_sizes, required_rank
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -22,25 +22,25 @@ _FORMATS = ("channels_last", "channels_first")
 class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
     """``y = gamma * (x * n) + beta + x``, where ``n_i = g_i / mean(g)`` and ``g_i`` is the length of channel i.
 
-    The length is that of all places of the channel: the root of the sum of squares over the image. Woo et al. 2023,
-    "ConvNeXt V2", arXiv 2301.00808, section 3.2 and Algorithm 1. Gain and
-    offset begin as zero, so that the layer begins as the identity.
+    The length of a channel is the square root of its sum of squares over the image. Woo et al. 2023, "ConvNeXt V2",
+    arXiv 2301.00808, section 3.2 and Algorithm 1. Gamma and beta are initialized to zero, so that the layer is first
+    the identity.
 
     Args:
-        epsilon: What is added to the mean of the lengths.
-        data_format: ``"channels_last"`` or ``"channels_first"``; as Keras is configured, where None.
-        gamma_initializer: How the gain begins. For ``beta`` the same.
-        gamma_regularizer: What its size costs. For ``beta`` the same.
-        gamma_constraint: What it is held to. For ``beta`` the same.
-        beta_initializer: See there.
-        beta_regularizer: See there.
-        beta_constraint: See there.
+        epsilon: A small number added to the mean of the lengths.
+        data_format: ``"channels_last"`` or ``"channels_first"``; by default as Keras is configured.
+        gamma_initializer: The initializer of gamma. ``beta`` has the same.
+        gamma_regularizer: Its regularizer. ``beta`` has the same.
+        gamma_constraint: Its constraint. ``beta`` has the same.
+        beta_initializer: See above.
+        beta_regularizer: See above.
+        beta_constraint: See above.
 
-    Input: ``(batch, places…, channels)`` of rank 3 to 5, or channels first; the output is the same. A mask of the
-    places goes through, and what it masks counts in no length.
+    Input and output: ``(batch, places…, channels)`` of rank 3 to 5, or channels first. A mask of the places is passed
+    on; masked places do not count in the lengths.
 
     Raises:
-        RequestError: An argument is wrong, the input's rank is another, or the number of channels is unknown.
+        RequestError: An argument is invalid, the input has another rank, or the number of channels is unknown.
 
     Example:
         >>> import numpy as np
@@ -63,34 +63,34 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.epsilon = number("epsilon", epsilon, 0, above=True)
+        self.epsilon = number("epsilon", epsilon, 0, exclusive=True)
         self.data_format = one_of("data_format", data_format or keras.config.image_data_format(), _FORMATS)
         set_weight_arguments(self, "gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         set_weight_arguments(self, "beta", beta_initializer, beta_regularizer, beta_constraint)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Make gain and offset, one for each channel."""
+        """Make gamma and beta ``(channels,)``."""
         required_rank(self, input_shape, 3, 5)
         rank = len(input_shape)
         self._channels = rank - 1 if self.data_format == "channels_last" else 1
         self._places = tuple(axis for axis in range(1, rank) if axis != self._channels)
         size = known_sizes(self, input_shape, [self._channels])
-        self.gamma, self.beta = add(self, "gamma", size), add(self, "beta", size)
+        self.gamma, self.beta = add_weight(self, "gamma", size), add_weight(self, "beta", size)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        """The input and what its channels' lengths make of it."""
+        """Return ``gamma * (x * n) + beta + x``."""
         rank, axes = len(inputs.shape), [self._channels]
         values = at_least_float32(inputs)
         length = lengths(values if mask is None else values * self._spread(mask, values), self._places)
-        # Not `ops.mean`: that of Keras 3.15 on JAX computes float64 in float32.
+        # `ops.mean` of Keras 3.15 on JAX computes float64 in float32.
         mean = ops.sum(length, axis=self._channels, keepdims=True) / inputs.shape[self._channels]
         relative = length / (mean + self.epsilon)
         gamma, beta = (ops.cast(along(one, axes, rank), values.dtype) for one in (self.gamma, self.beta))
         return ops.cast(gamma * (values * relative) + beta + values, inputs.dtype)
 
     def _spread(self, mask: Any, values: Any) -> Any:
-        """A mask ``(batch, places…)`` as factors of the values; it may leave out the last places."""
+        """Reshape a mask ``(batch, places…)`` so that it multiplies the values; it may have fewer axes."""
         shape = list(ops.shape(mask))
         missing = len(values.shape) - 1 - len(shape)
         shape = [*shape, *[1] * missing]
@@ -98,10 +98,10 @@ class GlobalResponseNorm(keras.layers.Layer):  # type: ignore[misc]
         return ops.reshape(ops.cast(mask, values.dtype), shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The shape of the input."""
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {"epsilon": self.epsilon, "data_format": self.data_format}
-        return {**super().get_config(), **own, **weight_config(self, "gamma"), **weight_config(self, "beta")}
+        settings = {"epsilon": self.epsilon, "data_format": self.data_format}
+        return {**super().get_config(), **settings, **weight_config(self, "gamma"), **weight_config(self, "beta")}

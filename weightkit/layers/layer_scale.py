@@ -1,4 +1,4 @@
-"""LayerScale: a learned factor for each channel of a residual branch, which begins small."""
+"""LayerScale: a learned factor for each channel of a residual branch, initialized near zero."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ from typing import Any
 
 import keras
 
-from weightkit.layers.making.arguments import axes_of
-from weightkit.layers.making.shapes import Shape, along, known_sizes
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.layers.making.shapes import Shape, along, input_axes, known_sizes
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class LayerScale(keras.layers.Layer):  # type: ignore[misc]
     """Multiply each channel by a learned factor: ``y = diag(scale) x``.
 
-    Put it at the end of a residual branch, ``x + LayerScale()(branch(x))``: with factors near zero a deep network
-    begins as the identity. Touvron et al. 2021, "Going deeper with Image Transformers", arXiv 2103.17239, section 2:
-    ``x' = x + diag(lambda_1, …, lambda_d) SA(norm(x))``. There the factors begin as 0.1 in networks of up to 18
-    blocks, as 1e-5 in those of 24, and as 1e-6 beyond.
+    Put it at the end of a residual branch, ``x + LayerScale()(branch(x))``: with factors near zero a deep network is
+    first the identity. Touvron et al. 2021, "Going deeper with Image Transformers", arXiv 2103.17239, section 2:
+    ``x' = x + diag(lambda_1, …, lambda_d) SA(norm(x))``. The paper initializes the factors to 0.1 for up to 18
+    blocks, 1e-5 for 24, and 1e-6 for more.
 
     Args:
-        axis: The axis, or axes, that have a factor for each of their places; the channels by default.
-        scale_initializer: How the factors begin: a number, or an initializer.
-        scale_regularizer: What their size costs.
-        scale_constraint: What they are held to.
+        axis: The axis or axes with a factor for each index; by default the channels.
+        scale_initializer: The initializer of the factors, or a number for a constant.
+        scale_regularizer: Its regularizer.
+        scale_constraint: Its constraint.
 
-    Input and output: any shape of rank 2 and more, the same one. Masks go through.
+    Input and output: any shape of rank 2 or more, the same for both. Masks are passed on.
 
     Raises:
-        RequestError: ``axis`` is none of the input's, or its size is unknown.
+        RequestError: ``axis`` is not an axis of the input, or its size is unknown.
 
     Example:
         >>> import numpy as np
@@ -52,16 +51,16 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Make the factors."""
-        self._axes = axes_of("axis", self.axis, len(input_shape))
-        self.scale = add(self, "scale", known_sizes(self, input_shape, self._axes))
+        """Make the factors, with one axis for each of ``axis``."""
+        self._axes = input_axes("axis", self.axis, len(input_shape))
+        self.scale = add_weight(self, "scale", known_sizes(self, input_shape, self._axes))
 
     def call(self, inputs: Any) -> Any:
-        """``scale * inputs``, the factors spread over the other axes."""
+        """Return ``scale * inputs``."""
         return inputs * along(self.scale, self._axes, len(inputs.shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The shape of the input."""
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Maxout: each output is the largest of several linear functions."""
+"""Maxout: each output is the maximum of several linear functions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.making.arguments import flag, positive_integer
+from weightkit.arguments import boolean, positive_integer
 from weightkit.layers.making.precision import matmul
 from weightkit.layers.making.shapes import known_sizes, required_rank
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class Maxout(keras.layers.Layer):  # type: ignore[misc]
-    """``h_i(x) = max_j z_ij`` with ``z_ij = x W_ij + b_ij``: the largest of ``pieces`` linear functions.
+    """``h_i(x) = max_j z_ij`` with ``z_ij = x W_ij + b_ij``: the maximum of ``pieces`` linear functions.
 
-    Goodfellow et al. 2013, "Maxout Networks", arXiv 1302.4389, section 3. It is an activation that is learned: convex
-    and piecewise linear, ReLU and the absolute value among others.
+    Goodfellow et al. 2013, "Maxout Networks", arXiv 1302.4389, section 3. It is a learned activation function: convex
+    and piecewise linear, such as ReLU or the absolute value.
 
     Args:
-        units: How many outputs: m.
-        pieces: Of how many linear functions each is the largest: k, from 2 on in earnest.
+        units: The number of outputs, m.
+        pieces: The number of linear functions for each output, k; with 1 this is a dense layer.
         use_bias: Whether there is a bias.
-        kernel_initializer: How the kernel begins. For ``bias`` the same.
-        kernel_regularizer: What its size costs. For ``bias`` the same.
-        kernel_constraint: What it is held to. For ``bias`` the same.
-        bias_initializer: See there.
-        bias_regularizer: See there.
-        bias_constraint: See there.
+        kernel_initializer: The initializer of the kernel. ``bias`` has the same.
+        kernel_regularizer: Its regularizer. ``bias`` has the same.
+        kernel_constraint: Its constraint. ``bias`` has the same.
+        bias_initializer: See above.
+        bias_regularizer: See above.
+        bias_constraint: See above.
 
-    The kernel is ``(features, units * pieces)``, the pieces of one output side by side; its initializers so see the
-    fans of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks go through.
+    The kernel is ``(features, units * pieces)``, with the pieces of one output side by side; initializers see
+    the fans of a dense layer. Input: ``(batch, …, features)``. Output: ``(batch, …, units)``. Masks are passed on.
 
     Raises:
-        RequestError: An argument is wrong, or the number of features is unknown.
+        RequestError: An argument is invalid, or the number of features is unknown.
 
     Example:
         >>> import numpy as np
@@ -67,7 +67,7 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.units = positive_integer("units", units)
         self.pieces = positive_integer("pieces", pieces)
-        self.use_bias = flag("use_bias", use_bias)
+        self.use_bias = boolean("use_bias", use_bias)
         set_weight_arguments(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         set_weight_arguments(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.supports_masking = True
@@ -76,11 +76,11 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
         """Make the kernel and the bias."""
         required_rank(self, input_shape, 2)
         total = self.units * self.pieces
-        self.kernel = add(self, "kernel", (*known_sizes(self, input_shape, [-1]), total))
-        self.bias = add(self, "bias", (total,)) if self.use_bias else None
+        self.kernel = add_weight(self, "kernel", (*known_sizes(self, input_shape, [-1]), total))
+        self.bias = add_weight(self, "bias", (total,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
-        """The largest piece of each output."""
+        """Return the maximum of the pieces of each output."""
         pieces = matmul(inputs, self.kernel)
         pieces = pieces if self.bias is None else pieces + ops.cast(self.bias, pieces.dtype)
         return functools.reduce(_larger, (pieces[..., first :: self.pieces] for first in range(self.pieces)))
@@ -91,14 +91,14 @@ class Maxout(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {"units": self.units, "pieces": self.pieces, "use_bias": self.use_bias}
-        return {**super().get_config(), **own, **weight_config(self, "kernel"), **weight_config(self, "bias")}
+        settings = {"units": self.units, "pieces": self.pieces, "use_bias": self.use_bias}
+        return {**super().get_config(), **settings, **weight_config(self, "kernel"), **weight_config(self, "bias")}
 
 
 def _larger(first: Any, second: Any) -> Any:
-    """The larger one of each pair, NaN where there is one.
+    """The larger of each pair, NaN where one is NaN.
 
-    Of Keras 3.15's own, ``max`` and ``amax`` refuse an empty batch on one backend or another, and ``maximum`` on
-    PyTorch makes float32 of float64.
+    In Keras 3.15, ``ops.max`` and ``ops.amax`` refuse an empty batch on some backends, and ``ops.maximum`` on PyTorch
+    returns float32 for float64.
     """
     return ops.where(ops.logical_or(first >= second, ops.isnan(first)), first, second)

@@ -1,4 +1,4 @@
-"""NoisyDense: a dense layer whose weights carry noise of a learned size."""
+"""NoisyDense: a dense layer whose weights have noise of a learned size."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.making.arguments import flag, number, one_of, positive_integer, seed_or_none
+from weightkit.arguments import boolean, integer_or_none, number, one_of, positive_integer
 from weightkit.layers.making.precision import matmul
 from weightkit.layers.making.shapes import known_sizes, required_rank
-from weightkit.layers.parametrized.added_weights import add, set_weight_arguments, weight_config
+from weightkit.layers.making.weight_arguments import add_weight, set_weight_arguments, weight_config
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -22,38 +22,39 @@ _WEIGHTS = ("kernel", "bias")
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
-    """``y = activation(x (kernel + kernel_sigma * e_w) + bias + bias_sigma * e_b)``, the noise drawn in training.
+    """``y = activation(x (kernel + kernel_sigma * e_w) + bias + bias_sigma * e_b)``, with noise in training.
 
-    The sizes of the noise are trained as the weights are, so that exploration fades where it does not pay. Fortunato et
-    al. 2017, "Noisy Networks for Exploration", arXiv 1706.10295, equation 9. Independent noise is normal for each
+    The sizes of the noise are trained like the weights, so that exploration decreases where it does not help. Fortunato
+    et al. 2017, "Noisy Networks for Exploration", arXiv 1706.10295, equation 9. Independent noise is normal for each
     weight. Factorized noise (equations 10 and 11) is ``f(e_i) f(e_j)`` for a weight and ``f(e_j)`` for a bias, with
-    ``f(x) = sgn(x) sqrt(|x|)``, from one normal number for each input and each output. One draw serves a whole batch.
+    ``f(x) = sgn(x) sqrt(|x|)``, from one normal number for each input and each output. All samples of a batch
+    have the same noise.
 
-    Unless told otherwise, weights begin as in section 3.2 there: with ``p`` inputs, means uniform within
-    ``1 / sqrt(p)`` and sigmas ``0.5 / sqrt(p)`` for factorized noise; within ``sqrt(3 / p)`` and 0.017 for independent.
+    By default weights are initialized as in section 3.2 of the paper. With ``p`` inputs, means are uniform within
+    ``±1 / sqrt(p)`` and sigmas are ``0.5 / sqrt(p)`` for factorized noise, ``±sqrt(3 / p)`` and 0.017 for independent.
 
     Args:
-        units: How many outputs.
-        activation: As Keras takes it.
+        units: The number of outputs.
+        activation: Anything that Keras accepts.
         use_bias: Whether there is a bias.
         noise: ``"factorized"`` or ``"independent"``.
-        sigma: The size that noise begins with: before the division by ``sqrt(p)`` where it is factorized.
-        kernel_initializer: How the mean of the kernel begins; as in the paper, where None. For ``bias`` the same.
-        kernel_regularizer: What its size costs. For ``bias``, ``kernel_sigma`` and ``bias_sigma`` the same.
-        kernel_constraint: What it is held to. For the others the same.
-        bias_initializer: See there.
-        bias_regularizer: See there.
-        bias_constraint: See there.
-        kernel_sigma_regularizer: See there.
-        kernel_sigma_constraint: See there.
-        bias_sigma_regularizer: See there.
-        bias_sigma_constraint: See there.
-        seed: For the noise, and for the beginning of the weights.
+        sigma: The initial size of the noise; for factorized noise, before the division by ``sqrt(p)``.
+        kernel_initializer: The initializer of the kernel's mean; by default that of the paper. ``bias`` has the same.
+        kernel_regularizer: Its regularizer. ``bias``, ``kernel_sigma`` and ``bias_sigma`` have the same.
+        kernel_constraint: Its constraint. The others have the same.
+        bias_initializer: See above.
+        bias_regularizer: See above.
+        bias_constraint: See above.
+        kernel_sigma_regularizer: See above.
+        kernel_sigma_constraint: See above.
+        bias_sigma_regularizer: See above.
+        bias_sigma_constraint: See above.
+        seed: The seed of the noise and of the default initializers.
 
-    Input: ``(batch, …, p)``. Output: ``(batch, …, units)``. Masks go through.
+    Input: ``(batch, …, p)``. Output: ``(batch, …, units)``. Masks are passed on.
 
     Raises:
-        RequestError: An argument is wrong, or the number of inputs is unknown.
+        RequestError: An argument is invalid, or the number of inputs is unknown.
 
     Example:
         >>> import numpy as np
@@ -86,19 +87,19 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.units = positive_integer("units", units)
         self.activation = keras.activations.get(activation)
-        self.use_bias = flag("use_bias", use_bias)
+        self.use_bias = boolean("use_bias", use_bias)
         self.noise = one_of("noise", noise, list(_SIGMA))
         self.sigma = number("sigma", _SIGMA[self.noise] if sigma is None else sigma, 0)
         set_weight_arguments(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         set_weight_arguments(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         set_weight_arguments(self, "kernel_sigma", None, kernel_sigma_regularizer, kernel_sigma_constraint)
         set_weight_arguments(self, "bias_sigma", None, bias_sigma_regularizer, bias_sigma_constraint)
-        self.seed = seed_or_none("seed", seed)
+        self.seed = integer_or_none("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Make means and sizes of the noise."""
+        """Make the means and the sizes of the noise."""
         required_rank(self, input_shape, 2)
         (inputs,) = known_sizes(self, input_shape, [-1])
         shapes = {"kernel": (inputs, self.units)} | ({"bias": (self.units,)} if self.use_bias else {})
@@ -108,12 +109,12 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.bias_sigma = None
         for name, shape in shapes.items():
             mean = keras.initializers.RandomUniform(-limit, limit, seed=self.seed)
-            setattr(self, name, add(self, name, shape, otherwise=mean))
+            setattr(self, name, add_weight(self, name, shape, otherwise=mean))
             size = keras.initializers.Constant(sigma)
-            setattr(self, f"{name}_sigma", add(self, f"{name}_sigma", shape, otherwise=size))
+            setattr(self, f"{name}_sigma", add_weight(self, f"{name}_sigma", shape, otherwise=size))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Without noise unless in training."""
+        """Return the outputs, with noise in training."""
         kernel, bias = self.kernel, self.bias
         if training:
             noise_of_kernel, noise_of_bias = self._draw(inputs.shape[-1])
@@ -151,7 +152,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         }
         for name in _WEIGHTS:
             sizes = weight_config(self, f"{name}_sigma")
-            del sizes[f"{name}_sigma_initializer"]  # `sigma` says it
+            del sizes[f"{name}_sigma_initializer"]  # the argument `sigma` replaces it
             config |= weight_config(self, name) | sizes
         return config
 

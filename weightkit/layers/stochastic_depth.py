@@ -1,4 +1,4 @@
-"""StochasticDepth: a residual branch that is left out now and then while training."""
+"""StochasticDepth: a residual branch that is dropped at random in training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from weightkit.layers.making.arguments import number, one_of, positive_integer, seed_or_none
+from weightkit.arguments import integer_or_none, number, one_of, positive_integer
 
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
@@ -17,23 +17,23 @@ _PER = ("sample", "batch")
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
-    """In training, zero with the probability ``rate``, else ``x / (1 - rate)``; otherwise ``x``.
+    """In training, zero with the probability ``rate``, else ``x / (1 - rate)``; in inference, ``x``.
 
     Put it at the end of a residual branch: ``x + StochasticDepth(0.2)(branch(x))``. Huang et al. 2016, "Deep Networks
     with Stochastic Depth", arXiv 1603.09382, equation 2: ``H_l = ReLU(b_l f_l(H_(l-1)) + id(H_(l-1)))`` with a
-    Bernoulli ``b_l``, one for a mini-batch, that is 1 with the probability ``p_l = 1 - rate``. There (equation 5) the
-    branch is multiplied by ``p_l`` when testing; here it is divided by it in training, so that the expectation is the
-    same and nothing need be done afterwards.
+    Bernoulli ``b_l``, one for a mini-batch, that is 1 with the probability ``p_l = 1 - rate``. The paper (equation 5)
+    multiplies the branch by ``p_l`` in inference; this layer divides by it in training, with the same expectation, and
+    does nothing in inference.
 
     Args:
-        rate: The probability that the branch is left out: from 0 on, below 1.
-        per: Whether each ``"sample"`` is decided about by itself, or a whole ``"batch"``, as in the paper.
-        seed: For the draws.
+        rate: The probability that the branch is dropped, in [0, 1).
+        per: Whether to drop each ``"sample"`` independently, or a whole ``"batch"``, as in the paper.
+        seed: The seed of the random numbers.
 
-    Input and output: any shape, the same one. Masks go through.
+    Input and output: any shape, the same for both. Masks are passed on.
 
     Raises:
-        RequestError: An argument is wrong.
+        RequestError: An argument is invalid.
 
     Example:
         >>> import numpy as np
@@ -47,23 +47,23 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.rate = number("rate", rate, 0, below=1)
         self.per = one_of("per", per, _PER)
-        self.seed = seed_or_none("seed", seed)
+        self.seed = integer_or_none("seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     @staticmethod
     def linear(block: int, blocks: int, rate: float = 0.5) -> float:
-        """The rate of one block where rates grow linearly with depth.
+        """The rate of one block when rates grow linearly with depth.
 
         ``p_l = 1 - l / L (1 - p_L)``, arXiv 1603.09382, equation 4, with its ``p_L = 0.5``.
 
         Args:
-            block: Which one, from 1 to ``blocks``: l.
-            blocks: How many there are: L.
-            rate: The last one's: ``1 - p_L``.
+            block: The number of the block, l, from 1 to ``blocks``.
+            blocks: The number of blocks, L.
+            rate: The rate of the last block, ``1 - p_L``.
 
         Raises:
-            RequestError: ``block`` is none of them.
+            RequestError: ``block`` is not from 1 to ``blocks``.
 
         Example:
             >>> [StochasticDepth.linear(block, 4, 0.2) for block in (1, 4)]
@@ -74,19 +74,19 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         return rate * block / blocks
 
     def build(self, input_shape: Shape) -> None:  # Keras asks for it
-        """There are no weights."""
+        """Do nothing: there are no weights."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The inputs, in training some of them as zeros."""
+        """Return the inputs, in training some of them as zeros."""
         if not training or self.rate == 0:
             return inputs
         shape = (ops.shape(inputs)[0] if self.per == "sample" else 1, *[1] * (len(inputs.shape) - 1))
         drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        kept = inputs * ops.cast(1 / (1 - self.rate), inputs.dtype)
-        return ops.where(drawn >= self.rate, kept, ops.zeros_like(inputs))
+        scaled = inputs * ops.cast(1 / (1 - self.rate), inputs.dtype)
+        return ops.where(drawn >= self.rate, scaled, ops.zeros_like(inputs))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The shape of the input."""
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""Freeze, unfreeze and recompile models, losing nothing."""
+"""Freeze, unfreeze and recompile models, and keep the optimizer's state."""
 
 from __future__ import annotations
 
 from weightkit.training.checking.check import ModelCheck, check_model
-from weightkit.training.checking.proof import Proof
+from weightkit.training.checking.step_report import StepReport
 from weightkit.training.checking.summary import TrainableSummary, trainable_summary
-from weightkit.training.checking.verify_training import verify
+from weightkit.training.checking.verify_training import verify_training
 from weightkit.training.freezing.freeze_plan import FreezePlan, NothingTrainedWarning
-from weightkit.training.freezing.freezing import freeze, freeze_all_but, freeze_to, frozen, unfreeze
-from weightkit.training.optimizer.carrying import Recompiled
+from weightkit.training.freezing.freezing import freeze, frozen, unfreeze
+from weightkit.training.freezing.train_only import freeze_all_but, freeze_to
+from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
@@ -18,8 +19,8 @@ __all__ = [
     "ModelCheck",
     "NothingTrainedWarning",
     "OptimizerState",
-    "Proof",
     "Recompiled",
+    "StepReport",
     "TrainableSummary",
     "check_model",
     "freeze",
@@ -31,5 +32,5 @@ __all__ = [
     "save_optimizer_state",
     "trainable_summary",
     "unfreeze",
-    "verify",
+    "verify_training",
 ]

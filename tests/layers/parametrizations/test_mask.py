@@ -57,7 +57,7 @@ def test_other_weights_that_are_loaded_keep_the_mask(tmp_path):
 
 
 def test_a_mask_of_another_shape_is_refused_by_name():
-    with pytest.raises(RequestError, match=r"mask= has shape \(2, 2\), and the weight kernel has \(4, 3\)"):
+    with pytest.raises(RequestError, match=r"mask must broadcast to the shape \(4, 3\) of kernel, got shape \(2, 2\)"):
         Parametrized(keras.layers.Dense(3), kernel=Mask(np.ones((2, 2)))).build((None, 4))
 
 

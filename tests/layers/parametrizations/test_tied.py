@@ -163,10 +163,10 @@ def test_a_layer_that_was_wrapped_is_tied_to_as_its_wrapper_computes_it():
 @pytest.mark.parametrize(
     ("tied", "problem"),
     [
-        (lambda: Tied("nowhere"), "other='nowhere' is no layer that the input comes from"),
-        (lambda: Tied(keras.layers.Dense(3, name="new")), "other='new' has not been built"),
-        (lambda: Tied(built(), weight="gamma"), "weight='gamma'; source has kernel, bias"),
-        (lambda: Tied(built(), transpose=False), r"source/kernel of shape \(4, 3\), as it is, is no weight of shape"),
+        (lambda: Tied("nowhere"), "other must be a layer that the input comes from, got 'nowhere'"),
+        (lambda: Tied(keras.layers.Dense(3, name="new")), "other must be built first, and 'new' is not"),
+        (lambda: Tied(built(), weight="gamma"), "weight must be one of source's: kernel, bias, got 'gamma'"),
+        (lambda: Tied(built(), transpose=False), r"kernel must have shape \(3, 4\), and source/kernel has \(4, 3\)"),
     ],
 )
 def test_what_cannot_be_tied_is_refused_by_name(tied, problem):
@@ -175,5 +175,5 @@ def test_what_cannot_be_tied_is_refused_by_name(tied, problem):
 
 
 def test_what_is_no_layer_is_refused():
-    with pytest.raises(RequestError, match="other=3"):
+    with pytest.raises(RequestError, match=r"other must be .*, got 3"):
         Tied(3)

@@ -53,7 +53,7 @@ def test_a_layer_of_ones_own_may_be_called_depthwise_and_mix_channels():
 def test_a_filter_of_zeros_stays_one_and_trains_without_nans():
     model = keras.Sequential([keras.Input((3,)), Parametrized(keras.layers.Dense(2), kernel=WeightNorm())])
     model.layers[0].layer.kernel.assign(np.zeros((3, 2)))
-    model.layers[0].begin()
+    model.layers[0].reinitialize()
     model.compile("sgd", "mse")
     model.fit(numbers(4, 3), numbers(4, 2), verbose=0)
     assert all(np.isfinite(values).all() for values in model.get_weights())

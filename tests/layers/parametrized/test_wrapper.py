@@ -107,7 +107,7 @@ def test_what_a_later_step_adds_begins_from_what_the_earlier_ones_compute(steps)
             wanted = wanted / np.linalg.norm(wanted, 2)
         np.testing.assert_allclose(computed(layer), wanted, rtol=1e-4, atol=1e-6)
         layer.layer.kernel.assign(numbers(3, 2, seed=5))
-        layer.begin()
+        layer.reinitialize()
 
 
 INSIDE = {
@@ -174,25 +174,28 @@ def quantized():
 
 
 REFUSED = {
-    "no layer": (lambda: Parametrized(3, kernel=ONES), "layer=3 is no layer of Keras"),
-    "no parametrization": (lambda: Parametrized(keras.layers.Dense(3), kernel=3), "kernel=3 is no parametrization"),
-    "nothing": (lambda: Parametrized(keras.layers.Dense(3)), "no weight was named"),
-    "empty": (lambda: Parametrized(keras.layers.Dense(3), kernel=[]), r"kernel=\[\] is empty"),
-    "shared": (lambda: Parametrized(dense_in_a_model(), kernel=ONES), "'used' is part of a model"),
-    "quantized": (lambda: Parametrized(quantized(), kernel=ONES), "'small' is quantized"),
+    "no layer": (lambda: Parametrized(3, kernel=ONES), "layer must be a Keras layer, got 3"),
+    "no parametrization": (
+        lambda: Parametrized(keras.layers.Dense(3), kernel=3),
+        "kernel must be a Parametrization, got 3",
+    ),
+    "nothing": (lambda: Parametrized(keras.layers.Dense(3)), "must be given a weight"),
+    "empty": (lambda: Parametrized(keras.layers.Dense(3), kernel=[]), r"kernel must not be empty, got \[\]"),
+    "shared": (lambda: Parametrized(dense_in_a_model(), kernel=ONES), "'used' must not be part of a model"),
+    "quantized": (lambda: Parametrized(quantized(), kernel=ONES), "'small' must not be quantized"),
     "no such weight": (
         lambda: Parametrized(keras.layers.Dense(3), gamma=ONES).build((None, 2)),
-        r"no weight 'gamma' that Mask fits; it has kernel \(2, 3\), bias \(3,\)",
+        r"no weight 'gamma' that Mask applies to; it has kernel \(2, 3\), bias \(3,\)",
     ),
     "twice": (
         lambda: Parametrized(keras.layers.Dense(3), {"kernel": ONES, "*": ONES}).build((None, 2)),
-        "kernel is selected by 'kernel' and by",
+        "kernel must be selected once, got 'kernel' and",
     ),
     "bidirectional": (
         lambda: keras.layers.Bidirectional(LoRA(keras.layers.LSTM(3), 2)),
-        "Bidirectional cannot turn a wrapped layer round",
+        "Bidirectional cannot reverse a wrapped layer",
     ),
-    "no factors": (lambda: built(ONES).merge(), "has no low-rank factors"),
+    "no factors": (lambda: built(ONES).merge(), "only LowRank can be merged"),
 }
 
 
@@ -225,7 +228,7 @@ def test_a_layer_is_in_one_wrapper_alone_unless_that_is_gone():
 def test_a_layer_that_is_quantized_later_is_refused_when_it_is_called():
     layer = built(ONES)
     layer.layer.quantize("int8")
-    with pytest.raises(RequestError, match="its layer was quantized"):
+    with pytest.raises(RequestError, match="must not be quantized"):
         layer(numbers(1, 2))
 
 

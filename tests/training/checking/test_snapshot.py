@@ -12,7 +12,7 @@ from keras import layers
 
 from weightkit.access.live.handles import as_numpy
 from weightkit.training.checking.snapshot import Snapshot
-from weightkit.training.checking.verify_training import verify
+from weightkit.training.checking.verify_training import verify_training
 
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(1).standard_normal((8, 4)).astype("float32")
@@ -73,7 +73,7 @@ def test_training_goes_on_as_if_nothing_had_been(optimizer, before):
     for model in (plain, proved):
         trained(model, before)
     kept, function = state(proved), proved.train_function
-    assert verify(proved, data=(X, Y)).ok
+    assert verify_training(proved, data=(X, Y)).ok
     assert same(kept, state(proved))
     assert proved.train_function is function
     first, second = trained(plain), trained(proved)
@@ -83,7 +83,7 @@ def test_training_goes_on_as_if_nothing_had_been(optimizer, before):
 
 def test_what_was_not_built_is_not_built_afterwards():
     model = made()
-    verify(model, data=(X, Y))
+    verify_training(model, data=(X, Y))
     assert not model.optimizer.built
     assert len(model.optimizer.variables) == 2
     assert not model._compile_metrics.built
@@ -96,7 +96,7 @@ def test_what_was_not_built_is_not_built_afterwards():
 def test_the_next_fit_traces_nothing_anew(rows):
     model = made()
     model.fit(X, Y, batch_size=8, verbose=0)
-    verify(model, data=(X[:rows], Y[:rows]))
+    verify_training(model, data=(X[:rows], Y[:rows]))
     Counting.runs = 0
     model.fit(X, Y, batch_size=8, verbose=0)
     assert Counting.runs == (1 if BACKEND == "torch" else 0)
@@ -105,7 +105,7 @@ def test_the_next_fit_traces_nothing_anew(rows):
 def test_a_fit_of_averages_can_be_verified_and_goes_on_where_jax_shares_arrays():
     model = made("average")
     model.fit(X, Y, verbose=0)
-    assert verify(model, data=(X, Y)).ok
+    assert verify_training(model, data=(X, Y)).ok
     model.fit(X, Y, verbose=0)
 
 
@@ -113,7 +113,7 @@ def test_metrics_keep_what_they_have_counted():
     model = made()
     model.train_on_batch(X, Y)
     before = model.get_metrics_result()
-    verify(model, data=(X, Y))
+    verify_training(model, data=(X, Y))
     assert {name: float(value) for name, value in model.get_metrics_result().items()} == {
         name: float(value) for name, value in before.items()
     }
@@ -153,7 +153,7 @@ def test_a_step_that_fails_halfway_leaves_nothing_changed():
 def test_the_model_saves_and_loads_after_a_proof(tmp_path):
     model = made()
     trained(model)
-    verify(model, data=(X, Y))
+    verify_training(model, data=(X, Y))
     model.save_weights(tmp_path / "a.weights.h5")
     kept = [value.copy() for value in model.get_weights()]
     trained(model)

@@ -51,7 +51,7 @@ def test_statistics_follow_the_flag_of_their_layer_alone():
         variable.trainable = False
     assert by_layer(model)["norm"].statistics == "updated"
     model.get_layer("norm").trainable = False
-    assert by_layer(model)["norm"].statistics == "held"
+    assert by_layer(model)["norm"].statistics == "frozen"
 
 
 def test_statistics_that_no_step_changes_are_fixed():

@@ -13,7 +13,7 @@ from keras import layers
 
 from weightkit.errors import RequestError
 from weightkit.training import freeze
-from weightkit.training.checking.verify_training import verify
+from weightkit.training.checking.verify_training import verify_training
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "end_to_end"))
 import models
@@ -31,11 +31,11 @@ def dense(optimizer="sgd", **options):
 
 
 def verdicts(proof):
-    return {weight.path: (weight.meant, weight.verdict) for weight in proof.weights}
+    return {weight.path: (weight.expected, weight.verdict) for weight in proof.weights}
 
 
 def test_a_model_that_trains_everything_is_as_meant():
-    proof = verify(dense(), data=(X, Y))
+    proof = verify_training(dense(), data=(X, Y))
     assert proof.ok
     assert bool(proof)
     assert {weight.gradient for weight in proof.weights} <= {"flows", "zero", ""}
@@ -46,17 +46,17 @@ def test_a_frozen_layer_is_as_meant_and_its_weights_do_not_change():
     model = dense()
     model.get_layer("body").trainable = False
     model.get_layer("norm").trainable = False
-    proof = verify(model, data=(X, Y))
+    proof = verify_training(model, data=(X, Y))
     assert proof.ok
     assert {w.path for w in proof.weights if w.changed} == {"head/kernel", "head/bias"}
-    assert verdicts(proof)["norm/moving_mean"] == ("held", "ok")
+    assert verdicts(proof)["norm/moving_mean"] == ("frozen", "ok")
 
 
 def test_a_flag_that_was_changed_after_a_fit_fails():
     model = dense()
     model.fit(X, Y, verbose=0)
     model.get_layer("body").trainable = False
-    proof = verify(model, data=(X, Y))
+    proof = verify_training(model, data=(X, Y))
     assert not proof.ok
     assert any("stale flags" in failure for failure in proof.failures)
     with pytest.raises(RequestError, match="stale flags"):
@@ -67,7 +67,7 @@ def test_what_was_frozen_after_a_fit_and_is_trained_all_the_same_is_seen_by_the_
     model = dense()
     model.train_on_batch(X, Y)
     model.get_layer("body").trainable = False
-    proof = verify(model, data=(X, Y))
+    proof = verify_training(model, data=(X, Y))
     assert not proof.ok
     told = {"tensorflow": ("frozen", "failed"), "torch": ("frozen", "ok"), "jax": None}  # JAX raises in the step
     assert verdicts(proof).get("body/kernel") == told[BACKEND]
@@ -89,7 +89,7 @@ class Idle(layers.Layer):
 def test_a_weight_that_the_loss_does_not_depend_on_fails_and_a_zero_gradient_is_a_warning():
     model = keras.Sequential([keras.Input((4,)), Idle(name="idle"), layers.Dense(2, name="head")])
     model.compile("sgd", "mse")
-    found = verdicts(verify(model, data=(X, Y)))
+    found = verdicts(verify_training(model, data=(X, Y)))
     assert found["idle/used"] == ("trained", "ok")
     assert found["idle/unused"] == ("trained", "failed")
     assert found["idle/stopped"] == ("trained", "failed")
@@ -100,20 +100,20 @@ def test_loras_first_matrix_has_a_zero_gradient_at_its_first_step_and_that_is_no
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="body")])
     model.layers[0].enable_lora(2)
     model.compile("sgd", "mse")
-    proof = verify(model, data=(X, Y))
+    proof = verify_training(model, data=(X, Y))
     assert proof.ok
     assert verdicts(proof)["body/lora_kernel_a"] == ("trained", "warning")
     assert verdicts(proof)["body/kernel"] == ("frozen", "ok")
 
 
 def test_accumulated_gradients_are_waited_for():
-    proof = verify(dense(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3)), data=(X, Y))
+    proof = verify_training(dense(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3)), data=(X, Y))
     assert proof.ok
     assert next(weight for weight in proof.weights if weight.path == "head/kernel").changed
 
 
 def test_a_learning_rate_of_zero_is_noted():
-    proof = verify(dense(keras.optimizers.SGD(0.0)), data=(X, Y))
+    proof = verify_training(dense(keras.optimizers.SGD(0.0)), data=(X, Y))
     assert proof.ok
     assert "learning rate zero" in str(proof)
 
@@ -121,7 +121,7 @@ def test_a_learning_rate_of_zero_is_noted():
 def test_a_model_that_is_frozen_whole_is_noted():
     model = dense()
     model.trainable = False
-    proof = verify(model, data=(X, Y))
+    proof = verify_training(model, data=(X, Y))
     assert proof.ok
     assert "everything is frozen" in str(proof)
 
@@ -144,7 +144,7 @@ class Steps(keras.utils.PyDataset):
     ids=["none", "pair", "weighted", "named", "generator", "dataset"],
 )
 def test_data_is_taken_in_any_form_that_fit_takes(data):
-    assert verify(dense(), data=data() if callable(data) else data).ok
+    assert verify_training(dense(), data=data() if callable(data) else data).ok
 
 
 LOSSES = [
@@ -158,7 +158,7 @@ def test_random_data_fits_the_losses_on_the_list(loss):
     start = keras.Input((4,))
     model = keras.Model(start, layers.Dense(3, activation="softmax", name="head")(start))
     model.compile("sgd", loss)
-    assert verify(model).ok
+    assert verify_training(model).ok
 
 
 def test_random_data_fits_token_inputs_lengths_that_vary_and_several_outputs():
@@ -166,27 +166,27 @@ def test_random_data_fits_token_inputs_lengths_that_vary_and_several_outputs():
     x = layers.Embedding(3, 4, name="words")(start)
     model = keras.Model(start, [layers.Dense(2, name="a")(x), layers.Dense(1, name="b")(x)])
     model.compile("sgd", ["mse", "mae"])
-    assert verify(model).ok
+    assert verify_training(model).ok
 
 
 def test_an_unknown_loss_asks_for_data():
     model = dense()
     model.compile("sgd", lambda y, p: keras.ops.mean((y - p) ** 2))
-    with pytest.raises(RequestError, match="give data="):
-        verify(model)
-    assert verify(model, data=(X, Y)).ok
+    with pytest.raises(RequestError, match="pass data="):
+        verify_training(model)
+    assert verify_training(model, data=(X, Y)).ok
 
 
 def test_a_model_that_is_not_compiled_is_refused():
-    with pytest.raises(RequestError, match="not compiled"):
-        verify(models.sequential(), data=(X, Y))
+    with pytest.raises(RequestError, match="must be compiled"):
+        verify_training(models.sequential(), data=(X, Y))
 
 
 def test_data_that_does_not_fit_is_refused_and_the_model_is_what_it_was():
     model = dense()
     before = [value.copy() for value in model.get_weights()]
     with pytest.raises(RequestError, match="the training step failed"):
-        verify(model, data=(X[:, :3], Y))
+        verify_training(model, data=(X[:, :3], Y))
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert not model.optimizer.built
 
@@ -194,8 +194,8 @@ def test_data_that_does_not_fit_is_refused_and_the_model_is_what_it_was():
 def test_a_proof_prints_is_json_and_shows_in_notebooks():
     model = dense()
     model.get_layer("body").trainable = False
-    proof = verify(model, data=(X, Y))
-    assert str(proof) == "Sequential 'small': as meant (4 trained, 2 frozen, 2 updated)"
+    proof = verify_training(model, data=(X, Y))
+    assert str(proof) == "Sequential 'small': as expected (4 trained, 2 frozen, 2 updated)"
     record = json.loads(json.dumps(proof.to_dict()))
     assert record["ok"]
     assert len(record["weights"]) == 8
@@ -206,7 +206,7 @@ def test_a_plan_that_was_done_is_as_meant_after_training_too():
     model = dense()
     plan = freeze(model, "body")
     model.fit(X, Y, verbose=0)
-    proof = verify(model, plan, (X, Y))
+    proof = verify_training(model, plan, (X, Y))
     assert proof.ok
     assert verdicts(proof)["body/kernel"] == ("frozen", "ok")
 
@@ -215,10 +215,10 @@ def test_a_plan_that_was_done_is_as_meant_after_training_too():
 def test_a_plans_policy_for_statistics_is_held_to(statistics):
     model = dense()
     plan = freeze(model, "norm", statistics=statistics)
-    assert verify(model, plan, (X, Y)).ok
+    assert verify_training(model, plan, (X, Y)).ok
     norm = model.get_layer("norm")
     norm._trainable = not norm._trainable
-    assert any("statistics" in failure for failure in verify(model, plan, (X, Y)).failures)
+    assert any("statistics" in failure for failure in verify_training(model, plan, (X, Y)).failures)
 
 
 def test_flags_that_are_not_those_of_the_plan_fail():
@@ -226,7 +226,7 @@ def test_flags_that_are_not_those_of_the_plan_fail():
     plan = freeze(model, "body")
     model.get_layer("body").trainable = True
     model.get_layer("head").bias.trainable = False
-    failures = " ".join(verify(model, plan, (X, Y)).failures)
+    failures = " ".join(verify_training(model, plan, (X, Y)).failures)
     assert "body/kernel, body/bias: frozen in the plan" in failures
     assert "head/bias: trained in the plan" in failures
 
@@ -234,4 +234,4 @@ def test_flags_that_are_not_those_of_the_plan_fail():
 def test_a_plan_of_another_model_is_refused():
     plan = freeze(models.embedding(), "words")
     with pytest.raises(RequestError, match="the plan was made on"):
-        verify(dense(), plan, (X, Y))
+        verify_training(dense(), plan, (X, Y))

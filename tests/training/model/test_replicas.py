@@ -49,7 +49,7 @@ trained = lambda model: (*model.trainable_variables, *model.optimizer.variables)
 model, facts = made(), {}
 fit(model)
 before = bits(everything(model))
-facts["a proof is as meant"] = verify(model, data=(x, y)).ok
+facts["a proof is as meant"] = verify_training(model, data=(x, y)).ok
 facts["a proof puts every replica back"] = bits(everything(model)) == before
 freeze(model, "part")
 fit(model)
@@ -58,7 +58,7 @@ save_optimizer_state(model, f"{folder}/opt.h5")
 other = made()
 copy_from(other, f"{folder}/m.weights.h5")
 freeze(other, "part")
-facts["slots wait"] = load_optimizer_state(other, f"{folder}/opt.h5").aside == 2
+facts["slots wait"] = load_optimizer_state(other, f"{folder}/opt.h5").parked == 2
 for one in (model, other):
     unfreeze(one, "part")
 facts["what goes on is what was"] = bits(trained(model)) == bits(trained(other))
@@ -73,7 +73,7 @@ print(json.dumps(facts))
 IMPORTS = """
 import json, sys, keras, numpy as np
 from weightkit import copy_from
-from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze, verify
+from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze, verify_training
 """
 
 

@@ -7,8 +7,8 @@ import pytest
 from training_cases import X, Y, compiled, counter, fit, sequential
 
 from weightkit.errors import RequestError
-from weightkit.training import freeze, recompile, unfreeze, verify
-from weightkit.training.optimizer.memory import values_of
+from weightkit.training import freeze, recompile, unfreeze, verify_training
+from weightkit.training.optimizer.slot_values import values_of
 
 
 class Critical(keras.Sequential):
@@ -78,7 +78,7 @@ def test_a_proof_puts_every_optimizer_back(where, built):
         model.train_on_batch(X, Y)
     before = [(v, values_of(v).tobytes()) for v in (*adam.variables, *model.optimizer.variables, *model.variables)]
     taken = len(model.steps)
-    assert verify(model, data=(X, Y)).ok
+    assert verify_training(model, data=(X, Y)).ok
     assert len(model.steps) > taken
     assert adam.built == built
     after = [*adam.variables, *model.optimizer.variables, *model.variables]

@@ -9,7 +9,7 @@ from training_cases import X, Y, compiled, counter, fit, same, slots, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import freeze, recompile, unfreeze
-from weightkit.training.optimizer.memory import values_of
+from weightkit.training.optimizer.slot_values import values_of
 from weightkit.training.optimizer.slots import slots_of
 
 
@@ -63,7 +63,7 @@ def test_fresh_forgets():
     model = compiled()
     fit(model)
     freeze(model, "part")
-    done = recompile(model, optimizer="fresh")
+    done = recompile(model, optimizer_state="fresh")
     assert counter(model.optimizer) == 0
     assert not any(np.frombuffer(v, "float32").any() for v in slots(model.optimizer).values())
     assert done.carried == 0
@@ -84,13 +84,13 @@ def test_mixed_precision_is_wrapped_once():
     assert isinstance(model.optimizer, keras.optimizers.Adam)
 
 
-def late(unfrozen_slots, *, optimizer="adam"):
+def late(step_count, *, optimizer="adam"):
     """The largest first step of weights that are unfrozen after many steps, in learning rates."""
     model = compiled(optimizer=optimizer)
     freeze(model, "part")
     fit(model)
     model.optimizer.variables[0].assign(10_000)
-    unfreeze(model, "part", unfrozen_slots=unfrozen_slots)
+    unfreeze(model, "part", step_count=step_count)
     before = weights(model, "part")
     model.fit(X[:4], Y[:4], batch_size=4, verbose=0)
     after = weights(model, "part")
@@ -98,14 +98,14 @@ def late(unfrozen_slots, *, optimizer="adam"):
 
 
 def test_weights_that_come_late_take_one_learning_rate_by_steps_of_their_own():
-    _, own = late("own_step")
-    _, kept = late("keep")
+    _, own = late("separate")
+    _, kept = late("shared")
     assert own == pytest.approx(1, abs=0.01)
     assert kept == pytest.approx(3.16, abs=0.01)  # (1 - 0.9) / sqrt(1 - 0.999)
 
 
 def test_weights_that_come_late_to_an_optimizer_without_steps_stay_with_it():
-    model, _ = late("own_step", optimizer="momentum")
+    model, _ = late("separate", optimizer="momentum")
     assert isinstance(model.optimizer, keras.optimizers.SGD)
 
 
@@ -132,7 +132,7 @@ def test_a_moving_average_begins_at_the_weight():
     model = compiled(optimizer="ema")
     freeze(model, "part")
     fit(model)
-    unfreeze(model, "part", unfrozen_slots="keep")
+    unfreeze(model, "part", step_count="shared")
     averages = {id(slot.owner): slot.variable for slot in slots_of(model.optimizer) if slot.name == "average"}
     for variable in model.get_layer("part").trainable_variables:
         assert values_of(averages[id(variable)]).tobytes() == values_of(variable).tobytes()
@@ -195,7 +195,7 @@ def test_two_weights_of_one_path_cannot_have_different_optimizers():
     with pytest.raises(RequestError, match="tells weights apart by their paths alone"):
         unfreeze(model, "re:^a_one")
     assert [v.trainable for v in model.variables] == flags
-    unfreeze(model, "re:^a_one", unfrozen_slots="keep")
+    unfreeze(model, "re:^a_one", step_count="shared")
     before = weights(model)
     fit(model)
     assert not same(weights(model), before)
@@ -222,7 +222,7 @@ def test_a_compile_of_its_own_is_passed_by_and_one_with_several_optimizers_is_re
 
 def test_what_is_not_compiled_and_words_that_are_not_known_are_refused():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    with pytest.raises(RequestError, match="has not been compiled"):
+    with pytest.raises(RequestError, match="must be compiled"):
         recompile(model)
     with pytest.raises(RequestError, match="'carry', 'fresh'"):
         recompile(compiled(), optimizer="new")

@@ -113,7 +113,7 @@ def test_slots_that_wait_for_frozen_weights_are_kept_and_put_back(tmp_path):
     other = made()
     freeze(other, "body")
     report = load_into(model, other, tmp_path)
-    assert report.aside == 2
+    assert report.parked == 2
     for one in (model, other):
         unfreeze(one, "body")
     assert same(state(model), state(other))
@@ -131,8 +131,8 @@ def test_a_file_of_a_frozen_subset_lacks_slots_and_is_refused_or_loaded_in_part(
         load_optimizer_state(other, tmp_path / "opt.h5")
     assert same(before, state(other))
     report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip")
-    assert len(report.left) == 6
-    assert all(text.startswith("body/") for text in report.left)
+    assert len(report.unchanged) == 6
+    assert all(text.startswith("body/") for text in report.unchanged)
     momentum = model.optimizer._momentums[-1], other.optimizer._momentums[-1]
     assert np.array_equal(*(as_numpy(one._value) for one in momentum))
 
@@ -147,7 +147,7 @@ def test_a_changed_head_is_refused_or_left_as_it_was(tmp_path):
         load_optimizer_state(other, tmp_path / "opt.h5")
     assert same(before, state(other))
     report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip")
-    assert all(text.startswith("head/") for text in report.left)
+    assert all(text.startswith("head/") for text in report.unchanged)
     assert report.weights == 6
     kernel = other.optimizer._momentums[0]
     assert np.array_equal(as_numpy(kernel._value), as_numpy(model.optimizer._momentums[0]._value))
@@ -225,7 +225,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 def test_other_files_are_refused(tmp_path):
     model = made()
     model.save_weights(tmp_path / "m.weights.h5")
-    with pytest.raises(UnsupportedFileError, match="no optimizer state in a file of its own"):
+    with pytest.raises(UnsupportedFileError, match="must be an optimizer state file"):
         load_optimizer_state(model, tmp_path / "m.weights.h5")
     (tmp_path / "text.h5").write_text("no")
     with pytest.raises(UnsupportedFileError, match="neither HDF5"):
@@ -268,9 +268,9 @@ def test_damaged_and_hostile_files_are_refused_in_one_line_and_nothing_is_change
 
 def test_a_model_that_is_not_compiled_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
-    with pytest.raises(RequestError, match="not been compiled"):
+    with pytest.raises(RequestError, match="must be compiled"):
         save_optimizer_state(model, tmp_path / "opt.h5")
-    with pytest.raises(RequestError, match="on_missing is"):
+    with pytest.raises(RequestError, match="on_missing must be one of"):
         load_optimizer_state(made(), tmp_path / "opt.h5", on_missing="maybe")
 
 

@@ -10,14 +10,14 @@ from training_cases import counter, eager, fit, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze
-from weightkit.training.optimizer.memory import values_of
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.optimizer.parked_slots import parked_slots_of
+from weightkit.training.optimizer.slot_values import values_of
 from weightkit.training.optimizer.slots import slots_of
 
 
 def everything(model):
     """What an optimizer remembers, and what waits beside the model."""
-    waiting = {(k, n): v.tobytes() for k, kept in slots_set_aside(model).items() for n, v in kept.slots.items()}
+    waiting = {(k, n): v.tobytes() for k, kept in parked_slots_of(model).items() for n, v in kept.slots.items()}
     return [values_of(v).tobytes() for v in model.optimizer.variables], waiting
 
 
@@ -65,7 +65,7 @@ HARMS = {
     ),
     "another keeper": (
         lambda f: kept_by(f, "part/kernel", "momentum", "SGD"),
-        r"part/kernel \(momentum of Adam\) was kept by SGD in the file",
+        r"part/kernel \(momentum of Adam\) is of SGD in the file",
     ),
 }
 
@@ -87,11 +87,11 @@ def test_slots_that_do_not_fit_are_refused_in_one_line_and_nothing_is_changed(ha
     assert "\n" not in str(refused.value)
     assert everything(other) == before
     report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip")
-    assert any("part/kernel" in text and "of no use without the others" in text for text in report.left)
+    assert any("part/kernel" in text and "not loaded without the other slots" in text for text in report.unchanged)
     kernel = other.get_layer("part").kernel
     if frozen:
-        assert [kept.owner.name for kept in slots_set_aside(other).values()] == ["bias"]
-        assert report.aside == 1
+        assert [kept.owner.name for kept in parked_slots_of(other).values()] == ["bias"]
+        assert report.parked == 1
     else:
         assert not any(values_of(slot.variable).any() for slot in slots_of(other.optimizer) if slot.owner is kernel)
     others = [values_of(s.variable) for s in slots_of(other.optimizer) if s.owner is other.get_layer("head").kernel]
@@ -108,9 +108,9 @@ def test_slots_of_a_frozen_weight_of_another_shape_are_told_and_left(tmp_path):
     with pytest.raises(RequestError, match="does not fit"):
         load_optimizer_state(model, tmp_path / "opt.h5")
     report = load_optimizer_state(model, tmp_path / "opt.h5", on_missing="skip")
-    told = "part/kernel (momentum of Adam) is of a weight (4, 4) in the file and (4, 3) here"
-    assert told in report.left
-    assert not slots_set_aside(model)
+    told = "part/kernel (momentum of Adam) is of a weight of shape (4, 4) in the file and (4, 3) here"
+    assert told in report.unchanged
+    assert not parked_slots_of(model)
 
 
 def test_an_average_that_is_not_in_the_file_begins_at_the_weight(tmp_path):
@@ -158,12 +158,12 @@ def test_a_changed_head_at_a_large_step_count_is_told_and_may_count_its_own_step
     kept = changed_head(tmp_path / "opt.h5")
     report = load_optimizer_state(kept, tmp_path / "opt.h5", on_missing="skip")
     (note,) = (note for note in report.notes if "several times" in note)
-    assert note.startswith("head/kernel, head/bias: nothing that fits in the file, whose step count goes on")
-    assert 'unfrozen_slots="own_step"' in note
+    assert note.startswith("head/kernel, head/bias: no slots in the file that fit, at a large step count")
+    assert 'step_count="separate"' in note
     assert first_step(kept, "head") == pytest.approx(3.16, abs=0.01)
 
     own = changed_head(tmp_path / "opt.h5")
-    report = load_optimizer_state(own, tmp_path / "opt.h5", on_missing="skip", unfrozen_slots="own_step")
+    report = load_optimizer_state(own, tmp_path / "opt.h5", on_missing="skip", step_count="separate")
     assert any("head/kernel, head/bias" in note and "count their own steps" in note for note in report.notes)
     assert not any("several times" in note for note in report.notes)
     assert sorted(counter(one) for one in own.optimizer.optimizers) == [0, 10_000]
@@ -175,7 +175,7 @@ def test_a_changed_head_at_a_large_step_count_is_told_and_may_count_its_own_step
 
 def test_a_changed_head_of_an_optimizer_that_counts_no_steps_is_no_matter(tmp_path):
     other = changed_head(tmp_path / "opt.h5", "momentum")
-    report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip", unfrozen_slots="own_step")
+    report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip", step_count="separate")
     assert not any("step" in note for note in report.notes)
     assert isinstance(other.optimizer, keras.optimizers.SGD)
 
@@ -186,7 +186,7 @@ def test_own_steps_on_loading_fail_whole(tmp_path):
     other.another = [keras.optimizers.SGD()]
     before, optimizer = everything(other), other.optimizer
     with pytest.raises(RequestError, match="several optimizers"):
-        load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip", unfrozen_slots="own_step")
+        load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip", step_count="separate")
     assert other.optimizer is optimizer
     assert everything(other) == before
 
@@ -195,7 +195,7 @@ def test_slots_of_a_file_wait_for_weights_that_are_frozen_and_come_back_to_them(
     model = saved(tmp_path / "opt.h5")
     other = eager()
     freeze(other, "part")
-    assert load_optimizer_state(other, tmp_path / "opt.h5").aside == 2
+    assert load_optimizer_state(other, tmp_path / "opt.h5").parked == 2
     for one in (model, other):
         unfreeze(one, "part")
     assert everything(model)[0] == everything(other)[0]

@@ -1,1 +1,1 @@
-"""What the layers share."""
+"""Code that the layers share."""

@@ -1,7 +1,8 @@
-"""Shapes of inputs: sizes that a layer must know, and weights laid along axes."""
+"""Shapes of inputs: axes, sizes that a layer needs, and weights shaped to match."""
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
 from keras import ops
@@ -14,47 +15,76 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-def known_sizes(layer: Any, shape: Sequence[int | None], axes: Sequence[int]) -> tuple[int, ...]:
-    """The sizes along some axes.
+def input_axes(name: str, value: Any, rank: int) -> tuple[int, ...]:
+    """Axes of an input, counted from 0, in ascending order.
+
+    Args:
+        name: What messages call the argument.
+        value: An axis or several, negative ones counted from the end.
+        rank: The rank of the input.
 
     Raises:
-        RequestError: One is unknown.
+        RequestError: An axis is outside the input, is the batch axis, or occurs twice.
 
     Example:
-        >>> known_sizes("it", (None, 4, 3), [2])
-        (3,)
-        >>> known_sizes("it", (None, None, 3), [1])
+        >>> input_axes("axis", -1, 3)
+        (2,)
+        >>> input_axes("axis", 4, 3)
         Traceback (most recent call last):
-        weightkit.errors.RequestError: it must know the input's size along axis 1, which is None in (None, None, 3)
+        weightkit.errors.RequestError: axis must have axes from 1 to 2, each once, for an input of rank 3, got 4
+    """
+    given = (value,) if isinstance(value, numbers.Integral) else tuple(value)
+    found = sorted(int(axis) % rank if -rank <= axis < rank else 0 for axis in given)
+    if 0 in found or len(set(found)) < len(found) or not found:
+        raise RequestError(
+            f"{name} must have axes from 1 to {rank - 1}, each once, for an input of rank {rank}, got {value!r}"
+        )
+    return tuple(found)
+
+
+def known_sizes(layer: Any, shape: Sequence[int | None], axes: Sequence[int]) -> tuple[int, ...]:
+    """The sizes of an input along some axes.
+
+    Raises:
+        RequestError: A size is None.
+
+    Example:
+        >>> known_sizes("layer", (None, 4, 3), [2])
+        (3,)
+        >>> known_sizes("layer", (None, None, 3), [1])
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: layer: the input must have a known size along axis 1, which is None in ...
     """
     found = []
     for axis in axes:
         size = shape[axis]
         if size is None:
             name = getattr(layer, "name", layer)
-            raise RequestError(f"{name} must know the input's size along axis {axis}, which is None in {tuple(shape)}")
+            raise RequestError(
+                f"{name}: the input must have a known size along axis {axis}, which is None in {tuple(shape)}"
+            )
         found.append(int(size))
     return tuple(found)
 
 
 def required_rank(layer: Any, shape: Sequence[Any], least: int, most: int | None = None) -> None:
-    """Let only inputs of some ranks by.
+    """Refuse an input of another rank.
 
     Raises:
-        RequestError: The input's rank is another.
+        RequestError: The input has another rank.
 
     Example:
-        >>> required_rank("it", (None, 3), 3)
+        >>> required_rank("layer", (None, 3), 3)
         Traceback (most recent call last):
-        weightkit.errors.RequestError: it takes inputs of rank 3 and more: (None, 3) has rank 2
+        weightkit.errors.RequestError: layer: the input must have rank >= 3, got rank 2, shape (None, 3)
     """
     if len(shape) < least or (most is not None and len(shape) > most):
         name = getattr(layer, "name", layer)
-        wanted = f"{least} and more" if most is None else str(least) if most == least else f"{least} to {most}"
-        raise RequestError(f"{name} takes inputs of rank {wanted}: {tuple(shape)} has rank {len(shape)}")
+        wanted = f">= {least}" if most is None else str(least) if most == least else f"{least} to {most}"
+        raise RequestError(f"{name}: the input must have rank {wanted}, got rank {len(shape)}, shape {tuple(shape)}")
 
 
 def along(weight: Any, axes: Sequence[int], rank: int) -> Any:
-    """A weight with one axis for each of ``axes``, shaped to be multiplied with an input of ``rank``."""
+    """Reshape a weight, with one axis for each of ``axes``, so that it broadcasts to an input of ``rank``."""
     sizes = iter(weight.shape)
     return ops.reshape(weight, [next(sizes) if axis in axes else 1 for axis in range(rank)])

@@ -1,1 +1,1 @@
-"""Ways to compute a weight from other variables, one a file."""
+"""Ways to compute a weight from other variables, one in each file."""

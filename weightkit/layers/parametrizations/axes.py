@@ -1,4 +1,4 @@
-"""Which axes of a weight sum over inputs, and which tell outputs apart."""
+"""Which axes of a weight are inputs, and which are outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The axes of one weight, as a batch of matrices.
+    """The axes of one weight, read as a batch of matrices.
 
     A dense kernel ``(fan_in, fan_out)`` is one matrix; so is a convolution's, of ``(height * width * channels,
     filters)``. A depthwise kernel ``(height, width, channels, multiplier)`` is a matrix ``(height * width,
@@ -43,18 +43,18 @@ class Axes:
         return math.prod(self.shape[axis] for axis in self.batch)
 
     def merged(self) -> Axes:
-        """The same with one matrix: what told matrices apart tells outputs apart."""
+        """The same axes as a single matrix: batch axes become output axes."""
         return Axes(self.shape, (), self.inputs, tuple(sorted((*self.batch, *self.outputs))))
 
     def to_matrices(self, weight: Any) -> Any:
-        """From the weight's own shape to ``(count, fan_in, fan_out)``; without ``count`` where nothing is batched."""
+        """From the weight's shape to ``(count, fan_in, fan_out)``; without ``count`` where there are no batch axes."""
         order = (*self.batch, *self.inputs, *self.outputs)
         count = (self.count,) if self.batch else ()
         moved = weight if order == tuple(range(len(order))) else ops.transpose(weight, order)
         return ops.reshape(moved, (*count, self.fan_in, self.fan_out))
 
     def from_matrices(self, matrices: Any) -> Any:
-        """Back to the weight's own shape."""
+        """From matrices back to the weight's shape."""
         order = (*self.batch, *self.inputs, *self.outputs)
         moved = ops.reshape(matrices, tuple(self.shape[axis] for axis in order))
         back = tuple(order.index(axis) for axis in range(len(order)))
@@ -65,8 +65,8 @@ def axes_of(owner: Any, name: str, shape: tuple[int, ...]) -> Axes:
     """The axes of a layer's weight.
 
     Args:
-        owner: The layer that holds it.
-        name: Its own name: ``kernel``, ``depthwise_kernel``.
+        owner: The layer that has it.
+        name: Its name: ``kernel``, ``depthwise_kernel``.
         shape: Its shape, of rank 2 or more.
     """
     every = tuple(range(len(shape)))
@@ -82,7 +82,7 @@ def axes_of(owner: Any, name: str, shape: tuple[int, ...]) -> Axes:
 
 
 def _of_einsum(equation: str, shape: tuple[int, ...]) -> Axes:
-    """By the equation ``abc,cde->abde``: what the output lacks is summed over."""
+    """By an equation such as ``abc,cde->abde``: axes that the output does not have are summed over."""
     operands, output = equation.replace(" ", "").replace("...", "").split("->")
     data, kernel = operands.split(",")
     every = range(len(shape))

@@ -1,4 +1,4 @@
-"""A mask: entries of a weight that are and stay zero."""
+"""A mask: elements of a weight that stay zero."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from weightkit.layers.parametrizations.parametrization import Added, Parametrization, Weight
+from weightkit.errors import RequestError
+from weightkit.layers.parametrizations.parametrization import AddedVariable, Parametrization, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 class Mask(Parametrization):
     """The weight times a fixed mask of ones and zeros, as in MADE (Germain 2015, arXiv 1502.03509, equation 5).
 
-    What is masked is zero in the weight and in its gradient, whatever the optimizer does. The mask is a weight of
-    the layer's state, ``kernel_mask``. The configuration has it too, as ones and zeros, so that a model that is made
-    again from it begins with the same; what a file holds comes after.
+    Masked elements are zero in the weight and in its gradient, whatever the optimizer does. The mask is a weight that
+    is not trained, ``kernel_mask``. The configuration has it too, as ones and zeros, so that a model that is made from
+    it has the same mask; loading a file then sets the mask of the file.
 
     Args:
-        mask: An array of the weight's shape, or one that broadcasts to it: where it is not zero, the weight stays.
-            None takes the zeros of what it is applied to, as pruning left them; so it comes first of several.
+        mask: An array of the weight's shape, or one that broadcasts to it; elements where it is zero are masked. By
+            default the zeros of the present weight are masked, as pruning leaves them; apply it before others then.
     """
 
     mask: Any = None
@@ -35,11 +36,11 @@ class Mask(Parametrization):
 
     def __post_init__(self) -> None:
         """Check the mask."""
-        is_numbers = self.mask is None or np.asarray(self.mask).dtype.kind in "biuf"
-        self._require("mask", is_numbers, "give an array of numbers or booleans, or None")
+        if self.mask is not None and np.asarray(self.mask).dtype.kind not in "biuf":
+            raise RequestError(f"Mask: mask must be an array of numbers or booleans, or None, got {self.mask!r}")
 
     def objection(self, weight: Weight) -> str:
-        """A mask of another shape."""
+        """Why the mask does not fit the shape of the weight."""
         shape = tuple(weight.variable.shape)
         if self.mask is None:
             return ""
@@ -48,10 +49,10 @@ class Mask(Parametrization):
             fits = np.broadcast_shapes(given, shape) == shape
         except ValueError:
             fits = False
-        return "" if fits else f"Mask: mask= has shape {given}, and the weight {weight.name} has {shape}"
+        return "" if fits else f"Mask: mask must broadcast to the shape {shape} of {weight.name}, got shape {given}"
 
-    def build(self, weight: Weight) -> dict[str, Added]:
-        """The mask, as ones and zeros of the weight's type."""
+    def build(self, weight: Weight) -> dict[str, AddedVariable]:
+        """Add the mask, as ones and zeros of the weight's dtype."""
 
         def initial(shape: Any, dtype: Any = None) -> Any:
             given = weight.before() if self.mask is None else ops.convert_to_tensor(np.asarray(self.mask))
@@ -60,8 +61,8 @@ class Mask(Parametrization):
         shape = tuple(weight.variable.shape)
         return {"mask": weight.add(f"{weight.label}_mask", shape, initial, trainable=False)}
 
-    def compute(self, base: Any, added: Mapping[str, Added], weight: Weight, *, training: bool) -> Any:  # noqa: ARG002
-        """Element by element."""
+    def compute(self, base: Any, added: Mapping[str, AddedVariable], weight: Weight, *, training: bool) -> Any:  # noqa: ARG002
+        """The weight times the mask, element by element."""
         return base * added["mask"].variable.value
 
     def get_config(self) -> dict[str, Any]:
@@ -70,6 +71,6 @@ class Mask(Parametrization):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Mask:
-        """Made again."""
+        """Make it from its settings."""
         mask = config.get("mask")
         return cls(None if mask is None else np.asarray(mask))

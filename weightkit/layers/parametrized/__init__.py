@@ -1,1 +1,1 @@
-"""The wrapper that computes weights, and what works on whole models of it."""
+"""The wrapper that computes weights, and functions that apply it to whole models."""

@@ -1,4 +1,4 @@
-"""From a model with computed weights to the plain model with the same outputs."""
+"""From a model with computed weights to a plain model with the same outputs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from typing import Any
 import keras
 
 from weightkit.errors import RequestError
-from weightkit.layers.parametrized.remaking import copy_weights, is_listed, remade, values_of, without_wrappers
+from weightkit.layers.parametrized.rebuilding import copy_weights, is_functional, rebuild, values_of, without_wrappers
 
 
 def bake(model: Any) -> Any:
-    """Fold every parametrization into plain weights.
+    """Replace every computed weight with a plain weight of the same value.
 
     Args:
-        model: A Functional or Sequential model, or one layer. A model of a class of your own is made of layers that
-            are baked one by one.
+        model: A Functional or Sequential model, or a layer. In a subclassed model, bake the layers one by one.
 
     Returns:
-        A new model, or layer, of Keras' own layers and yours, without wrappers: its weights are what was computed,
-        and it needs no weightkit to be loaded. It is not compiled. The given one stays as it is. A tied weight
-        becomes a copy.
+        A new model or layer without wrappers, whose weights have the computed values. It loads without weightkit, and
+        is not compiled. The given model does not change. A tied weight becomes a copy.
 
     Raises:
-        RequestError: It is a model of another kind, or has not been built.
+        RequestError: It is another kind of model, or is not built.
 
     Example:
         >>> import keras
@@ -32,16 +30,16 @@ def bake(model: Any) -> Any:
         >>> [type(layer).__name__ for layer in bake(model).layers]
         ['Dense']
     """
-    if not is_listed(model) and isinstance(model, keras.Model):
+    if not is_functional(model) and isinstance(model, keras.Model):
         raise RequestError(
-            f"bake: {model.name!r} is a {type(model).__name__}, no Functional or Sequential model",
-            hint="bake its layers one by one, and put them in their places",
+            f"bake: model must be Functional, Sequential or a layer, got {model.name!r}, a {type(model).__name__}",
+            hint="bake its layers one by one, and replace them",
         )
     if not isinstance(model, keras.layers.Layer):
-        raise RequestError(f"bake: model={model!r} is no model and no layer")
+        raise RequestError(f"bake: model must be a model or a layer, got {model!r}")
     if not model.built:
-        raise RequestError(f"bake: {model.name!r} has not been built and has no weights yet", hint="call it on data")
-    plain = remade(model, without_wrappers)
+        raise RequestError(f"bake: {model.name!r} must be built, and is not", hint="call it on data first")
+    plain = rebuild(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain, values_of(model))

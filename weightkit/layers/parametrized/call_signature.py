@@ -1,4 +1,4 @@
-"""A wrapper that is called, built and masked as the layer inside it."""
+"""Give a wrapper the call signature of the layer inside it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 
-def call_like(wrapper: Any, layer: Any) -> None:
-    """Keras looks at signatures to see what a layer is called and built with; the wrapper's become the layer's."""
+def copy_call_signature(wrapper: Any, layer: Any) -> None:
+    """Copy what Keras 3.15 reads from the signatures of ``call`` and ``build`` to decide how a layer is called."""
     signature = layer._call_signature  # noqa: SLF001
     if "training" not in signature.parameters and not _takes_anything(signature):
         training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)

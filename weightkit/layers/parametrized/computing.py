@@ -1,4 +1,4 @@
-"""From a weight of a layer to one that is computed: its regularizer and its constraint act on what is computed."""
+"""Make a weight of a layer a computed one; its regularizer and constraint apply to the computed value."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.layers.making.casting import as_held
-from weightkit.layers.parametrizations.parametrization import Computed
+from weightkit.layers.making.precision import no_autocast
+from weightkit.layers.parametrizations.parametrization import ComputedWeight
 from weightkit.layers.parametrized.saving_hooks import save_without
 
 if TYPE_CHECKING:
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from weightkit.layers.parametrizations.parametrization import Parametrization, Weight
 
 
-def compute_by(parametrizations: list[Parametrization], weight: Weight) -> Computed:
-    """Let parametrizations add their variables to a weight, and compute it.
+def apply_parametrizations(parametrizations: list[Parametrization], weight: Weight) -> ComputedWeight:
+    """Let parametrizations add their variables to a weight.
 
     Raises:
-        RequestError: One of them cannot be applied to it.
+        RequestError: One of them cannot be applied to the weight.
     """
     objection = next(filter(None, (one.objection(weight) for one in parametrizations)), "")
     if objection:
         raise RequestError(objection)
     variable = weight.variable
-    computed = Computed(weight, [], variable.constraint)
+    computed = ComputedWeight(weight, [], variable.constraint)
     for one in parametrizations:
         computed.append(one)
     variable.constraint = None
@@ -37,10 +37,11 @@ def compute_by(parametrizations: list[Parametrization], weight: Weight) -> Compu
     return computed
 
 
-def _regularize_computed(computed: Computed) -> None:
-    """Move a weight's regularizer to a variable that it is computed from, where it acts on what is computed.
+def _regularize_computed(computed: ComputedWeight) -> None:
+    """Replace a weight's regularizer by one that applies to the computed value.
 
-    The weight itself bears it unless it is frozen; then the first of what was added that is trained.
+    Keras 3.15 adds the losses of trainable variables only. So the new regularizer goes to the weight's own variable, or
+    where that is frozen to the first added variable that is trained.
     """
     variable = computed.weight.variable
     carrier = next((one for one in _carriers(computed) if one.trainable), variable)
@@ -48,12 +49,12 @@ def _regularize_computed(computed: Computed) -> None:
     carrier.regularizer = functools.partial(_regularize, regularizer, computed)
 
 
-def _carriers(computed: Computed) -> Iterator[Any]:
+def _carriers(computed: ComputedWeight) -> Iterator[Any]:
     if not any(one.freezes_base for one, _ in computed.steps):
         yield computed.weight.variable
     yield from (one.variable for _, added in computed.steps for one in added.values())
 
 
-def _regularize(regularizer: Any, computed: Computed, _variable: Any) -> Any:
-    with as_held():
+def _regularize(regularizer: Any, computed: ComputedWeight, _variable: Any) -> Any:
+    with no_autocast():
         return regularizer(computed.value(training=False))

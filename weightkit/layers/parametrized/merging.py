@@ -1,4 +1,4 @@
-"""Low-rank updates put into the weights that they adapt, and taken out again."""
+"""Merge low-rank updates into the weights that they adapt, and undo it."""
 
 from __future__ import annotations
 
@@ -6,103 +6,108 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.low_rank import LowRank
-from weightkit.layers.parametrized.restore_on_error import or_as_they_were
+from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-    from weightkit.layers.parametrizations.parametrization import Computed
+    from weightkit.layers.parametrizations.parametrization import ComputedWeight
 
-    Step = tuple[Computed, LowRank, Any]
-    """A computed weight, what it is computed by, and the variables that were added."""
+    Step = tuple[ComputedWeight, LowRank, Any]
+    """A computed weight, its parametrization, and the added variables."""
 
 
-def merge(name: str, computed: Iterable[Computed]) -> None:
-    """Put the updates of a layer into its weights: those that say something since the last time.
+def merge(name: str, computed: Iterable[ComputedWeight]) -> None:
+    """Add the updates of a layer to its weights, where they were trained since the last merge.
 
-    Only the last merge is kept to be undone, so that merging again and again takes no more memory.
+    Only the last merge can be undone, so that repeated merges need no more memory.
 
     Args:
-        name: The layer's name, for what is refused.
-        computed: Its weights.
+        name: The layer's name, for messages.
+        computed: Its computed weights.
 
     Raises:
-        RequestError: There is no update, or they are merged already.
+        RequestError: There are no updates, or they are merged already.
     """
     found = _low_rank(name, computed)
-    new = [step for step in found if not _is_merged(step) or step[1].is_trained(step[2], step[0].kept)]
+    new = [step for step in found if not _is_merged(step) or step[1].is_trained(step[2], step[0].merge_record)]
     if not new:
-        raise RequestError(f"{name}: the factors are merged already", hint="unmerge() first, or train them")
+        raise RequestError(f"{name}: the factors are merged already", hint="call unmerge(), or train them")
     number = _last(found) + 1
-    with _whole(new):
+    with _restored_on_error(new):
         for one, low_rank, added in new:
-            kept = low_rank.merge(added, one.weight, one.value(training=False))
-            one.kept = kept | {"number": number, "earlier": one.kept.get("number", 0)}
+            record = low_rank.merge(added, one.weight, one.value(training=False))
+            one.merge_record = record | {"number": number, "earlier": one.merge_record.get("number", 0)}
 
 
-def unmerge(name: str, computed: Iterable[Computed]) -> None:
+def unmerge(name: str, computed: Iterable[ComputedWeight]) -> None:
     """Undo the last merge of a layer.
 
     Raises:
-        RequestError: There is none, or what was trained or changed since would be lost.
+        RequestError: There is none, or values that were trained or changed since would be lost.
     """
     found = _low_rank(name, computed)
     last = _last(found)
     if not last:
         raise RequestError(
-            f"{name}: nothing is merged that could be undone", hint="merge() first; a merge that was saved is for good"
+            f"{name}: nothing is merged", hint="call merge() first; a merge that was saved cannot be undone"
         )
-    steps = [step for step in found if step[0].kept.get("number") == last]
+    steps = [step for step in found if step[0].merge_record.get("number") == last]
     for step in steps:
-        problem, hint = _not_to_undo(step)
+        problem, hint = _obstacle(step)
         if problem:
             raise RequestError(f"{name}: {problem}", hint=hint)
-    with _whole(steps):
+    with _restored_on_error(steps):
         for one, low_rank, added in steps:
-            low_rank.unmerge(added, one.weight, one.kept)
-            earlier = one.kept["earlier"]
-            one.kept = {"number": earlier} if earlier else {}
+            low_rank.unmerge(added, one.weight, one.merge_record)
+            earlier = one.merge_record["earlier"]
+            one.merge_record = {"number": earlier} if earlier else {}
 
 
-def _whole(steps: list[Step]) -> AbstractContextManager[None]:
-    """All of these weights are set, or none."""
+def _restored_on_error(steps: list[Step]) -> AbstractContextManager[None]:
+    """Set all of these weights, or none."""
     variables = [v for one, _, added in steps for v in (one.weight.variable, *(a.variable for a in added.values()))]
-    return or_as_they_were(variables, [one for one, _, _ in steps])
+    return restore_variables_on_error(variables, [one for one, _, _ in steps])
 
 
-def _not_to_undo(step: Step) -> tuple[str, str]:
+def _obstacle(step: Step) -> tuple[str, str]:
     """Why a merge cannot be undone, and what to do; empty where it can."""
     computed, low_rank, added = step
     label = computed.weight.label
-    if "merged" not in computed.kept:
+    if "merged" not in computed.merge_record:
         return (
-            f"only the last merge of {label} can be undone: its factors were trained since the one before",
-            "to go back further, load the weights from before it",
+            f"only the last merge of {label} can be undone: its factors were trained between merges",
+            "load the weights that you saved before",
         )
     if not _is_merged(step):
-        return f"{label} was changed since it was merged, and that would be lost", "merge() starts from what it is"
-    if low_rank.is_trained(added, computed.kept):
-        return f"the factors of {label} were trained after they were merged, and that would be lost", "merge() again"
+        return f"{label} was changed since it was merged, and the change would be lost", "keep it as it is"
+    if low_rank.is_trained(added, computed.merge_record):
+        return (
+            f"the factors of {label} were trained after the merge, and the training would be lost",
+            "call merge() again",
+        )
     return "", ""
 
 
 def _is_merged(step: Step) -> bool:
     computed, low_rank, _ = step
-    return "merged" in computed.kept and low_rank.is_merged(computed.weight, computed.kept)
+    return "merged" in computed.merge_record and low_rank.is_merged(computed.weight, computed.merge_record)
 
 
 def _last(steps: Iterable[Step]) -> int:
-    """The number of the last merge that was not undone; 0 where there is none."""
-    return max(int(computed.kept.get("number", 0)) for computed, _, _ in steps)
+    """The number of the last merge that is not undone; 0 where there is none."""
+    return max(int(computed.merge_record.get("number", 0)) for computed, _, _ in steps)
 
 
-def _low_rank(name: str, computed: Iterable[Computed]) -> list[Step]:
+def _low_rank(name: str, computed: Iterable[ComputedWeight]) -> list[Step]:
     found = [
         (one, low_rank, added) for one in computed for low_rank, added in one.steps if isinstance(low_rank, LowRank)
     ]
     if not found:
-        raise RequestError(f"{name} has no low-rank factors", hint="it takes LowRank to merge")
+        raise RequestError(f"{name}: only LowRank can be merged, and it has none")
     if any(len(one.steps) > 1 for one, _, _ in found):
-        raise RequestError(f"{name}: the factors share their weight with other parametrizations", hint="bake")
+        raise RequestError(
+            f"{name}: a weight with LowRank and other parametrizations cannot be merged", hint="use bake(model)"
+        )
     return found

@@ -1,4 +1,4 @@
-"""Parametrizing chosen weights of a model that exists, and loading what was saved before."""
+"""Parametrize selected weights of an existing model, and load weights of a plain model into the result."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from weightkit.access.live import open_live
 from weightkit.errors import RequestError, SelectionError
 from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
-from weightkit.layers.parametrized.remaking import (
+from weightkit.layers.parametrized.rebuilding import (
     copy_weights,
-    is_listed,
-    own_copy,
-    placed_layers,
-    remade,
-    require_listed,
+    is_functional,
+    leaf_layers,
+    rebuild,
+    require_functional,
+    separate_copy,
     without_wrappers,
 )
-from weightkit.layers.parametrized.restore_on_error import or_as_they_were
+from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
 from weightkit.layers.parametrized.weight_choice import fits, label
 from weightkit.layers.parametrized.wrapper import Parametrized
+from weightkit.text import listed
 from weightkit.transforms.copy_from import copy_from
 
 if TYPE_CHECKING:
@@ -40,22 +41,23 @@ def parametrize(
     parametrization: Parametrization | Sequence[Parametrization],
     exclude: Where = None,
 ) -> Any:
-    """Make a model in which chosen weights are computed; its weights are those of the given one.
+    """Make a copy of a model in which selected weights are computed by parametrizations.
 
     Args:
-        model: A Functional or Sequential model, with others inside or not.
-        where: Which weights: a selection or several, as for ``edit``. A layer or a model that is selected means
-            the weights of it that the parametrization fits, not its biases.
-        parametrization: How they are computed; several are applied in their order.
-        exclude: Which of them not.
+        model: A Functional or Sequential model, nested or not.
+        where: Which weights: one or several selections, as for ``edit``. Selecting a layer or a model selects those of
+            its weights that the parametrization applies to, without biases.
+        parametrization: How to compute them; several are applied in their order.
+        exclude: Which of them to leave out.
 
     Returns:
-        A new model, not compiled, since an optimizer knows the variables it was built for. The given one stays. What
-        is frozen in it is frozen in the new one, where the factors of a `LowRank` are trained all the same.
+        A new model with the weights of the given one, which does not change. It is not compiled, since an optimizer
+        belongs to the variables that it was built for. What is frozen in the given model is frozen in the new one,
+        where the factors of a `LowRank` are still trained.
 
     Raises:
-        RequestError: The model is of another kind, has not been built, or has a quantized layer chosen.
-        SelectionError: The selection is malformed, or finds nothing that the parametrization fits.
+        RequestError: It is another kind of model, is not built, or a selected layer is quantized.
+        SelectionError: The selection is malformed, or finds no weight that the parametrization applies to.
 
     Example:
         >>> import keras
@@ -64,57 +66,59 @@ def parametrize(
         >>> [type(layer).__name__ for layer in parametrize(model, "a", LowRank(2)).layers]
         ['Parametrized', 'Dense']
     """
-    require_listed(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
+    require_functional(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
     steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
-        raise RequestError(f"parametrize: parametrization={parametrization!r} is no parametrization")
+        raise RequestError(
+            f"parametrize: parametrization must be a Parametrization or a list of them, got {parametrization!r}"
+        )
     chosen = _chosen(model, where, exclude, steps)
-    targets = {id(layer): _targets(layer, chosen) for layer in placed_layers(model)}
-    made = remade(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
+    targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
+    made = rebuild(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
     if not made.built:
         made.build_from_config(model.get_build_config())
-    for old, new in zip(placed_layers(model), placed_layers(made), strict=True):
+    for old, new in zip(leaf_layers(model), leaf_layers(made), strict=True):
         copy_weights(old, new.layer if targets[id(old)] else new)
         if targets[id(old)]:
             _copy_added(old, new.layer)
-            new.begin()
+            new.reinitialize()
         else:
             _copy_added(old, new)
-    _freeze_alike(model, made, targets, adapts=any(one.freezes_base for one in steps))
+    _copy_flags(model, made, targets, adapts=any(one.freezes_base for one in steps))
     return made
 
 
 def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings: Any) -> None:
-    """Load the weights of a plain model into one in which some are computed.
+    """Load the weights of a plain model into one in which some weights are computed.
 
-    What parametrizations added begins again from the loaded weights: lengths are those of the loaded directions,
-    low-rank updates are nothing. Masks stay.
+    Variables that parametrizations added are re-initialized from the loaded weights: lengths are those of the loaded
+    weights, and low-rank updates are zero. Masks stay.
 
     Args:
-        model: A Functional or Sequential model with parametrized layers, built.
+        model: A built Functional or Sequential model with parametrized layers.
         source: A weights file of the plain model, or that model.
-        settings: As for ``weightkit.copy_from``.
+        settings: The arguments of ``weightkit.copy_from``.
 
     Raises:
-        RequestError: The model is of another kind, or the weights cannot be matched; on any error nothing is changed.
-        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+        RequestError: It is another kind of model, or the weights cannot be matched; on any error nothing changes.
+        RefusedError: The file is damaged, unsafe, or has no Keras weights.
     """
-    require_listed(model, "load_unwrapped", "load the weights of its layers one by one")
-    plain = remade(model, without_wrappers)
+    require_functional(model, "load_unwrapped", "load the weights of its layers one by one")
+    plain = rebuild(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain)
     copy_from(plain, source, **settings)
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
-    with or_as_they_were(model.variables, [one for layer in wrappers for one in layer.computed]):
+    with restore_variables_on_error(model.variables, [one for layer in wrappers for one in layer.computed]):
         copy_weights(plain, model)
         for layer in wrappers:
-            layer.begin(keep_masks=True)
+            layer.reinitialize(keep_masks=True)
 
 
 def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) -> set[int]:
-    """The variables that are selected and fit, by ``id``."""
+    """The ``id`` of the variables that are selected and that the parametrization applies to."""
     store = open_live(model)
     refs = tuple(store)
     selector, less = (None if one is None else one.bind(refs, ordered=store.ordered) for one in combine(where, exclude))
@@ -122,17 +126,17 @@ def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) 
     fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
     for ref in selected:
         if ref.kind is Kind.QUANTIZATION:
-            raise RequestError(f"{escape(ref.path)} is a weight of a quantized layer, and cannot be computed")
+            raise RequestError(f"{escape(ref.path)} must not be a weight of a quantized layer")
     if not fitting:
         names = " and ".join(type(one).__name__ for one in steps)
-        near = ", ".join(escape(ref.path) for ref in (selected or refs)[:_SHOWN])
-        what = "chose nothing" if not selected else f"chose no weight that {names} fits"
-        raise SelectionError(f"{store.label}: {where!r} {what}; there are {near}", hint="see open_weights(model)")
+        near = listed((escape(ref.path) for ref in (selected or refs)), _SHOWN)
+        what = "finds nothing" if not selected else f"finds no weight that {names} applies to"
+        raise SelectionError(f"{store.label}: {where!r} {what}, only {near}", hint="see open_weights(model)")
     return {id(store.variable(ref)) for ref in fitting}
 
 
 def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
-    """Places and labels of the chosen weights of a layer, as a wrapper's configuration has them."""
+    """Structural addresses and labels of the selected weights of a layer, as in a wrapper's configuration."""
     if not layer.variables:
         return {}
     store = open_live(layer)
@@ -141,13 +145,13 @@ def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
     for ref in store:
         variable = id(store.variable(ref))
         if variable in left:
-            left.remove(variable)  # one that has two addresses is computed once
+            left.remove(variable)  # a variable with two addresses is computed once
             found[ref.structure] = label(ref.name or "weight", labels)
     return found
 
 
 def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list[Parametrization]) -> dict[str, Any]:
-    """A layer's configuration in that of a wrapper."""
+    """The configuration of a wrapper around a layer's configuration."""
     if not targets:
         return config
     return {
@@ -164,21 +168,21 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
     }
 
 
-def _freeze_alike(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: bool, below: bool = False) -> None:
-    """Freeze the layers of a new model that are frozen in the old one, since Keras unfreezes what it makes again.
+def _copy_flags(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: bool, below: bool = False) -> None:
+    """Copy the ``trainable`` flags of layers to a new model: ``from_config`` of Keras 3.15 forgets some of them.
 
     Args:
         model: The old one.
         made: The new one.
-        targets: For the ``id`` of each old layer what is computed of it.
-        adapts: Whether wrappers are trained around frozen layers, and so the models that hold them.
-        below: Whether a model that holds this one is frozen.
+        targets: By ``id`` of each old layer, its computed weights.
+        adapts: Whether wrappers around frozen layers are trained, and so the models around them.
+        below: Whether a model around this one is frozen.
     """
     below = below or not model.trainable
     made.trainable = adapts or not below
     for old, new in zip(model.layers, made.layers, strict=True):
-        if is_listed(old):
-            _freeze_alike(old, new, targets, adapts=adapts, below=below)
+        if is_functional(old):
+            _copy_flags(old, new, targets, adapts=adapts, below=below)
             continue
         is_wrapper = bool(targets[id(old)])
         new.trainable = (adapts and is_wrapper) or (old.trainable and not below)
@@ -186,11 +190,11 @@ def _freeze_alike(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: 
         for one, other in zip(old._flatten_layers(), inner._flatten_layers(), strict=True):  # noqa: SLF001
             other.trainable = one.trainable and not below
         if is_wrapper:
-            new._freeze()  # noqa: SLF001  # the layer inside was unfrozen as a whole
+            new._freeze()  # noqa: SLF001  # setting the flags unfroze the whole layer inside
 
 
 def _copy_added(source: Any, target: Any) -> None:
-    """Copy what wrappers that were there before have added."""
+    """Copy the added variables of wrappers that the model had before."""
     ours, theirs = (
         [one for one in layer._flatten_layers() if isinstance(one, Parametrized)]  # noqa: SLF001
         for layer in (source, target)
@@ -199,4 +203,4 @@ def _copy_added(source: Any, target: Any) -> None:
         for one, other in zip(old.computed, new.computed, strict=True):
             for (_, added), (_, into) in zip(one.steps, other.steps, strict=True):
                 for key, variable in added.items():
-                    into[key].variable.assign(own_copy(variable.variable.value))
+                    into[key].variable.assign(separate_copy(variable.variable.value))

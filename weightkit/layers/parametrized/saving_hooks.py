@@ -1,4 +1,4 @@
-"""A layer that saves all its own weights but one, which it takes from elsewhere."""
+"""Save and load a layer without one of its weights, whose value comes from another layer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import keras
 
 
 def save_without(owner: Any, variable: Any) -> None:
-    """Take a variable out of a layer: out of its weights, its files and its memory.
+    """Remove a variable from a layer's weights and files, and delete its value.
 
-    The variable stays the layer's attribute, since the layer looks its value up by it.
+    It stays the layer's attribute, since the layer's ``call`` reads it.
     """
     owner._untrack_variable(variable)  # noqa: SLF001
     owner.save_own_variables = functools.partial(_save, owner, variable)
@@ -19,8 +19,8 @@ def save_without(owner: Any, variable: Any) -> None:
     _empty(variable)
 
 
-def own_variables(layer: Any) -> dict[str, Any]:
-    """What a layer's class saves, by key: what `save_without` took out is among it."""
+def saved_variables(layer: Any) -> dict[str, Any]:
+    """What a layer's class saves, by key, including what `save_without` removed."""
     record: dict[str, Any] = {}
     type(layer).save_own_variables(layer, record)
     return record
@@ -32,17 +32,17 @@ def _save(owner: Any, variable: Any, store: Any) -> None:
 
 
 def _load(owner: Any, variable: Any, store: Any) -> None:
-    """By the class's own keys: its own way would count what the file rightly lacks."""
+    """Load by number; the class's own method would expect the variable that the file does not have."""
     for key, value in _numbered(owner, variable).items():
         value.assign(store[key])
 
 
 def _numbered(owner: Any, variable: Any) -> dict[str, Any]:
-    """The variables that are left, numbered without a gap."""
-    left = [value for value in own_variables(owner).values() if value is not variable]
+    """The variables without the removed one, numbered without a gap."""
+    left = [value for value in saved_variables(owner).values() if value is not variable]
     return {str(number): value for number, value in enumerate(left)}
 
 
 def _empty(variable: Any) -> None:
-    variable._value = None  # noqa: SLF001  # the scope that the layer is called in has a value for it
-    variable._initializer = keras.initializers.Zeros()  # noqa: SLF001  # what Keras shows of one without a value
+    variable._value = None  # noqa: SLF001  # the StatelessScope of the call has a value for it
+    variable._initializer = keras.initializers.Zeros()  # noqa: SLF001  # Keras 3.15 shows a variable without a value by it

@@ -1,4 +1,4 @@
-"""From selections to the weights of one built layer that parametrizations are for."""
+"""From selections to the weights of one built layer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from weightkit.layers.parametrizations.parametrization import Parametrization
 
 Steps = dict[str, list["Parametrization"]]
-"""Parametrizations by the selection of the weights that they are for."""
+"""Parametrizations, by the selection of their weights."""
 Targets = dict[str, dict[str, str]]
-"""For each selection its weights: the structure of each, and the label that names what is added to it."""
+"""By selection, the structural address of each weight and the label for the names of added variables."""
 
 
 def choose(layer: Any, steps: Steps) -> Targets:
-    """Find the weights that each selection means.
+    """Find the weights of each selection.
 
     Raises:
-        RequestError: A selection finds nothing that its parametrizations fit, or a weight is found twice.
+        RequestError: A selection finds no weight that its parametrizations apply to, or two find the same weight.
     """
     store = open_live(layer)
     refs = tuple(store)
@@ -43,10 +43,10 @@ def choose(layer: Any, steps: Steps) -> Targets:
             raise RequestError(_nothing(store, selection, parametrizations), hint="name one of these")
         found[selection] = {}
         for ref in chosen:
-            variable = id(store.variable(ref))  # SpectralNormalization has its layer's kernel under its own name too
+            variable = id(store.variable(ref))  # SpectralNormalization also has its layer's kernel as an attribute
             if variable in taken:
                 if taken[variable] != selection:
-                    raise RequestError(f"{ref.path} is selected by {taken[variable]!r} and by {selection!r}")
+                    raise RequestError(f"{ref.path} must be selected once, got {taken[variable]!r} and {selection!r}")
                 continue
             taken[variable] = selection
             found[selection][ref.structure] = label(ref.name or "weight", labels)
@@ -54,10 +54,10 @@ def choose(layer: Any, steps: Steps) -> Targets:
 
 
 def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Weight]]:
-    """The weights at the places that were chosen, by selection.
+    """The weights at structural addresses, by selection.
 
     Raises:
-        RequestError: The layer has no such place, as when its configuration was changed by hand.
+        RequestError: The layer has no weight there, as when its configuration was edited by hand.
     """
     store, seeds = open_live(layer), getattr(wrapper, "seed_generator", None)
     refs = {ref.structure: ref for ref in store}
@@ -65,7 +65,7 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     for selection, places in targets.items():
         missing = next((place for place in places if place not in refs), None)
         if missing is not None:
-            raise RequestError(f"{store.label}: there is no weight at {missing}", hint=f"it has {', '.join(refs)}")
+            raise RequestError(f"{store.label}: no weight at {missing}, only at {', '.join(refs)}")
         found[selection] = [
             Weight(
                 store.variable(refs[place]),
@@ -81,30 +81,32 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
 
 
 def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametrization]) -> bool:
-    """A trained weight, or one taken out of training, of a shape that suits all; a bias, whose rank may be 2 in
-    attention, where it is named itself.
-    """  # noqa: D205
+    """Whether a selected weight can be computed by these parametrizations.
+
+    It must be one that can be trained, of a shape that all of them apply to. A bias, which has rank 2 in attention,
+    must be selected by its name.
+    """
     is_meant = role_of(ref) != "bias" or selector.explicit(ref)
     return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
 
 
-def copied(targets: Any) -> Targets | None:
-    """What a configuration says of targets, in a copy of its own.
+def copy_targets(targets: Any) -> Targets | None:
+    """A copy of the targets in a configuration.
 
     Raises:
-        RequestError: It is nothing that a configuration says.
+        RequestError: They have another form.
     """
     if targets is None:
         return None
     if not isinstance(targets, Mapping) or not all(isinstance(one, Mapping) for one in targets.values()):
         raise RequestError(
-            f"Parametrized: targets={targets!r} is no mapping of mappings", hint="leave it to get_config()"
+            f"Parametrized: targets must be a mapping of mappings, got {targets!r}", hint="leave it to get_config()"
         )
     return {key: dict(places) for key, places in targets.items()}
 
 
 def label(name: str, labels: set[str]) -> str:
-    """What names the variables that are added to a weight: its own name, numbered where another has that label."""
+    """A label for the names of variables added to a weight: its name, numbered where the label is in use."""
     base = name.replace("/", "_")
     made, number = base, 0
     while made in labels:
@@ -117,29 +119,33 @@ def label(name: str, labels: set[str]) -> str:
 def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:
     what = " and ".join(type(one).__name__ for one in parametrizations)
     has = ", ".join(f"{escape(ref.path)} {ref.shape}" for ref in store)
-    asked = selection.removeprefix("name:")
-    return f"{store.label} has no weight {escape(asked)!r} that {what} fits; it has {has}"
+    return f"{store.label} has no weight {escape(_asked(selection))!r} that {what} applies to; it has {has}"
+
+
+def _asked(selection: str) -> str:
+    """A selection as the user wrote it: ``kernel`` for the argument ``kernel=``."""
+    return selection.removeprefix("name:")
 
 
 def by_selection(weights: Mapping[str, Any] | None, by_name: Mapping[str, Any]) -> Steps:
-    """What a wrapper was given, in one form: ``kernel=`` is the selection ``name:kernel``.
+    """The arguments of a wrapper in one form: ``kernel=`` becomes the selection ``name:kernel``.
 
     Raises:
-        RequestError: Something given is no parametrization, or nothing was given.
+        RequestError: There are none, or one is not a parametrization.
     """
     from weightkit.layers.parametrizations.parametrization import Parametrization  # noqa: PLC0415
 
     if weights is not None and not isinstance(weights, Mapping):
-        raise RequestError(f"Parametrized: weights={weights!r} is no mapping", hint="say {selection: parametrization}")
+        raise RequestError(f"Parametrized: weights must be a mapping {{selection: parametrization}}, got {weights!r}")
     given = {**(weights or {}), **{f"name:{name}": value for name, value in by_name.items()}}
     if not given:
-        raise RequestError("Parametrized: no weight was named", hint="say for example kernel=WeightNorm()")
+        raise RequestError("Parametrized must be given a weight to compute", hint="for example kernel=WeightNorm()")
     steps: Steps = {}
     for selection, value in given.items():
         steps[selection] = list(value) if isinstance(value, list | tuple) else [value]
         for one in steps[selection]:
             if not isinstance(one, Parametrization):
-                raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={one!r} is no parametrization")
+                raise RequestError(f"Parametrized: {_asked(selection)} must be a Parametrization, got {one!r}")
         if not steps[selection]:
-            raise RequestError(f"Parametrized: {selection.removeprefix('name:')}={value!r} is empty")
+            raise RequestError(f"Parametrized: {_asked(selection)} must not be empty, got {value!r}")
     return steps

@@ -1,4 +1,4 @@
-"""A layer whose weights are computed from other variables, on every call."""
+"""A layer that computes weights of the layer inside it from other variables, on every call."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightkit.errors import RequestError
-from weightkit.layers.making.casting import as_held
+from weightkit.layers.making.precision import no_autocast
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.tied import Tied
-from weightkit.layers.parametrized.call_signature import call_like
-from weightkit.layers.parametrized.computing import compute_by
+from weightkit.layers.parametrized.call_signature import copy_call_signature
+from weightkit.layers.parametrized.computing import apply_parametrizations
 from weightkit.layers.parametrized.merging import merge, unmerge
 from weightkit.layers.parametrized.recurrent_inside import RecurrentInside
-from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copied, weights_of
+from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copy_targets, weights_of
 from weightkit.layers.parametrized.wrapping import every_variable, note_wrapper, require_wrappable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weightkit.layers.parametrizations.parametrization import Computed, Parametrization
+    from weightkit.layers.parametrizations.parametrization import ComputedWeight, Parametrization
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
 class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
-    """Any layer, with weights of it computed by parametrizations.
+    """Any layer, with weights that parametrizations compute.
 
-    It is called, built and saved like the layer inside, whose name, types and masks it takes. Regularizers and
-    constraints of a computed weight act on what is computed. Its own variables are those that the parametrizations
-    add; the layer's own stay its own.
+    It is called, built and saved like the layer inside, and has its name, dtype policy and masks. Regularizers and
+    constraints of a computed weight apply to the computed value. The wrapper's own variables are those that the
+    parametrizations add.
 
     Args:
-        layer: The layer inside: built or not, not part of a model, and in no other wrapper. Whether a layer that it
-            makes later, when it is built, is in another one cannot be told.
-        weights: Parametrizations by selection, as in ``{"query/kernel": LowRank(4)}``; several for one selection
-            are a list, the first of which is applied first.
-        targets: Where the weights lie, as a configuration tells it; they are looked for by default.
-        name: Its name; the layer's by default.
-        trainable: Whether it is trained; as the layer is, by default. Around a frozen layer a `LowRank` is trained
-            all the same, and the layer stays frozen.
+        layer: The layer inside: built or not, not part of a model, and in no other wrapper. (A layer that it makes when
+            it is built is not checked.)
+        weights: Parametrizations by selection, as in ``{"query/kernel": LowRank(4)}``; for several, a list in the order
+            in which they are applied.
+        targets: The addresses of the weights, from a configuration; by default the selections find them.
+        name: Its name; by default the layer's.
+        trainable: Whether it is trained; by default as the layer is. The factors of a `LowRank` around a frozen layer
+            are still trained, and the layer stays frozen.
         by_name: Parametrizations by the name of a weight: ``kernel=WeightNorm()``.
 
     Raises:
-        RequestError: Something given is no layer or no parametrization; the layer is part of a model, in another
+        RequestError: An argument is not a layer or a parametrization; the layer is part of a model, in another
             wrapper, quantized, or made in a RematScope on TensorFlow.
 
     Example:
@@ -75,13 +75,13 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             trainable=layer.trainable or adapts if trainable is None else trainable,
         )
         self.steps = steps
-        self.targets = copied(targets)
+        self.targets = copy_targets(targets)
         self.layer = layer
-        self.computed: list[Computed] = []
-        if any(one.wants_seeds for one in self._parametrizations()):
+        self.computed: list[ComputedWeight] = []
+        if any(one.needs_seeds for one in self._parametrizations()):
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
-        call_like(self, layer)
+        copy_call_signature(self, layer)
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
         note_wrapper(layer, self)
@@ -90,31 +90,31 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         return (one for steps in self.steps.values() for one in steps)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """As the layer inside is called."""
+        """Call it as the layer inside is called."""
         if not self.built:
             for one in self._parametrizations():
                 if isinstance(one, Tied):
-                    one.look_upstream((args, kwargs))
+                    one.find_upstream((args, kwargs))
         return super().__call__(*args, **kwargs)
 
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Build the layer inside, and add what computes its weights."""
+        """Build the layer inside, and add the variables that compute its weights."""
         if not self.layer.built:
             self.layer.build(*args, **kwargs)
         if self.targets is None:
             self.targets = choose(self.layer, self.steps)
         for selection, weights in weights_of(self, self.layer, self.targets).items():
-            self.computed += [compute_by(self.steps[selection], weight) for weight in weights]
+            self.computed += [apply_parametrizations(self.steps[selection], weight) for weight in weights]
         self._freeze()
 
     def _freeze(self) -> None:
-        """Take the variables out of training that a parametrization keeps as they are."""
-        for variable in self.held_variables:
+        """Freeze the base variables of parametrizations such as `LowRank`."""
+        for variable in self.frozen_base_variables:
             variable.trainable = False
 
     @property
-    def held_variables(self) -> list[Any]:
-        """The layer's own variables that a parametrization takes out of training, such as the base of `LowRank`."""
+    def frozen_base_variables(self) -> list[Any]:
+        """The layer's own variables that a parametrization freezes, such as the base weight of `LowRank`."""
         return [one.weight.variable for one in self.computed if any(step.freezes_base for step, _ in one.steps)]
 
     @property
@@ -128,7 +128,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         self._freeze()
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Compute the weights and call the layer inside with them, in the place of its own."""
+        """Compute the weights, and call the layer inside with them instead of its own."""
         self._require_plain()
         if self.layer._call_has_training_arg:  # noqa: SLF001
             kwargs["training"] = training
@@ -136,27 +136,27 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
             outputs = self.layer(*args, **kwargs)
         for loss in scope.losses:
-            self.add_loss(loss * 1.0)  # the very same object would be counted twice on JAX
+            self.add_loss(loss * 1.0)  # JAX would count the same object twice
         for variable, value in mapping:
             now = scope.get_current_value(variable)
-            if now is not value and not variable.trainable and self._is_held(variable):
+            if now is not value and not variable.trainable and self._is_plain(variable):
                 variable.assign(now)
         return outputs
 
     def _mapping(self, *, training: bool) -> list[tuple[Any, Any]]:
-        """Every variable of the layer with the value it has in this call: an inner scope does not see an outer one."""
-        with as_held():
+        """Every variable of the layer with its value in this call: a StatelessScope hides the scopes around it."""
+        with no_autocast():
             mapping = [(one.weight.variable, one.value(training=training)) for one in self.computed]
             ours = {id(variable) for variable, _ in mapping}
             rest = [(v, keras.ops.convert_to_tensor(v.value)) for v in every_variable(self.layer) if id(v) not in ours]
         return mapping + rest
 
-    def _is_held(self, variable: Any) -> bool:
+    def _is_plain(self, variable: Any) -> bool:
         return all(variable is not one.weight.variable for one in self.computed)
 
     def values(self) -> dict[int, Any]:
-        """What every computed weight is now, by the ``id`` of its variable; through wrappers inside as well."""
-        with as_held():
+        """The present value of every computed weight, by ``id`` of its variable; those of wrappers inside included."""
+        with no_autocast():
             found = {id(one.weight.variable): one.value(training=False) for one in self.computed}
         inside = [one for one in self.layer._flatten_layers() if isinstance(one, Parametrized)]  # noqa: SLF001
         if inside:
@@ -165,58 +165,62 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
                     found.update(one.values())
         return found
 
-    def begin(self, *, keep_masks: bool = False) -> None:
-        """Let what was added begin again from the layer's weights as they are now; masks may stay as they are."""
+    def reinitialize(self, *, keep_masks: bool = False) -> None:
+        """Re-initialize the added variables from the layer's present weights.
+
+        Args:
+            keep_masks: Whether masks keep their values.
+        """
         for computed in self.computed:
-            computed.kept = {}
+            computed.merge_record = {}
             for parametrization, added in computed.steps:
                 if not (keep_masks and parametrization.is_fixed):
                     for one in added.values():
-                        one.begin()
+                        one.reinitialize()
 
     def merge(self) -> None:
-        """Put low-rank updates into the weights they adapt; the layer computes what it did.
+        """Merge low-rank updates into the weights that they adapt; the output stays the same.
 
-        What was trained after a merge may be merged again.
+        After more training, merge again.
 
         Raises:
-            RequestError: There is none, or they are merged already.
+            RequestError: There are no updates, or they are merged already.
         """
         merge(self.name, self.computed)
 
     def unmerge(self) -> None:
-        """Undo the last merge: every weight and factor is bit for bit what it was before, and nothing trained is lost.
+        """Undo the last merge: every weight and factor gets its earlier values, bit for bit.
 
         Raises:
-            RequestError: There is nothing merged, the factors were trained since, or the weights were changed.
+            RequestError: Nothing is merged, or factors or weights changed since, which would be lost.
         """
         unmerge(self.name, self.computed)
 
     def _require_plain(self) -> None:
         if any(getattr(one, "quantization_mode", None) for one in self.layer._flatten_layers()):  # noqa: SLF001
-            raise RequestError(f"{self.name}: its layer was quantized", hint="bake it before it is quantized")
+            raise RequestError(f"{self.name}: the layer inside must not be quantized", hint="bake it, then quantize it")
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
-        """As the layer inside."""
+        """The mask of the layer inside."""
         return self.layer.compute_mask(*args, **kwargs) if self.layer.supports_masking else None
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """As the layer inside."""
+        """The output shape of the layer inside."""
         return self.layer.compute_output_shape(*args, **kwargs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """As the layer inside."""
+        """The output of the layer inside, as a symbolic tensor."""
         if not self.layer._call_has_training_arg:  # noqa: SLF001
             kwargs.pop("training", None)
         return self.layer.compute_output_spec(*args, **kwargs)
 
     def get_build_config(self) -> Any:
-        """As the layer inside; nothing for a tied one, which is built where the other layer is in sight."""
+        """The build configuration of the layer inside; None with `Tied`, which needs the other layer to be built."""
         is_tied = any(isinstance(one, Tied) for one in self._parametrizations())
         return None if is_tied else self.layer.get_build_config()
 
     def build_from_config(self, config: Any) -> None:
-        """Build the layer inside from its configuration, then what is added."""
+        """Build the layer inside from its configuration, then add variables."""
         if config and not self.built:
             with self._open_name_scope():
                 if not self.layer.built:
@@ -225,26 +229,26 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
                 self.build()
 
     def get_config(self) -> dict[str, Any]:
-        """The layer, its parametrizations by selection, and where their weights lie."""
+        """The layer, its parametrizations by selection, and the addresses of their weights."""
         serialize = keras.saving.serialize_keras_object
         inner = serialize(self.layer)
-        inner.pop("build_config", None)  # it is built within this layer, whose name its variables' paths begin with
+        inner.pop("build_config", None)  # building it in this layer puts this layer's name before its paths
         return {
             "name": self.name,
             "trainable": self.trainable,
             "layer": inner,
             "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
-            "targets": copied(self.targets),
+            "targets": copy_targets(self.targets),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Parametrized:
-        """Made again, unbuilt."""
+        """Make it from its configuration, not built."""
         make = functools.partial(keras.saving.deserialize_keras_object, custom_objects=custom_objects)
         weights = {key: [make(one) for one in steps] for key, steps in config["weights"].items()}
         made = cls(make(config["layer"]), weights, targets=config.get("targets"), name=config["name"])
         if config.get("trainable", True):
-            made._trainable = True  # the layer inside has said itself whether it is frozen
+            made._trainable = True  # the layer inside has its own flag
         else:
             made.trainable = False
         return made

@@ -1,4 +1,4 @@
-"""The parametrizations under the names that people look for, each around a whole layer."""
+"""Each parametrization as a wrapper around a whole layer, under the name that users search for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ALL = "**"
 
 
 def WeightNormalization(layer: Any, where: str = _ALL) -> Parametrized:  # noqa: N802  # it reads as a layer
-    """A layer whose weights of rank 2 and more have a direction and a length, apart: see `WeightNorm`."""
+    """A layer whose weights of rank 2 or more have separate directions and lengths: see `WeightNorm`."""
     return Parametrized(layer, {where: WeightNorm()})
 
 
 def SpectralReparametrization(layer: Any, where: str = _ALL, **settings: Any) -> Parametrized:  # noqa: N802
-    """A layer whose weights of rank 2 and more have spectral norm 1: see `SpectralNorm`.
+    """A layer whose weights of rank 2 or more have spectral norm 1: see `SpectralNorm`.
 
-    Keras has a SpectralNormalization of its own, which overwrites the kernel while it trains.
+    Keras' own SpectralNormalization overwrites the kernel in training.
     """
     return Parametrized(layer, {where: SpectralNorm(**settings)})
 
@@ -34,15 +34,15 @@ def WeightStandardization(layer: Any, where: str = _ALL, **settings: Any) -> Par
 
 
 def MaskedWeights(layer: Any, mask: Any = None, where: str = "name:kernel") -> Parametrized:  # noqa: N802
-    """A layer, entries of whose kernel are and stay zero: see `Mask`."""
+    """A layer with a kernel in which some elements stay zero: see `Mask`."""
     return Parametrized(layer, {where: Mask(mask)})
 
 
 def LoRA(layer: Any, rank: int, where: str = _ALL, **settings: Any) -> Parametrized:  # noqa: N802
-    """A layer whose weights of rank 2 and more are frozen, and adapted by two small factors: see `LowRank`."""
+    """A layer whose weights of rank 2 or more are frozen and adapted by two small factors: see `LowRank`."""
     return Parametrized(layer, {where: LowRank(rank, **settings)})
 
 
 def TiedTo(layer: Any, other: Any, where: str = "name:kernel", **settings: Any) -> Parametrized:  # noqa: N802
-    """A layer whose kernel is another layer's weight, transposed where shapes ask for it: see `Tied`."""
+    """A layer whose kernel is another layer's weight, transposed where the shapes require it: see `Tied`."""
     return Parametrized(layer, {where: Tied(other, **settings)})

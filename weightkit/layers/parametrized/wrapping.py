@@ -1,4 +1,4 @@
-"""Which layers may be wrapped, and by which wrapper: one at most, since two would each lose what the other trains."""
+"""Which layers can be wrapped: each in one wrapper at most, since two would not see what the other trains."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _WRAPPERS: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDic
 
 
 def note_wrapper(layer: Any, wrapper: Any) -> None:
-    """Remember, for as long as both live, that a layer is inside a wrapper."""
+    """Record that a layer is inside a wrapper, as long as both exist."""
     _WRAPPERS[layer] = weakref.ref(wrapper)
 
 
 def every_variable(layer: Any) -> Iterator[Any]:
-    """The variables of a layer, each once; those too in which recurrent layers keep their states, and do not list."""
+    """The variables of a layer, each once, with the states of recurrent layers, which ``variables`` may leave out."""
     seen: set[int] = set()
     states = (getattr(one, "states", None) or () for one in layer._flatten_layers())  # noqa: SLF001
     for one in itertools.chain(layer.variables, keras.tree.flatten(list(states))):
@@ -33,39 +33,39 @@ def every_variable(layer: Any) -> Iterator[Any]:
 
 
 def outermost(layer: Any) -> Any:
-    """The wrapper around a layer, or the one around that; the layer itself where there is none."""
+    """The outermost wrapper around a layer; the layer itself where there is none."""
     while (wrapper := _wrapper(layer)) is not None:
         layer = wrapper
     return layer
 
 
 def require_wrappable(layer: Any) -> None:
-    """Refuse what no wrapper can be put around.
+    """Refuse a layer that cannot be wrapped.
 
     Raises:
-        RequestError: It is no layer, part of a model, in another wrapper, quantized, or made in a RematScope on
+        RequestError: It is not a layer, part of a model, in another wrapper, quantized, or made in a RematScope on
             TensorFlow.
     """
     if not isinstance(layer, keras.layers.Layer):
-        raise RequestError(f"Parametrized: layer={layer!r} is no layer of Keras")
+        raise RequestError(f"Parametrized: layer must be a Keras layer, got {layer!r}")
     if layer._inbound_nodes:  # noqa: SLF001
         raise RequestError(
-            f"the layer {layer.name!r} is part of a model, whose weights would be computed in one place only",
+            f"the layer {layer.name!r} must not be part of a model, which would go on using it without the wrapper",
             hint="use parametrize(model, where, ...), or wrap a new layer",
         )
     require_unwrapped(layer)
     for one in layer._flatten_layers():  # noqa: SLF001
         if getattr(one, "quantization_mode", None):
-            raise RequestError(f"the layer {one.name!r} is quantized: its weights are integers")
+            raise RequestError(f"the layer {one.name!r} must not be quantized: its weights are integers")
         if keras.backend.backend() == "tensorflow" and getattr(one, "_remat_mode", None) is not None:
             raise RequestError(
-                f"the layer {one.name!r} was made in a RematScope, in which TensorFlow cannot compute weights",
+                f"the layer {one.name!r} must not be made in a RematScope, which TensorFlow cannot compute weights in",
                 hint="make it outside the scope",
             )
 
 
 def require_unwrapped(layer: Any) -> None:
-    """Refuse a layer that a wrapper outside it computes weights of, or of one inside it.
+    """Refuse a layer with weights, its own or of a layer in it, that another wrapper computes.
 
     Raises:
         RequestError: There is such a wrapper.
@@ -73,17 +73,17 @@ def require_unwrapped(layer: Any) -> None:
     inside = layer._flatten_layers()  # noqa: SLF001
     if _wrapped_elsewhere(inside) is None:
         return
-    gc.collect()  # layers hold each other in circles, and one that was given up may be there still
+    gc.collect()  # deleted layers are in reference cycles, and may still exist
     one = _wrapped_elsewhere(inside)
     if one is not None:
         raise RequestError(
-            f"the layer {one.name!r} is inside another Parametrized, which would lose its weights from training",
-            hint="wrap the wrapper, or name all its weights in one",
+            f"the layer {one.name!r} is inside another Parametrized, whose weights would no longer be trained",
+            hint="wrap the wrapper, or name all weights in one wrapper",
         )
 
 
 def _wrapped_elsewhere(inside: list[Any]) -> Any:
-    """The first of the layers whose wrapper is none of them, or None."""
+    """The first of the layers with a wrapper that is not one of them, or None."""
     ours = {id(one) for one in inside}
     wrappers = ((one, _wrapper(one)) for one in inside)
     return next((one for one, wrapper in wrappers if wrapper is not None and id(wrapper) not in ours), None)

@@ -1,4 +1,4 @@
-"""The data of one training step: the first batch of what a user trains on, or random data that fits."""
+"""The data of one training step: the first batch of the user's data, or random data that fits the model."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _ROWS = 32
 _RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
-"""Of random data: rows, and steps along an axis of no fixed length."""
-_HINT = "give data= as you give it to fit: (x, y), a dataset, or a generator"
+"""Random data: the number of rows, and the length of axes of unknown length."""
+_HINT = "pass data= as you pass it to fit: (x, y), a dataset, or a generator"
 
 
 class Batch(NamedTuple):
-    """What ``train_on_batch`` takes, in its order."""
+    """The arguments of ``train_on_batch``, in its order."""
 
     x: Any
     y: Any = None
@@ -30,13 +30,13 @@ def batch_of(model: Any, data: Any) -> Batch:
     """The first batch of data in any form that ``fit`` takes.
 
     Args:
-        model: The model that it is for.
-        data: ``(x, y)`` or ``(x, y, sample_weight)`` of arrays, of which the first 32 rows are taken; a dictionary of
-            these names, or of inputs; a ``keras.utils.PyDataset``; a dataset or a generator, whose first batch is
-            taken (a generator has lost it then); None for random data.
+        model: The model.
+        data: ``(x, y)`` or ``(x, y, sample_weight)`` of arrays, of which the first 32 rows are used; a dictionary with
+            these names, or of inputs; a ``keras.utils.PyDataset``; a dataset or a generator, whose first batch is used
+            (a generator does not yield it again); None for random data.
 
     Raises:
-        RequestError: There is no such batch; or no data was given, and random data cannot be made to fit.
+        RequestError: The data has no first batch; or there is no data, and random data cannot be made for the model.
     """
     if data is None:
         return _random_batch(model)
@@ -52,7 +52,7 @@ def batch_of(model: Any, data: Any) -> Batch:
 
 def _as_batch(parts: tuple[Any, ...]) -> Batch:
     if not 1 <= len(parts) <= len(Batch._fields):
-        raise RequestError(f"data has {len(parts)} parts, and (x, y, sample_weight) has three", hint=_HINT)
+        raise RequestError(f"data must be (x, y, sample_weight) or less, got {len(parts)} parts", hint=_HINT)
     return Batch(*parts)
 
 
@@ -60,15 +60,15 @@ def _first_batch(data: Any) -> Batch:
     try:
         first = data[0] if hasattr(data, "__getitem__") and hasattr(data, "num_batches") else next(iter(data))
     except (StopIteration, TypeError) as error:
-        raise RequestError(f"no first batch comes out of a {type(data).__name__}", hint=_HINT) from error
+        raise RequestError(f"data must have a first batch, got a {type(data).__name__} without", hint=_HINT) from error
     return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first))
 
 
 def _first_rows(batch: Batch) -> Batch:
     import keras  # noqa: PLC0415
 
-    whole = _arrays(batch)
-    return Batch(*(None if part is None else keras.tree.map_structure(lambda a: a[:_ROWS], part) for part in whole))
+    arrays = _arrays(batch)
+    return Batch(*(None if part is None else keras.tree.map_structure(lambda a: a[:_ROWS], part) for part in arrays))
 
 
 def _arrays(batch: Batch) -> Batch:
@@ -87,7 +87,7 @@ def _random_batch(model: Any) -> Batch:
     if functional is not None:
         inputs, outputs = functional._inputs_struct, functional._outputs_struct  # noqa: SLF001
     if inputs is None or outputs is None:
-        raise RequestError("a subclassed model does not tell what it takes", hint=_HINT)
+        raise RequestError("data must be given for a subclassed model: its inputs are unknown", hint=_HINT)
     import keras  # noqa: PLC0415
 
     ids = _smallest_vocabulary(model)
@@ -116,7 +116,7 @@ def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> 
         return {name: _random_target(generator, loss[name], outputs[name]) for name in loss}
     if isinstance(outputs, list | tuple) and len(outputs) > 1:
         if isinstance(loss, dict):
-            raise RequestError("losses go by name and outputs by order, so that random targets do not fit", hint=_HINT)
+            raise RequestError("data must be given for losses by name and outputs by position", hint=_HINT)
         losses = loss if isinstance(loss, list | tuple) else itertools.repeat(loss)
         return [_random_target(generator, one, output) for one, output in zip(losses, outputs, strict=False)]
     [output] = outputs if isinstance(outputs, list | tuple) else [outputs]
@@ -127,12 +127,13 @@ def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> 
 def _random_target(generator: np.random.Generator, loss: Any, output: Any) -> np.ndarray:
     name = str(loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", ""))
     make = _TARGETS.get(name)
-    if make is None or (not isinstance(loss, str) and not _is_of_keras(loss)):
-        raise RequestError(f"which targets the loss {name or loss!r} takes is not known", hint=_HINT)
+    if make is None or (not isinstance(loss, str) and not _is_keras_loss(loss)):
+        raise RequestError(f"data must be given for the loss {name or loss!r}: its targets are unknown", hint=_HINT)
     return make(generator, _shape(output))
 
 
-def _is_of_keras(loss: Any) -> bool:
+def _is_keras_loss(loss: Any) -> bool:
+    """Whether a loss, a function or an object, is one of Keras' own."""
     made = loss if hasattr(loss, "__name__") else type(loss)
     return bool(made.__module__.partition(".")[0] == "keras")
 

@@ -1,4 +1,4 @@
-"""Look at a model for what Keras hides from who trains it."""
+"""Check a model for mistakes that Keras does not report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from weightkit.training.checking.findings import (
     stray_slots,
     trainable_below_frozen,
 )
-from weightkit.training.model.inventory import Weights
+from weightkit.training.model.inventory import ModelWeights
 
 _CHECKS = (
     stale_flags,
@@ -32,14 +32,14 @@ _CHECKS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What was found; made by `check_model`. It is true where nothing was."""
+    """The findings of `check_model`. It is true where there are none."""
 
     model: str
     findings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings
 
     def __bool__(self) -> bool:
@@ -58,7 +58,7 @@ class ModelCheck:
         return table(f"{self.model}: {len(rows) or 'nothing'} found", ("what", "problem", "what to do"), rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """A dictionary for JSON."""
         return {
             "schema": "weightkit.check_model/1",
             "model": self.model,
@@ -68,27 +68,27 @@ class ModelCheck:
 
 
 def check_model(model: Any) -> ModelCheck:
-    """Look at a model for what Keras hides from who trains it; nothing is run and nothing is changed.
+    """Check a model for mistakes that Keras does not report; nothing is run and nothing changes.
 
-    - ``stale flags``: set since the optimizer was built or, on TensorFlow, since the train function was traced, so
-      that the next ``fit`` ignores them, or fails.
-    - ``trainable below frozen``: a layer is frozen and one inside it is not; that one is trained all the same.
-    - ``half-frozen statistics``: a BatchNormalization whose gamma or beta is frozen and whose own flag is on measures
-      on.
-    - ``equal weights``: trained weights of one shape are equal bit for bit, as one initializer object for several
-      layers makes them.
+    - ``stale flags``: flags that were set after the optimizer was built or, on TensorFlow, after the train function was
+      traced, so that the next ``fit`` ignores them, or fails.
+    - ``trainable below frozen``: a layer is frozen and one inside it is not; that one is still trained.
+    - ``half-frozen statistics``: the gamma or beta of a BatchNormalization is frozen and its own flag is on, so that
+      its moving statistics are still updated.
+    - ``equal weights``: trained weights of one shape are equal bit for bit, as when one initializer object is used for
+      several layers.
     - ``shared path``: several variables have one Keras path.
     - ``stray optimizer state``: the optimizer was built on variables that the model does not have.
     - ``idle pattern``: a pattern of an ``OptimizerMap`` matches nothing.
 
     Args:
-        model: A model of Keras 3 that has been built, compiled or not.
+        model: A built model of Keras 3, compiled or not.
 
     Returns:
-        The findings, each with what to do about it; it prints, and has `to_dict`.
+        The findings, each with what to do about it. They print, and have `to_dict`.
 
     Raises:
-        RequestError: It is no model of Keras 3, or has not been built.
+        RequestError: It is not a model of Keras 3, or is not built.
 
     Example:
         >>> import keras
@@ -98,5 +98,5 @@ def check_model(model: Any) -> ModelCheck:
         Sequential 'small':
           equal weights: a/kernel, b/kernel are equal, bit for bit: ...
     """
-    weights = Weights.of(model)
+    weights = ModelWeights.of(model)
     return ModelCheck(weights.label, tuple(found for check in _CHECKS for found in check(model, weights)))

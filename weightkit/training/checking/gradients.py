@@ -1,4 +1,4 @@
-"""Which gradients reach which weights: one training step, run eagerly, with an ear at the optimizer's door."""
+"""Which weights get a gradient: runs one training step eagerly and records what the optimizer receives."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 
 
 class Gradient(enum.StrEnum):
-    """What reaches a weight."""
+    """The gradient of a weight."""
 
     FLOWS = "flows"
     ZERO = "zero"
-    """It is connected, and every element is zero."""
+    """The loss depends on the weight, and every element of the gradient is zero."""
     NONE = "none"
-    """The loss does not depend on it."""
+    """The loss does not depend on the weight."""
     NOT_FINITE = "not finite"
     UNKNOWN = "unknown"
-    """The model's own train step never hands its gradients to the optimizer."""
+    """The model's own train step passes no gradients to its optimizer."""
 
 
 def gradients_of(model: Any, batch: Batch) -> dict[int, Gradient]:
-    """Run one training step eagerly, and tell what the optimizer is handed for each variable, by ``id``.
+    """Run one training step eagerly, and return the gradient that the optimizer gets for each variable, by ``id``.
 
-    The step changes the model: take a `Snapshot` first.
+    The step changes the model: make a `Snapshot` first.
 
     Args:
         model: A compiled model.
-        batch: What it is trained on.
+        batch: The data of the step.
     """
-    heard: dict[int, Gradient] = {}
-    attributes = vars(model)  # past Keras' setters, which warn and reset
+    found: dict[int, Gradient] = {}
+    attributes = vars(model)  # not through Keras' setters, which warn and reset the train function
     attributes.update(train_function=None, _run_eagerly=True, _jit_compile=False)
-    with _listening(model, heard):
+    with _recording(model, found):
         model.train_on_batch(*batch)
-    if Gradient.ZERO in heard.values() and "jax" in _backend():
-        _tell_unconnected(model, batch, heard)
-    return heard
+    if Gradient.ZERO in found.values() and "jax" in _backend():
+        _mark_unconnected(model, batch, found)
+    return found
 
 
 def _backend() -> str:
@@ -56,26 +56,26 @@ def _backend() -> str:
 
 
 @contextlib.contextmanager
-def _listening(model: Any, heard: dict[int, Gradient]) -> Iterator[None]:
-    """What every backend's train step ends in: ``apply``, or on JAX ``stateless_apply``."""
+def _recording(model: Any, found: dict[int, Gradient]) -> Iterator[None]:
+    """Record the gradients in ``apply``, which every train step ends with, or on JAX in ``stateless_apply``."""
     optimizer = model.optimizer
     apply, stateless_apply = optimizer.apply, optimizer.stateless_apply
 
-    def hear(gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    def record(gradients: Sequence[Any], variables: Sequence[Any]) -> None:
         for gradient, variable in zip(gradients, variables, strict=False):
-            heard[id(variable)] = _look(gradient)
+            found[id(variable)] = _kind_of(gradient)
 
-    def heard_apply(grads: Any, trainable_variables: Any = None) -> Any:
+    def recording_apply(grads: Any, trainable_variables: Any = None) -> Any:
         variables = model.trainable_variables if trainable_variables is None else list(trainable_variables)
-        hear(list(grads), variables)
+        record(list(grads), variables)
         return apply(grads, trainable_variables)
 
-    def heard_stateless_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
-        hear(list(grads), model.trainable_variables)
-        with _deaf(optimizer):  # it calls `apply` on arrays
+    def recording_stateless_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
+        record(list(grads), model.trainable_variables)
+        with _without_recording(optimizer):  # it calls `apply` with arrays in place of variables
             return stateless_apply(optimizer_variables, grads, trainable_variables)
 
-    vars(optimizer).update(apply=heard_apply, stateless_apply=heard_stateless_apply)
+    vars(optimizer).update(apply=recording_apply, stateless_apply=recording_stateless_apply)
     try:
         yield
     finally:
@@ -84,18 +84,18 @@ def _listening(model: Any, heard: dict[int, Gradient]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaf(optimizer: Any) -> Iterator[None]:
-    kept = vars(optimizer).pop("apply")
+def _without_recording(optimizer: Any) -> Iterator[None]:
+    recording = vars(optimizer).pop("apply")
     try:
         yield
     finally:
-        vars(optimizer)["apply"] = kept
+        vars(optimizer)["apply"] = recording
 
 
-def _look(gradient: Any) -> Gradient:
+def _kind_of(gradient: Any) -> Gradient:
     if gradient is None:
         return Gradient.NONE
-    sparse = type(gradient).__name__ == "IndexedSlices"  # TensorFlow's, of an Embedding
+    sparse = type(gradient).__name__ == "IndexedSlices"  # TensorFlow's sparse gradient of an Embedding
     values = as_numpy(gradient.values if sparse else gradient)
     values = values.astype(np.float32) if values.dtype.itemsize < np.dtype(np.float32).itemsize else values
     if not np.isfinite(values).all():
@@ -103,15 +103,15 @@ def _look(gradient: Any) -> Gradient:
     return Gradient.FLOWS if values.any() else Gradient.ZERO
 
 
-def _tell_unconnected(model: Any, batch: Batch, heard: dict[int, Gradient]) -> None:
-    """JAX gives zeros for what the loss does not depend on: whether it does, its linear part tells."""
+def _mark_unconnected(model: Any, batch: Batch, found: dict[int, Gradient]) -> None:
+    """JAX returns zeros where the loss does not depend on a variable; its linearized program shows which these are."""
     for variable, used in zip(model.trainable_variables, _used(model, batch), strict=False):
-        if not used and heard.get(id(variable)) is Gradient.ZERO:
-            heard[id(variable)] = Gradient.NONE
+        if not used and found.get(id(variable)) is Gradient.ZERO:
+            found[id(variable)] = Gradient.NONE
 
 
 def _used(model: Any, batch: Batch) -> list[bool]:
-    """Of which trainable variables the loss' derivative makes use; all, where that cannot be told."""
+    """For each trainable variable, whether the derivative of the loss uses it; True where that is unknown."""
     jax: Any = sys.modules["jax"]
     groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     trained, others, metrics = ([one._value for one in group] for group in groups)  # noqa: SLF001
@@ -119,16 +119,14 @@ def _used(model: Any, batch: Batch) -> list[bool]:
 
     def loss(values: Any) -> Any:
         x, y, sample_weight = batch
-        kept = (x, y, sample_weight)
-        return model.compute_loss_and_updates(values, others, metrics, *kept, training=True, optimizer_variables=state)[
-            0
-        ]
+        arguments = (values, others, metrics, x, y, sample_weight)
+        return model.compute_loss_and_updates(*arguments, training=True, optimizer_variables=state)[0]
 
     try:
         partial_eval = jax.interpreters.partial_eval
         _, derivative = jax.linearize(loss, trained)
         closed = jax.make_jaxpr(derivative)(trained)
         _, used = partial_eval.dce_jaxpr(closed.jaxpr, [True])
-    except Exception:  # noqa: BLE001  # a version of JAX, or a train step, that goes other ways
+    except Exception:  # noqa: BLE001  # another version of JAX, or a custom train step
         return [True] * len(trained)
     return list(used)

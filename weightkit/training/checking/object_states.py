@@ -1,4 +1,4 @@
-"""The attributes of objects that a first training step builds or swaps, kept and put back."""
+"""The attributes of objects that a first training step builds or replaces, saved and restored."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
 
 _CONTAINERS = (list, dict, set)
 _ENTERED = ("keras.src.trainers.compile_utils", "keras.src.utils.tracking", "keras.src.metrics", "keras.src.optimizers")
-"""Modules of Keras whose objects hold state of training; variables, layers and functions are not entered."""
+"""Modules of Keras whose objects have training state; variables, layers and functions are not entered."""
 
 
 class ObjectStates:
-    """What objects hold now: which things, not the values of variables.
+    """Which attributes objects have now, and which members their lists have; not the values of variables.
 
-    Keras builds optimizers, losses and metrics when they first meet data. To undo that, each object gets its
-    attributes back as they were, and each list, dictionary and set in them its members.
+    Keras builds optimizers, losses and metrics when they first get data. To undo that, each object gets its earlier
+    attributes back, and each list, dictionary and set in them its earlier members.
     """
 
     def __init__(self, deep: Iterable[Any], shallow: Iterable[Any]) -> None:
-        """Look at objects.
+        """Save the attributes of objects.
 
         Args:
-            deep: Those to keep with all that they hold of Keras' own training objects.
-            shallow: Those of which only the attributes themselves are kept: models, which hold everything.
+            deep: Objects to save with all of Keras' training objects in them.
+            shallow: Objects of which only the attributes themselves are saved: models, which contain everything.
         """
         self._attributes: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._members: dict[int, tuple[Any, Any]] = {}
@@ -34,12 +34,12 @@ class ObjectStates:
             self._enter(thing)
 
     def put_back(self) -> None:
-        """Give all of them what they had."""
+        """Restore all of them; it may be called several times."""
         for thing, attributes in self._attributes.values():
-            held = vars(thing)  # past __setattr__, which would track again what is tracked
-            for name in held.keys() - attributes.keys():
-                del held[name]
-            held.update(attributes)
+            present = vars(thing)  # not through __setattr__, which would track the objects a second time
+            for name in present.keys() - attributes.keys():
+                del present[name]
+            present.update(attributes)
         for container, members in self._members.values():
             _refill(container, members)
 
@@ -53,7 +53,7 @@ class ObjectStates:
                     waiting.extend(one.values() if isinstance(one, dict) else one)
             elif isinstance(one, tuple):
                 waiting.extend(one)
-            elif id(one) not in self._attributes and (one is thing or _holds_state(one)):
+            elif id(one) not in self._attributes and (one is thing or _has_training_state(one)):
                 self._attributes[id(one)] = (one, dict(vars(one)))
                 waiting.extend(vars(one).values())
 
@@ -63,14 +63,15 @@ def _members(container: Any) -> Any:
     return next(kinds)(container)
 
 
-def _holds_state(thing: Any) -> bool:
+def _has_training_state(thing: Any) -> bool:
     return hasattr(thing, "__dict__") and any(kind.__module__.startswith(_ENTERED) for kind in type(thing).__mro__)
 
 
 def _refill(container: Any, members: Any) -> None:
-    """By the plain methods: Keras' own containers track what goes in and out.
+    """Restore the members of a container, by the methods of ``list``, ``dict`` and ``set``.
 
-    TensorFlow wraps the lists and dictionaries of what it may save, and compares them with how it saw them last.
+    The methods of Keras' own containers track every change. TensorFlow wraps lists and dictionaries of objects that it
+    may save, and refuses to save one that changed behind the wrapper: its record is updated too.
     """
     inner = getattr(container, "__wrapped__", container)
     if _same(container, members):
@@ -88,9 +89,9 @@ def _refill(container: Any, members: Any) -> None:
 
 
 def _same(container: Any, members: Any) -> bool:
-    """Whether it holds the very same things; nothing is asked whether it equals another."""
+    """Whether it has the same members by identity; ``==`` of a tensor has no truth value."""
     if isinstance(container, set):
-        return set.__eq__(container, members)  # of numbers and names
+        return set.__eq__(container, members)  # sets have only numbers and names
     first, second = (
         [part for item in one.items() for part in item] if isinstance(one, dict) else list(one)
         for one in (container, members)

@@ -1,4 +1,4 @@
-"""What of a model is trained: layer by layer, and in all."""
+"""How much of a model is trained: layer by layer, and in total."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind
 from weightkit.escape import escape
 from weightkit.html import table
-from weightkit.training.model.batch_norm import is_batch_norm
-from weightkit.training.model.inventory import Weights
+from weightkit.training.model.inventory import ModelWeights
+from weightkit.training.model.model_view import is_batch_norm
 from weightkit.training.optimizer.rates import learning_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from weightkit.training.model.inventory import Weight
+    from weightkit.training.model.inventory import ModelWeight
 
 _HEADINGS = ("layer", "class", "trainable", "frozen", "other", "bytes", "statistics", "learning rate")
 _RIGHT = {"trainable", "frozen", "other", "bytes"}
-_MOST = 40
-"""Layers that a terminal shows one by one; of a larger model, neighbors that are treated alike share a line."""
+_MOST_ROWS = 40
+"""Layers that are printed one by one; in a larger model, neighbors that are trained the same way share a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSummary:
-    """What of one layer's own weights is trained."""
+    """How much of one layer's own weights is trained."""
 
     layer: str
-    """The names of the layers around it and its own; empty for what the model itself made."""
+    """The names of the layers around it and its own; empty for weights of the model itself."""
     layer_class: str | None
     trainable: int
-    """Elements that a training step changes by their gradients."""
+    """Elements that are trained."""
     frozen: int
-    """Elements that were made to be trained, and are not."""
+    """Elements that can be trained, and are not."""
     other: int
     """Elements that are never trained: statistics, seeds, counters."""
     nbytes: int
     """Bytes of all of them."""
     statistics: str
-    """``updated``, ``held`` or ``fixed`` (no training step changes them); empty where it has none."""
+    """``updated``, ``frozen`` or ``fixed`` (never updated in training); empty where it has no statistics."""
     learning_rates: tuple[float, ...]
-    """At which its trainable weights are trained now, each once; empty where none is, or nothing is compiled."""
+    """The present learning rates of its trained weights, each once; empty where nothing is trained or compiled."""
 
     @property
     def parameters(self) -> int:
@@ -51,11 +51,11 @@ class LayerSummary:
 
     @property
     def treatment(self) -> tuple[object, ...]:
-        """What it has in common with layers that are treated alike."""
+        """What is equal for layers that share a line."""
         return bool(self.trainable), bool(self.frozen), self.statistics, self.learning_rates
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """A dictionary for JSON."""
         return {
             "layer": self.layer,
             "class": self.layer_class,
@@ -71,20 +71,20 @@ class LayerSummary:
 
 @dataclass(frozen=True, slots=True)
 class TrainableSummary:
-    """What of a model is trained; made by `trainable_summary`."""
+    """How much of a model is trained; made by `trainable_summary`."""
 
     model: str
     layers: tuple[LayerSummary, ...]
-    """Those that have weights of their own, in the order in which they are saved; a shared layer once."""
+    """Layers with weights of their own, in the order of saving; a shared layer once."""
 
     @property
     def trainable(self) -> int:
-        """Elements that a training step changes by their gradients."""
+        """Elements that are trained."""
         return sum(layer.trainable for layer in self.layers)
 
     @property
     def frozen(self) -> int:
-        """Elements that were made to be trained, and are not."""
+        """Elements that can be trained, and are not."""
         return sum(layer.frozen for layer in self.layers)
 
     @property
@@ -103,7 +103,7 @@ class TrainableSummary:
         return sum(layer.nbytes for layer in self.layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: every layer, and the totals."""
+        """A dictionary for JSON: every layer, and the totals."""
         return {
             "schema": "weightkit.trainable/1",
             "model": self.model,
@@ -121,13 +121,17 @@ class TrainableSummary:
         return f"<TrainableSummary of {self.model}: {self.trainable} of {self.parameters} parameters are trained>"
 
     def __str__(self) -> str:
-        rows = [_HEADINGS, *(self._folded() if len(self.layers) > _MOST else map(_row, self.layers)), self._total()]
+        rows = [
+            _HEADINGS,
+            *(self._folded() if len(self.layers) > _MOST_ROWS else map(_row, self.layers)),
+            self._total(),
+        ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [_line(row, widths) for row in rows]
         return "\n".join([escape(f"{self.model}: {self._share()}"), *(escape(line) for line in lines)])
 
     def _repr_html_(self) -> str:
-        rows = [*map(_row, self.layers)] if len(self.layers) <= _MOST else list(self._folded())
+        rows = [*map(_row, self.layers)] if len(self.layers) <= _MOST_ROWS else list(self._folded())
         return table(f"{self.model}: {self._share()}", _HEADINGS, [*rows, self._total()])
 
     def _share(self) -> str:
@@ -140,27 +144,26 @@ class TrainableSummary:
         return ("total", "", *_numbers([self]), "", "")
 
     def _folded(self) -> Iterator[tuple[str, ...]]:
-        """Runs of layers that are treated alike, a line each."""
+        """One line for each run of layers that are trained the same way."""
         for _, run in groupby(self.layers, lambda layer: layer.treatment):
             layers = list(run)
             yield _row(layers[0]) if len(layers) == 1 else _run(layers)
 
 
 def trainable_summary(model: Any) -> TrainableSummary:
-    """What of a model is trained, and at which learning rate, as the flags are now.
+    """Count what is trained and frozen in a model, layer by layer, with the learning rates, by the present flags.
 
-    A weight counts as trainable where the model itself says that a training step would change it; what was made to be
-    trained and is not counts as frozen. Whether a model that was compiled earlier keeps to flags that were set since
-    is what `check_model` tells.
+    A weight counts as trainable where it is in ``model.trainable_variables``; one that can be trained and is not counts
+    as frozen. `check_model` finds flags that changed after the model was compiled.
 
     Args:
-        model: A model of Keras 3 that has been built; or a layer.
+        model: A built model of Keras 3, or a layer.
 
     Returns:
-        A summary that prints as a table, shows itself in notebooks, and has `to_dict`.
+        A summary that prints as a table, displays in notebooks, and has `to_dict`.
 
     Raises:
-        RequestError: It is no model of Keras 3, or has not been built.
+        RequestError: It is not a model of Keras 3, or is not built.
 
     Example:
         >>> import keras
@@ -174,24 +177,26 @@ def trainable_summary(model: Any) -> TrainableSummary:
         head   Dense          4       0      0     16
         total                 4       9      0     52
     """
-    weights = Weights.of(model)
-    rates = learning_rates(getattr(model, "optimizer", None), [one.variable for one in weights if one.trains])
-    by_layer: dict[tuple[str, int], list[Weight]] = {}
+    weights = ModelWeights.of(model)
+    rates = learning_rates(getattr(model, "optimizer", None), [one.variable for one in weights if one.is_trained])
+    by_layer: dict[tuple[str, int], list[ModelWeight]] = {}
     for weight in weights:
         by_layer.setdefault((_name(weight), id(weight.owner)), []).append(weight)
-    return TrainableSummary(weights.label, tuple(_summary(layer, own, rates) for (layer, _), own in by_layer.items()))
+    return TrainableSummary(
+        weights.label, tuple(_summary(layer, found, rates) for (layer, _), found in by_layer.items())
+    )
 
 
-def _name(weight: Weight) -> str:
+def _name(weight: ModelWeight) -> str:
     ref = weight.ref
     return ref.owner.removesuffix("/vars") if ref.layer is None else ref.layer
 
 
-def _summary(layer: str, weights: Sequence[Weight], rates: dict[int, float]) -> LayerSummary:
-    trained = [weight for weight in weights if weight.trains]
-    frozen = [weight for weight in weights if weight.is_parameter and not weight.trains]
-    other = [weight for weight in weights if not weight.is_parameter and not weight.trains]
-    own_rates = dict.fromkeys(rates[id(weight.variable)] for weight in trained if id(weight.variable) in rates)
+def _summary(layer: str, weights: Sequence[ModelWeight], rates: dict[int, float]) -> LayerSummary:
+    trained = [weight for weight in weights if weight.is_trained]
+    frozen = [weight for weight in weights if weight.is_parameter and not weight.is_trained]
+    other = [weight for weight in weights if not weight.is_parameter and not weight.is_trained]
+    present_rates = dict.fromkeys(rates[id(weight.variable)] for weight in trained if id(weight.variable) in rates)
     return LayerSummary(
         layer,
         weights[0].ref.layer_class,
@@ -200,21 +205,21 @@ def _summary(layer: str, weights: Sequence[Weight], rates: dict[int, float]) -> 
         _elements(other),
         sum(weight.ref.nbytes for weight in weights),
         statistics_of(weights),
-        tuple(own_rates),
+        tuple(present_rates),
     )
 
 
-def statistics_of(weights: Iterable[Weight]) -> str:
-    """Whether a training step updates the statistics among a layer's weights; empty where there are none."""
+def statistics_of(weights: Iterable[ModelWeight]) -> str:
+    """Whether training updates the statistics among a layer's weights; empty where there are none."""
     owner = next((weight.owner for weight in weights if weight.ref.kind is Kind.STATISTIC), None)
     if owner is None:
         return ""
     if not is_batch_norm(owner):
         return "fixed"
-    return "updated" if owner.trainable else "held"
+    return "updated" if owner.trainable else "frozen"
 
 
-def _elements(weights: Iterable[Weight]) -> int:
+def _elements(weights: Iterable[ModelWeight]) -> int:
     return sum(weight.ref.size for weight in weights)
 
 

@@ -1,1 +1,1 @@
-"""Choose what is trained, and take it back."""
+"""Choose what is trained, and undo it."""

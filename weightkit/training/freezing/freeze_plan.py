@@ -1,4 +1,4 @@
-"""What freezing changes: flags before and after, weight by weight; it prints, undoes itself, and is kept as JSON."""
+"""What freezing changes: the flag of every weight before and after. A plan prints, is undone, and is saved as JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from weightkit.access import Kind
 from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
 from weightkit.escape import escape
-from weightkit.training.arguments import require_flag
-from weightkit.training.freezing.undo import Done, counts_own, or_as_they_were
+from weightkit.restore_on_error import restore_on_error
+from weightkit.training.freezing.applied_freeze import AppliedFreeze
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
-from weightkit.training.model.weights import Layered, look_at
-from weightkit.training.optimizer.recompiling import Unfrozen, compile_with
+from weightkit.training.model.model_view import ModelView, view_model
+from weightkit.training.optimizer.recompiling import CompileOptions, OptimizerStateChoice, StepCount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
     from weightkit.access import WeightRef
 
 SCHEMA = "weightkit.freeze/1"
-_NOT_COMPILED = "the model has not been compiled: the flags hold from its next compile on"
-_NOTHING = "no weight of the model is trained any more"
-_LEFT = "the model was not recompiled: Keras may go on training as before until it is"
+_NOT_COMPILED = "the model is not compiled: the flags take effect when it is"
+_NOTHING = "no weight of the model is trained"
+_NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it with the earlier flags"
 
 
 class NothingTrainedWarning(UserWarning):
-    """After this, no weight of the model is trained."""
+    """Every weight of the model is frozen."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreezePlan:
-    """The flags of all weights of a model before and after, as a value."""
+    """The flag of every weight of a model before and after."""
 
     label: str
     act: str
-    """``freeze``, ``unfreeze``, with what was selected."""
+    """The call that made it, such as ``freeze(backbone)``."""
     weights: tuple[Flag, ...]
-    """All that could be trained."""
+    """Every weight that can be trained."""
     statistics: tuple[Flag, ...] = ()
     """Moving means and variances of BatchNormalizations."""
     notes: tuple[str, ...] = ()
     ordered: bool = False
-    """Whether the weights come in the order of the layers."""
-    done: Done | None = field(default=None, compare=False, repr=False)
-    """How to undo it, where it was done here."""
+    """Whether the weights are in the order of the layers."""
+    applied: AppliedFreeze | None = field(default=None, compare=False, repr=False)
+    """How to undo it; None for a plan that was loaded from a file and not applied."""
 
     @property
     def changed(self) -> tuple[Flag, ...]:
-        """The weights whose flag changes, statistics included."""
+        """The weights whose flag changes, moving statistics included."""
         return tuple(flag for flag in (*self.weights, *self.statistics) if flag.before != flag.after)
 
     def summary(self) -> str:
@@ -67,47 +67,65 @@ class FreezePlan:
     def __str__(self) -> str:
         lines = [self.summary()]
         for flag in self.changed:
-            on, off = ("updated", "held") if flag.ref.kind is Kind.STATISTIC else ("trained", "frozen")
+            on, off = ("updated", "frozen") if flag.ref.kind is Kind.STATISTIC else ("trained", "frozen")
             lines.append(f"  {flag.ref.path}  {flag.ref.shape}  {on if flag.after else off}")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(escape(line) for line in lines)
 
-    def undo(self, *, unfrozen_slots: Unfrozen = "own_step") -> None:
-        """Give every layer and every variable the flag that it had, and the optimizer what was set aside.
+    def undo(self, *, optimizer_state: OptimizerStateChoice = "carry", step_count: StepCount = "separate") -> None:
+        """Restore the flag of every layer and variable that this plan changed, and the parked slots.
 
-        Where this plan has unfrozen the weights for which there is a MultiOptimizer now, and they alone, the optimizer
-        is afterwards a single one again, with the slots of all other weights bit for bit; theirs are forgotten, as
-        they had none before.
+        A plan that unfroze weights may have made a MultiOptimizer for them. Where it is for them alone, the optimizer
+        becomes the single one again: all other weights keep their slots bit for bit, and these weights lose theirs,
+        since they had none before.
 
         Args:
-            unfrozen_slots: How weights begin that are unfrozen by this, and that the optimizer has never trained; see
+            optimizer_state: ``carry`` the optimizer's state, or start ``fresh``; see `recompile`.
+            step_count: The step count of weights that this unfreezes and the optimizer has never trained; see
                 `recompile`.
 
         Raises:
-            RequestError: It was read from a file, its model is gone, or as `recompile` does.
+            RequestError: The plan was loaded and not applied, its model is gone, or as `recompile` does.
         """
-        if self.done is None:
-            raise RequestError("this plan was not done here, so that nothing tells what was", hint="apply(model) first")
-        self.done.undo(unfrozen_slots)
+        options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
+        if self.applied is None:
+            raise RequestError("a plan must be applied before it is undone", hint="call apply(model) first")
+        self.applied.undo(options)
 
-    def apply(self, model: Any, *, recompile: bool = True, unfrozen_slots: Unfrozen = "own_step") -> FreezePlan:
-        """Give a model the flags of this plan: the same model loaded again, whose single weights Keras forgets.
+    def apply(
+        self,
+        model: Any,
+        *,
+        recompile: bool = True,
+        optimizer_state: OptimizerStateChoice = "carry",
+        step_count: StepCount = "separate",
+    ) -> FreezePlan:
+        """Set the flags of this plan on a model, such as the same model loaded from a file.
+
+        Files of Keras have the flags of layers, not those of single weights.
 
         Args:
             model: The model.
             recompile: Whether to compile it again, where it is compiled.
-            unfrozen_slots: How weights begin that the optimizer has never trained; see `recompile`.
+            optimizer_state: ``carry`` the optimizer's state, or start ``fresh``; see `recompile`.
+            step_count: The step count of weights that the optimizer has never trained; see `recompile`.
 
         Returns:
-            The plan as it was done here, which can be undone.
+            The plan as it was applied to this model, which can be undone.
 
         Raises:
             RequestError: The model's weights are not those of the plan.
         """
-        return _apply(self, model, recompile_too=recompile, unfrozen_slots=unfrozen_slots)
+        view, options = view_model(model), CompileOptions(recompile, optimizer_state, step_count)
+        known = [flag.ref for flag in (*self.weights, *self.statistics)]
+        here = [*view.parameters, *view.normalizations]
+        found = counterparts(known, known, here, self.label, view.label, ordered=self.ordered)
+        wanted = {found[flag.ref]: flag.after for flag in self.weights}
+        updating = {id(view.normalizations[found[flag.ref]]): flag.after for flag in self.statistics}
+        return apply_flags(view, self.act, wanted, updating, options=options)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, with all that `from_dict` needs."""
+        """A dictionary for JSON, from which `from_dict` makes the plan again."""
         return {
             "schema": SCHEMA,
             "label": self.label,
@@ -120,26 +138,26 @@ class FreezePlan:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> FreezePlan:
-        """From what `to_dict` gave.
+        """Make a plan from the dictionary of `to_dict`.
 
         Raises:
-            RequestError: It is something else.
+            RequestError: It is not such a dictionary.
         """
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise RequestError(f"this is no {SCHEMA}", hint="give what FreezePlan.save wrote")
+            raise RequestError(f"schema must be {SCHEMA}", hint="use a file that FreezePlan.save wrote")
         try:
             weights = tuple(map(flag_from_dict, data["weights"]))
             statistics = tuple(map(flag_from_dict, data["statistics"]))
             return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"this {SCHEMA} is incomplete: {error!r}", hint="save the plan again") from error
+            raise RequestError(f"the plan ({SCHEMA}) is incomplete: {error!r}", hint="save the plan again") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as a JSON file, whole or not at all, over whatever file is there.
+        """Write the plan as a JSON file, completely or not at all; an existing file is replaced.
 
         Raises:
-            RequestError: It cannot lie there, or cannot be written.
-            MachineError: The system failed as it was put in place; what was there is untouched.
+            RequestError: The path cannot be written.
+            MachineError: The system failed while it replaced the file; an existing file is unchanged.
         """
         name, text = os.fspath(path), json.dumps(self.to_dict(), indent=1)
         try:
@@ -151,10 +169,10 @@ class FreezePlan:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FreezePlan:
-        """Read what `save` wrote.
+        """Read a plan that `save` wrote.
 
         Raises:
-            RequestError: There is no such file, or it is something else.
+            RequestError: There is no such file, or it is not a plan.
         """
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
@@ -162,73 +180,63 @@ class FreezePlan:
             raise error.about(str(path)) from error.__cause__
         except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise RequestError(f"cannot be read: {why}", hint="give a saved plan", file=str(path)) from error
+            raise RequestError(
+                f"cannot be read: {why}", hint="use a file that FreezePlan.save wrote", file=str(path)
+            ) from error
 
 
-def do(
-    seen: Layered,
+def apply_flags(
+    view: ModelView,
     act: str,
     wanted: Mapping[WeightRef, bool],
     updating: Mapping[int, bool],
     notes: tuple[str, ...] = (),
     *,
-    recompile_too: bool,
-    unfrozen_slots: Unfrozen = "own_step",
+    options: CompileOptions,
 ) -> FreezePlan:
-    """Give weights their flags, the layers those that follow, and compile the model again.
+    """Set the flags of weights and those of layers that follow from them, and compile the model again.
 
     Args:
-        seen: The model.
-        act: What this is called.
-        wanted: New flags of some parameters.
-        updating: By ``id`` of a BatchNormalization, whether it goes on measuring.
-        notes: What there is to tell.
-        recompile_too: Whether to compile it again, where it is compiled.
-        unfrozen_slots: As `recompile` takes it.
+        view: The model.
+        act: The call, as the plan prints it.
+        wanted: New flags of some weights.
+        updating: By ``id`` of a BatchNormalization, whether training updates its statistics.
+        notes: Notes for the plan.
+        options: Whether and how to compile it again, where it is compiled.
     """
-    require_flag("recompile", recompile_too)
-    compiles = recompile_too and is_compiled(seen.model)
+    compiled = is_compiled(view.model)
+    compiles = options.recompile and compiled
     if compiles:
-        require_compilable(seen.model)
-    before, plan = flags_of(seen.layers), _planned(seen, act, wanted, updating, notes)
+        require_compilable(view.model)
+    before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, notes)
     if not compiles:
-        plan = replace(plan, notes=(*plan.notes, _LEFT if is_compiled(seen.model) else _NOT_COMPILED))
-    trained = {id(seen.parameters[flag.ref]) for flag in plan.weights if flag.after}
-    if not trained:  # told before it is done: a warning may be made an error
+        plan = replace(plan, notes=(*plan.notes, _NOT_RECOMPILED if compiled else _NOT_COMPILED))
+    trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
+    if not trained:  # before anything changes: a filter may turn the warning into an error
         warnings.warn(_NOTHING, NothingTrainedWarning, stacklevel=4)
-    variables = tuple((seen.parameters[flag.ref], flag.after) for flag in plan.weights)
-    after = Flags(tuple(layer_flags(seen.layers, trained, dict(updating))), variables)
-    with or_as_they_were(before):
+    variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)
+    after = Flags(tuple(layer_flags(view.layers, trained, dict(updating))), variables)
+    with restore_on_error(before.set):
         after.set()
         if compiles:
-            report = compile_with(seen.model, own_step=counts_own(unfrozen_slots))
+            report = options.apply(view.model)
             plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
     if not trained:
         plan = replace(plan, notes=(*plan.notes, _NOTHING))
-    return replace(plan, done=Done(weakref.ref(seen.model), before, flags_of(seen.layers), recompile_too))
+    applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)
+    return replace(plan, applied=applied)
 
 
-def _apply(plan: FreezePlan, model: Any, *, recompile_too: bool, unfrozen_slots: Unfrozen) -> FreezePlan:
-    """Give a model the flags of a plan that was made on the same one, perhaps in another process."""
-    seen = look_at(model)
-    known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
-    theirs = [*seen.parameters, *seen.normalizations]
-    found = counterparts(known, known, theirs, plan.label, seen.label, ordered=plan.ordered)
-    wanted = {found[flag.ref]: flag.after for flag in plan.weights}
-    updating = {id(seen.normalizations[found[flag.ref]]): flag.after for flag in plan.statistics}
-    return do(seen, plan.act, wanted, updating, recompile_too=recompile_too, unfrozen_slots=unfrozen_slots)
-
-
-def _planned(
-    seen: Layered, act: str, wanted: Mapping[WeightRef, bool], updating: Mapping[int, bool], notes: tuple[str, ...]
+def _plan(
+    view: ModelView, act: str, wanted: Mapping[WeightRef, bool], updating: Mapping[int, bool], notes: tuple[str, ...]
 ) -> FreezePlan:
-    trained = {id(variable) for variable in seen.model.trainable_variables}
+    trained = {id(variable) for variable in view.model.trainable_variables}
     weights = []
-    for ref, variable in seen.parameters.items():
+    for ref, variable in view.parameters.items():
         before = id(variable) in trained
         weights.append(Flag(ref, before, wanted.get(ref, before)))
     statistics = []
-    for ref, layer in seen.normalizations.items():
+    for ref, layer in view.normalizations.items():
         before = bool(layer.trainable)
         statistics.append(Flag(ref, before, updating.get(id(layer), before)))
-    return FreezePlan(seen.label, act, tuple(weights), tuple(statistics), notes, seen.ordered)
+    return FreezePlan(view.label, act, tuple(weights), tuple(statistics), notes, view.ordered)

@@ -1,25 +1,22 @@
-"""Freeze and unfreeze by selection."""
+"""Freeze and unfreeze the weights that a selection finds."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from weightkit.access import Where, combine, selected
-from weightkit.errors import RequestError, SelectionError
-from weightkit.training.freezing.freeze_plan import FreezePlan, do
-from weightkit.training.freezing.lora_bases import lora_bases, normalized, reached
-from weightkit.training.model.statistics_policy import Statistics, policy
-from weightkit.training.model.weights import Layered, look_at
-from weightkit.training.optimizer.recompiling import require_known
+from weightkit.training.freezing.freeze_plan import FreezePlan, apply_flags
+from weightkit.training.freezing.selected_weights import call_text, select_weights
+from weightkit.training.freezing.special_layers import lora_bases, normalizations_of, spectral_norm_notes
+from weightkit.training.model.model_view import view_model
+from weightkit.training.model.statistics_policy import Statistics, updating_layers
+from weightkit.training.optimizer.recompiling import CompileOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access import WeightRef
-    from weightkit.training.optimizer.recompiling import Unfrozen
+    from weightkit.access import Where
+    from weightkit.training.optimizer.recompiling import OptimizerStateChoice, StepCount
 
 
 def freeze(
@@ -29,27 +26,29 @@ def freeze(
     exclude: Where = None,
     statistics: Statistics = "freeze",
     recompile: bool = True,
+    optimizer_state: OptimizerStateChoice = "carry",
 ) -> FreezePlan:
-    """Stop training what a selection chooses: whole layers or single weights, nested and shared ones too.
+    """Stop training the weights that a selection finds: whole layers or single weights, nested and shared ones too.
 
-    Each weight's own flag is set. A layer's flag goes off when every weight in it is frozen, so that Keras' lists,
-    summaries and files see it frozen, and comes on when one is trained; the flag of the model itself stays on.
+    Each weight's own flag is set. The flag of a layer is off when every weight in it is frozen, so that Keras' lists,
+    summaries and files show it as frozen, and on when one is trained. The flag of the model itself stays on.
 
     Args:
-        model: A model, compiled or not. One that is compiled is compiled again, with its optimizer's memory.
+        model: A model, compiled or not. A compiled model is compiled again, as `recompile` does.
         where: What to freeze, in the selection language: ``"backbone"``, ``"name:bias"``, several, or selectors.
-        exclude: What of it not.
-        statistics: What becomes of the moving statistics of BatchNormalizations that are reached. ``freeze`` holds
-            them where the whole layer is frozen or its statistics are selected; ``update`` lets them move on;
-            ``keep`` leaves the layer's flag as it is.
-        recompile: Whether to compile the model again; without that, Keras may go on as before.
+        exclude: What to leave out of it.
+        statistics: What happens to the moving mean and variance of the BatchNormalizations that are selected.
+            ``freeze`` stops updating them where the whole layer is frozen or its statistics are selected; ``update``
+            goes on updating them; ``keep`` leaves the layer's flag as it is.
+        recompile: Whether to compile the model again; until that is done, Keras may go on training frozen weights.
+        optimizer_state: ``carry`` the optimizer's state, or start ``fresh``; see `recompile`.
 
     Returns:
-        The plan as it was done: print it, `undo()` it, `save()` it.
+        The plan, already applied: print it, `undo()` it, `save()` it.
 
     Raises:
-        SelectionError: The selection is malformed or chooses nothing; nothing was changed.
-        RequestError: The model has not been built, is being trained, or cannot be compiled again.
+        SelectionError: The selection is malformed or finds nothing; nothing changes.
+        RequestError: The model is not built, is being trained, or cannot be compiled again.
 
     Example:
         >>> import keras
@@ -61,12 +60,13 @@ def freeze(
         >>> len(model.trainable_variables)
         4
     """
-    seen = look_at(model)
-    chosen = _select(seen, where, exclude)
-    wanted = {ref: False for ref in chosen if ref in seen.parameters}
-    updating, notes = policy(seen, chosen, wanted, statistics)
-    notes += normalized(seen, wanted)
-    return do(seen, f"freeze({_said(where, exclude)})", wanted, updating, notes, recompile_too=recompile)
+    options = CompileOptions(recompile, optimizer_state)
+    view = view_model(model)
+    chosen = select_weights(view, where, exclude)
+    wanted = {ref: False for ref in chosen if ref in view.parameters}
+    updating, notes = updating_layers(view, chosen, wanted, statistics)
+    notes += spectral_norm_notes(view, wanted)
+    return apply_flags(view, f"freeze({call_text(where, exclude)})", wanted, updating, notes, options=options)
 
 
 def unfreeze(
@@ -76,35 +76,37 @@ def unfreeze(
     exclude: Where = None,
     statistics: Statistics = "update",
     recompile: bool = True,
-    unfrozen_slots: Unfrozen = "own_step",
+    optimizer_state: OptimizerStateChoice = "carry",
+    step_count: StepCount = "separate",
 ) -> FreezePlan:
-    """Train what a selection chooses; the counterpart of `freeze`.
+    """Train the weights that a selection finds; the counterpart of `freeze`.
 
-    The base kernel of a layer with LoRA stays frozen, and so does what was not made to be trained. Weights whose
-    slots were set aside get them back, bit for bit.
+    The base kernel of a layer with LoRA stays frozen, and so do variables that were made with ``trainable=False``.
+    Parked slots are restored, bit for bit.
 
     Args:
         model: A model, compiled or not.
         where: What to train, in the selection language.
-        exclude: What of it not.
-        statistics: What becomes of the moving statistics of BatchNormalizations that are reached: ``update``,
-            ``freeze`` (their weights are trained, their statistics held) or ``keep``.
+        exclude: What to leave out of it.
+        statistics: What happens to the moving mean and variance of the BatchNormalizations that are selected:
+            ``update`` them, ``freeze`` them while their gamma and beta are trained, or ``keep`` the layer's flag.
         recompile: Whether to compile the model again.
-        unfrozen_slots: How weights begin that the optimizer has never trained; see `recompile`.
+        optimizer_state: ``carry`` the optimizer's state, or start ``fresh``; see `recompile`.
+        step_count: The step count of weights that the optimizer has never trained; see `recompile`.
 
     Raises:
-        SelectionError: The selection is malformed or chooses nothing; nothing was changed.
+        SelectionError: The selection is malformed or finds nothing; nothing changes.
         RequestError: As `freeze` and `recompile` do.
     """
-    seen = look_at(model)
-    chosen = _select(seen, where, exclude)
-    bases = lora_bases(seen)
-    wanted = {ref: True for ref in chosen if ref in seen.parameters and id(seen.parameters[ref]) not in bases}
-    updating, notes = policy(seen, chosen, wanted, statistics)
+    options = CompileOptions(recompile, optimizer_state, step_count)
+    view = view_model(model)
+    chosen = select_weights(view, where, exclude)
+    bases = lora_bases(view)
+    wanted = {ref: True for ref in chosen if ref in view.parameters and id(view.parameters[ref]) not in bases}
+    updating, notes = updating_layers(view, chosen, wanted, statistics)
     if statistics == "freeze":
-        updating |= {id(layer): False for layer in reached(seen, wanted)}
-    said = f"unfreeze({_said(where, exclude)})"
-    return do(seen, said, wanted, updating, notes, recompile_too=recompile, unfrozen_slots=unfrozen_slots)
+        updating |= {id(layer): False for layer in normalizations_of(view, wanted)}
+    return apply_flags(view, f"unfreeze({call_text(where, exclude)})", wanted, updating, notes, options=options)
 
 
 @contextlib.contextmanager
@@ -114,121 +116,26 @@ def frozen(
     *,
     exclude: Where = None,
     statistics: Statistics = "freeze",
-    unfrozen_slots: Unfrozen = "own_step",
-) -> Iterator[Any]:
-    """Freeze within a ``with`` statement, and put every flag back at its end; the arguments are those of `freeze`.
+    optimizer_state: OptimizerStateChoice = "carry",
+    step_count: StepCount = "separate",
+) -> Iterator[FreezePlan]:
+    """Freeze weights inside a ``with`` statement, and restore every flag at its end.
 
-    With ``unfrozen_slots``, as `recompile` takes it, weights begin that come back at its end and that the optimizer has
-    never trained: those of an optimizer that took its first steps within.
+    Args:
+        model: See `freeze`, as for the other arguments.
+        where: See `freeze`.
+        exclude: See `freeze`.
+        statistics: See `freeze`.
+        optimizer_state: ``carry`` the optimizer's state into the block and out of it, or start ``fresh`` at both ends.
+        step_count: The step count, at the end, of weights that the optimizer has never trained; see `recompile`.
 
     Example:
         >>> with frozen(model, "backbone"):  # doctest: +SKIP
         ...     model.fit(data)
     """
-    require_known(unfrozen_slots)
-    plan = freeze(model, where, exclude=exclude, statistics=statistics)
+    CompileOptions(optimizer_state=optimizer_state, step_count=step_count)  # refuses wrong values before it freezes
+    plan = freeze(model, where, exclude=exclude, statistics=statistics, optimizer_state=optimizer_state)
     try:
         yield plan
     finally:
-        plan.undo(unfrozen_slots=unfrozen_slots)
-
-
-def freeze_all_but(
-    model: Any,
-    where: Where,
-    *,
-    exclude: Where = None,
-    statistics: Statistics = "freeze",
-    recompile: bool = True,
-    unfrozen_slots: Unfrozen = "own_step",
-) -> FreezePlan:
-    """Train what a selection chooses, and nothing else.
-
-    Raises:
-        SelectionError: The selection is malformed or chooses nothing; nothing was changed.
-        RequestError: As `freeze` and `recompile` do.
-    """
-    seen = look_at(model)
-    chosen = set(_select(seen, where, exclude))
-    said = f"freeze_all_but({_said(where, exclude)})"
-    return _only(seen, said, chosen, statistics, recompile_too=recompile, unfrozen_slots=unfrozen_slots)
-
-
-def freeze_to(
-    model: Any,
-    depth: int | str,
-    *,
-    statistics: Statistics = "freeze",
-    recompile: bool = True,
-    unfrozen_slots: Unfrozen = "own_step",
-) -> FreezePlan:
-    """Freeze the first layers, and train the others.
-
-    Args:
-        model: A model whose layers have an order: Sequential and Functional, nested too.
-        depth: How many layers with weights are frozen, from the input; negative, how many are trained, from the
-            output. Or a selection such as a layer's name: that layer and all before it are frozen.
-        statistics: As in `freeze`, for the frozen ones.
-        recompile: Whether to compile the model again.
-        unfrozen_slots: How weights begin that the optimizer has never trained; see `recompile`.
-
-    Raises:
-        SelectionError: There is no such layer, or there are not as many.
-        RequestError: The model's layers have no order, or as `freeze` and `recompile` do.
-    """
-    seen = look_at(model)
-    if not isinstance(depth, int | np.integer | str) or isinstance(depth, bool):
-        raise RequestError(f"depth is {depth!r}", hint="give a whole number of layers, or a layer's name")
-    if not seen.ordered:
-        raise RequestError("its layers have no order that is known", hint="select them by name", file=seen.label)
-    layers = list(dict.fromkeys(ref.owner for ref in seen.refs))
-    if isinstance(depth, str):
-        count = 1 + max(layers.index(ref.owner) for ref in _select(seen, depth, None))
-    elif abs(depth) > len(layers):
-        raise SelectionError(f"{depth} of {len(layers)} layers", hint="give fewer", file=seen.label)
-    else:
-        count = depth if depth >= 0 else len(layers) + depth
-    first = set(layers[:count])
-    rest = {ref for ref in seen.refs if ref.owner not in first}
-    return _only(
-        seen, f"freeze_to({depth!r})", rest, statistics, recompile_too=recompile, unfrozen_slots=unfrozen_slots
-    )
-
-
-def _only(
-    seen: Layered,
-    said: str,
-    chosen: set[WeightRef],
-    statistics: Statistics,
-    *,
-    recompile_too: bool,
-    unfrozen_slots: Unfrozen,
-) -> FreezePlan:
-    """Train these and freeze all others."""
-    bases = lora_bases(seen)
-    wanted = {ref: ref in chosen and id(variable) not in bases for ref, variable in seen.parameters.items()}
-    off = {ref: False for ref, flag in wanted.items() if not flag}
-    updating, notes = policy(seen, [ref for ref in seen.refs if ref not in chosen], off, statistics)
-    if statistics != "keep":
-        updating |= {id(layer): True for layer in reached(seen, {ref: True for ref, flag in wanted.items() if flag})}
-    notes += normalized(seen, off)
-    return do(seen, said, wanted, updating, notes, recompile_too=recompile_too, unfrozen_slots=unfrozen_slots)
-
-
-def _select(seen: Layered, where: Where, exclude: Where) -> list[WeightRef]:
-    """All weights that a selection reaches, of whatever kind; one variable under two addresses by either."""
-    if where is None:
-        raise SelectionError("there is no selection", hint="give where=, such as a layer's name", file=seen.label)
-    found = list(selected(seen, where, exclude).refs)
-    if not any(ref in seen.parameters or ref in seen.normalizations for ref in found):
-        raise SelectionError(
-            f"the selection '{_said(where, None)}' chooses nothing that could be trained",
-            hint="widen it",
-            file=seen.label,
-        )
-    return found
-
-
-def _said(where: Where, exclude: Where) -> str:
-    chosen, excluded = combine(where, exclude)
-    return f"{chosen}" + ("" if excluded is None else f", exclude={excluded}")
+        plan.undo(optimizer_state=optimizer_state, step_count=step_count)

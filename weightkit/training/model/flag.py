@@ -1,4 +1,4 @@
-"""One weight's flag before and after, and as JSON."""
+"""The flag of one weight before and after, and its form in JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One weight's flag: whether it is trained; of a BatchNormalization's statistics, whether they are updated."""
+    """Whether one weight is trained, before and after; for a moving statistic, whether it is updated."""
 
     ref: WeightRef
     before: bool
@@ -35,7 +35,7 @@ class Flag:
 
 
 def flag_to_dict(flag: Flag) -> dict[str, Any]:
-    """As JSON, with all that finds the weight again."""
+    """A dictionary for JSON, with everything that finds the weight in another copy of the model."""
     ref = flag.ref
     return {
         "structure": ref.structure,
@@ -54,7 +54,12 @@ def flag_to_dict(flag: Flag) -> dict[str, Any]:
 
 
 def flag_from_dict(data: dict[str, Any]) -> Flag:
-    """From what `flag_to_dict` gave."""
+    """Make a flag from the dictionary of `flag_to_dict`.
+
+    Raises:
+        KeyError: A key is missing.
+        TypeError: A value has another type.
+    """
     for key, kinds in _TYPES.items():
         if not isinstance(data[key], kinds) or (kinds is int and isinstance(data[key], bool)):
             raise TypeError(f"{key} is {data[key]!r}")

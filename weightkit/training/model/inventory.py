@@ -1,4 +1,4 @@
-"""Every variable of a model once, with its address, the layer that made it, and whether it is trained."""
+"""Every variable of a model, each once, with its address, its layer, and whether it is trained."""
 
 from __future__ import annotations
 
@@ -6,64 +6,64 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live import open_live
-from weightkit.training.model.weights import look_at
+from weightkit.training.model.model_view import view_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access import WeightRef
-    from weightkit.training.model.weights import Layered
+    from weightkit.training.model.model_view import ModelView
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weight:
+class ModelWeight:
     """One variable of a model."""
 
     ref: WeightRef
     variable: Any
     owner: Any
-    """The layer that made it; None where no layer did."""
-    trains: bool
-    """Whether a training step would change it by its gradient: the model says so, not a flag alone."""
+    """The layer that made it; None where there is none."""
+    is_trained: bool
+    """Whether it is in ``model.trainable_variables``: its own flag and those of all layers around it are on."""
     is_parameter: bool
-    """Whether it was made to be trained."""
+    """Whether it can be trained: its layer made it with ``trainable=True``."""
 
     @property
     def path(self) -> str:
-        """Its address, as messages name it."""
+        """Its address, as messages show it."""
         return self.ref.path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """The variables of a model, each once, as it saves them; without those of its optimizer and its metrics."""
+class ModelWeights:
+    """The variables of a model, each once, in the order of saving; without those of its optimizer and metrics."""
 
-    seen: Layered
-    all: tuple[Weight, ...]
+    view: ModelView
+    all: tuple[ModelWeight, ...]
 
     @property
     def label(self) -> str:
-        """What messages call the model."""
-        return self.seen.label
+        """The model, as messages show it."""
+        return self.view.label
 
     @classmethod
-    def of(cls, model: Any) -> Weights:
-        """Find them.
+    def of(cls, model: Any) -> ModelWeights:
+        """Find the variables of a model.
 
         Raises:
-            RequestError: It is no model of Keras 3, or has not been built.
+            RequestError: It is not a model of Keras 3, or is not built.
         """
-        seen, store = look_at(model), open_live(model)
+        view, store = view_model(model), open_live(model)
         trained = {id(variable) for variable in model.trainable_variables}
-        makers = {id(v): layer for layer in reversed(seen.layers) for v in layer._trainable_variables}  # noqa: SLF001
+        makers = {id(v): layer for layer in reversed(view.layers) for v in layer._trainable_variables}  # noqa: SLF001
         saved = set(store)
-        found: dict[int, Weight] = {}
-        for ref in seen.refs:
-            variable = seen.parameters[ref] if ref in seen.parameters else store.variable(ref)
+        found: dict[int, ModelWeight] = {}
+        for ref in view.refs:
+            variable = view.parameters[ref] if ref in view.parameters else store.variable(ref)
             owner = makers.get(id(variable)) or (store.owner(ref) if ref in saved else None)
-            weight = Weight(ref, variable, owner, id(variable) in trained, ref in seen.parameters)
+            weight = ModelWeight(ref, variable, owner, id(variable) in trained, ref in view.parameters)
             found.setdefault(id(variable), weight)
-        return cls(seen, tuple(found.values()))
+        return cls(view, tuple(found.values()))
 
-    def __iter__(self) -> Iterator[Weight]:
+    def __iter__(self) -> Iterator[ModelWeight]:
         return iter(self.all)

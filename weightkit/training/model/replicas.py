@@ -1,4 +1,4 @@
-"""Variables that have a value of their own on each replica, as those of TensorFlow's MirroredStrategy do."""
+"""Variables with a value on each replica, as under TensorFlow's MirroredStrategy."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import numpy as np
 
 
 class Replicas:
-    """What a variable holds on each replica, to go back to.
+    """The value of a variable on each replica, saved so that it can be restored.
 
-    Weights are in step, but metrics and, in Keras 3.15, the statistics of a BatchNormalization are not: each replica
-    measures its own share of the data. Setting the variable sets all of them alike.
+    The values of a weight are equal on all replicas. Those of metrics and, in Keras 3.15, of the moving statistics of a
+    BatchNormalization are not: each replica sees its own share of the data. Assigning the variable would make
+    them equal.
     """
 
     def __init__(self, variable: Any) -> None:
-        """Look; a variable in one place has none."""
-        self._kept = [(one, np.array(one.numpy(), copy=True)) for one in replicas_of(variable)]
+        """Copy the values; a variable without replicas has none."""
+        self._values = [(one, np.array(one.numpy(), copy=True)) for one in replicas_of(variable)]
 
     def put_back(self) -> None:
-        """Give each what it held."""
-        for one, values in self._kept:
+        """Restore the value on each replica."""
+        for one, values in self._values:
             one.assign(values)
 
 
 def replicas_of(variable: Any) -> tuple[Any, ...]:
-    """The backend's variables by which one of Keras is on several replicas; empty where it is in one place."""
-    values = getattr(variable._value, "values", None)  # noqa: SLF001  # a method of PyTorch's, where it is there
+    """The backend's variable on each replica; empty where a Keras variable has no replicas."""
+    values = getattr(variable._value, "values", None)  # noqa: SLF001  # on PyTorch this may be a method
     return values if isinstance(values, tuple) else ()

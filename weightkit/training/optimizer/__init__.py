@@ -1,1 +1,1 @@
-"""What an optimizer remembers, and how a new one takes it over."""
+"""An optimizer's slots, and how a new optimizer gets them."""

@@ -1,4 +1,4 @@
-"""Optimizers that a model holds beside the one that Keras knows of, as a GAN with a train step of its own does."""
+"""Optimizers that a model has besides ``model.optimizer``, such as those of a GAN with its own train step."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from weightkit.training.optimizer.slots import inner_optimizers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BOOKS = ("_self_", "_tracker", "_compile_config", "_obj_reference_counts_dict")
-"""Attributes in which TensorFlow (with ``_self_``) and Keras keep their own lists of all that a model holds."""
+_BOOKKEEPING = ("_self_", "_tracker", "_compile_config", "_obj_reference_counts_dict")
+"""Attributes in which TensorFlow (``_self_``) and Keras 3.15 track everything that a model has."""
 
 
-def held_optimizers(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Every optimizer in the attributes of a thing, those in lists and dictionaries there too.
+def optimizers_in(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Every optimizer in the attributes of a model or layer, those in lists and dictionaries included.
 
     Yields:
-        Where it is, as ``optimizers['critic'][0]``, and the optimizer; one that is held twice comes twice.
+        Its place, such as ``optimizers['critic'][0]``, and the optimizer; one in two places comes twice.
     """
     seen: set[int] = set()
-    waiting = deque((name, value) for name, value in vars(thing).items() if not name.startswith(_BOOKS))
+    waiting = deque((name, value) for name, value in vars(thing).items() if not name.startswith(_BOOKKEEPING))
     while waiting:
         where, value = waiting.popleft()
         if isinstance(value, keras.optimizers.Optimizer):
@@ -35,23 +35,23 @@ def held_optimizers(thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 def with_inner(optimizer: Any) -> Iterator[Any]:
-    """An optimizer and all that it wraps."""
+    """An optimizer and all inner optimizers."""
     yield optimizer
     for inner in inner_optimizers(optimizer).values():
         yield from with_inner(inner)
 
 
 def other_optimizers(model: Any) -> list[str]:
-    """Where a model holds optimizers of which its own one knows nothing, or its own one once more in a container."""
+    """Places of optimizers that are not in ``model.optimizer``, or of ``model.optimizer`` itself in a container."""
     known = {id(one) for one in with_inner(model.optimizer)}
     return [
         where
-        for where, one in held_optimizers(model)
+        for where, one in optimizers_in(model)
         if id(one) not in known or (one is model.optimizer and where not in vars(model))
     ]
 
 
-def other_names(model: Any) -> list[str]:
-    """Attributes by which a model holds its own optimizer besides ``optimizer``."""
-    held = ((name, value) for name, value in vars(model).items() if not name.startswith(_BOOKS))
-    return [name for name, value in held if value is model.optimizer and name != "optimizer"]
+def optimizer_aliases(model: Any) -> list[str]:
+    """Attributes other than ``optimizer`` that are ``model.optimizer``."""
+    attributes = ((name, value) for name, value in vars(model).items() if not name.startswith(_BOOKKEEPING))
+    return [name for name, value in attributes if value is model.optimizer and name != "optimizer"]

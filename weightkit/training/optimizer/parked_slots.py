@@ -1,4 +1,4 @@
-"""What an optimizer remembers of weights that it does not train now, kept beside the model that they are of."""
+"""Slots of frozen weights, parked beside the model until those weights are trained again."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from weightkit.training.optimizer.memory import OwnerMemory
+    from weightkit.training.optimizer.slot_values import VariableSlots
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """What belongs to an optimizer and has no place in it now."""
+class ParkedSlots:
+    """State that belongs to an optimizer which has no variables for it now."""
 
     optimizer: weakref.ref[Any]
-    slots: dict[int, OwnerMemory] = field(default_factory=dict)
-    """Of frozen weights, by ``id`` of the variable."""
+    slots: dict[int, VariableSlots] = field(default_factory=dict)
+    """Slots of frozen weights, by ``id`` of the weight's variable."""
     state: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
-    """Of optimizers within it that train nothing now, by ``id`` of the optimizer and name."""
-    parted: bool = False
-    """Whether it is a MultiOptimizer that was made around a single one, for weights that came late."""
+    """State of inner optimizers that train nothing now, by ``id`` of the optimizer and name."""
+    is_split: bool = False
+    """Whether weightkit made this MultiOptimizer from a single optimizer, for weights with their own step count."""
 
 
-_ASIDE: weakref.WeakKeyDictionary[Any, Aside] = weakref.WeakKeyDictionary()
+_PARKED: weakref.WeakKeyDictionary[Any, ParkedSlots] = weakref.WeakKeyDictionary()
 
 
-def aside_of(model: Any) -> Aside | None:
-    """What is kept beside a model; None after a compile of Keras' own."""
-    kept = _ASIDE.get(model)
-    return None if kept is None or kept.optimizer() is not model.optimizer else kept
+def parked_of(model: Any) -> ParkedSlots | None:
+    """What is parked beside a model; None after the user calls ``model.compile``, which makes another optimizer."""
+    parked = _PARKED.get(model)
+    return None if parked is None or parked.optimizer() is not model.optimizer else parked
 
 
-def keep_aside(model: Any, aside: Aside | None) -> None:
-    """Keep this beside a model, and nothing else."""
-    if aside is None:
-        _ASIDE.pop(model, None)
+def park(model: Any, parked: ParkedSlots | None) -> None:
+    """Replace what is parked beside a model; None removes it."""
+    if parked is None:
+        _PARKED.pop(model, None)
     else:
-        _ASIDE[model] = aside
+        _PARKED[model] = parked
 
 
-def slots_set_aside(model: Any) -> dict[int, OwnerMemory]:
-    """The slots of frozen weights that wait for them, by ``id`` of the variable; empty after a compile of Keras' own.
+def parked_slots_of(model: Any) -> dict[int, VariableSlots]:
+    """The parked slots of a model's frozen weights, by ``id`` of the variable.
 
-    They are in no file that Keras saves.
+    Files that Keras saves do not have them; `save_optimizer_state` does.
     """
-    kept = aside_of(model)
-    return {} if kept is None else kept.slots
+    parked = parked_of(model)
+    return {} if parked is None else parked.slots
 
 
-def set_slots_aside(model: Any, slots: dict[int, OwnerMemory]) -> None:
-    """Have the slots of frozen weights wait for them, by ``id`` of the variable, beside those that wait already."""
-    earlier = aside_of(model) or Aside(weakref.ref(model.optimizer))
-    keep_aside(model, Aside(earlier.optimizer, earlier.slots | slots, earlier.state, earlier.parted))
+def add_parked_slots(model: Any, slots: dict[int, VariableSlots]) -> None:
+    """Park more slots beside a model, by ``id`` of the weight's variable."""
+    earlier = parked_of(model) or ParkedSlots(weakref.ref(model.optimizer))
+    park(model, ParkedSlots(earlier.optimizer, earlier.slots | slots, earlier.state, earlier.is_split))

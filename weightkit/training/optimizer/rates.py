@@ -1,4 +1,4 @@
-"""The learning rate at which each weight is trained now, however many optimizers there are."""
+"""The present learning rate of each weight, with one optimizer or several."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ if TYPE_CHECKING:
 
 
 def learning_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]:
-    """The learning rate of each variable, by its ``id``; of a schedule, that of the present step.
+    """The learning rate of each variable, by its ``id``; with a schedule, the rate of the present step.
 
     Args:
-        optimizer: A model's optimizer; with None nothing has a rate.
-        variables: The variables that it is to train.
+        optimizer: A model's optimizer, or None.
+        variables: The variables that it trains.
 
     Returns:
-        Those variables whose rate is known: a MultiOptimizer that chooses by a function of the user's own tells
-        nothing before it is built.
+        The rates that are known: a MultiOptimizer that routes variables by a function is unknown before it is built.
     """
     if optimizer is None:
         return {}
     inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None:  # LossScaleOptimizer has a rate of its own that means nothing
+    if inner is not None:  # LossScaleOptimizer has a learning rate that Keras never uses
         return learning_rates(inner, variables)
     if hasattr(optimizer, "optimizers"):
         chosen = [(variable, _chosen(optimizer, variable)) for variable in variables]
@@ -37,12 +36,12 @@ def learning_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]
 
 
 def _chosen(multi: Any, variable: Any) -> Any:
-    """The optimizer of a MultiOptimizer that trains a variable; None where that is not decided yet."""
+    """The inner optimizer that trains a variable; None where the MultiOptimizer is not built yet."""
     if multi.built:
-        index = multi._var_to_optimizer_idx.get(multi._var_key(variable))  # noqa: SLF001  # no other way to ask
+        index = multi._var_to_optimizer_idx.get(multi._var_key(variable))  # noqa: SLF001  # Keras 3.15 has no public accessor
         return None if index is None else multi.optimizers[index]
     chooser = multi._optimizer_map  # noqa: SLF001
-    return chooser(variable) if hasattr(chooser, "default_optimizer") else None  # a function may make new ones
+    return chooser(variable) if hasattr(chooser, "default_optimizer") else None  # a function may make a new optimizer
 
 
 def _rate(optimizer: Any) -> float:

@@ -1,51 +1,84 @@
-"""Compile a model again for what is trainable now, and lose nothing that its optimizer has learned."""
+"""Compile a model again for what is trainable now, and keep the optimizer's state."""
 
 from __future__ import annotations
 
 import numbers
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from weightkit.arguments import boolean, one_of
 from weightkit.errors import RequestError
-from weightkit.training.arguments import require_one_of
+from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import compile_again, is_compiled, require_compilable, scope_of
-from weightkit.training.optimizer.carrying import Carrying, Recompiled
-from weightkit.training.optimizer.parked_slots import aside_of, keep_aside
+from weightkit.training.optimizer.parked_slots import park, parked_of
+from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
 
-Unfrozen = Literal["own_step", "keep"]
+OptimizerStateChoice = Literal["carry", "fresh"]
+StepCount = Literal["separate", "shared"]
 _LARGEST_RATE = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """How a model is compiled again when its flags change; checked when it is made.
+
+    Raises:
+        RequestError: One of them has another value than those of its type.
+    """
+
+    recompile: bool = True
+    """Whether to compile it at all."""
+    optimizer_state: OptimizerStateChoice = "carry"
+    step_count: StepCount = "separate"
+
+    def __post_init__(self) -> None:
+        boolean("recompile", self.recompile)
+        one_of("optimizer_state", self.optimizer_state, ("carry", "fresh"))
+        require_step_count(self.step_count)
+
+    def apply(self, model: Any, *, may_unsplit: bool = False) -> Recompiled:
+        """Compile a model again, whether or not ``recompile`` is set."""
+        return compile_with(
+            model,
+            fresh=self.optimizer_state == "fresh",
+            own_steps=self.step_count == "separate",
+            may_unsplit=may_unsplit,
+        )
 
 
 def recompile(
     model: Any,
     *,
-    optimizer: Literal["carry", "fresh"] = "carry",
+    optimizer_state: OptimizerStateChoice = "carry",
     learning_rate: Any = None,
-    unfrozen_slots: Unfrozen = "own_step",
+    step_count: StepCount = "separate",
 ) -> Recompiled:
-    """Compile a model again, for exactly what is trainable now, with every argument that it was compiled with.
+    """Compile a model again for what is trainable now, with every argument that ``compile`` was called with.
 
-    The optimizer is a new one of the same configuration: Keras' cannot be built twice. It takes over the slots of each
-    weight by the weight's identity, moving averages, accumulators, the raw step count, the learning rate or its
-    schedule, the loss scale. Slots of frozen weights are set aside and put back, bit for bit, when those are trained
-    again.
+    The optimizer is a new one with the same configuration, since an optimizer of Keras 3 cannot be built twice. It
+    gets the old one's state: the slots of each weight, moving averages, accumulated gradients, the step count, the
+    learning rate or its schedule, the loss scale. Slots of frozen weights are parked, and restored bit for bit when
+    the weights are trained again.
 
     Args:
         model: A compiled model.
-        optimizer: ``carry`` its memory over, or begin ``fresh``.
-        learning_rate: A number or a schedule to go on with, in the place of the present one.
-        unfrozen_slots: How weights begin that this optimizer has never trained, when it has taken steps. With
-            ``own_step`` they have an optimizer of their own (hence a step count) within Keras' MultiOptimizer, where
-            the kind of optimizer counts steps (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl): an Adam's first
-            step is then one learning rate; not where a schedule or a ``global_clipnorm`` goes over all weights. With
-            ``keep`` they share the step count: Adam's first steps are 3 to 6 times the learning rate. A MultiOptimizer
-            has no ``learning_rate`` of its own, which callbacks may ask for.
+        optimizer_state: ``carry`` the optimizer's state over; or start ``fresh``, with a new optimizer from the same
+            configuration that has no slots and step count 0. Parked slots are then lost.
+        learning_rate: A number or a schedule that replaces the present learning rate.
+        step_count: Which step count applies to weights that this optimizer has never trained, when it has taken
+            steps. ``separate``: they get an optimizer of their own, which starts at step 0, within Keras'
+            MultiOptimizer. Adam's first step is then one learning rate. This is done for optimizers that count steps
+            (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl), and not with a schedule or a ``global_clipnorm``,
+            which apply to all weights together. ``shared``: they share the step count, and Adam's first steps are 3
+            to 6 times the learning rate. A MultiOptimizer has no ``learning_rate`` of its own, which callbacks may
+            ask for.
 
     Raises:
         RequestError: The model is not compiled, is being trained, has several optimizers in a ``compile`` of its own,
-            or two of its weights share the path that MultiOptimizer would tell them apart by.
+            or two of its weights share a path, by which MultiOptimizer tells weights apart.
 
     Example:
         >>> import keras
@@ -54,14 +87,20 @@ def recompile(
         >>> model.optimizer.build(model.trainable_variables)
         >>> model.layers[0].trainable = False
         >>> print(recompile(model))
-        slots of 2 weights carried, 2 set aside, 0 put back, 0 begun
+        slots of 2 weights carried, 2 parked, 0 restored, 0 new
     """
-    _require_request(model, optimizer, unfrozen_slots)
+    if not is_compiled(model):
+        name = getattr(model, "name", model)
+        raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
+    options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
     if isinstance(learning_rate, numbers.Real | np.bool_):
-        learning_rate = _rate(learning_rate)  # one of NumPy's is no part of a configuration
+        learning_rate = _plain_rate(learning_rate)  # a configuration with a NumPy number cannot be saved
     require_compilable(model)
     return compile_with(
-        model, fresh=optimizer == "fresh", learning_rate=learning_rate, own_step=unfrozen_slots == "own_step"
+        model,
+        fresh=options.optimizer_state == "fresh",
+        learning_rate=learning_rate,
+        own_steps=options.step_count == "separate",
     )
 
 
@@ -70,54 +109,43 @@ def compile_with(
     *,
     fresh: bool = False,
     learning_rate: Any = None,
-    own_step: bool = True,
-    anew: frozenset[int] = frozenset(),
-    rejoin: bool = False,
+    own_steps: bool = True,
+    reset: frozenset[int] = frozenset(),
+    may_unsplit: bool = False,
 ) -> Recompiled:
-    """Compile a model again with a new optimizer: as a whole, or on any error and interruption not at all.
+    """Compile a model again with a new optimizer: completely, or on any error or Ctrl-C not at all.
 
     Args:
-        model: One of which `require_compilable` has nothing to say.
-        fresh: Whether the new optimizer remembers nothing.
-        learning_rate: As `Carrying` takes it, and the others too.
-        own_step: As above.
-        anew: As above.
-        rejoin: As above.
+        model: A model that `require_compilable` accepts.
+        fresh: Whether the new optimizer starts without state.
+        learning_rate: See `Recompilation`, as for the other arguments.
+        own_steps: See `Recompilation`.
+        reset: See `Recompilation`.
+        may_unsplit: See `Recompilation`.
     """
     with scope_of(model):
-        work = Carrying(model, learning_rate=learning_rate, own_step=own_step, anew=anew, rejoin=rejoin)
-        new, aside, done = work.fresh() if fresh else work.carried()
-        before, kept = ObjectStates([model], []), aside_of(model)
-        try:
-            compile_again(model, new)
-            keep_aside(model, aside)
-        except BaseException:
-            before.put_back()
-            keep_aside(model, kept)
-            raise
-    return done
-
-
-def _rate(given: Any) -> float:
-    """A learning rate as a number of Python's, which any optimizer keeps as float32."""
-    if isinstance(given, bool | np.bool_) or not 0 <= float(given) <= _LARGEST_RATE:
-        raise RequestError(f"learning_rate is {given!r}", hint="give a finite number of at least 0")
-    return float(given)
-
-
-def _require_request(model: Any, optimizer: str, unfrozen_slots: str) -> None:
-    if not is_compiled(model):
-        raise RequestError(
-            f"{getattr(model, 'name', model)} has not been compiled", hint="call compile(optimizer, loss) first"
+        work = Recompilation(
+            model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit
         )
-    require_one_of("optimizer", optimizer, "carry", "fresh")
-    require_known(unfrozen_slots)
+        new, parked, report = work.fresh() if fresh else work.carried()
+        before, parked_before = ObjectStates([model], []), parked_of(model)
+        with restore_on_error(lambda: park(model, parked_before)), restore_on_error(before.put_back):
+            compile_again(model, new)
+            park(model, parked)
+    return report
 
 
-def require_known(unfrozen_slots: str) -> None:
-    """Refuse what is no way for unfrozen weights to begin.
+def _plain_rate(value: Any) -> float:
+    """A learning rate as a Python number that float32, the dtype of Keras' learning rates, can represent."""
+    if isinstance(value, bool | np.bool_) or not 0 <= float(value) <= _LARGEST_RATE:
+        raise RequestError(f"learning_rate must be a finite number >= 0, got {value!r}")
+    return float(value)
+
+
+def require_step_count(step_count: str) -> None:
+    """Refuse another value than ``separate`` or ``shared``.
 
     Raises:
-        RequestError: It is neither ``own_step`` nor ``keep``.
+        RequestError: It is another value.
     """
-    require_one_of("unfrozen_slots", unfrozen_slots, "own_step", "keep")
+    one_of("step_count", step_count, ("separate", "shared"))

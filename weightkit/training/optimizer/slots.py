@@ -1,8 +1,8 @@
-"""Which variable of an optimizer is which: slots of the model's variables, and state that is no variable's.
+"""Which variable of an optimizer is which: slots, one for each trained variable, and the rest of its state.
 
-Keras names no roles. An optimizer of Keras keeps its slots in lists beside the variables that it was built on
-(``_momentums[i]`` belongs to ``_trainable_variables[i]``), and the rest of its state in attributes of its own; both are
-read here, and whatever is left over is refused, not guessed.
+Keras 3.15 does not say. Its optimizers have their slots in lists, parallel to the variables that they were built on
+(``_momentums[i]`` belongs to ``_trainable_variables[i]``), and the rest of their state in other attributes. Both are
+read here. A variable in neither place is refused: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightkit.errors import RequestError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,49 +38,53 @@ _NAMES = {
     "_r": "row",
     "_c": "column",
 }
-"""What Keras' optimizers call the variables that they keep in these attributes; others go by the attribute's name."""
-_BOOKS = {"_variables", "_trainable_variables"}
-"""Lists of all variables, whatever they are for."""
+"""The names that Keras' optimizers give to variables in these attributes; others are named after the attribute."""
+_LISTS_OF_ALL = {"_variables", "_trainable_variables"}
+"""Attributes that list all variables, whatever they are for."""
 AVERAGE = "average"
-"""The slot in which an exponential moving average of the weight is kept."""
+"""The slot with the exponential moving average of the weight (``use_ema=True``)."""
 ACCUMULATOR = "gradient_accumulator"
-"""The slot in which gradients wait for the step that takes them all."""
+"""The slot that sums gradients until the next update (``gradient_accumulation_steps``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimizerPart:
-    """One optimizer, without those that it wraps."""
+    """One optimizer, without the inner ones that it wraps."""
 
     path: str
-    """Where it is: empty for the outermost, else ``inner_optimizer``, ``optimizers/0``, or both, joined by ``/``."""
+    """Its place: empty for the outermost, else ``inner_optimizer``, ``optimizers/0``, or both, joined by ``/``."""
     optimizer: Any
     owners: tuple[Any, ...]
     """The model's variables that it was built on, in its order."""
     slots: Mapping[str, tuple[Any | None, ...]]
-    """By name, one variable for each owner, in the owners' order; None where an owner has no such slot."""
+    """By name, one variable for each owner, in the order of ``owners``; None where an owner has no such slot."""
     state: Mapping[str, Any]
-    """By name, variables that belong to no owner: ``iteration``, ``learning_rate`` unless it is a schedule,
+    """By name, variables that belong to no weight: ``iteration``, ``learning_rate`` unless it is a schedule,
     Nadam's ``u_product``, the loss scale's ``step_counter`` and ``dynamic_scale``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """One variable that an optimizer keeps for a variable of the model."""
+    """One variable of an optimizer that belongs to one variable of the model."""
 
     path: str
-    """Of the part of the optimizer that keeps it."""
+    """The place of its optimizer, as in `OptimizerPart`."""
+    optimizer: Any
+    """The optimizer that has it, not one around that."""
     name: str
     owner: Any
+    """The model's variable."""
     variable: Any
+    """The slot itself."""
 
 
 def parts_of(optimizer: Any) -> tuple[OptimizerPart, ...]:
-    """An optimizer and all that it wraps, outermost first.
+    """An optimizer and all inner optimizers, outermost first.
 
     A part that has not been built has no owners and no slots.
 
     Raises:
-        RequestError: It is none of Keras', or has a variable of which nothing tells what it is.
+        RequestError: It is not an optimizer of Keras 3, or has a variable whose role is unknown.
 
     Example:
         >>> import keras
@@ -95,24 +100,25 @@ def parts_of(optimizer: Any) -> tuple[OptimizerPart, ...]:
     """
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise RequestError(
-            f"a {type(optimizer).__name__} is no optimizer of Keras 3", hint="compile the model with one of those"
+            f"optimizer must be an optimizer of Keras 3, got a {type(optimizer).__name__}",
+            hint="compile the model with one from keras.optimizers",
         )
     parts = tuple(_parts(optimizer, ""))
-    _require_all_told(optimizer, parts)
+    _require_known_roles(optimizer, parts)
     return parts
 
 
 def slots_of(optimizer: Any) -> Iterator[Slot]:
-    """All slots of an optimizer and of those that it wraps."""
+    """All slots of an optimizer and of its inner optimizers."""
     for part in parts_of(optimizer):
         for name, variables in part.slots.items():
             for owner, variable in zip(part.owners, variables, strict=True):
                 if variable is not None:
-                    yield Slot(part.path, name, owner, variable)
+                    yield Slot(part.path, part.optimizer, name, owner, variable)
 
 
 def inner_optimizers(optimizer: Any) -> dict[str, Any]:
-    """The optimizers that one wraps, by where they are in it."""
+    """The optimizers that one wraps, by their place in it."""
     inner = getattr(optimizer, "inner_optimizer", None)
     found = {} if inner is None else {"inner_optimizer": inner}
     several = getattr(optimizer, "_inner_optimizers", ())
@@ -127,7 +133,7 @@ def _parts(optimizer: Any, path: str) -> Iterator[OptimizerPart]:
         name = _NAMES.get(attribute, attribute.removeprefix("_"))
         if isinstance(value, keras.Variable):
             state[name] = value
-        elif attribute not in _BOOKS and _is_parallel(value, owners):
+        elif attribute not in _LISTS_OF_ALL and _is_parallel(value, owners):
             slots[name] = tuple(value)
     yield OptimizerPart(path, optimizer, owners, slots, state)
     for place, inner in inner_optimizers(optimizer).items():
@@ -143,20 +149,20 @@ def _is_parallel(value: Any, owners: tuple[Any, ...]) -> bool:
     )
 
 
-def _require_all_told(optimizer: Any, parts: tuple[OptimizerPart, ...]) -> None:
-    """Each variable that the optimizer would save must have been found, and found once."""
+def _require_known_roles(optimizer: Any, parts: tuple[OptimizerPart, ...]) -> None:
+    """Each variable that the optimizer saves must be found, and found once."""
     found = [variable for part in parts for variable in part.state.values()]
     found += [one for part in parts for variables in part.slots.values() for one in variables if one is not None]
-    told = {id(variable) for variable in found}
-    untold = [variable.path for variable in optimizer.variables if id(variable) not in told]
-    if untold:
+    known = {id(variable) for variable in found}
+    unknown = [variable.path for variable in optimizer.variables if id(variable) not in known]
+    if unknown:
         raise RequestError(
-            f"{type(optimizer).__name__} keeps {len(untold)} variables in no attribute and in no list beside its "
-            f"trainable variables, so that nothing tells whose they are ({', '.join(untold[:3])})",
-            hint="keep slots in lists, one for each variable it is built on, in their order, as Keras' own do",
+            f"{type(optimizer).__name__} must have each variable in an attribute, or in a list parallel to its "
+            f"trainable variables; {len(unknown)} are elsewhere: {listed(unknown)}",
+            hint="put slots in lists, one for each trainable variable, in their order, as Keras' optimizers do",
         )
-    if len(told) != len(found):
+    if len(known) != len(found):
         raise RequestError(
-            f"{type(optimizer).__name__} keeps a variable under two names, so that nothing tells what it is",
-            hint="keep each variable in one attribute",
+            f"{type(optimizer).__name__} must have each variable under one name, and has one under two names",
+            hint="store each variable in one attribute",
         )

@@ -1,1 +1,1 @@
-"""Optimizer state as a file."""
+"""An optimizer's state, saved to a file and loaded from it."""

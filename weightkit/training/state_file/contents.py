@@ -1,4 +1,4 @@
-"""All that an optimizer and the model's seeds remember, each thing with the address under which a file keeps it."""
+"""The state of a model's optimizer and seed generators, with the address of each part in a file."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import keras
 import numpy as np
 
 from weightkit.access import Kind, Source, WeightRef
-from weightkit.training.model.weights import look_at
-from weightkit.training.optimizer.parked_slots import slots_set_aside
+from weightkit.training.model.model_view import view_model
+from weightkit.training.optimizer.parked_slots import parked_slots_of
 from weightkit.training.optimizer.slots import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.training.optimizer.memory import OwnerMemory
+    from weightkit.training.optimizer.slot_values import VariableSlots
 
 SEED = "state"
-"""What the state of a seed generator is called among the slots of its address."""
+"""The name of a seed generator's state among the slots of its address."""
 SEED_KEPT_BY = "SeedGenerator"
 
 
 class Addresses(list[WeightRef]):
-    """Addresses, and whether they come in the order of the layers, as matching asks for."""
+    """Addresses, and whether they are in the order of the layers, which matching uses."""
 
     def __init__(self, refs: Any, *, ordered: bool) -> None:
         super().__init__(refs)
@@ -33,43 +33,43 @@ class Addresses(list[WeightRef]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
-    """What is remembered for one weight of the model, live."""
+class WeightSlots:
+    """The slots of one weight of a model."""
 
     ref: WeightRef
     variable: Any
     slots: dict[str, Any]
-    """Variables, by the name of the slot."""
+    """The optimizer's variables, by the name of the slot."""
     kept_by: dict[str, str]
-    """The class of the optimizer that keeps each."""
+    """By the name of the slot, the class of the optimizer that has it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OptimizerMemory:
-    """All of it; made by `memory_of`."""
+class OptimizerContents:
+    """The state of an optimizer and of seed generators; made by `contents_of`."""
 
     label: str
     ordered: bool
-    weights: tuple[Memory, ...]
-    """Every weight and every seed generator of the model, most with no slots where they are frozen."""
+    weights: tuple[WeightSlots, ...]
+    """Every weight and every seed generator of the model; frozen weights have no slots."""
     state: dict[str, Any]
     """Variables that belong to no weight, by ``iteration`` or ``optimizers/0/learning_rate``."""
-    aside: dict[int, OwnerMemory]
-    """Slots of frozen weights, set aside by `recompile`, by ``id`` of the weight."""
+    parked: dict[int, VariableSlots]
+    """Parked slots of frozen weights, by ``id`` of the weight's variable."""
 
     @property
     def addresses(self) -> Addresses:
-        """Of all weights."""
+        """The addresses of all weights and seed generators."""
         return Addresses((one.ref for one in self.weights), ordered=self.ordered)
 
 
-def memory_of(model: Any) -> OptimizerMemory:
-    """All that a compiled model's optimizer and its seeds remember.
+def contents_of(model: Any) -> OptimizerContents:
+    """The state of a compiled model's optimizer and seed generators.
 
     Raises:
-        RequestError: It is no model of Keras 3, has not been built, or its optimizer is none of Keras'.
+        RequestError: It is not a model of Keras 3, is not built, or its optimizer is not one of Keras 3.
     """
-    seen = look_at(model)
+    view = view_model(model)
     slots: dict[int, dict[str, Any]] = {}
     kept_by: dict[int, dict[str, str]] = {}
     state = {}
@@ -82,17 +82,17 @@ def memory_of(model: Any) -> OptimizerMemory:
                     slots.setdefault(id(owner), {})[name] = variable
                     kept_by.setdefault(id(owner), {})[name] = type(part.optimizer).__name__
     weights = [
-        Memory(ref, variable, slots.get(id(variable), {}), kept_by.get(id(variable), {}))
-        for ref, variable in seen.parameters.items()
+        WeightSlots(ref, variable, slots.get(id(variable), {}), kept_by.get(id(variable), {}))
+        for ref, variable in view.parameters.items()
     ]
-    return OptimizerMemory(seen.label, seen.ordered, (*weights, *_seeds(seen.layers)), state, slots_set_aside(model))
+    return OptimizerContents(view.label, view.ordered, (*weights, *_seeds(view.layers)), state, parked_slots_of(model))
 
 
-def _seeds(layers: tuple[Any, ...]) -> Iterator[Memory]:
-    """Seed generators, in the order of their layers: Keras saves none of them."""
+def _seeds(layers: tuple[Any, ...]) -> Iterator[WeightSlots]:
+    """Seed generators, in the order of their layers; files of Keras 3.15 do not have them."""
     count = 0
     for layer in layers:
-        for turn, generator in enumerate(layer._seed_generators):  # noqa: SLF001  # Keras has no other way to ask
+        for turn, generator in enumerate(layer._seed_generators):  # noqa: SLF001  # Keras 3.15 has no public accessor
             variable = generator.state
             ref = WeightRef(
                 structure=f"seeds/{count}",
@@ -106,12 +106,12 @@ def _seeds(layers: tuple[Any, ...]) -> Iterator[Memory]:
                 trainable=False,
                 known_from=Source.MODEL,
             )
-            yield Memory(ref, variable, {SEED: variable}, {SEED: SEED_KEPT_BY})
+            yield WeightSlots(ref, variable, {SEED: variable}, {SEED: SEED_KEPT_BY})
             count += 1
 
 
 def configuration_of(optimizer: Any) -> str:
-    """What Keras serializes of an optimizer, as JSON; empty where it cannot, as of a function of the user's own."""
+    """An optimizer's serialized configuration as JSON; empty where Keras cannot serialize it, as with a lambda."""
     try:
         return json.dumps(keras.saving.serialize_keras_object(optimizer), sort_keys=True)
     except (TypeError, ValueError):

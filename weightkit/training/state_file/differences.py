@@ -1,4 +1,4 @@
-"""In what two optimizers differ, in words, from what Keras serializes of them."""
+"""How the serialized configurations of two optimizers differ."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TOLD_ELSEWHERE = {"name", "module", "registered_name", "build_config", "shared_object_id"}
-"""What means nothing: names are automatic, and the class is named by itself."""
+_IGNORED = {"name", "module", "registered_name", "build_config", "shared_object_id"}
+"""Keys that say nothing of the settings: names are automatic, and classes are compared elsewhere."""
 
 
-def differences(there: str, here: str) -> tuple[str, ...]:
-    """What differs between two configurations as JSON, a sentence each; nothing where either is not known.
+def differences(saved: str, present: str) -> tuple[str, ...]:
+    """The differences between two configurations in JSON, a sentence each; none where either is unknown.
 
-    A learning rate that is a number is state, and comes with the file; schedules are compared.
+    A learning rate that is a number is state, which the file has; schedules are compared.
 
     >>> differences('{"config": {"beta_1": 0.9, "name": "a"}}', '{"config": {"beta_1": 0.8, "name": "b"}}')
     ('beta_1 is 0.9 in the file and 0.8 here',)
     """
-    if not there or not here:
+    if not saved or not present:
         return ()
     try:
-        kept = json.loads(there)
+        config = json.loads(saved)
     except (ValueError, RecursionError):
-        kept = None
-    if not isinstance(kept, dict):
-        return ("the file does not tell its optimizer's configuration",)
-    return tuple(_compared(kept, json.loads(here), ""))
+        config = None
+    if not isinstance(config, dict):
+        return ("the optimizer's configuration in the file is not valid JSON",)
+    return tuple(_compared(config, json.loads(present), ""))
 
 
 def _compared(there: Any, here: Any, path: str) -> Iterator[str]:
     if isinstance(there, dict) and isinstance(here, dict):
         for key in sorted(there.keys() | here.keys()):
-            if key in _TOLD_ELSEWHERE or _is_state(key, there.get(key), here.get(key)):
+            if key in _IGNORED or _is_state(key, there.get(key), here.get(key)):
                 continue
             below = path if key == "config" else f"{path}.{key}" if path else key
             yield from _compared(there.get(key), here.get(key), below)

@@ -1,4 +1,4 @@
-"""From a file to a live optimizer: what goes where, what is missing, and all of it or nothing."""
+"""Load a file into a live optimizer: completely, or not at all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 from weightkit.access import match, open_weights
 from weightkit.access.live import Manifest, handle_of, owned, undone_on_error
 from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
+from weightkit.restore_on_error import restore_on_error
 from weightkit.text import listed
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import require_compilable, scope_of
-from weightkit.training.optimizer.parked_slots import set_slots_aside
+from weightkit.training.optimizer.parked_slots import add_parked_slots
 from weightkit.training.optimizer.recompiling import compile_with
-from weightkit.training.optimizer.routing import TOGETHER, has_stepped, is_late_for, may_part, routes
+from weightkit.training.optimizer.routing import CANNOT_SPLIT, can_split, has_stepped, needs_own_steps, routes
 from weightkit.training.optimizer.slots import parts_of
-from weightkit.training.state_file.contents import Addresses, configuration_of, memory_of
+from weightkit.training.state_file.contents import Addresses, configuration_of, contents_of
 from weightkit.training.state_file.differences import differences
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.slot_loading import Loading, slots_for
@@ -27,114 +28,109 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access import FileStore
-    from weightkit.training.state_file.contents import Memory, OptimizerMemory
+    from weightkit.training.state_file.contents import OptimizerContents, WeightSlots
 
 
-def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_step: bool) -> OptimizerState:
-    """Do what `load_optimizer_state` says."""
+def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_steps: bool) -> OptimizerState:
+    """Load a file, as `load_optimizer_state` describes."""
     with open_weights(path) as store:
         manifest = store.manifest
         if not isinstance(manifest, Manifest):
             raise UnsupportedFileError(
-                f"it is {store.format}, and no optimizer state in a file of its own",
-                hint="give a file that save_optimizer_state wrote",
+                f"the file must be an optimizer state file, got {store.format}",
+                hint="use a file that save_optimizer_state wrote",
                 file=store.label,
             )
-        before = _built(model)
-        try:
-            return _loaded(model, store, manifest, skip=skip, own_step=own_step)
-        except BaseException:
-            before.put_back()
-            raise
+        before = _build(model)
+        with restore_on_error(before.put_back):
+            return _load(model, store, manifest, skip=skip, own_steps=own_steps)
 
 
 @contextlib.contextmanager
 def built_for_now(model: Any) -> Iterator[None]:
-    """Have an optimizer built on what is trainable, which the first ``fit`` would do; afterwards it is as it was."""
-    before = _built(model)
+    """Build the optimizer for what is trainable, as the first ``fit`` does; at the end it is as it was before."""
+    before = _build(model)
     try:
         yield
     finally:
         before.put_back()
 
 
-def _built(model: Any) -> ObjectStates:
-    """Build the optimizer where it is not; returns how it was."""
+def _build(model: Any) -> ObjectStates:
+    """Build the optimizer if it is not built; returns its state before."""
     before = ObjectStates([part.optimizer for part in parts_of(model.optimizer)], [])
     if not model.optimizer.built:
-        try:
-            with scope_of(model):
-                model.optimizer.build(model.trainable_variables)
-        except BaseException:
-            before.put_back()
-            raise
+        with restore_on_error(before.put_back), scope_of(model):
+            model.optimizer.build(model.trainable_variables)
     return before
 
 
-def _loaded(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_step: bool) -> OptimizerState:
-    memory = memory_of(model)
+def _load(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_steps: bool) -> OptimizerState:
+    contents = contents_of(model)
     differing = _differences(model, manifest)
-    loading = Loading(store, began=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
-    for name, variable in memory.state.items():
+    loading = Loading(store, is_new=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
+    for name, variable in contents.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
     state = len(loading.values)
-    _require_possible(loading.values, store.label)
-    notes = _take_slots(model, loading, memory, manifest)
+    _require_valid_state(loading.values, store.label)
+    notes = _match_slots(model, loading, contents, manifest)
     if not skip and (differing or loading.missing):
         raise RequestError(
-            f"the optimizer's state does not fit: {listed((*differing, *loading.missing))}",
-            hint="give on_missing='skip' to load what fits, and leave the rest as it is",
+            f"the optimizer's state in the file does not fit: {listed((*differing, *loading.missing))}",
+            hint="pass on_missing='skip' to load what fits and leave the rest as it is",
             file=store.label,
         )
-    late = _set(model, loading, own_step=own_step)
+    late = _set(model, loading, own_steps=own_steps)
     return OptimizerState(
-        memory.label, store.label, loading.weights, loading.slots, state, loading.seeds, len(loading.aside),
+        contents.label, store.label, loading.weights, loading.slots, state, loading.seeds, len(loading.parked),
         tuple(loading.missing), (*differing, *notes, *late),
     )  # fmt: skip
 
 
-def _require_possible(state: list[tuple[str, Any, np.ndarray]], file: str) -> None:
-    """Refuse a count of steps below zero, and rates that are no rates: one step more would spoil every weight."""
+def _require_valid_state(state: list[tuple[str, Any, np.ndarray]], file: str) -> None:
+    """Refuse a negative step count and an invalid learning rate: the next step would ruin every weight."""
     for label, _, values in state:
         is_rate = label.rpartition("/")[2] == "learning_rate"
         is_count = values.dtype.kind in "iu"
         if (is_count and (values < 0).any()) or (is_rate and not (np.isfinite(values) & (values >= 0)).all()):
-            raise DamagedFileError(f"{label} is {values.tolist()}", hint="use another copy of the file", file=file)
+            wanted = "a finite number >= 0" if is_rate else "an integer >= 0"
+            problem = f"{label} must be {wanted}, got {values.tolist()}"
+            raise DamagedFileError(problem, hint="use another copy of the file", file=file)
 
 
-def _set(model: Any, loading: Loading, *, own_step: bool) -> tuple[str, ...]:
-    """Set all that is to be set, or nothing; returns what is to be told of weights that begin late."""
+def _set(model: Any, loading: Loading, *, own_steps: bool) -> tuple[str, ...]:
+    """Set all loaded values, or none; returns notes on weights that start at a large step count."""
     with undone_on_error() as log:
         for label, variable, values in loading.values:
             handle = handle_of(variable)
             log.set(label, handle, handle.value(), owned(values))
-        notes = _begin_late(model, loading.left, own_step=own_step)
-        if loading.aside:
-            set_slots_aside(model, loading.aside)
+        notes = _start_without_slots(model, loading.without_slots, own_steps=own_steps)
+        if loading.parked:
+            add_parked_slots(model, loading.parked)
     return notes
 
 
-def _begin_late(model: Any, left: list[Memory], *, own_step: bool) -> tuple[str, ...]:
-    """Tell of weights without slots at a step count that goes on, and let them count their own steps if asked to."""
+def _start_without_slots(model: Any, weights: list[WeightSlots], *, own_steps: bool) -> tuple[str, ...]:
+    """Note weights without slots at a large step count, and let them count their own steps if asked to."""
     late = [
         (weight, by)
-        for weight, by in zip(left, routes(model.optimizer, [one.variable for one in left]), strict=True)
-        if is_late_for(by)
+        for weight, by in zip(weights, routes(model.optimizer, [one.variable for one in weights]), strict=True)
+        if needs_own_steps(by)
     ]
-    apart = [weight for weight, by in late if own_step and may_part(by)]
+    apart = [weight for weight, by in late if own_steps and can_split(by)]
     notes = []
     if apart:
         require_compilable(model)
-        compile_with(model, anew=frozenset(id(weight.variable) for weight in apart))
+        compile_with(model, reset=frozenset(id(weight.variable) for weight in apart))
         notes.append(
-            f"{listed([one.ref.path for one in apart])}: nothing that fits in the file; they begin anew and count "
-            "their own steps, in a MultiOptimizer, which has no learning_rate of its own"
+            f"{listed([one.ref.path for one in apart])}: no slots in the file that fit; they start from step 0 and "
+            "count their own steps, in a MultiOptimizer, which has no learning_rate of its own"
         )
-    shared = [weight.ref.path for weight, by in late if not (own_step and may_part(by))]
+    shared = [weight.ref.path for weight, by in late if not (own_steps and can_split(by))]
     if shared:
-        hint = TOGETHER if own_step else 'unfrozen_slots="own_step" lets them begin anew and count their own'
+        hint = CANNOT_SPLIT if own_steps else 'step_count="separate" lets them count their own steps'
         notes.append(
-            f"{listed(shared)}: nothing that fits in the file, whose step count goes on: their first steps may be "
+            f"{listed(shared)}: no slots in the file that fit, at a large step count: their first steps may be "
             f"several times the learning rate ({hint})"
         )
     return tuple(notes)
@@ -147,13 +143,13 @@ def _differences(model: Any, manifest: Manifest) -> tuple[str, ...]:
     return differences(manifest.config, configuration_of(model.optimizer))
 
 
-def _take_slots(model: Any, loading: Loading, memory: OptimizerMemory, manifest: Manifest) -> tuple[str, ...]:
-    there = Addresses((kept.ref for kept in manifest.weights), ordered=manifest.ordered)
-    pairs = match(memory.addresses, there).pairs if there and memory.weights else {}
-    kept = {one.ref: one for one in manifest.weights}
+def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, manifest: Manifest) -> tuple[str, ...]:
+    there = Addresses((one.ref for one in manifest.weights), ordered=manifest.ordered)
+    pairs = match(contents.addresses, there).pairs if there and contents.weights else {}
+    saved = {one.ref: one for one in manifest.weights}
     frozen = []
-    for weight in memory.weights:
-        partner = kept[pairs[weight.ref]] if weight.ref in pairs else None
+    for weight in contents.weights:
+        partner = saved[pairs[weight.ref]] if weight.ref in pairs else None
         if weight.slots:
             loading.take_trained(weight, partner)
         elif partner is not None and partner.slots:
@@ -163,4 +159,4 @@ def _take_slots(model: Any, loading: Loading, memory: OptimizerMemory, manifest:
         loading.take_frozen(weight, partner, *known[id(weight.variable)])
     used = {ref.structure for ref in pairs.values()}
     unused = [one.ref.path for one in manifest.weights if one.slots and one.ref.structure not in used]
-    return (f"{listed(unused)}: in the file, and in no weight here",) if unused else ()
+    return (f"{listed(unused)}: in the file, and matched by no weight of the model",) if unused else ()

@@ -1,4 +1,4 @@
-"""What was written of an optimizer's state, or taken over from a file."""
+"""A report of what was saved of an optimizer's state, or loaded from a file."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from weightkit.training.model.compile_arguments import is_compiled
 
 @dataclass(frozen=True, slots=True)
 class OptimizerState:
-    """What was written, or what a model's optimizer took over."""
+    """What was saved to a file, or loaded from it."""
 
     model: str
     file: str
     weights: int
-    """Weights of which something is in the file, or was taken from it."""
+    """How many weights have slots in the file, or got slots from it."""
     slots: int
+    """How many slots these weights have."""
     state: int
-    """Values that belong to no weight, such as the step count."""
+    """How many values belong to no weight, such as the step count."""
     seeds: int
-    aside: int = 0
-    """Weights among those that are frozen, whose slots wait for them."""
-    left: tuple[str, ...] = ()
-    """What stayed as it was, as the file has nothing for it, a sentence each."""
+    """How many seed generators."""
+    parked: int = 0
+    """How many of the weights are frozen, so that their slots are parked."""
+    unchanged: tuple[str, ...] = ()
+    """What was not loaded, with the reason, a sentence each."""
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        counts = f"{self.slots} slots of {self.weights} weights, {self.state} others, {self.seeds} seeds"
+        counts = f"{self.slots} slots of {self.weights} weights, {self.state} other values, {self.seeds} seeds"
         lines = [f"{self.model} and {self.file}: {counts}"]
-        lines += [f"  left as it was: {text}" for text in self.left]
+        lines += [f"  unchanged: {text}" for text in self.unchanged]
         lines += [f"  note: {text}" for text in self.notes]
         return "\n".join(escape(line) for line in lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """A dictionary for JSON."""
         return {
             "schema": "weightkit.optimizer_state/1",
             "model": self.model,
@@ -45,18 +47,18 @@ class OptimizerState:
             "slots": self.slots,
             "state": self.state,
             "seeds": self.seeds,
-            "aside": self.aside,
-            "left": list(self.left),
+            "parked": self.parked,
+            "unchanged": list(self.unchanged),
             "notes": list(self.notes),
         }
 
 
 def require_optimizer(model: Any) -> None:
-    """Refuse a model that has nothing to remember.
+    """Refuse a model without an optimizer.
 
     Raises:
-        RequestError: It is not compiled, or without an optimizer.
+        RequestError: It is not compiled, or has no optimizer.
     """
-    if not is_compiled(model) or getattr(model, "optimizer", None) is None:
+    if not is_compiled(model):
         name = getattr(model, "name", type(model).__name__)
-        raise RequestError(f"{name} has not been compiled with an optimizer", hint="call compile(...) first")
+        raise RequestError(f"{name} must be compiled with an optimizer, and is not", hint="call compile(...) first")

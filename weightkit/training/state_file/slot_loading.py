@@ -1,4 +1,4 @@
-"""What of a file goes into which slots of an optimizer: those of a weight that belong together all, or none."""
+"""Which values of a file go into which slots: the slots of a weight that belong together get all of them, or none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from weightkit.access.live import handle_of
 from weightkit.training.model.compile_arguments import scope_of
-from weightkit.training.optimizer.cloning import Clones
-from weightkit.training.optimizer.memory import OwnerMemory, values_of
+from weightkit.training.optimizer.clones import Clones
 from weightkit.training.optimizer.routing import routes
+from weightkit.training.optimizer.slot_values import VariableSlots, values_of
 from weightkit.training.optimizer.slots import ACCUMULATOR, AVERAGE, parts_of
 from weightkit.training.state_file.contents import SEED_KEPT_BY
 
@@ -20,40 +20,44 @@ if TYPE_CHECKING:
 
     from weightkit.access import FileStore, WeightRef
     from weightkit.access.live import Kept
-    from weightkit.training.state_file.contents import Memory
+    from weightkit.training.state_file.contents import WeightSlots
 
-_BY_THEMSELVES = {AVERAGE, ACCUMULATOR}
-"""Slots that mean something without the others of their weight; an Adam's ``momentum`` over a ``velocity`` of zero
-would be a step of any size."""
+_INDEPENDENT = {AVERAGE, ACCUMULATOR}
+"""Slots that are valid without the other slots of their weight. Adam's ``momentum`` is not: with a ``velocity`` of
+zero, its next step would be huge."""
 
 
 @dataclass(slots=True)
 class Loading:
-    """What is to be set, and what is not."""
+    """What will be set, and what is missing."""
 
     store: FileStore
-    began: bool
-    """Whether the live optimizer has taken no step yet: its averages hold nothing."""
+    is_new: bool
+    """Whether the live optimizer has taken no step yet, so that its moving averages are zero."""
     values: list[tuple[str, Any, np.ndarray]] = field(default_factory=list)
-    """What messages call it, the variable, its new values."""
-    aside: dict[int, OwnerMemory] = field(default_factory=dict)
+    """What messages call it, the variable, and its new values."""
+    parked: dict[int, VariableSlots] = field(default_factory=dict)
+    """Slots to park, by ``id`` of the frozen weight's variable."""
     missing: list[str] = field(default_factory=list)
-    left: list[Memory] = field(default_factory=list)
-    """Weights that are trained and get no slots from the file."""
+    """What is not loaded, with the reason, a sentence each."""
+    without_slots: list[WeightSlots] = field(default_factory=list)
+    """Trained weights that get no slots from the file."""
     weights: int = 0
+    """How many weights get slots."""
     slots: int = 0
-    """Of these weights, those that the file gives."""
+    """How many slots they get."""
     seeds: int = 0
+    """How many seed generators are set."""
 
     def take(self, label: str, variable: Any, ref: WeightRef | None) -> None:
-        """Have a variable that belongs to no weight set to what lies in the file, if it fits."""
+        """Load a variable that belongs to no weight, if the value in the file fits."""
         found = self._fitting(label, variable, ref)
         if found is not None:
             self.values.append((label, variable, found))
 
-    def take_trained(self, weight: Memory, kept: Kept | None) -> None:
-        """Have the slots of a weight that is trained, or of a seed, set to those in the file."""
-        found = self._slots(weight, weight.slots, weight.kept_by, kept)
+    def take_trained(self, weight: WeightSlots, entry: Kept | None) -> None:
+        """Load the slots of a trained weight, or the state of a seed generator."""
+        found = self._slots(weight, weight.slots, weight.kept_by, entry)
         for name, values in found.items():
             self.values.append((_label(weight, name, weight.kept_by[name]), weight.slots[name], values))
         if SEED_KEPT_BY in weight.kept_by.values():
@@ -61,52 +65,58 @@ class Loading:
             return
         self.weights += bool(found)
         self.slots += len(found)
-        if not found.keys() - _BY_THEMSELVES and weight.slots.keys() - _BY_THEMSELVES:
-            self.left.append(weight)
-        if AVERAGE in weight.slots and AVERAGE not in found and self.began:  # at zero, it would become the weight
+        if not found.keys() - _INDEPENDENT and weight.slots.keys() - _INDEPENDENT:
+            self.without_slots.append(weight)
+        if (
+            AVERAGE in weight.slots and AVERAGE not in found and self.is_new
+        ):  # at zero, Keras would overwrite the weight with it
             label = _label(weight, AVERAGE, weight.kept_by[AVERAGE])
             self.values.append((label, weight.slots[AVERAGE], values_of(weight.variable)))
 
-    def take_frozen(self, weight: Memory, kept: Kept, kind: str, slots: Mapping[str, Any]) -> None:
-        """Have the slots in the file wait for a weight that is frozen now.
+    def take_frozen(self, weight: WeightSlots, entry: Kept, kind: str, slots: Mapping[str, Any]) -> None:
+        """Park the slots in the file for a weight that is frozen now.
 
         Args:
             weight: The weight.
-            kept: What the file has of it.
-            kind: The class of the optimizer that would train it.
-            slots: Such slots as that would keep for it, by name.
+            entry: Its entry in the file.
+            kind: The class of the optimizer that trains it when it is unfrozen.
+            slots: The slots that this optimizer would have for it, by name.
         """
-        told = len(self.missing)
-        found = self._slots(weight, slots, dict.fromkeys(slots, kind), kept)
-        if found and (found.keys() - _BY_THEMSELVES or not slots.keys() - _BY_THEMSELVES):
-            self.aside[id(weight.variable)] = OwnerMemory(weight.variable, kind, found)
-        elif len(self.missing) == told and kept.slots:
-            self.missing.append(f"{weight.ref.path}: a {kind} keeps no slots, and the file has {', '.join(kept.slots)}")
+        before = len(self.missing)
+        found = self._slots(weight, slots, dict.fromkeys(slots, kind), entry)
+        if found and (found.keys() - _INDEPENDENT or not slots.keys() - _INDEPENDENT):
+            self.parked[id(weight.variable)] = VariableSlots(weight.variable, kind, found)
+        elif len(self.missing) == before and entry.slots:
+            self.missing.append(f"{weight.ref.path}: {kind} has no slots, and the file has {', '.join(entry.slots)}")
 
     def _slots(
-        self, weight: Memory, slots: Mapping[str, Any], kept_by: Mapping[str, str], kept: Kept | None
+        self, weight: WeightSlots, slots: Mapping[str, Any], kept_by: Mapping[str, str], entry: Kept | None
     ) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         for name, variable in slots.items():
             label = _label(weight, name, kept_by[name])
-            ref = None if kept is None else kept.slots.get(name)
-            if ref is None or kept is None:
+            ref = None if entry is None else entry.slots.get(name)
+            if ref is None or entry is None:
                 self.missing.append(f"{label} is not in the file")
-            elif kept.ref.shape != weight.ref.shape:
-                self.missing.append(f"{label} is of a weight {kept.ref.shape} in the file and {weight.ref.shape} here")
-            elif kept.kept_by[name] != kept_by[name]:
-                self.missing.append(f"{label} was kept by {kept.kept_by[name] or 'nothing that is told'} in the file")
+            elif entry.ref.shape != weight.ref.shape:
+                self.missing.append(
+                    f"{label} is of a weight of shape {entry.ref.shape} in the file and {weight.ref.shape} here"
+                )
+            elif entry.kept_by[name] != kept_by[name]:
+                self.missing.append(f"{label} is of {entry.kept_by[name] or 'an unknown optimizer'} in the file")
             else:
                 values = self._fitting(label, variable, ref)
                 found |= {} if values is None else {name: values}
-        if slots.keys() - _BY_THEMSELVES - found.keys():
-            for name in [name for name in found if name not in _BY_THEMSELVES]:
+        if slots.keys() - _INDEPENDENT - found.keys():
+            for name in [name for name in found if name not in _INDEPENDENT]:
                 del found[name]
-                self.missing.append(f"{_label(weight, name, kept_by[name])} is of no use without the others")
+                self.missing.append(
+                    f"{_label(weight, name, kept_by[name])} is not loaded without the other slots of the weight"
+                )
         return found
 
     def _fitting(self, label: str, variable: Any, ref: WeightRef | None) -> np.ndarray | None:
-        """The values in the file in a variable's own type; None where they do not fit, which is noted."""
+        """The values in the file in the variable's dtype; None where they do not fit, which is noted in ``missing``."""
         if ref is None:
             self.missing.append(f"{label} is not in the file")
             return None
@@ -120,10 +130,10 @@ class Loading:
 
 
 def slots_for(model: Any, variables: Sequence[Any]) -> dict[int, tuple[str, dict[str, Any]]]:
-    """What slots a model's optimizer would keep for weights that it does not train: those of a copy, for a look.
+    """The slots that a model's optimizer would have for weights that it does not train, from a copy built on them.
 
     Returns:
-        By ``id`` of the weight, the class of the optimizer within it that would train the weight, and the slots.
+        By ``id`` of the weight's variable, the class of the inner optimizer that would train it, and the slots.
     """
     groups: dict[int, tuple[Any, list[Any]]] = {}
     for variable, by in zip(variables, routes(model.optimizer, variables), strict=True):
@@ -131,7 +141,7 @@ def slots_for(model: Any, variables: Sequence[Any]) -> dict[int, tuple[str, dict
     found: dict[int, tuple[str, dict[str, Any]]] = {}
     with scope_of(model):
         for by, members in groups.values():
-            trial = Clones().again(by)
+            trial = Clones().another(by)
             trial.build(members)
             found |= {id(one): (type(by).__name__, {}) for one in members}
             for name, slots in parts_of(trial)[0].slots.items():
@@ -140,12 +150,12 @@ def slots_for(model: Any, variables: Sequence[Any]) -> dict[int, tuple[str, dict
     return found
 
 
-def _label(weight: Memory, name: str, kept_by: str) -> str:
+def _label(weight: WeightSlots, name: str, kept_by: str) -> str:
     return f"{weight.ref.path} ({name} of {kept_by})"
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
-    """The same values in another type of integers, where it holds them; None where the types do not fit."""
+    """The same values in another integer dtype, where it can represent them; None where the dtypes differ otherwise."""
     if values.dtype == dtype:
         return values
     if values.dtype.kind not in "iu" or dtype.kind not in "iu":

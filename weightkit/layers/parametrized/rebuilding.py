@@ -1,4 +1,4 @@
-"""A model made again from its configuration with some of its layers' configurations changed."""
+"""Rebuild a model from its configuration, with the configurations of some layers changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from weightkit.errors import RequestError
-from weightkit.layers.parametrized.saving_hooks import own_variables
+from weightkit.layers.parametrized.saving_hooks import saved_variables
 from weightkit.layers.parametrized.wrapper import Parametrized
 
 if TYPE_CHECKING:
@@ -20,43 +20,44 @@ _KEYS = ("module", "class_name", "config", "registered_name")
 _LISTED = ("Sequential", "Functional")
 
 
-def is_listed(model: Any) -> bool:
-    """Whether a model knows its layers: a Functional or Sequential one."""
+def is_functional(model: Any) -> bool:
+    """Whether a model is a Functional or Sequential one, whose configuration lists its layers."""
     return isinstance(model, keras.Model) and model._obj_type() in _LISTED  # noqa: SLF001  # Keras has no other way
 
 
-def require_listed(model: Any, verb: str, hint: str) -> None:
-    """Refuse what cannot be made again from its configuration.
+def require_functional(model: Any, verb: str, hint: str) -> None:
+    """Refuse a model that cannot be rebuilt from its configuration.
 
     Raises:
-        RequestError: The model is no Functional or Sequential one.
+        RequestError: It is not a Functional or Sequential model.
     """
-    if not is_listed(model):
-        raise RequestError(f"{verb}: {getattr(model, 'name', model)!r} is no Functional or Sequential model", hint=hint)
+    if not is_functional(model):
+        name = getattr(model, "name", model)
+        raise RequestError(f"{verb}: model must be a Functional or Sequential model, got {name!r}", hint=hint)
 
 
-def placed_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model and of the models in it, each once, in order."""
+def leaf_layers(model: Any) -> Iterator[Any]:
+    """The layers of a model and of models in it, without these models, each once, in order."""
     seen: set[int] = set()
     for layer in model.layers:
-        below = placed_layers(layer) if is_listed(layer) else iter((layer,))
+        below = leaf_layers(layer) if is_functional(layer) else iter((layer,))
         for one in below:
             if id(one) not in seen:
                 seen.add(id(one))
                 yield one
 
 
-def remade(model: Any, change: Callable[[Any, dict[str, Any]], dict[str, Any]]) -> Any:
-    """A new model with fresh weights, uncompiled.
+def rebuild(model: Any, change: Callable[[Any, dict[str, Any]], dict[str, Any]]) -> Any:
+    """Make a new model with new weights, not compiled.
 
     Args:
         model: A Functional or Sequential model, or a layer.
-        change: From a layer, or None inside another layer's configuration, and its configuration as Keras writes it
-            to another such.
+        change: Takes a layer (None for one in another layer's configuration) and its serialized configuration, and
+            returns the new serialized configuration.
     """
     classes = {type(one).__name__: type(one) for one in model._flatten_layers()}  # noqa: SLF001
     with keras.saving.CustomObjectScope(classes):
-        if is_listed(model):
+        if is_functional(model):
             return type(model).from_config(_changed_model(model, model.get_config(), change))
         config = change(model, keras.saving.serialize_keras_object(model))
         return keras.saving.deserialize_keras_object(config)
@@ -67,7 +68,7 @@ def _changed_model(model: Any, config: dict[str, Any], change: Callable[..., Any
     entries = []
     for entry in config["layers"]:
         layer = by_name.get(entry["config"].get("name"))
-        if layer is not None and is_listed(layer):
+        if layer is not None and is_functional(layer):
             entries.append({**entry, "config": _changed_model(layer, entry["config"], change)})
         elif layer is None:
             entries.append(entry)  # an input of a Sequential model
@@ -77,8 +78,8 @@ def _changed_model(model: Any, config: dict[str, Any], change: Callable[..., Any
     return {**config, "layers": entries}
 
 
-def without_wrappers(layer: Any, config: Any) -> Any:  # noqa: ARG001  # one way to change a configuration
-    """A configuration with every wrapper in it replaced by the layer inside."""
+def without_wrappers(layer: Any, config: Any) -> Any:  # noqa: ARG001  # a `change` of `rebuild`
+    """Replace every wrapper in a configuration by the layer inside it."""
     if isinstance(config, list):
         return [without_wrappers(None, one) for one in config]
     if not isinstance(config, Mapping):
@@ -91,37 +92,37 @@ def without_wrappers(layer: Any, config: Any) -> Any:  # noqa: ARG001  # one way
 
 
 def values_of(layer: Any) -> dict[int, Any]:
-    """What the weights that are computed are now, by the ``id`` of the variable in whose place they are."""
+    """The present values of computed weights, by ``id`` of the layer's own variable."""
     found: dict[int, Any] = {}
     for one in layer._flatten_layers():  # noqa: SLF001
         if isinstance(one, Parametrized):
-            found = {**one.values(), **found}  # a wrapper outside knows better what one inside computes
+            found = {**one.values(), **found}  # the value of an outer wrapper includes that of an inner one
     return found
 
 
 def copy_weights(source: Any, target: Any, values: Mapping[int, Any] | None = None) -> None:
-    """Copy the weights of layers from one model to another that is built alike, but for wrappers.
+    """Copy the weights of one model to another with the same layers, apart from wrappers.
 
     Args:
         source: A model or a layer.
         target: Another.
-        values: Values to take in the place of variables of the source, by their ``id``.
+        values: By ``id`` of a variable of the source, a value to copy instead of its own.
 
     Raises:
-        RequestError: The two are not alike.
+        RequestError: The layers differ.
     """
     for ours, theirs in _pairs(source, target):
-        old, new = own_variables(ours), own_variables(theirs)
+        old, new = saved_variables(ours), saved_variables(theirs)
         seeds = zip(ours._seed_generators, theirs._seed_generators, strict=False)  # noqa: SLF001
         copied = [(old[key], new[key]) for key in new] + [(one.state, other.state) for one, other in seeds]
         for variable, into in copied:
             value = (values or {}).get(id(variable))
-            if into._value is not None:  # noqa: SLF001  # a tied weight has no value of its own
-                into.assign(own_copy(variable.value if value is None else value))
+            if into._value is not None:  # noqa: SLF001  # a tied weight has no value
+                into.assign(separate_copy(variable.value if value is None else value))
 
 
-def own_copy(value: Any) -> np.ndarray:
-    """A value in memory of its own: on JAX, an array that two variables share is gone once one of them is donated."""
+def separate_copy(value: Any) -> np.ndarray:
+    """A copy of a value: on JAX, an array that two variables share is deleted when one of them is donated."""
     return np.array(keras.ops.convert_to_numpy(value))
 
 
@@ -129,14 +130,14 @@ def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
     ours, theirs = _inside(source), _inside(target)
     if [type(one) for one in ours] != [type(one) for one in theirs]:
         raise RequestError(
-            f"{source.name}: made again from its configuration it has other layers",
-            hint="write what it is made of into its get_config()",
+            f"{source.name}: a model that is rebuilt from the configuration has other layers",
+            hint="return everything that determines the layers from get_config()",
         )
     return zip(ours, theirs, strict=True)
 
 
 def _inside(layer: Any) -> list[Any]:
-    """All layers, wrappers left out, in an order that does not depend on wrappers."""
+    """All layers except wrappers, in an order that does not depend on wrappers."""
     found, seen = [], set()
 
     def visit(one: Any) -> None:

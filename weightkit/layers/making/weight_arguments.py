@@ -1,4 +1,4 @@
-"""The arguments that Keras' layers have for each of their weights: how it begins, what it costs, what holds it."""
+"""The arguments that a layer has for each of its weights: initializer, regularizer, constraint."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _KINDS = {"initializer": keras.initializers, "regularizer": keras.regularizers, 
 
 
 def set_weight_arguments(layer: Any, name: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
-    """Give a layer the attributes ``NAME_initializer``, ``NAME_regularizer`` and ``NAME_constraint``.
+    """Set the attributes ``NAME_initializer``, ``NAME_regularizer`` and ``NAME_constraint`` of a layer.
 
     Args:
         layer: The layer, in its constructor.
         name: The weight's name.
-        initializer: As Keras takes it, or a number: the constant.
-        regularizer: As Keras takes it.
-        constraint: As Keras takes it.
+        initializer: Anything that Keras accepts, or a number for a constant.
+        regularizer: Anything that Keras accepts.
+        constraint: Anything that Keras accepts.
 
     Raises:
-        RequestError: One of them is nothing that Keras knows.
+        RequestError: Keras does not know one of them.
     """
     if isinstance(initializer, numbers.Real):
         initializer = keras.initializers.Constant(float(initializer))
@@ -35,20 +35,22 @@ def set_weight_arguments(layer: Any, name: str, initializer: Any, regularizer: A
         try:
             setattr(layer, f"{name}_{kind}", _KINDS[kind].get(value))
         except (TypeError, ValueError) as error:
-            raise RequestError(f"{name}_{kind}={value!r} is no {kind} that Keras knows") from error
+            article = "an" if kind[0] in "aeiou" else "a"
+            problem = f"{name}_{kind} must be {article} {kind} that Keras knows, got {value!r}"
+            raise RequestError(problem) from error
 
 
-def add(layer: Any, name: str, shape: Sequence[int], otherwise: Any = None) -> Any:
-    """Make the weight, in the layer's ``build``; ``otherwise`` it begins so, where its initializer is None."""
+def add_weight(layer: Any, name: str, shape: Sequence[int], otherwise: Any = None) -> Any:
+    """Add the weight, in the layer's ``build``; ``otherwise`` is its initializer where that argument is None."""
     arguments = {kind: getattr(layer, f"{name}_{kind}") for kind in _KINDS}
     arguments["initializer"] = otherwise if arguments["initializer"] is None else arguments["initializer"]
     return layer.add_weight(name=name, shape=tuple(shape), **arguments)
 
 
 def weight_config(layer: Any, name: str) -> dict[str, Any]:
-    """The three arguments, for the layer's ``get_config``."""
-    return {f"{name}_{kind}": _plain(home, getattr(layer, f"{name}_{kind}")) for kind, home in _KINDS.items()}
+    """The three arguments, serialized for the layer's ``get_config``."""
+    return {f"{name}_{kind}": _serialized(home, getattr(layer, f"{name}_{kind}")) for kind, home in _KINDS.items()}
 
 
-def _plain(home: Any, value: Any) -> Any:
+def _serialized(home: Any, value: Any) -> Any:
     return None if value is None else home.serialize(value)

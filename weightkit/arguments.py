@@ -1,0 +1,120 @@
+"""Checks of arguments: each returns the value, or says what it must be and what it is."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def positive_integer(name: str, value: Any, *, at_least: int = 1) -> int:
+    """Return an integer that is large enough.
+
+    Args:
+        name: What messages call the argument.
+        value: What was given; True and False are no integers.
+        at_least: The smallest allowed integer.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> positive_integer("units", 8)
+        8
+        >>> positive_integer("units", 0)
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: units must be an integer >= 1, got 0
+    """
+    if not _is_integer(value) or value < at_least:
+        raise RequestError(f"{name} must be an integer >= {at_least}, got {value!r}")
+    return int(value)
+
+
+def integer_or_none(name: str, value: Any) -> int | None:
+    """Return an integer or None, such as a seed.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> integer_or_none("seed", 1.5)
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: seed must be an integer or None, got 1.5
+    """
+    if value is not None and not _is_integer(value):
+        raise RequestError(f"{name} must be an integer or None, got {value!r}")
+    return None if value is None else int(value)
+
+
+def number(
+    name: str, value: Any, at_least: float = -math.inf, *, below: float = math.inf, exclusive: bool = False
+) -> float:
+    """Return a finite number within bounds.
+
+    Args:
+        name: What messages call the argument.
+        value: What was given; True and False are no numbers.
+        at_least: The lower bound.
+        below: The upper bound, which is not allowed itself.
+        exclusive: Whether the lower bound is not allowed itself either.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> number("rate", 0.5, 0, below=1)
+        0.5
+        >>> number("rate", 1, 0, below=1)
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: rate must be a finite number >= 0 and < 1, got 1
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or value < at_least or (exclusive and value == at_least) or value >= below:
+        lower = [] if at_least == -math.inf else [f"{'>' if exclusive else '>='} {at_least}"]
+        upper = [] if below == math.inf else [f"< {below}"]
+        bounds = " and ".join(lower + upper)
+        raise RequestError(f"{name} must be a finite number{' ' if bounds else ''}{bounds}, got {value!r}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: Collection[str]) -> str:
+    """Return one of several texts.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> one_of("mode", "sum", ["mean", "max"])
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: mode must be one of 'mean', 'max', got 'sum'
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise RequestError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return True or False; the text ``"no"``, which Python takes for true, is refused.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> boolean("use_bias", "no")
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: use_bias must be True or False, got 'no'
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise RequestError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -1,0 +1,69 @@
+"""What a freeze plan changed on one model, and how to undo it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightkit.errors import RequestError
+from weightkit.restore_on_error import restore_on_error
+from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterable, Iterator
+
+    from weightkit.training.optimizer.recompiling import CompileOptions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppliedFreeze:
+    """The flags of one model before and after a plan was applied to it."""
+
+    model: weakref.ref[Any]
+    before: Flags
+    after: Flags
+    """The flags that the plan left; present flags that differ were changed later, by another plan or by hand."""
+    recompiles: bool
+    """Whether undoing compiles the model again, where it is compiled."""
+
+    def undo(self, options: CompileOptions) -> None:
+        """Restore the flags, and compile the model again if it is compiled by now; on an error nothing changes.
+
+        Raises:
+            RequestError: The model is gone, or cannot be compiled again.
+        """
+        model = self.model()
+        if model is None:
+            raise RequestError("the model of this plan no longer exists", hint="apply the plan to another model")
+        compiles = self.recompiles and is_compiled(model)
+        if compiles:
+            require_compilable(model)
+        now = flags_of(tuple(layer for layer, _ in self.before.layers))
+        with restore_on_error(now.set):
+            self._undone(now).set()
+            if compiles:
+                options.apply(model, may_unsplit=True)
+
+    def _undone(self, now: Flags) -> Flags:
+        """The flags without this plan's changes; what others changed since stays."""
+        variables = list(_merged(self.before.variables, self.after.variables, now.variables))
+        unfrozen = {id(variable) for variable, was, left, _ in variables if was and not left}
+        layers = []
+        for layer, was, left, is_now in _merged(self.before.layers, self.after.layers, now.layers):
+            # Another plan froze the layer since; it must be trainable for a weight that is unfrozen here.
+            reopens = is_now != left and any(id(v) in unfrozen for v in trainable_variables_in(layer))
+            layers.append((layer, was if was != left else is_now or reopens))
+        flags = ((variable, was if was != left else is_now) for variable, was, left, is_now in variables)
+        return Flags(tuple(layers), tuple(flags))
+
+
+def _merged(
+    before: Iterable[tuple[Any, bool]], after: Iterable[tuple[Any, bool]], now: Iterable[tuple[Any, bool]]
+) -> Iterator[tuple[Any, bool, bool, bool]]:
+    """Each layer or variable with its flag before the plan, after it, and now."""
+    left = {id(thing): flag for thing, flag in after}
+    present = {id(thing): flag for thing, flag in now}
+    for thing, flag in before:
+        yield thing, flag, left[id(thing)], present.get(id(thing), left[id(thing)])

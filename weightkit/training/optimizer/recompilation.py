@@ -1,0 +1,189 @@
+"""From an optimizer to a new one for what is trainable now, with or without the old one's state."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from weightkit.escape import escape
+from weightkit.training.model.flags import trainable_variables_in
+from weightkit.training.optimizer.clones import Clones
+from weightkit.training.optimizer.parked_slots import ParkedSlots, parked_of, parked_slots_of
+from weightkit.training.optimizer.routing import (
+    CANNOT_SPLIT,
+    can_split,
+    is_split_off,
+    needs_own_steps,
+    routes,
+    routes_by_function,
+    split,
+    unsplit,
+)
+from weightkit.training.optimizer.slot_values import (
+    copy_state,
+    own_state,
+    read_slots,
+    set_values,
+    values_of,
+    write_slots,
+)
+from weightkit.training.optimizer.slots import parts_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightkit.training.optimizer.slot_values import VariableSlots
+
+
+@dataclass(frozen=True, slots=True)
+class Recompiled:
+    """What a recompilation did with the optimizer's slots, counted in weights."""
+
+    carried: int
+    """Weights that were trained before and are trained now: their slots keep their values."""
+    parked: int
+    """Frozen weights: their slots wait in host memory."""
+    restored: int
+    """Unfrozen weights: their parked slots are back."""
+    new: int
+    """Weights that this optimizer has never trained: their slots start at their initial values."""
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(escape(line) for line in (self.summary(), *(f"  note: {note}" for note in self.notes)))
+
+    def summary(self) -> str:
+        """The counts, in one line."""
+        slots = f"slots of {self.carried} weights carried, {self.parked} parked"
+        return f"{slots}, {self.restored} restored, {self.new} new"
+
+
+class Recompilation:
+    """One recompilation: makes the new optimizer and what to park beside it; changes neither model nor old optimizer.
+
+    Args:
+        model: The model.
+        learning_rate: A number or a schedule that replaces the present learning rate.
+        own_steps: Whether weights that are trained for the first time count their own steps.
+        reset: ``id`` of weights that start as if they had never been trained.
+        may_unsplit: Whether a MultiOptimizer that weightkit made from a single optimizer becomes the single one again,
+            where only slots are lost of weights that it was made for.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        learning_rate: Any = None,
+        own_steps: bool = True,
+        reset: frozenset[int] = frozenset(),
+        may_unsplit: bool = False,
+    ) -> None:
+        self._model, self._old, self._rate, self._own_steps = model, model.optimizer, learning_rate, own_steps
+        self._clones = Clones(learning_rate)
+        self._owners = list(model.trainable_variables)
+        self._earlier, self._reset = parked_of(model), reset
+        self._is_split = self._earlier is not None and self._earlier.is_split
+        self._unsplits = may_unsplit and self._is_split and self._split_off_nothing()
+
+    def fresh(self) -> tuple[Any, ParkedSlots | None, Recompiled]:
+        """A new optimizer without state: no slots, no step count, nothing parked.
+
+        The configuration has the present learning rate. A MultiOptimizer that weightkit made for weights with their
+        own step count becomes the single optimizer again: all weights start at step 0.
+        """
+        self._unsplits = self._is_split
+        new = self._new_optimizer([])
+        new.build(self._owners)
+        return new, None, Recompiled(0, 0, 0, len(self._owners))
+
+    def carried(self) -> tuple[Any, ParkedSlots | None, Recompiled]:
+        """A new optimizer with the state of the old one, and what to park beside it."""
+        waiting = parked_slots_of(self._model)
+        known = self._known_slots(waiting)
+        trained = {id(owner) for part in parts_of(self._old) for owner in part.owners} - self._reset
+        new_owners = [owner for owner in self._owners if id(owner) not in known and id(owner) not in trained]
+        late = [owner for owner, by in self._routed(new_owners) if needs_own_steps(by)]
+        apart = [owner for owner, by in self._routed(late) if can_split(by)] if self._own_steps else []
+        new = self._new_optimizer(apart)
+        new.build(self._owners)
+        write_slots(new, known)
+        self._copy_state(new)
+        parked = self._parked(new, known)
+        now = {id(owner) for owner in self._owners}
+        restored = len(now & waiting.keys() - trained - self._reset)
+        notes = _notes(len(late), len(apart), own_steps=self._own_steps)
+        return new, parked, Recompiled(len(now & trained), len(parked.slots), restored, len(new_owners), notes)
+
+    def _known_slots(self, waiting: dict[int, VariableSlots]) -> dict[int, VariableSlots]:
+        """Slots of the old optimizer and parked ones, less those that are to be lost."""
+        known = {key: slots for key, slots in (waiting | read_slots(self._old)).items() if key not in self._reset}
+        if not self._unsplits:
+            return known
+        return {key: slots for key, slots in known.items() if not is_split_off(self._old, slots.owner)}
+
+    def _routed(self, owners: list[Any]) -> zip[tuple[Any, Any]]:
+        return zip(owners, routes(self._old, owners), strict=True)
+
+    def _split_off_nothing(self) -> bool:
+        """Whether neither trainable weights nor weights with parked slots have an optimizer that was split off."""
+        parked = [] if self._earlier is None else [slots.owner for slots in self._earlier.slots.values()]
+        return not any(is_split_off(self._old, owner) for owner in (*self._owners, *parked))
+
+    def _new_optimizer(self, apart: list[Any]) -> Any:
+        if self._unsplits:
+            return unsplit(self._old, self._clones)
+        if not apart and not routes_by_function(self._old):
+            return self._clones.of(self._old)
+        unique = {id(variable): variable for variable in (*trainable_variables_in(self._model), *self._owners)}
+        return split(self._old, self._clones, list(unique.values()), apart, self._model.name)
+
+    def _copy_state(self, new: Any) -> None:
+        copy_state(self._clones.pairs(), {} if self._earlier is None else self._earlier.state)
+        if isinstance(self._rate, float):
+            wrappers = keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer
+            for part in parts_of(new):
+                if "learning_rate" in part.state and not isinstance(part.optimizer, wrappers):
+                    part.state["learning_rate"].assign(float(self._rate))
+        for old, made in self._clones.wrapped:
+            # `iterations` is divided by the accumulation steps (Keras 3.15); the raw count is carried
+            set_values(made._iterations, values_of(old._iterations))  # noqa: SLF001
+
+    def _parked(self, new: Any, known: dict[int, VariableSlots]) -> ParkedSlots:
+        now = {id(owner) for owner in self._owners}
+        frozen = {key: slots for key, slots in known.items() if key not in now}
+        earlier = {} if self._earlier is None else self._earlier.state
+        state: dict[tuple[int, str], np.ndarray] = {}
+        for old, made in self._clones.pairs():
+            after = own_state(made)
+            gone = {name: values_of(v) for name, v in own_state(old).items() if name not in after}
+            gone |= {name: v for (key, name), v in earlier.items() if key == id(old) and name not in after}
+            state |= {(id(made), name): values for name, values in gone.items()}
+        is_split = (self._is_split and not self._unsplits) or bool(self._clones.wrapped)
+        return ParkedSlots(weakref.ref(new), frozen, state, is_split)
+
+
+def _notes(late: int, apart: int, *, own_steps: bool) -> tuple[str, ...]:
+    """What to tell the user of weights that are trained for the first time after the first step.
+
+    Args:
+        late: How many there are.
+        apart: How many of them get their own step count.
+        own_steps: Whether this was asked for.
+    """
+    notes = []
+    if apart:
+        notes.append(
+            f"{apart} weights are trained for the first time and count their own steps, in a MultiOptimizer, "
+            'which has no learning_rate of its own (step_count="shared" shares the step count)'
+        )
+    if late > apart:
+        hint = CANNOT_SPLIT if own_steps else 'step_count="separate" lets them count their own steps'
+        notes.append(
+            f"{late - apart} weights are trained for the first time at a large step count: their first steps may be "
+            f"several times the learning rate ({hint})"
+        )
+    return tuple(notes)
