@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import full
+import pytest
+
 from weightkit.testing.layer.report import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
@@ -12,6 +15,33 @@ NOT_OURS = (
     # And where it captures a Keras layer whose weights are computed with.
     "ignore:The .grad attribute of a Tensor that is not a leaf Tensor is being accessed:UserWarning",
 )
+
+
+OF_EVERY_SETTING = {1, 2, 3, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 23}
+"""Points of the contract that a second setting of a layer keeps to by default: numbers, gradients, how it is made."""
+CORE = {3, 4, 15}
+"""Points that hang on the backend: gradients, compiled code, retracing."""
+
+
+def point_of(item):
+    return getattr(getattr(item, "function", None), "point", None)
+
+
+def of_second_setting(item):
+    return getattr(getattr(item, "cls", None), "second_setting", False)
+
+
+def left_to_full(item):
+    return not full.enabled and of_second_setting(item) and point_of(item) not in OF_EVERY_SETTING
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    config.hook.pytest_deselected(items=[item for item in items if left_to_full(item)])
+    items[:] = [item for item in items if not left_to_full(item)]
+    for item in items:
+        if point_of(item) in CORE and not of_second_setting(item):
+            item.add_marker(pytest.mark.every_backend)
 
 
 def pytest_configure(config):

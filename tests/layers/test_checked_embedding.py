@@ -40,6 +40,7 @@ class TestCheckedEmbedding(OwnLayerContract):
 
 
 class TestCheckedEmbeddingOutOfVocabulary(TestCheckedEmbedding):
+    second_setting = True
     bad_arguments = ({"on_invalid": None}, *TestCheckedEmbedding.bad_arguments)
 
     def make_layer(self, **overrides):

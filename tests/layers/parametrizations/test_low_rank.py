@@ -35,6 +35,7 @@ class TestLowRank(Wrapped):
 
 
 class TestDoRA(Wrapped):
+    second_setting = True
     parametrization = LowRank
     settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
     bad_arguments = TestLowRank.bad_arguments
