@@ -11,7 +11,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from training_cases import compiled, counter, eager, fit, slots
+from training_cases import compiled, counter, fit, slots
 
 from weightkit import load_weights
 from weightkit.errors import RequestError
@@ -113,7 +113,7 @@ def same_in_all(one, other):
 
 
 def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_state(tmp_path):
-    model = eager()
+    model = compiled()
     freeze(model, "part")
     fit(model)
     unfreeze(model, "part")
@@ -123,6 +123,6 @@ def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     load_optimizer_state(loaded, tmp_path / "opt.h5")
     assert fit(loaded, 2) == fit(model, 2)
-    made = eager()
+    made = compiled()
     with pytest.raises(RequestError, match="a MultiOptimizer in the file and a Adam here"):
         load_optimizer_state(made, tmp_path / "opt.h5")

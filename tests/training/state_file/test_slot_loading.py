@@ -6,7 +6,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from training_cases import counter, eager, fit, weights
+from training_cases import compiled, counter, fit, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze
@@ -23,7 +23,7 @@ def everything(model):
 
 def saved(path, *, frozen=True):
     """The state of a model of which ``part`` was trained, and then frozen."""
-    model = eager()
+    model = compiled()
     fit(model)
     if frozen:
         freeze(model, "part")
@@ -77,7 +77,7 @@ def test_slots_that_do_not_fit_are_refused_in_one_line_and_nothing_is_changed(ha
     saved(tmp_path / "opt.h5", frozen=frozen)
     with h5py.File(tmp_path / "opt.h5", "r+") as file:
         change(file)
-    other = eager()
+    other = compiled()
     if frozen:
         freeze(other, "part")
     other.optimizer.build(other.trainable_variables)
@@ -115,7 +115,7 @@ def test_slots_of_a_frozen_weight_of_another_shape_are_told_and_left(tmp_path):
 
 def test_an_average_that_is_not_in_the_file_begins_at_the_weight(tmp_path):
     saved(tmp_path / "opt.h5", frozen=False)
-    other = eager(optimizer="ema")
+    other = compiled(optimizer="ema")
     report = load_optimizer_state(other, tmp_path / "opt.h5", on_missing="skip")
     assert report.weights == 6
     averages = [slot for slot in slots_of(other.optimizer) if slot.name == "average"]
@@ -125,7 +125,7 @@ def test_an_average_that_is_not_in_the_file_begins_at_the_weight(tmp_path):
 
 def changed_head(path, optimizer="adam"):
     """A model after ten thousand steps in a file, and another with another head, which loads it."""
-    model = eager(optimizer=optimizer)
+    model = compiled(optimizer=optimizer)
     fit(model)
     model.optimizer.variables[0].assign(10_000)
     save_optimizer_state(model, path)
@@ -193,7 +193,7 @@ def test_own_steps_on_loading_fail_whole(tmp_path):
 
 def test_slots_of_a_file_wait_for_weights_that_are_frozen_and_come_back_to_them(tmp_path):
     model = saved(tmp_path / "opt.h5")
-    other = eager()
+    other = compiled()
     freeze(other, "part")
     assert load_optimizer_state(other, tmp_path / "opt.h5").aside == 2
     for one in (model, other):
