@@ -111,7 +111,6 @@ def test_loras_first_matrix_has_a_zero_gradient_at_its_first_step_and_that_is_no
     assert verdicts(proof)["body/kernel"] == ("frozen", "ok")
 
 
-@pytest.mark.every_backend
 def test_accumulated_gradients_are_waited_for():
     proof = verify(dense(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3)), data=(X, Y))
     assert proof.ok
