@@ -6,6 +6,7 @@ import dataclasses
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import full
 import keras
 import numpy as np
 from layers.own import GOLDEN
@@ -26,6 +27,8 @@ class Wrapped(LayerContract):
 
     names_in_files = True
     imports = ("weightkit.layers",)
+    thorough = full.enabled
+    second_setting = False
     parametrization: ClassVar[Any]
     settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 

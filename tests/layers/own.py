@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import full
+
 from weightkit.testing.layer.contract import LayerContract
 
 GOLDEN = Path(__file__).parent.parent / "data" / "layers"
@@ -18,6 +20,10 @@ def nonsense(*names):
 class OwnLayerContract(LayerContract):
     imports = ("weightkit.layers",)
     names_in_files = True
+    thorough = full.enabled
+    second_setting = False
+    """Whether the layer has a subject already, with other settings: then files, models and compiled code are left to
+    ``--full``, since what they are given of the layer is the same."""
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

@@ -40,6 +40,7 @@ class TestCheckedEmbedding(OwnLayerContract):
 
 
 class TestCheckedEmbeddingOutOfVocabulary(TestCheckedEmbedding):
+    second_setting = True
     bad_arguments = ({"on_invalid": None}, *TestCheckedEmbedding.bad_arguments)
 
     def make_layer(self, **overrides):
@@ -101,6 +102,7 @@ def usable(way, ids):
     return bool(chosen) and not (backends.backend() == "jax" and ids.dtype == np.int64)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("on_invalid", ["clip", "oov", "zero", "nan"])
 def test_an_invalid_id_gives_what_was_chosen_in_every_way_of_running(on_invalid):
     layer = CheckedEmbedding(SIZE, 3, on_invalid=on_invalid)
@@ -120,6 +122,7 @@ def test_an_invalid_id_gives_what_was_chosen_in_every_way_of_running(on_invalid)
                 np.testing.assert_array_equal(output[0, 1], wanted, err_msg=f"{kind}, {way}")
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("kind", INVALID)
 def test_an_invalid_id_raises_with_the_id_its_position_and_the_range(kind):
     layer = CheckedEmbedding(SIZE, 3, name="words")
@@ -130,6 +133,7 @@ def test_an_invalid_id_raises_with_the_id_its_position_and_the_range(kind):
     assert f"words: ids must be in [0, {SIZE}), got {ids[0, 1]} at position (0, 1)" in message
 
 
+@pytest.mark.every_backend
 def test_where_compiled_code_cannot_raise_the_row_is_nan():
     layer = CheckedEmbedding(SIZE, 3)
     layer(np.array([[0]], np.int32))
@@ -146,6 +150,7 @@ def test_where_compiled_code_cannot_raise_the_row_is_nan():
                     function(ids)
 
 
+@pytest.mark.every_backend
 def test_jax_itself_narrows_long_ids_with_a_warning_and_no_layer_can_see_it():
     ids = np.array([2**40 + 3])
     if backends.backend() == "jax":
@@ -155,6 +160,7 @@ def test_jax_itself_narrows_long_ids_with_a_warning_and_no_layer_can_see_it():
         assert int(keras.ops.convert_to_numpy(backends.tensor(ids))[0]) == 2**40 + 3
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("on_invalid", ["clip", "zero", "nan", "oov"])
 def test_an_invalid_id_trains_no_row_but_that_of_oov(on_invalid):
     layer = CheckedEmbedding(SIZE, 3, on_invalid=on_invalid)
@@ -169,6 +175,7 @@ def test_an_invalid_id_trains_no_row_but_that_of_oov(on_invalid):
     np.testing.assert_array_equal(gradient, expected)
 
 
+@pytest.mark.every_backend
 def test_whole_numbers_of_every_type_are_ids():
     layer = CheckedEmbedding(SIZE, 3)
     for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64"):
@@ -184,6 +191,7 @@ def test_large_tables_are_read_right_in_half_precision():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(ids))[:, 0], ids % 7)
 
 
+@pytest.mark.every_backend
 def test_a_fit_on_an_invalid_id_raises_or_makes_the_loss_nan():
     model = keras.Sequential([keras.Input((2,), dtype="int32"), CheckedEmbedding(SIZE, 1), keras.layers.Flatten()])
     model.compile("sgd", "mse")
@@ -195,6 +203,7 @@ def test_a_fit_on_an_invalid_id_raises_or_makes_the_loss_nan():
             model.train_on_batch(*batch)
 
 
+@pytest.mark.every_backend
 def test_keras_own_embedding_takes_minus_one_for_the_last_row():
     layer = keras.layers.Embedding(SIZE, 3)
     last = keras.ops.convert_to_numpy(layer(np.array([SIZE - 1])))

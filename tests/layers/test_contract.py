@@ -324,6 +324,18 @@ def test_the_report_counts_what_passed_and_tells_the_exemptions_with_their_reaso
     assert summary([report()]) == []
 
 
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_thorough_subject_is_trained_in_compiled_steps_and_compiled_on_every_shape(thorough, monkeypatch):
+    subject = TestGain()
+    subject.thorough, subject.input_shapes = thorough, ((3, 4), (2, 3, 4))
+    model, _ = subject._compiled_model(subject.built())
+    assert model.run_eagerly is not thorough
+    shapes = []
+    monkeypatch.setattr(subject, "_compiled_on", lambda shape, *_, **__: shapes.append(shape))
+    subject.test_compiled_it_gives_the_same()
+    assert set(shapes) == set(subject.input_shapes[: 2 if thorough else 1])
+
+
 def test_every_point_but_that_of_the_benchmark_is_tested():
     tests = [getattr(LayerContract, name) for name in dir(LayerContract) if name.startswith("test_")]
     assert {test.point for test in tests} == set(range(1, 25)) - {22}

@@ -28,6 +28,7 @@ class TestCosineDense(OwnLayerContract):
 
 
 class TestCosineDenseWithMargin(OwnLayerContract):
+    second_setting = True
     input_shapes = (((3, 4), (3,)), ((2, 3, 4), (2, 3)))
     bad_arguments = ({"margin": float("nan")}, *TestCosineDense.bad_arguments)
 

@@ -31,6 +31,7 @@ class TestFiLM(OwnLayerContract):
 
 
 class TestFiLMChannelsFirst(OwnLayerContract):
+    second_setting = True
     input_shapes = (((2, 4, 3), (2, 3)), ((2, 4, 3, 2), (2, 3)))
     known_axes = (1,)
     bad_arguments = ({"data_format": 1}, *TestFiLM.bad_arguments)

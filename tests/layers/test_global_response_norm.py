@@ -34,6 +34,7 @@ class TestGlobalResponseNorm(OwnLayerContract):
 
 
 class TestGlobalResponseNormChannelsFirst(OwnLayerContract):
+    second_setting = True
     input_shapes = ((2, 4, 3), (2, 4, 3, 2), (2, 3, 2, 2, 2))
     known_axes = (1,)
     bad_arguments = ({"epsilon": float("nan")}, *TestGlobalResponseNorm.bad_arguments)

@@ -34,6 +34,7 @@ def gradient(layer, inputs, cotangent):
     return found
 
 
+@pytest.mark.every_backend
 def test_the_gradient_is_minus_the_factor_times_what_comes_back():
     layer = GradientReversal(0.25)
     inputs, cotangent = np.ones((2, 3), np.float32), np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -43,6 +44,7 @@ def test_the_gradient_is_minus_the_factor_times_what_comes_back():
     np.testing.assert_array_equal(gradient(layer, inputs, cotangent), -2 * cotangent)
 
 
+@pytest.mark.every_backend
 def test_the_output_is_the_input_bit_for_bit():
     inputs = np.array([[1e-40, 1e38, -0.0, np.inf, 0.1]], np.float32)
     output = keras.ops.convert_to_numpy(GradientReversal(3.7)(inputs))

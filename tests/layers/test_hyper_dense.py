@@ -39,6 +39,7 @@ class TestHyperDense(OwnLayerContract):
 
 
 class TestHyperDenseWithoutBias(OwnLayerContract):
+    second_setting = True
     input_shapes = (((3, 4), (3, 2)),)
     regularized: ClassVar = {name: name for name in ("kernel", "kernel_bias", "output_kernel", "output_bias")}
     bad_arguments = ({"hidden": 0}, *TestHyperDense.bad_arguments)

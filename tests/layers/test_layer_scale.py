@@ -29,6 +29,7 @@ class TestLayerScale(OwnLayerContract):
 
 
 class TestLayerScaleOfTwoAxes(OwnLayerContract):
+    second_setting = True
     input_shapes = ((2, 3, 5, 4),)
     known_axes = (1, 3)
     bad_arguments = ({"axis": (1, 1)}, {"axis": ()}, *TestLayerScale.bad_arguments)

@@ -24,6 +24,7 @@ class TestMaxout(OwnLayerContract):
 
 
 class TestMaxoutWithoutBias(OwnLayerContract):
+    second_setting = True
     bad_arguments = ({"units": 1.5}, *TestMaxout.bad_arguments)
 
     def make_layer(self, **overrides):

@@ -37,6 +37,7 @@ class TestNoisyDense(OwnLayerContract):
 
 
 class TestIndependentNoise(OwnLayerContract):
+    second_setting = True
     exemptions = (DRAWS,)
     bad_arguments = ({"noise": None}, {"units": "many"}, *TestNoisyDense.bad_arguments)
 

@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from training_cases import eager, fit, same, weights
+from training_cases import compiled, fit, same, weights
 
 from weightkit.errors import DamagedFileError, RequestError
 from weightkit.layers import LowRank, parametrize
@@ -31,7 +31,7 @@ def trained(model):
 
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), 1e300, -1.0, True, np.float64("nan"), np.bool_(True)])
 def test_what_is_no_learning_rate_is_refused(rate):
-    model = eager()
+    model = compiled()
     before = model.optimizer
     with pytest.raises(RequestError, match="learning_rate must be a finite number >= 0"):
         recompile(model, learning_rate=rate)
@@ -55,7 +55,7 @@ def test_what_is_no_learning_rate_is_refused(rate):
     ],
 )
 def test_an_argument_is_refused_by_its_name_and_value_and_nothing_is_changed(act, said):
-    model = eager()
+    model = compiled()
     before, optimizer = trained(model), model.optimizer
     with pytest.raises(RequestError, match=said):
         act(model)
@@ -76,7 +76,7 @@ def test_an_argument_is_refused_by_its_name_and_value_and_nothing_is_changed(act
     ],
 )
 def test_a_plan_with_another_thing_in_a_field_is_no_plan(tmp_path, key, value):
-    freeze(eager(), "part").save(tmp_path / "plan.json")
+    freeze(compiled(), "part").save(tmp_path / "plan.json")
     data = json.loads((tmp_path / "plan.json").read_text())
     data["weights"][0][key] = value
     (tmp_path / "plan.json").write_text(json.dumps(data))
@@ -92,7 +92,7 @@ def test_what_is_no_plan_is_refused_with_the_file_s_name(tmp_path, content):
 
 
 def test_a_plan_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
-    plan, path = freeze(eager(), "part"), tmp_path / "plan.json"
+    plan, path = freeze(compiled(), "part"), tmp_path / "plan.json"
     plan.save(path)
     before = path.read_bytes()
 
@@ -114,7 +114,7 @@ def test_a_plan_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_undoing_takes_back_what_the_plan_changed_and_nothing_of_others():
-    model = eager()
+    model = compiled()
     everything = trained(model)
     one, two = freeze(model, "part"), freeze(model, "middle")
     one.undo()
@@ -127,14 +127,14 @@ def test_undoing_takes_back_what_the_plan_changed_and_nothing_of_others():
 
 
 def test_what_is_frozen_within_frozen_stays_frozen():
-    model = eager("nested")
+    model = compiled("nested")
     with frozen(model, "**/part"):
         freeze(model, "head")
     assert {path.split("/")[-2] for path in trained(model)} & {"head", "part"} == {"part"}
 
 
 def test_a_layer_that_another_plan_has_closed_is_opened_for_what_is_unfrozen():
-    model = eager("nested")
+    model = compiled("nested")
     one = freeze(model, "**/part")
     freeze(model, "backbone")
     one.undo()
@@ -156,7 +156,7 @@ def test_the_base_of_an_adapted_layer_stays_frozen_when_all_is_unfrozen():
 @pytest.mark.parametrize(("name", "value"), [("iteration", -1), ("learning_rate", np.nan), ("learning_rate", -1.0)])
 @pytest.mark.parametrize("on_missing", ["error", "skip"])
 def test_a_state_that_would_spoil_every_weight_is_damage(tmp_path, name, value, on_missing):
-    model = eager()
+    model = compiled()
     fit(model)
     save_optimizer_state(model, tmp_path / "opt.h5")
     with h5py.File(tmp_path / "opt.h5", "r+") as file:
@@ -169,7 +169,7 @@ def test_a_state_that_would_spoil_every_weight_is_damage(tmp_path, name, value, 
 
 
 def test_a_file_with_the_slots_of_a_weight_twice_is_damaged(tmp_path):
-    model = eager()
+    model = compiled()
     fit(model)
     save_optimizer_state(model, tmp_path / "opt.h5")
     with h5py.File(tmp_path / "opt.h5", "r+") as file:

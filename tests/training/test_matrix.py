@@ -11,7 +11,7 @@ import warnings
 import full
 import keras
 import pytest
-from training_cases import MODELS, OPTIMIZERS, STEPS, compiled, counter, fit, same, slots, weights
+from training_cases import MODELS, OPTIMIZERS, STEPS, compiled, counter, fit, same, slots, traced, weights
 
 from weightkit.training import freeze, recompile, unfreeze
 from weightkit.training.optimizer.parked_slots import parked_slots_of
@@ -25,6 +25,8 @@ PAIRWISE = [
     for (i, optimizer), (j, model) in itertools.product(enumerate(OPTIMIZERS), enumerate(MODELS))
 ]
 CASES = FULL if full.enabled else PAIRWISE
+TRACED = {("adam", "sequential"), ("ema", "nested"), ("accumulation", "subclassed"), ("loss_scale", "shared")}
+"""What is traced by default, and tried on every backend; all is with ``--full``."""
 
 
 def where_of(model):
@@ -44,9 +46,14 @@ def do(model, act, where):
         assert {id(v) for v in model.trainable_variables} == {id(v) for v in model.optimizer._trainable_variables}
 
 
-@pytest.mark.parametrize(("optimizer", "act", "moment", "model"), CASES, ids=["-".join(case) for case in CASES])
+def marked(case):
+    marks = [pytest.mark.every_backend] if (case[0], case[3]) in TRACED else []
+    return pytest.param(*case, id="-".join(case), marks=marks)
+
+
+@pytest.mark.parametrize(("optimizer", "act", "moment", "model"), [marked(case) for case in CASES])
 def test_nothing_is_lost(optimizer, act, moment, model, tmp_path):
-    trained = compiled(model, optimizer)
+    trained = (traced if full.enabled or (optimizer, model) in TRACED else compiled)(model, optimizer)
     where = where_of(model)
     if act == "unfreeze":
         freeze(trained, where)

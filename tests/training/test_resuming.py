@@ -11,7 +11,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from training_cases import compiled, counter, eager, fit, slots
+from training_cases import compiled, counter, fit, slots
 
 from weightkit import copy_from
 from weightkit.errors import RequestError
@@ -46,29 +46,28 @@ else:
     fit(model)
     plan = freeze(model, "part/bias")
     fit(model)
-    if verb == "stop":
-        model.save_weights(f"{folder}/m.weights.h5")
-        plan.save(f"{folder}/plan.json")
-        save_optimizer_state(model, f"{folder}/opt.h5")
-        sys.exit()
+    model.save_weights(f"{folder}/m.weights.h5")
+    plan.save(f"{folder}/plan.json")
+    save_optimizer_state(model, f"{folder}/opt.h5")
 losses = fit(model)
 values = [values_of(v).tobytes().hex() for v in (*model.variables, *model.optimizer.variables)]
 print(json.dumps([losses, values]))
 """
 
 
-def test_a_new_process_goes_on_as_if_training_had_never_stopped(tmp_path):
+@pytest.mark.every_backend
+def test_a_new_process_goes_on_as_if_training_had_never_stopped(tmp_path, monkeypatch, capsys):
+    """Six seconds: a process of its own starts Keras and its backend."""
     environment = os.environ | {"KERAS_BACKEND": keras.config.backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
-    def run(verb):
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path), verb]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.splitlines()[-1]) if verb != "stop" else None
-
-    run("stop")
-    losses, values = run("go on")
-    assert [losses, values] == run("never stop")
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path), "never stop"])
+    exec(SCRIPT, {})  # noqa: S102
+    never_stopped = json.loads(capsys.readouterr().out.splitlines()[-1])
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), "go on"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    losses, values = json.loads(done.stdout.splitlines()[-1])
+    assert [losses, values] == never_stopped
     assert all(np.isfinite(losses))
 
 
@@ -112,8 +111,9 @@ def same_in_all(one, other):
     assert seen(one) == seen(other)
 
 
+@pytest.mark.every_backend
 def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_state(tmp_path):
-    model = eager()
+    model = compiled()
     freeze(model, "part")
     fit(model)
     unfreeze(model, "part")
@@ -123,6 +123,6 @@ def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     load_optimizer_state(loaded, tmp_path / "opt.h5")
     assert fit(loaded, 2) == fit(model, 2)
-    made = eager()
+    made = compiled()
     with pytest.raises(RequestError, match="a MultiOptimizer in the file and a Adam here"):
         load_optimizer_state(made, tmp_path / "opt.h5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 import pytest
-from training_cases import counter, eager, fit, slots, weights
+from training_cases import compiled, counter, fit, slots, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, frozen, unfreeze
@@ -20,7 +20,7 @@ def inside(optimizer):
 
 def late(optimizer="adam"):
     """A model of which ``part`` and ``middle`` were frozen before the first step."""
-    model = eager(optimizer=optimizer)
+    model = compiled(optimizer=optimizer)
     freeze(model, ["part", "middle"])
     fit(model)
     return model
@@ -79,7 +79,7 @@ def test_a_freeze_keeps_the_steps_that_late_weights_have_counted():
 
 
 def test_a_multi_optimizer_of_the_users_own_is_none_of_ours():
-    model = eager()
+    model = compiled()
     known = keras.optimizers.OptimizerMap(keras.optimizers.Adam(0.01), {".*part/.*": keras.optimizers.SGD(0.1, 0.9)})
     model.compile(SEVERAL(known), "mse", run_eagerly=True)
     freeze(model, "part")
@@ -90,19 +90,19 @@ def test_a_multi_optimizer_of_the_users_own_is_none_of_ours():
 
 @pytest.mark.parametrize(("step_count", "several"), [("shared", False), ("separate", True)])
 def test_every_way_to_unfreeze_asks_how_late_weights_begin(step_count, several):
-    undone = eager()
+    undone = compiled()
     plan = freeze(undone, "part")
     fit(undone)
     plan.undo(step_count=step_count)
     assert isinstance(undone.optimizer, SEVERAL) == several
 
-    within = eager()
+    within = compiled()
     with frozen(within, "part", step_count=step_count):
         fit(within)
     assert isinstance(within.optimizer, SEVERAL) == several
 
     applied = late()
-    plan = FreezePlan.from_dict(unfreeze(eager(), "**").to_dict())
+    plan = FreezePlan.from_dict(unfreeze(compiled(), "**").to_dict())
     plan.apply(applied, step_count=step_count)
     assert isinstance(applied.optimizer, SEVERAL) == several
 

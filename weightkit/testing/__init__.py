@@ -1,6 +1,32 @@
-"""Contract suites: what every store and every transform keeps to, as tests to subclass; they need pytest."""
+"""Contract suites: what every store, transform and layer keeps to, as tests to subclass; they need pytest.
 
-from weightkit.testing.store_contract import StoreContract
-from weightkit.testing.transform_contract import TransformContract
+Each is loaded when it is first used: who tests a transform needs nothing of layers.
+"""
 
-__all__ = ["StoreContract", "TransformContract"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightkit.testing.layer.contract import LayerContract
+    from weightkit.testing.store_contract import StoreContract
+    from weightkit.testing.transform_contract import TransformContract
+
+_HOMES = {
+    "LayerContract": "weightkit.testing.layer.contract",
+    "StoreContract": "weightkit.testing.store_contract",
+    "TransformContract": "weightkit.testing.transform_contract",
+}
+
+__all__ = ["LayerContract", "StoreContract", "TransformContract"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weightkit.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -35,6 +35,7 @@ class TestLowRank(Wrapped):
 
 
 class TestDoRA(Wrapped):
+    second_setting = True
     parametrization = LowRank
     settings = MappingProxyType({"rank": 2, "magnitude": True, "seed": 1})
     bad_arguments = TestLowRank.bad_arguments
@@ -62,10 +63,10 @@ def test_it_begins_as_it_was_trains_its_factors_alone_and_merged_equals_adapted(
     plain, x = make(), numbers(*shape)
     before = array(plain(x))
     model = keras.Sequential([keras.Input(shape[1:]), LoRA(plain, 2, magnitude=magnitude)])
+    model.compile("adam", "mse", run_eagerly=case is not LAYERS["dense"])  # one kind is enough to see what traces keep
     np.testing.assert_allclose(model.predict(x, verbose=0), before, atol=1e-5)
     layer = model.layers[0]
     bases = [array(one.weight.variable.value) for one in layer.computed]
-    model.compile("adam", "mse")
     model.fit(x, before + 1, epochs=2, verbose=0)
     adapted = model.predict(x, verbose=0)
     assert np.abs(adapted - before).max() > 1e-4

@@ -36,6 +36,7 @@ class Block(keras.layers.Layer):
         return (*input_shape[:-1], 6)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("eager", [True, False], ids=["eager", "compiled"])
 def test_statistics_seeds_regularizers_and_losses_go_on_inside_as_outside(eager):
     x, y = numbers(16, 5), numbers(16, 6)
@@ -62,6 +63,7 @@ def test_masks_pass_as_they_do_outside():
     np.testing.assert_array_equal(array(layer.compute_mask(ids)), ids != 0)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_weights_are_computed_in_their_own_type_and_used_in_the_policys(policy):
     with backends.double_precision():
@@ -137,6 +139,7 @@ def test_the_projections_of_attention_can_be_wrapped_from_outside():
     assert [w.name for w in layer.trainable_weights if w.name.startswith("lora")] == ["lora_kernel_a", "lora_kernel_b"]
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("how", ["call", "predict"])
 def test_the_state_of_a_recurrent_layer_is_carried_and_reset_as_it_is_outside(how):
     """On JAX Keras' own ``predict`` forgets it, and so does the wrapped one."""
@@ -225,6 +228,7 @@ def test_a_layer_is_in_one_wrapper_alone_unless_that_is_gone():
     assert Parametrized(dense, kernel=ONES).layer is dense
 
 
+@pytest.mark.every_backend
 def test_a_layer_that_is_quantized_later_is_refused_when_it_is_called():
     layer = built(ONES)
     layer.layer.quantize("int8")
@@ -232,6 +236,7 @@ def test_a_layer_that_is_quantized_later_is_refused_when_it_is_called():
         layer(numbers(1, 2))
 
 
+@pytest.mark.every_backend
 def test_a_rematerialized_layer_is_refused_where_it_cannot_work():
     with keras.RematScope(mode="full"):
         layer = keras.layers.Dense(3)

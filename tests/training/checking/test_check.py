@@ -81,6 +81,7 @@ def test_two_recurrent_layers_with_open_forget_gates_are_left_in_peace():
     assert found(keras.Model(start, layers.LSTM(4)(hidden))) == []
 
 
+@pytest.mark.every_backend
 def test_what_was_frozen_after_a_fit_is_found():
     model = dense()
     model.fit(X, Y, verbose=0)
@@ -91,6 +92,7 @@ def test_what_was_frozen_after_a_fit_is_found():
     assert "recompile" in finding.hint
 
 
+@pytest.mark.every_backend
 def test_what_was_unfrozen_after_a_fit_is_found():
     model = dense()
     model.get_layer("body").trainable = False
@@ -101,6 +103,7 @@ def test_what_was_unfrozen_after_a_fit_is_found():
     assert "unknown to the optimizer" in finding.problem
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("steps", [None, 2])
 def test_what_was_unfrozen_after_it_was_traced_frozen_is_found_where_keras_traces(steps):
     model = dense(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=steps))

@@ -29,9 +29,12 @@ OPTIMIZERS = {
     ),
 }
 
-ALL = [(optimizer, before) for optimizer in OPTIMIZERS for before in (0, 3)]
-FEW = [("adam", 0), ("sgd", 3), ("average", 3), ("accumulation", 3), ("scale", 0), ("several", 3)]
-CASES = ALL if full.enabled else FEW
+ALL = [(optimizer, before, False) for optimizer in OPTIMIZERS for before in (0, 3)]
+TRACED = [("adam", 0, False), ("average", 3, False), ("several", 3, False)]
+EAGER = [("sgd", 3, True), ("nadam", 0, True), ("accumulation", 3, True), ("scale", 0, True)]
+ON_EVERY_BACKEND = ("average", 3, False)  # JAX shares arrays between a weight and its average
+MARKS = {ON_EVERY_BACKEND: [pytest.mark.every_backend]}
+CASES = [pytest.param(*case, marks=MARKS.get(case, [])) for case in (*TRACED, *EAGER)]
 
 
 class Counting(layers.Layer):
@@ -44,11 +47,11 @@ class Counting(layers.Layer):
         return x
 
 
-def made(optimizer="adam"):
+def made(optimizer="adam", *, eager=False):
     keras.utils.set_random_seed(3)
     stack = [keras.Input((4,)), layers.Dense(6, name="body"), layers.BatchNormalization(name="norm")]
     model = keras.Sequential([*stack, Counting(), layers.Dropout(0.3, seed=5), layers.Dense(2, name="head")])
-    model.compile(OPTIMIZERS[optimizer](), "mse", metrics=["mae"])
+    model.compile(OPTIMIZERS[optimizer](), "mse", metrics=["mae"], run_eagerly=eager)
     return model
 
 
@@ -67,9 +70,9 @@ def trained(model, steps=2):
     return [model.train_on_batch(X, Y) for _ in range(steps)], state(model)
 
 
-@pytest.mark.parametrize(("optimizer", "before"), CASES)
-def test_training_goes_on_as_if_nothing_had_been(optimizer, before):
-    plain, proved = made(optimizer), made(optimizer)
+@pytest.mark.parametrize(("optimizer", "before", "eager"), ALL if full.enabled else CASES)
+def test_training_goes_on_as_if_nothing_had_been(optimizer, before, eager):
+    plain, proved = made(optimizer, eager=eager), made(optimizer, eager=eager)
     for model in (plain, proved):
         trained(model, before)
     kept, function = state(proved), proved.train_function
@@ -92,7 +95,7 @@ def test_what_was_not_built_is_not_built_afterwards():
     trained(model)  # an optimizer that was built on all weights would not take fewer
 
 
-@pytest.mark.parametrize("rows", [8, 5])
+@pytest.mark.parametrize("rows", [pytest.param(8, marks=pytest.mark.every_backend), 5])
 def test_the_next_fit_traces_nothing_anew(rows):
     model = made()
     model.fit(X, Y, batch_size=8, verbose=0)
@@ -102,6 +105,7 @@ def test_the_next_fit_traces_nothing_anew(rows):
     assert Counting.runs == (1 if BACKEND == "torch" else 0)
 
 
+@pytest.mark.every_backend
 def test_a_fit_of_averages_can_be_verified_and_goes_on_where_jax_shares_arrays():
     model = made("average")
     model.fit(X, Y, verbose=0)
@@ -110,7 +114,7 @@ def test_a_fit_of_averages_can_be_verified_and_goes_on_where_jax_shares_arrays()
 
 
 def test_metrics_keep_what_they_have_counted():
-    model = made()
+    model = made(eager=True)
     model.train_on_batch(X, Y)
     before = model.get_metrics_result()
     verify_training(model, data=(X, Y))
@@ -125,7 +129,7 @@ def drawn():
 
 
 def test_random_numbers_go_on_as_if_nothing_had_been():
-    model = made()
+    model = made(eager=True)
     keras.utils.set_random_seed(7)
     expected = drawn()
     keras.utils.set_random_seed(7)
@@ -136,7 +140,7 @@ def test_random_numbers_go_on_as_if_nothing_had_been():
 
 
 def test_a_step_that_fails_halfway_leaves_nothing_changed():
-    model = made()
+    model = made(eager=True)
     trained(model)
     kept = state(model)
 
@@ -151,7 +155,7 @@ def test_a_step_that_fails_halfway_leaves_nothing_changed():
 
 
 def test_the_model_saves_and_loads_after_a_proof(tmp_path):
-    model = made()
+    model = made(eager=True)
     trained(model)
     verify_training(model, data=(X, Y))
     model.save_weights(tmp_path / "a.weights.h5")

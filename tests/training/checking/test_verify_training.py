@@ -42,6 +42,7 @@ def test_a_model_that_trains_everything_is_as_meant():
     assert verdicts(proof)["norm/moving_mean"] == ("updated", "ok")
 
 
+@pytest.mark.every_backend
 def test_a_frozen_layer_is_as_meant_and_its_weights_do_not_change():
     model = dense()
     model.get_layer("body").trainable = False
@@ -52,6 +53,7 @@ def test_a_frozen_layer_is_as_meant_and_its_weights_do_not_change():
     assert verdicts(proof)["norm/moving_mean"] == ("frozen", "ok")
 
 
+@pytest.mark.every_backend
 def test_a_flag_that_was_changed_after_a_fit_fails():
     model = dense()
     model.fit(X, Y, verbose=0)
@@ -63,6 +65,7 @@ def test_a_flag_that_was_changed_after_a_fit_fails():
         proof.raise_if_failed()
 
 
+@pytest.mark.every_backend
 def test_what_was_frozen_after_a_fit_and_is_trained_all_the_same_is_seen_by_the_step_itself():
     model = dense()
     model.train_on_batch(X, Y)
@@ -86,6 +89,7 @@ class Idle(layers.Layer):
         return x * self.used + keras.ops.stop_gradient(self.stopped * x) + self.zeroed * (x - x)
 
 
+@pytest.mark.every_backend
 def test_a_weight_that_the_loss_does_not_depend_on_fails_and_a_zero_gradient_is_a_warning():
     model = keras.Sequential([keras.Input((4,)), Idle(name="idle"), layers.Dense(2, name="head")])
     model.compile("sgd", "mse")
@@ -96,6 +100,7 @@ def test_a_weight_that_the_loss_does_not_depend_on_fails_and_a_zero_gradient_is_
     assert found["idle/zeroed"] == ("trained", "warning")
 
 
+@pytest.mark.every_backend
 def test_loras_first_matrix_has_a_zero_gradient_at_its_first_step_and_that_is_no_failure():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="body")])
     model.layers[0].enable_lora(2)

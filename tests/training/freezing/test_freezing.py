@@ -7,7 +7,7 @@ import re
 
 import keras
 import pytest
-from training_cases import X, Y, compiled, counter, fit, nested, same, slots, weights
+from training_cases import X, Y, compiled, counter, fit, nested, same, slots, traced, weights
 
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training import (
@@ -207,6 +207,7 @@ def test_lora_keeps_its_base_frozen_through_off_and_on():
     assert "lora_kernel_a" not in {v.name for v in model.trainable_variables}
 
 
+@pytest.mark.every_backend
 def test_freezing_within_fit_is_refused_and_changes_nothing():
     model, said = compiled("sequential"), []
 
@@ -229,8 +230,9 @@ def test_spectral_normalization_is_told_to_go_on():
     assert any("still changes the kernel" in note for note in plan.notes)
 
 
+@pytest.mark.every_backend
 def test_keras_itself_ignores_or_refuses_a_flag_set_after_fit():
-    model = compiled("sequential")
+    model = traced("sequential")
     fit(model)
     before = weights(model, "part")
     model.get_layer("part").trainable = False
@@ -242,8 +244,9 @@ def test_keras_itself_ignores_or_refuses_a_flag_set_after_fit():
         assert same(weights(model, "part"), before) == (keras.config.backend() == "torch")
 
 
+@pytest.mark.every_backend
 def test_a_freeze_after_fit_holds():
-    model = compiled("sequential")
+    model = traced("sequential")
     fit(model)
     freeze(model, "part")
     before = weights(model, "part")
@@ -253,7 +256,7 @@ def test_a_freeze_after_fit_holds():
 
 def after_a_freeze():
     """A model with the optimizer that Keras would go on with, which has never seen the first layer."""
-    model = compiled("sequential")
+    model = traced("sequential")
     model.get_layer("part").trainable = False
     model.compile(model.optimizer, "mse")
     fit(model)
@@ -261,6 +264,7 @@ def after_a_freeze():
     return model
 
 
+@pytest.mark.every_backend
 def test_keras_itself_cannot_train_a_weight_that_the_optimizer_has_never_seen():
     model = after_a_freeze()
     model.compile(model.optimizer, "mse")
@@ -268,6 +272,7 @@ def test_keras_itself_cannot_train_a_weight_that_the_optimizer_has_never_seen():
         fit(model)
 
 
+@pytest.mark.every_backend
 def test_a_weight_that_the_optimizer_has_never_seen_is_trained_after_recompile():
     model = after_a_freeze()
     recompile(model)

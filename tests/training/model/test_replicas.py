@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import keras
+import pytest
 from training_cases import compiled
 
 from weightkit.training.model.replicas import replicas_of
@@ -83,7 +84,9 @@ def test_a_variable_in_one_place_has_no_replicas():
 
 if BACKEND in BEGIN:  # Keras 3.15 has no replicas on PyTorch
 
+    @pytest.mark.every_backend
     def test_on_two_devices_nothing_is_lost(tmp_path):
+        """Ten seconds: a process of its own starts Keras, and TensorFlow traces each step for both devices."""
         given = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
         environment = os.environ | {"KERAS_BACKEND": BACKEND} | given
         script = IMPORTS + BEGIN[BACKEND] + CHECK

@@ -102,7 +102,7 @@ def test_the_optimizers_of_models_within_a_model_are_their_own_affair():
     fit(inner)
     inputs = keras.Input((4,))
     outer = keras.Model(inputs, keras.layers.Dense(1, name="top")(inner(inputs)))
-    outer.compile("adam", "mse")
+    outer.compile("adam", "mse", run_eagerly=True)
     fit(outer)
     kept = inner.optimizer
     freeze(outer, "top")

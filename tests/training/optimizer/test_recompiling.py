@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from training_cases import X, Y, compiled, counter, fit, same, slots, weights
+from training_cases import X, Y, compiled, counter, fit, same, slots, traced, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import freeze, recompile, unfreeze
@@ -18,7 +18,7 @@ def test_every_argument_of_compile_stays_the_object_that_was_given():
         return keras.ops.mean(keras.ops.square(truth - guess), axis=-1)
 
     metric, weighted = keras.metrics.MeanAbsoluteError(), keras.metrics.MeanSquaredError()
-    model = compiled(loss=loss, metrics=[metric], weighted_metrics=[weighted], run_eagerly=True, steps_per_execution=1)
+    model = compiled(loss=loss, metrics=[metric], weighted_metrics=[weighted], steps_per_execution=1)
     before = dict(model._compile_config.config)
     recompile(model)
     after = dict(model._compile_config.config)
@@ -34,7 +34,7 @@ def test_every_argument_of_compile_stays_the_object_that_was_given():
 def test_a_lambda_as_loss_and_a_schedule_are_carried():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
     model = compiled()
-    model.compile(keras.optimizers.Adam(schedule), loss=lambda a, b: keras.ops.mean((a - b) ** 2))
+    model.compile(keras.optimizers.Adam(schedule), loss=lambda a, b: keras.ops.mean((a - b) ** 2), run_eagerly=True)
     fit(model)
     recompile(model)
     assert model.optimizer._learning_rate is schedule
@@ -97,6 +97,7 @@ def late(step_count, *, optimizer="adam"):
     return model, max(np.abs(after[key] - before[key]).max() for key in before) / 0.01
 
 
+@pytest.mark.every_backend
 def test_weights_that_come_late_take_one_learning_rate_by_steps_of_their_own():
     _, own = late("separate")
     _, kept = late("shared")
@@ -114,7 +115,7 @@ def test_what_goes_over_all_weights_is_not_parted_for_those_that_come_late(rate)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     settings = {"learning_rate": schedule} if rate == "schedule" else {"global_clipnorm": 1e-3}
     model = compiled(optimizer="adam")
-    model.compile(keras.optimizers.Adam(**settings), "mse")
+    model.compile(keras.optimizers.Adam(**settings), "mse", run_eagerly=True)
     freeze(model, "part")
     fit(model)
     plan = unfreeze(model, "part")
@@ -138,6 +139,7 @@ def test_a_moving_average_begins_at_the_weight():
         assert values_of(averages[id(variable)]).tobytes() == values_of(variable).tobytes()
 
 
+@pytest.mark.every_backend
 def test_generations_of_late_weights_count_their_own_steps_and_are_saved(tmp_path):
     model = compiled()
     freeze(model, ["part", "middle"])
@@ -163,7 +165,7 @@ def test_generations_of_late_weights_count_their_own_steps_and_are_saved(tmp_pat
 def test_a_users_own_multi_optimizer_keeps_its_patterns():
     model = compiled()
     known = keras.optimizers.OptimizerMap(keras.optimizers.Adam(0.01), {".*part/.*": keras.optimizers.SGD(0.1, 0.9)})
-    model.compile(keras.optimizers.MultiOptimizer(known), "mse")
+    model.compile(keras.optimizers.MultiOptimizer(known), "mse", run_eagerly=True)
     fit(model)
     before = slots(model.optimizer)
     freeze(model, "part")
@@ -188,7 +190,7 @@ def test_two_weights_of_one_path_cannot_have_different_optimizers():
 
     model = Twin()
     model(X[:2])
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", run_eagerly=True)
     freeze(model, "re:^a_one")
     fit(model)
     flags = [v.trainable for v in model.variables]
@@ -228,15 +230,16 @@ def test_what_is_not_compiled_and_words_that_are_not_known_are_refused():
         recompile(compiled(), optimizer="new")
 
 
+@pytest.mark.every_backend
 def test_after_fit_with_averages_on_jax_keras_fails_and_ours_goes_on():
-    model = compiled(optimizer="ema")
+    model = traced(optimizer="ema")
     fit(model)
     if keras.config.backend() == "jax":
         with pytest.raises(Exception, match=r"donate|deleted|not callable"):
             fit(model)
         with pytest.raises(RequestError, match="have no value"):
             recompile(model)
-        model = compiled(optimizer="ema")
+        model = traced(optimizer="ema")
         fit(model)
     recompile(model)
     fit(model)
@@ -258,6 +261,7 @@ def calls_of_fit(model):
     return Counting.calls
 
 
+@pytest.mark.every_backend
 def test_a_freeze_is_traced_once_and_no_more():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="part"), Counting(), keras.layers.Dense(1)])
@@ -274,7 +278,9 @@ def test_a_freeze_is_traced_once_and_no_more():
 def test_a_multi_optimizer_by_a_function_goes_on_with_new_optimizers():
     model = compiled()
     some, other = keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01, momentum=0.9)
-    model.compile(keras.optimizers.MultiOptimizer(lambda v: some if "part" in v.path else other), "mse")
+    model.compile(
+        keras.optimizers.MultiOptimizer(lambda v: some if "part" in v.path else other), "mse", run_eagerly=True
+    )
     fit(model)
     before = slots(model.optimizer)
     freeze(model, "middle")
@@ -290,7 +296,7 @@ def test_what_is_excluded_from_weight_decay_stays_so():
     model = compiled()
     optimizer = keras.optimizers.AdamW(0.01)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, "mse", run_eagerly=True)
     fit(model)
     recompile(model)
     decays = {v.name: model.optimizer._use_weight_decay(v) for v in model.trainable_variables}

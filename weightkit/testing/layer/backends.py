@@ -123,7 +123,8 @@ def _by_jax(layer: Any, tensors: list[Any], cotangent: Any, call: Any, training:
 
     weights = [variable.value for variable in layer.trainable_variables]
     floats = [one for one, real in zip(tensors, is_float, strict=True) if real]
-    of_weights, of_floats = jax.grad(loss, argnums=(0, 1))(weights, floats)
+    # Compiled whole: operation by operation, JAX compiles each one of the hundreds that a gradient has.
+    of_weights, of_floats = jax.jit(jax.grad(loss, argnums=(0, 1)))(weights, floats)
     remaining = iter(of_floats)
     return [next(remaining) if real else None for real in is_float], of_weights
 

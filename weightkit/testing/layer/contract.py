@@ -29,6 +29,7 @@ class LayerContract(BuildingPoints, NumberPoints, GradientPoints, CompilingPoint
     one for each backend and session.
 
     Example:
+        >>> from weightkit.testing import LayerContract
         >>> class TestMine(LayerContract):  # doctest: +SKIP
         ...     def make_layer(self, **overrides):
         ...         return Mine(**{"units": 3} | overrides)

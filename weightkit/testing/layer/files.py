@@ -20,7 +20,8 @@ _TOLERANCE = 1e-4  # between backends, in float32
 class FilePoints(LayerSubject):
     """A layer in files, on other backends, exported and replicated.
 
-    Starting Keras takes seconds: one fresh process for each backend looks at all subjects of a session.
+    Starting Keras takes seconds: one fresh process for each backend looks at all subjects of a session, and the test
+    that asks first waits for it.
     """
 
     @point(5)

@@ -22,10 +22,12 @@ from weightkit.testing.layer import backends
 from weightkit.testing.layer.subject import LayerSubject, as_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _BACKENDS = ("tensorflow", "jax", "torch")
+_WAYS = {5: ("keras", "weights"), 6: ("keras", "weights"), 20: ("exported",), 21: ("replicas",)}
+"""What a process tries for each point of the contract that asks."""
 
 
 class Fresh(enum.Enum):
@@ -36,11 +38,11 @@ class Fresh(enum.Enum):
 
 
 class Session:
-    """The files of a session's subjects and the processes that look at them."""
+    """The files of a session's subjects and the processes that look at them, in the ways that its tests ask for."""
 
-    def __init__(self, folder: Path, subjects: Sequence[type[LayerSubject]]) -> None:
+    def __init__(self, folder: Path, ways: Mapping[type[LayerSubject], set[str]]) -> None:
         self._folder = folder
-        self._expected = {subject: _save(subject(), folder / _name(subject)) for subject in subjects}
+        self._expected = {subject: _save(subject(), folder / _name(subject), ways[subject]) for subject in ways}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._facts: dict[str, Any] = {}
         here = backends.backend()
@@ -74,11 +76,19 @@ def facts_of(request: pytest.FixtureRequest, subject: LayerSubject, where: Fresh
     """The facts about one subject; the first call of a session starts the processes."""
     stash = request.session.stash
     if _SESSION not in stash:
-        classes = {item.cls for item in request.session.items if isinstance(item, pytest.Function)}
-        subjects = sorted((c for c in classes if c and issubclass(c, LayerSubject)), key=_name)
         factory = request.getfixturevalue("tmp_path_factory")
-        stash[_SESSION] = Session(factory.mktemp("fresh"), subjects)
+        stash[_SESSION] = Session(factory.mktemp("fresh"), _asked(request.session.items))
     return stash[_SESSION].facts(type(subject), where)
+
+
+def _asked(items: Sequence[Any]) -> dict[type[LayerSubject], set[str]]:
+    """What the tests of a session ask for, by subject; of a class whose other tests alone are chosen, nothing."""
+    asked: dict[type[LayerSubject], set[str]] = {}
+    for item in items:
+        ways = _WAYS.get(getattr(getattr(item, "function", None), "point", 0), ())
+        if ways:
+            asked.setdefault(item.cls, set()).update(ways)
+    return asked
 
 
 def _name(subject: type[LayerSubject]) -> str:
@@ -98,7 +108,7 @@ def _another(backend: str) -> str:
     return found[0]
 
 
-def _save(subject: LayerSubject, folder: Path) -> np.ndarray:
+def _save(subject: LayerSubject, folder: Path, ways: set[str]) -> np.ndarray:
     """Write all that a process needs, and give what the model makes of its inputs."""
     folder.mkdir()
     layer = subject.built()
@@ -109,8 +119,8 @@ def _save(subject: LayerSubject, folder: Path) -> np.ndarray:
     np.savez(folder / "inputs.npz", *as_list(inputs))
     source = inspect.getsourcefile(type(layer))
     imports: list[Any] = list(subject.imports) or [(type(layer).__module__, str(source))]
-    told = {"imports": imports, "many": subject.takes_many}
+    told = {"imports": imports, "many": subject.takes_many, "ways": sorted(ways)}
     (folder / "subject.json").write_text(json.dumps(told), encoding="utf-8")
-    if backends.backend() == "tensorflow":
+    if backends.backend() == "tensorflow" and "exported" in ways:
         model.export(folder / "exported", verbose=False)
     return backends.array(model(inputs, training=False))

@@ -46,7 +46,7 @@ def _facts(folder: Path, *, same: bool) -> dict[str, Any]:
     ways: dict[str, Callable[[Path, Any], Any]] = {"keras": _whole, "weights": _weights_alone}
     if same and backends.backend() == "tensorflow":
         ways |= {"exported": _exported, "replicas": _replicas}
-    return {name: _tried(way, folder, inputs) for name, way in ways.items()}
+    return {name: _tried(way, folder, inputs) for name, way in ways.items() if name in told["ways"]}
 
 
 def _tried(way: Callable[[Path, Any], Any], folder: Path, inputs: Any) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class LayerSubject:
     """For ``gradient=reversed``: its gradient is minus this factor times its derivative; None where none is known."""
     imports: ClassVar[Sequence[str]] = ()
     """Modules that a fresh process imports before it loads a model; by default the one that defines the layer."""
+    thorough: ClassVar[bool] = False
+    """Whether the layer is compiled in float64 and on every shape too, not on its usual one alone, and trained in
+    compiled steps, not in eager ones, which take a tenth of the time. Retracing is looked at in compiled steps."""
     tolerances: ClassVar[Mapping[str, float]] = {"float32": 1e-5, "float64": 1e-12}
     """How far numbers may be off, relative to the largest of them, by the type that they are computed in."""
 

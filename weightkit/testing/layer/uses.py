@@ -75,13 +75,14 @@ class UsePoints(LayerSubject):
         for variable, old in zip(slots, before, strict=True):
             assert (backends.array(variable.value) != old).any(), f"{variable.path} does not train"
 
-    def _compiled_model(self, layer: Any) -> tuple[Any, Any]:
+    def _compiled_model(self, layer: Any, *, traced: bool | None = None) -> tuple[Any, Any]:
+        """The layer with a head, and its optimizer; eager unless told otherwise, since tracing takes a second."""
         keras = backends.keras
         body = self.model(layer)
         flat = _flat(body.output)
         model = keras.Model(body.inputs if self.takes_many else body.inputs[0], keras.layers.Dense(1)(flat))
         optimizer = keras.optimizers.Adam(0.01)
-        model.compile(optimizer, "mse")
+        model.compile(optimizer, "mse", run_eagerly=not (self.thorough if traced is None else traced))
         return model, optimizer
 
     def _fit(self, model: Any) -> None:
@@ -97,7 +98,7 @@ class UsePoints(LayerSubject):
     @point(15)
     def test_it_is_traced_once_and_not_again_in_ten_steps(self) -> None:
         layer = self.built()
-        model, _ = self._compiled_model(layer)
+        model, _ = self._compiled_model(layer, traced=True)
         calls: list[None] = []
         original = layer.call
 
@@ -188,6 +189,7 @@ class UsePoints(LayerSubject):
                 return self.inner(inputs)
 
         for model in (self.model(layer), Subclassed()):
+            model.run_eagerly = not self.thorough
             np.testing.assert_allclose(model.predict(inputs, verbose=0), direct, rtol=1e-5, atol=1e-5)
             assert len(model.weights) == len(layer.weights)
 
@@ -201,6 +203,7 @@ class UsePoints(LayerSubject):
         layer, inputs = self.built(), self.make_inputs(self.shape)
         direct = backends.array(layer(inputs))
         sequential = keras.Sequential([layer])
+        sequential.run_eagerly = not self.thorough
         np.testing.assert_allclose(sequential.predict(inputs, verbose=0), direct, rtol=1e-5, atol=1e-5)
         steps = np.stack([inputs, inputs], axis=1)
         output = backends.array(keras.layers.TimeDistributed(layer)(steps))
