@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from training_cases import counter, eager, fit, same, slots, weights
+from training_cases import compiled, counter, fit, same, slots, weights
 
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, freeze_all_but, freeze_to, frozen, recompile, unfreeze
@@ -28,7 +28,7 @@ def is_new(optimizer):
 @pytest.mark.parametrize("act", list(ACTS))
 @pytest.mark.parametrize("optimizer_state", ["carry", "fresh"])
 def test_every_act_carries_the_state_or_starts_fresh(act, optimizer_state):
-    model = eager()
+    model = compiled()
     fit(model)
     before = model.optimizer
     ACTS[act](model, optimizer_state=optimizer_state)
@@ -38,7 +38,7 @@ def test_every_act_carries_the_state_or_starts_fresh(act, optimizer_state):
 
 
 def test_a_fresh_optimizer_keeps_the_configuration_and_the_present_learning_rate():
-    model = eager(optimizer="adamw")
+    model = compiled(optimizer="adamw")
     model.optimizer.learning_rate = 0.25
     fit(model)
     recompile(model, optimizer_state="fresh")
@@ -48,7 +48,7 @@ def test_a_fresh_optimizer_keeps_the_configuration_and_the_present_learning_rate
 
 
 def test_training_with_a_fresh_optimizer_equals_training_of_a_newly_compiled_model():
-    ours, theirs = eager(), eager()
+    ours, theirs = compiled(), compiled()
     for model in (ours, theirs):
         fit(model)
     freeze(ours, "part", optimizer_state="fresh")
@@ -60,7 +60,7 @@ def test_training_with_a_fresh_optimizer_equals_training_of_a_newly_compiled_mod
 
 
 def test_a_fresh_start_loses_parked_slots():
-    model = eager()
+    model = compiled()
     fit(model)
     freeze(model, "part")
     assert parked_slots_of(model)
@@ -70,7 +70,7 @@ def test_a_fresh_start_loses_parked_slots():
 
 
 def test_a_fresh_start_makes_the_single_optimizer_of_a_multi_optimizer_again():
-    model = eager()
+    model = compiled()
     freeze(model, "part")
     fit(model)
     unfreeze(model, "part")
@@ -82,7 +82,7 @@ def test_a_fresh_start_makes_the_single_optimizer_of_a_multi_optimizer_again():
 
 
 def test_frozen_starts_fresh_at_both_ends():
-    model = eager()
+    model = compiled()
     fit(model)
     with frozen(model, "part", optimizer_state="fresh"):
         assert is_new(model.optimizer)
@@ -94,7 +94,7 @@ def test_frozen_starts_fresh_at_both_ends():
 
 
 def test_a_plan_is_undone_and_applied_fresh(tmp_path):
-    model = eager()
+    model = compiled()
     fit(model)
     plan = freeze(model, "part")
     plan.save(tmp_path / "plan.json")
@@ -108,7 +108,7 @@ def test_a_plan_is_undone_and_applied_fresh(tmp_path):
 
 @pytest.mark.parametrize("act", list(ACTS))
 def test_another_optimizer_state_is_refused_and_nothing_changes(act):
-    model = eager()
+    model = compiled()
     before = model.optimizer
     with pytest.raises(RequestError, match="optimizer_state must be one of 'carry', 'fresh', got 'reset'"):
         ACTS[act](model, optimizer_state="reset")
