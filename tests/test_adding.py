@@ -81,8 +81,8 @@ def test_a_format_is_one_object_and_one_line_in_the_table(tmp_path, monkeypatch)
     with pytest.raises(weightkit.WeightkitError, match="no Keras weights"):
         open_weights(path)
     monkeypatch.setattr(table, "FORMATS", (*table.FORMATS, Flat()))
-    weightkit.edit(path, weightkit.scale(2.0), verify=True)
-    weightkit.edit(path, weightkit.drop(), "b")
+    weightkit.scale(path, 2.0, verify=True)
+    weightkit.drop(path, "b")
     with open_weights(path) as store:
         assert store.format == "flat weights"
         assert store["a"].tobytes() == (VALUES * 2).tobytes()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import write_legacy
 
-from weightkit import open_weights, scale
+from weightkit import Scale, open_weights
 from weightkit.access.edits.choose import plan_edit
 from weightkit.errors import RequestError, SelectionError, UnknownWeightError
 
@@ -126,5 +126,5 @@ def _refused(store) -> int:
 
 def test_a_plan_is_verified_between_completion_and_commit(path):
     with open_weights(path, editable=True) as store:
-        report = plan_edit(store, scale(2.0)).apply(store, verify=True)
+        report = plan_edit(store, Scale(2.0)).apply(store, verify=True)
     assert report.verification.changed == 3

@@ -243,7 +243,7 @@ def try_refusals():
     FACTS["refused: an unbuilt model"] = refused(lambda: edit(unbuilt, Scale(0.5)), RequestError, "early", "built")
     FACTS["refused: an unbuilt layer"] = refused(lambda: open_weights(layers.Dense(2)), RequestError, "built")
     FACTS["refused: what is no model"] = refused(lambda: open_weights(42), RequestError, "int")
-    FACTS["refused: a list of arrays"] = refused(lambda: open_weights([np.ones(2)]), RequestError, "item 0", "ndarray")
+    FACTS["refused: a list of arrays"] = refused(lambda: open_weights([np.ones(2)]), RequestError, "index 0", "ndarray")
     ready = drawn("sequential")
     for name, options in (
         ("output", {"output": "x.h5"}),

@@ -39,8 +39,8 @@ def test_a_layer_of_somebody_elses_is_edited_in_memory_and_in_its_file(tmp_path)
     model = keras.Sequential([keras.Input((2,)), Shift(name="shift")])
     path = tmp_path / "model.weights.h5"
     model.save_weights(path)
-    weightkit.edit(path, weightkit.scale(3.0), "**")
-    weightkit.edit(model, weightkit.scale(3.0), "shift")
+    weightkit.scale(path, 3.0, "**")
+    weightkit.scale(model, 3.0, "shift")
     with weightkit.open_weights(path) as file, weightkit.open_weights(model) as live:
         assert [file.read(ref).tolist() for ref in file] == [live["shift/shift"].tolist()] == [[3.0, 3.0]]
 
