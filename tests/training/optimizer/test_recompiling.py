@@ -227,7 +227,7 @@ def test_what_is_not_compiled_and_words_that_are_not_known_are_refused():
     with pytest.raises(RequestError, match="must be compiled"):
         recompile(model)
     with pytest.raises(RequestError, match="'carry', 'fresh'"):
-        recompile(compiled(), optimizer="new")
+        recompile(compiled(), optimizer_state="new")
 
 
 @pytest.mark.every_backend
