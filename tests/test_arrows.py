@@ -182,7 +182,7 @@ def test_matching_knows_references_and_names_and_no_store():
 
 
 def test_looking_stands_on_the_floor():
-    assert broken("inspect", "access", "inspect", "errors", "escape") == []
+    assert broken("inspect", "access", "inspect", "errors", "escape", "html", "text") == []
     assert outside("inspect") <= {"numpy"}
 
 

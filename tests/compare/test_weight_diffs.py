@@ -30,7 +30,6 @@ def test_a_file_equals_itself(path, tmp_path):
     shutil.copyfile(path, tmp_path / "copy")
     found = diff(path, tmp_path / "copy")
     assert found.equal
-    assert not found
     assert len(found.weights) + len(found.optimizer) == len(plain_datasets(path))
 
 

@@ -64,9 +64,9 @@ def open_weights(
         _require_content(source)
         scanner = opened.enter_context(Scanner(limits))  # starts while NumPy is loaded below
         try:
-            store = _store(source, scanner, limits, editable=editable)
+            store = opened.enter_context(_store(source, scanner, limits, editable=editable))
             if like is not None:
-                store = _named_like(store, like, limits)
+                store = opened.enter_context(_named_like(store, like, limits))
         except WeightkitError as error:
             raise error.about(source.name) from error.__cause__
         opened.pop_all()
@@ -96,7 +96,8 @@ def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS)
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(OpenFile.of(descriptor, name))
         _require_content(source)
-        store = _store(source, opened.enter_context(Scanner(limits)), limits, editable=False)
+        scanner = opened.enter_context(Scanner(limits))
+        store = opened.enter_context(_store(source, scanner, limits, editable=False))
         store.require_intact()
         opened.pop_all()
         return store

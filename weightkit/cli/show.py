@@ -10,7 +10,8 @@ from weightkit.cli import options, output
 from weightkit.cli.output import Column
 
 if TYPE_CHECKING:
-    from weightkit.inspect.listing import Listed, Listing
+    from weightkit.inspect.listed_weight import Listed
+    from weightkit.inspect.listing import Listing
 
 
 def show(
@@ -47,7 +48,7 @@ def show(
 def _result(listing: Listing) -> output.Result:
     from weightkit.inspect.table import listing_table  # noqa: PLC0415
 
-    table = listing_table(listing)
+    table = listing_table(listing.weights, with_statistics=listing.with_statistics)
     return output.Result(
         record=listing.to_dict(),
         heading=(listing.heading(),),

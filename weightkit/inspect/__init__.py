@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightkit.inspect.listing import Listed, Listing, list_weights
+    from weightkit.inspect.listed_weight import Listed
+    from weightkit.inspect.listing import Listing, list_weights
     from weightkit.inspect.statistics import Statistics, measure
 
 _HOMES = {
-    "Listed": "listing",
+    "Listed": "listed_weight",
     "Listing": "listing",
     "Statistics": "statistics",
     "list_weights": "listing",

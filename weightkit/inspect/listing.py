@@ -8,41 +8,13 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind, selected
 from weightkit.escape import escape
 from weightkit.html import table
-from weightkit.inspect.statistics import Statistics, measure
+from weightkit.inspect.listed_weight import Listed
+from weightkit.inspect.statistics import measure
 from weightkit.inspect.table import aligned, listing_table
 from weightkit.text import size
 
 if TYPE_CHECKING:
     from weightkit.access import WeightRef, WeightStore, Where
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One weight, and its measures where they were asked for."""
-
-    ref: WeightRef
-    statistics: Statistics | None = None
-
-    def to_dict(self, *, with_statistics: bool) -> dict[str, Any]:
-        """As JSON."""
-        ref = self.ref
-        record: dict[str, Any] = {
-            "structure": ref.structure,
-            "path": ref.path,
-            "layer": ref.layer,
-            "layer_class": ref.layer_class,
-            "index": ref.index,
-            "name": ref.name,
-            "shape": list(ref.shape),
-            "dtype": str(ref.dtype),
-            "kind": str(ref.kind),
-            "trainable": ref.trainable,
-            "known_from": None if ref.known_from is None else str(ref.known_from),
-            "bytes": ref.nbytes,
-        }
-        if with_statistics:
-            record["stats"] = self.statistics.to_dict() if self.statistics else None
-        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +47,16 @@ class Listing:
         return f"<Listing of {self.file!r}: {len(self.weights)} weights>"
 
     def __str__(self) -> str:
-        lines = (self.heading(), *aligned(listing_table(self)), self.summary(), *self.notes)
+        lines = (
+            self.heading(),
+            *aligned(listing_table(self.weights, with_statistics=self.with_statistics)),
+            self.summary(),
+            *self.notes,
+        )
         return "\n".join(escape(line) for line in lines)
 
     def _repr_html_(self) -> str:
-        shown = listing_table(self)
+        shown = listing_table(self.weights, with_statistics=self.with_statistics)
         return table(self.heading(), shown.headings, shown.rows, (self.summary(), *self.notes))
 
     def totals(self) -> dict[str, Any]:
@@ -107,7 +84,7 @@ def list_weights(store: WeightStore, where: Where = None, exclude: Where = None,
     Raises:
         SelectionError: The selection is malformed or chooses nothing.
     """
-    found = selected(store, where or None, exclude or None)
+    found = selected(store, where, exclude)
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in found.refs)
     return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, found.notes)
 

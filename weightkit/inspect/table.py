@@ -10,7 +10,7 @@ from weightkit.text import size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weightkit.inspect.listing import Listed, Listing
+    from weightkit.inspect.listed_weight import Listed
 
 MEASURES = ("min", "max", "mean", "std", "norm", "zeros", "nan", "inf")
 _RARE = {"nan", "inf"}
@@ -30,9 +30,9 @@ class Table:
         return tuple(heading not in _WORDS for heading in self.headings)
 
 
-def listing_table(listing: Listing) -> Table:
+def listing_table(weights: Sequence[Listed], *, with_statistics: bool) -> Table:
     """Class, shape, type, kind and size of each weight; measures take their room where there are some."""
-    return _measured(listing) if listing.with_statistics else _plain(listing)
+    return _measured(weights) if with_statistics else _plain(weights)
 
 
 def aligned(table: Table) -> Iterator[str]:
@@ -50,8 +50,8 @@ def cells(listed: Listed, names: Sequence[str], form: str) -> list[str]:
     return ["" if values.get(name) is None else _number(values[name], form) for name in names]
 
 
-def _plain(listing: Listing) -> Table:
-    refs = [listed.ref for listed in listing.weights]
+def _plain(weights: Sequence[Listed]) -> Table:
+    refs = [listed.ref for listed in weights]
     return Table(
         ("weight", "class", "shape", "dtype", "kind", "size"),
         tuple(
@@ -61,13 +61,11 @@ def _plain(listing: Listing) -> Table:
     )
 
 
-def _measured(listing: Listing) -> Table:
+def _measured(weights: Sequence[Listed]) -> Table:
     """NaNs and infinities have columns where there are any."""
-    found = {name for listed in listing.weights for name, value in _values(listed).items() if value}
+    found = {name for listed in weights for name, value in _values(listed).items() if value}
     names = [name for name in MEASURES if name not in _RARE or name in found]
-    rows = tuple(
-        (listed.ref.path, listed.ref.shape_text, *cells(listed, names, "{:.3g}")) for listed in listing.weights
-    )
+    rows = tuple((listed.ref.path, listed.ref.shape_text, *cells(listed, names, "{:.3g}")) for listed in weights)
     return Table(("weight", "shape", *names), rows)
 
 

@@ -288,6 +288,6 @@ def test_a_store_knows_its_label_format_size_and_number_of_weights(path: Path) -
 def test_renamed_weights_are_read_from_where_they_were(path: Path) -> None:
     with open_weights(path) as store:
         first, second = store
-        renamed = store.renamed({first: second, second: first})
-        assert renamed.read(first).tolist() == (KERNEL + 1).tolist()
-        assert list(renamed) == [second, first]
+        with store.renamed({first: second, second: first}) as renamed:
+            assert renamed.read(first).tolist() == (KERNEL + 1).tolist()
+            assert list(renamed) == [second, first]
