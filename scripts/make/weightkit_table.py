@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from keras import layers
 from layer_table import OUTPUT as KERAS_TABLE
-from layer_table import SIZES, Recipe, Table, build, dump_entries, own_variables, symbols
+from layer_table import (
+    SIZES,
+    Recipe,
+    Table,
+    build,
+    dump_entries,
+    holds_weights,
+    own_variables,
+    saved_children,
+    symbols,
+)
 
 import weightkit.layers
 from weightkit.layers import Parametrization, Parametrized
@@ -81,6 +91,16 @@ PARAMETRIZATIONS: dict[str, Recipe] = {
     "Tied": Recipe(lambda s: {"other": _other(s)}, _around_matrix),
     "WeightNorm": Recipe(lambda _: {}, _around_kernel),
 }
+
+
+class OwnTable(Table):
+    """The table of weightkit's layers, while it grows."""
+
+    def children(self, built: list[Any]) -> list[list[Any]]:
+        """None: names in files are read of layers that make no others."""
+        inside = [path for path, child in saved_children(built[0]) if holds_weights(child)]
+        assert not inside, f"{type(built[0]).__name__} must have weights of its own alone, and has {', '.join(inside)}"
+        return []
 
 
 class ParametrizationTable(Table):
@@ -157,7 +177,7 @@ def entries(table: Table, found: dict[str, type], recipes: dict[str, Recipe]) ->
 def lines() -> Iterator[str]:
     """The table, one case a line."""
     yield f'{{"package": {json.dumps(PACKAGE)},'
-    yield dump_entries("classes", entries(Table(), classes(layers.Layer), LAYERS)) + ","
+    yield dump_entries("classes", entries(OwnTable(), classes(layers.Layer), LAYERS)) + ","
     own = classes(Parametrization)
     yield dump_entries("parametrizations", entries(ParametrizationTable(), own, PARAMETRIZATIONS)) + "}"
 
