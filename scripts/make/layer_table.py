@@ -439,8 +439,15 @@ class Table:
         return out
 
     def add(self, name: str, recipe: Recipe) -> None:
-        """Make one class's entry."""
+        """Make the entry of one of Keras' classes."""
         cls = recipe.cls or getattr(layers, name)
+        self.add_cases(name, cls, recipe)
+        self.entries[name]["lora"] = lora_freezes(cls, recipe) if name in LORA else []
+        self.entries[name]["initial"] = self.initial(name, cls, recipe)
+        self.require_passed_on(name, cls, recipe)
+
+    def add_cases(self, name: str, cls: type, recipe: Recipe) -> None:
+        """Make the entry of any class: what it saves under every setting of the flags that change it."""
         candidates = flags_of(name, cls, recipe)
         default = {flag: values[0] for flag, (_, values) in candidates.items()}
         plain = self.case(name, cls, recipe, default)
@@ -460,11 +467,8 @@ class Table:
         self.entries[name] = {
             "flags": {flag: [how, values[0]] for flag, (how, values) in relevant.items()},
             "wraps": recipe.wraps,
-            "lora": lora_freezes(cls, recipe) if name in LORA else [],
             "cases": cases,
         }
-        self.entries[name]["initial"] = self.initial(name, cls, recipe)
-        self.require_passed_on(name, cls, recipe)
 
     def initial(self, name: str, cls: type, recipe: Recipe) -> dict[str, str]:
         """What each weight begins as, under any setting of flags: see `initial_values`."""
@@ -596,7 +600,12 @@ def aliases() -> dict[str, str]:
 def dump(entries: dict[str, dict[str, Any]]) -> str:
     """JSON with one case a line, so that a difference reads well."""
     lines = [f'{{"keras": {json.dumps(keras.__version__)},', f' "aliases": {json.dumps(aliases(), indent=1)},']
-    lines.append(' "classes": {')
+    return "\n".join(lines) + "\n" + dump_entries("classes", entries) + "}\n"
+
+
+def dump_entries(key: str, entries: dict[str, dict[str, Any]]) -> str:
+    """One object of entries under its key."""
+    lines = [f" {json.dumps(key)}: {{"]
     for name in sorted(entries):
         head = {key: value for key, value in entries[name].items() if key != "cases" and value}
         lines.append(f" {json.dumps(name)}: {{")
@@ -604,7 +613,7 @@ def dump(entries: dict[str, dict[str, Any]]) -> str:
         cases = [{k: v for k, v in case.items() if v} for case in entries[name]["cases"]]
         body = ",\n   ".join(json.dumps(case) for case in cases)
         lines.append(f'  "cases": [\n   {body}]}},' if any(cases) else '  "cases": [{}]},')
-    return "\n".join(lines)[:-1] + "\n}}\n"
+    return "\n".join(lines)[:-1] + "\n}"
 
 
 def main() -> None:

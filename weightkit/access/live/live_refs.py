@@ -14,6 +14,7 @@ from weightkit.access.names.class_table import canonical
 from weightkit.access.names.naming import Stored
 from weightkit.access.names.object_tree import Node
 from weightkit.access.ref import Kind, Source, WeightRef
+from weightkit.builtin import defined_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,11 +109,15 @@ def _of_layer(thing: Any, variable: Any, name: str | None, dtype: np.dtype) -> t
     class_name = class_of(thing) if is_builtin(thing) else None
     trained = variable is not None and _is_declared_trainable(thing, variable)
     kind = _kind_of(name or "", class_name, trained=trained, integer=_is_integer(dtype), known=variable is not None)
-    if kind is Kind.STATE and name and type(thing).__name__ == wrapper.WRAPPER:
+    if kind is Kind.STATE and name and _is_wrapper(type(thing)):
         kind = wrapper.kind_in_wrapper(name)
     if kind is not Kind.PARAMETER:
         return kind, None if kind is Kind.UNKNOWN else False
     return kind, None if variable is None else bool(variable.trainable)
+
+
+def _is_wrapper(cls: type) -> bool:
+    return cls.__name__ == wrapper.WRAPPER and defined_in(cls, "weightkit")
 
 
 def _is_declared_trainable(thing: Any, variable: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.live.saving_rules import PLAIN, SavingRules
 from weightkit.access.names import class_weights
 from weightkit.access.names.keys import snake_case
+from weightkit.builtin import defined_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,7 +82,7 @@ def saved_values(thing: Any) -> dict[str, Any]:
     save = getattr(thing, "save_own_variables", None)
     if save is None:
         return {}
-    if is_optimizer(thing) and _is_of_keras(type(thing).save_own_variables):
+    if is_optimizer(thing) and defined_in(type(thing).save_own_variables):
         return {str(i): variable for i, variable in enumerate(thing.variables)}  # `save_own_variables` copies
     record: dict[str, Any] = {}
     save(record)
@@ -95,12 +96,7 @@ def is_optimizer(thing: Any) -> bool:
 
 def is_builtin(thing: Any) -> bool:
     """Whether an object's class is Keras' own."""
-    return _is_of_keras(type(thing))
-
-
-def _is_of_keras(made: Any) -> bool:
-    """Whether a class or a function was defined in Keras."""
-    return bool(made.__module__.partition(".")[0] == "keras")
+    return defined_in(type(thing))
 
 
 def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:

@@ -71,11 +71,12 @@ class Walk:
         flag = layer.config.get("trainable")
         trainable = flag if isinstance(flag, bool) else trainable
         known = class_weights.find(layer.class_name) if layer.builtin else None
+        own = weightkit_layers.find(layer)
         weights = self._weights(node, layer) if known else None
         if wrapper.is_wrapper(layer):
             weights = reading.only_these(wrapper.added_weights(layer.config), node)
-        elif weightkit_layers.is_plain(layer):
-            weights = reading.only_these(weightkit_layers.weights_of(layer), node)
+        elif own:
+            weights = reading.only_fit(class_weights.cases_in(own, layer.config), node)
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -86,7 +87,7 @@ class Walk:
             self._fixed(node, layer, trainable)
         elif wrapper.is_wrapper(layer):
             self._wrapped(node, layer, trainable)
-        elif weightkit_layers.is_plain(layer):
+        elif own:
             self._seeds(node, trainable)
         else:
             self._listed(node, layer)

@@ -1,8 +1,9 @@
-"""Keras' built-in layer classes, from the table next to this file.
+"""Layer classes, from the tables next to this file.
 
-``keras_layers.json`` is made from Keras by ``scripts/make/layer_table.py``. It lists, for every class of
-``keras.layers``, the weights in the order in which Keras saves them and the sublayers saved below, under each
-setting of the configuration flags that change them.
+``keras_layers.json`` is made from Keras by ``scripts/make/layer_table.py``, ``weightkit_layers.json`` from weightkit's
+own layers and parametrizations by ``scripts/make/weightkit_table.py``. They list, for every class, the weights in the
+order in which Keras saves them and the sublayers saved below, under each setting of the configuration flags that
+change them.
 """
 
 from __future__ import annotations
@@ -56,11 +57,13 @@ class Case:
     when: Mapping[str, Any]
     weights: tuple[NamedWeight, ...]
     children: tuple[Child, ...]
+    base: str = "trained"
+    """What the layer's own weight is where a parametrization computes it: trained, frozen, or absent from the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerClass:
-    """One class of ``keras.layers``."""
+    """One class of layers, or of parametrizations."""
 
     flags: Mapping[str, tuple[str, Any]]
     """The configuration keys that change its weights: how each is read, and its default."""
@@ -90,10 +93,35 @@ class Table:
 
 @functools.cache
 def table() -> Table:
-    """Read the table, once."""
-    text = resources.files(__package__).joinpath("keras_layers.json").read_text(encoding="utf-8")
-    data = json.loads(text)
-    return Table({name: _entry(entry) for name, entry in data["classes"].items()}, data["aliases"])
+    """Read the table of Keras' classes, once."""
+    data = _read("keras_layers.json")
+    return Table(_classes(data["classes"]), data["aliases"])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTable:
+    """The table of weightkit's own classes."""
+
+    package: str
+    """The package under which they are registered with Keras."""
+    classes: Mapping[str, LayerClass]
+    parametrizations: Mapping[str, LayerClass]
+    """What each adds to the layer around; ``{}`` in a name is the label of the weight that it computes."""
+
+
+@functools.cache
+def own_table() -> OwnTable:
+    """Read the table of weightkit's own classes, once."""
+    data = _read("weightkit_layers.json")
+    return OwnTable(data["package"], _classes(data["classes"]), _classes(data["parametrizations"]))
+
+
+def _read(name: str) -> Any:
+    return json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _classes(entries: dict[str, Any]) -> dict[str, LayerClass]:
+    return {name: _entry(entry) for name, entry in entries.items()}
 
 
 def _entry(entry: dict[str, Any]) -> LayerClass:
@@ -118,6 +146,7 @@ def _case(case: dict[str, Any]) -> Case:
         when=case.get("when", {}),
         weights=tuple(_weight(text) for text in case.get("weights", ())),
         children=tuple(_child(*child) for child in case.get("children", ())),
+        base=case.get("base", "trained"),
     )
 
 

@@ -70,8 +70,11 @@ def find(class_name: str) -> LayerClass | None:
 def cases_of(class_name: str, config: Mapping[str, Any], *, quantization: Any = FREE) -> list[Case]:
     """The cases of a class that a configuration allows; several if ``quantization`` is FREE."""
     layer_class = find(class_name)
-    if layer_class is None:
-        return []
+    return [] if layer_class is None else cases_in(layer_class, config, quantization=quantization)
+
+
+def cases_in(layer_class: LayerClass, config: Mapping[str, Any], *, quantization: Any = FREE) -> list[Case]:
+    """The same from the entry of a class."""
     flags = layer_class.flags.items()
     values = tuple(_read(config, flag, *how) for flag, how in flags if flag != "quantization")
     return [

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weightkit.builtin import may_be_builtin
+
 
 @dataclass(frozen=True, slots=True)
 class Serialized:
@@ -31,12 +33,9 @@ def serialized(value: Any) -> Serialized | None:
     class_name, config = value.get("class_name"), value.get("config")
     if not isinstance(class_name, str) or not isinstance(config, Mapping):
         return None
-    module = value.get("module")
     registered = value.get("registered_name")
-    own = not isinstance(module, str) or module.split(".")[0] in ("keras", "tf_keras")
-    custom = isinstance(registered, str) and ">" in registered
-    package = str(registered).partition(">")[0] if custom else ""
-    return Serialized(class_name, config, builtin=own and not custom, package=package)
+    package = registered.rpartition(">")[0] if isinstance(registered, str) else ""
+    return Serialized(class_name, config, builtin=may_be_builtin(value.get("module"), registered), package=package)
 
 
 def serialized_list(value: Any) -> list[Serialized]:

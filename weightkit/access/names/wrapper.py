@@ -6,37 +6,24 @@ inside, except those that another layer owns.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names.class_table import NamedWeight
+from weightkit.access.names import class_weights, weightkit_layers
+from weightkit.access.names.class_table import own_table
 from weightkit.access.names.serialized_layer import serialized
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
+    from weightkit.access.names.class_table import Case, NamedWeight
     from weightkit.access.names.reading import Weights
     from weightkit.access.names.serialized_layer import Serialized
 
 WRAPPER = "Parametrized"
 INNER = "layer"
 """The attribute under which the layer inside is saved."""
-
-_PARAMETER, _STATISTIC, _STATE = Kind.PARAMETER, Kind.STATISTIC, Kind.STATE
-_ADDED: Mapping[str, tuple[tuple[str, Kind, str | None], ...]] = {
-    "WeightNorm": (("{}_g", _PARAMETER, None),),
-    "SpectralNorm": (("{}_u", _STATISTIC, None),),
-    "StandardizedWeight": (("{}_gain", _PARAMETER, "gain"),),
-    "Mask": (("{}_mask", _STATE, None),),
-    "LowRank": (
-        ("lora_{}_a", _PARAMETER, None),
-        ("lora_{}_b", _PARAMETER, None),
-        ("lora_{}_magnitude", _PARAMETER, "magnitude"),
-    ),
-    "Tied": (),
-}
-"""By class of parametrization: names, kinds, and the setting that each weight needs."""
-_KINDS = {"_u": _STATISTIC, "_mask": _STATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +36,63 @@ class Inner:
     """Weights that another layer owns and saves."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One parametrization of one computed weight."""
+
+    structure: str
+    """The weight's path below the layer inside."""
+    label: str
+    """What stands for the weight in the names of added weights."""
+    case: Case | None
+    """What the parametrization adds; None where it is not weightkit's own, or its settings do not say."""
+
+
 def is_wrapper(layer: Serialized) -> bool:
     """Whether a configuration is that of a ``Parametrized`` layer."""
-    return layer.class_name == WRAPPER and not layer.builtin and "targets" in layer.config
+    return layer.class_name == WRAPPER and weightkit_layers.is_own(layer) and "targets" in layer.config
 
 
 def kind_in_wrapper(name: str) -> Kind:
     """The kind of a wrapper's own variable, by its name."""
-    return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), _PARAMETER)
+    return next((kind for ending, kind in _endings().items() if name.endswith(ending)), Kind.PARAMETER)
+
+
+@functools.cache
+def _endings() -> dict[str, Kind]:
+    """The endings of names of weights that are not trained: ``_mask`` of ``{}_mask``."""
+    cases = (case for entry in own_table().parametrizations.values() for case in entry.cases)
+    added = (weight for case in cases for weight in case.weights)
+    return {weight.name.rpartition("{}")[2]: weight.kind for weight in added if weight.kind is not Kind.PARAMETER}
 
 
 def added_weights(config: Mapping[str, Any]) -> Weights | None:
     """What a wrapper saves itself, in save order, trained weights first; None where its configuration does not say."""
     found: list[NamedWeight] = []
-    for label, class_name, settings in _steps(config):
-        if class_name not in _ADDED:
+    for number, step in enumerate(_steps(config)):
+        if step.case is None:
             return None
-        for pattern, kind, setting in _ADDED[class_name]:
-            if setting is None or settings.get(setting):
-                name = pattern.format(label)
-                found.append(NamedWeight(name, kind, None, integer=False, dimensions=(f"*{name}",)))
-    return tuple(sorted(found, key=lambda weight: weight.kind is not _PARAMETER))
+        found += [_labeled(weight, step.label, number) for weight in step.case.weights]
+    return tuple(sorted(found, key=lambda weight: weight.kind is not Kind.PARAMETER))
+
+
+def _labeled(weight: NamedWeight, label: str, number: int) -> NamedWeight:
+    """An added weight under its name; sizes are equal only within one step."""
+    sizes = tuple(size if size.isdecimal() else f"{size}@{number}" for size in weight.dimensions)
+    return replace(weight, name=weight.name.format(label), dimensions=sizes)
 
 
 def inner_of(config: Mapping[str, Any]) -> Inner:
     """What a wrapper's configuration says about the layer inside."""
-    frozen, tied = set(), set()
-    for structure, class_name, settings in _steps(config, labels=False):
-        if class_name == "LowRank" and settings.get("freeze", True):
-            frozen.add(structure)
-        elif class_name == "Tied":
-            tied.add(structure)
-    return Inner(frozenset(frozen), frozenset(tied))
+    becomes: dict[str, set[str]] = {"frozen": set(), "absent": set()}
+    for step in _steps(config):
+        if step.case is not None and step.case.base in becomes:
+            becomes[step.case.base].add(step.structure)
+    return Inner(frozenset(becomes["frozen"]), frozenset(becomes["absent"]))
 
 
-def _steps(config: Mapping[str, Any], *, labels: bool = True) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Label or path of each computed weight with each of its parametrizations, in build order."""
+def _steps(config: Mapping[str, Any]) -> Iterator[Step]:
+    """Each parametrization of each computed weight, in build order."""
     targets, weights = config.get("targets"), config.get("weights")
     if not isinstance(targets, Mapping) or not isinstance(weights, Mapping):
         return
@@ -96,4 +104,11 @@ def _steps(config: Mapping[str, Any], *, labels: bool = True) -> Iterator[tuple[
             for step in steps:
                 one = serialized(step)
                 if one is not None:
-                    yield str(label if labels else structure), one.class_name, one.config
+                    yield Step(str(structure), str(label), _case_of(one))
+
+
+def _case_of(step: Serialized) -> Case | None:
+    """What a parametrization adds under its settings."""
+    entry = weightkit_layers.find_parametrization(step)
+    cases = [] if entry is None else class_weights.cases_in(entry, step.config)
+    return cases[0] if len(cases) == 1 else None

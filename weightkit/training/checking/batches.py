@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weightkit.builtin import defined_in
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _random_target(generator: np.random.Generator, loss: Any, output: Any) -> np
 
 def _is_keras_loss(loss: Any) -> bool:
     """Whether a loss, a function or an object, is one of Keras' own."""
-    made = loss if hasattr(loss, "__name__") else type(loss)
-    return bool(made.__module__.partition(".")[0] == "keras")
+    return defined_in(loss if hasattr(loss, "__name__") else type(loss))
 
 
 def _numbers(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

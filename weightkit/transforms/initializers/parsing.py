@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from weightkit.builtin import may_be_builtin
 from weightkit.errors import RequestError
 from weightkit.transforms.initializers.constant import Constant, Ones, Zeros
 from weightkit.transforms.initializers.matrices import Identity, Orthogonal
@@ -61,9 +62,8 @@ def _from_text(text: str) -> Initializer:
 def _from_config(said: Mapping[str, Any]) -> Initializer:
     name, config = said.get("class_name"), said.get("config", {})
     registered, module = said.get("registered_name"), said.get("module")
-    custom = isinstance(registered, str) and ">" in registered
-    foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "tensorflow", "builtins")
-    if not isinstance(name, str) or not isinstance(config, Mapping) or custom or foreign:
+    own = may_be_builtin(None if module == "builtins" else module, registered)  # nobody's own module
+    if not isinstance(name, str) or not isinstance(config, Mapping) or not own:
         raise RequestError(f"the initializer {registered or name or dict(said)!r} is none of Keras' own", hint=_HINT)
     return _made(name, (), {key: value for key, value in config.items() if key not in _NOT_OURS})
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from weightkit.builtin import may_be_builtin
+
 _DEEPEST = 64  # levels; deeper layers are ignored, so that every walk up is short
 _LONGEST = 8  # segments of one layer's name, which may contain "/"
 _HOLDERS = frozenset({"layers", "layer", "cell", "cells"})  # keys whose values are layers, named or not
@@ -134,18 +136,11 @@ def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> C
         name if isinstance(name, str) else None,
         class_name.rpartition(">")[2],  # registered classes: "package>Name"
         fields,
-        builtin=_is_builtin(entry, class_name),
+        builtin=may_be_builtin(entry.get("module"), class_name, entry.get("registered_name")),
         lists_layers=isinstance(fields.get("layers"), list),
         parent=parent,
         depth=0 if parent is None else parent.depth + 1,
     )
-
-
-def _is_builtin(entry: Mapping[str, Any], class_name: str) -> bool:
-    """Whether the class may be built in: before Keras 3, a configuration has only its name."""
-    registered, module = entry.get("registered_name"), entry.get("module")
-    foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras", "tensorflow")
-    return not foreign and not any(isinstance(name, str) and ">" in name for name in (class_name, registered))
 
 
 def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
