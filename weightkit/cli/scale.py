@@ -26,8 +26,8 @@ def scale(
     """Multiply weights by a number, bit for bit as NumPy does in the weights' own type.
 
     Without --where, all parameters are scaled; statistics (such as moving means), seeds, integers, quantized weights
-    and optimizer state are left as they are, and the plan says so. FILE is edited in place and kept as FILE.bak,
-    unless -o names another file.
+    and optimizer state stay unchanged, and the plan says so. FILE is edited in place and the old file is kept as
+    FILE.bak, unless -o names another file.
 
     \b
     Examples:
