@@ -96,8 +96,8 @@ def test_an_unknown_integer_is_left_and_needs_no_decision(mixed):
     assert skipped(mixed, exclude="mine/gain") == {
         "dense/moving_mean": "statistic, measured from data",
         "mine/gain": "excluded",
-        "mine/steps": "it holds int64, and only floating-point numbers are scaled",
-        "mine/mask": "it holds bool, and only floating-point numbers are scaled",
+        "mine/steps": "it holds int64, and only floating-point numbers can be scaled",
+        "mine/mask": "it holds bool, and only floating-point numbers can be scaled",
     }
 
 
@@ -161,7 +161,7 @@ def test_what_a_callable_chooses_it_means(mixed):
         (NESTED, "optimizer/vars/1", "optimizer state"),
         (LEGACY, "kind:optimizer", "optimizer state"),
         (LEGACY, "optimizer_weights/SGD/iterations:0", "optimizer state"),
-        (ATTENTION, "name:count", "only floating-point numbers are scaled"),
+        (ATTENTION, "name:count", "only floating-point numbers can be scaled"),
         (INT8, "first/kernel", "quantized layer"),
         (INT8, "name:kernel_scale", "quantized layer"),
         (INT8, "kind:quantization", "quantized layer"),
@@ -175,7 +175,7 @@ def test_what_can_never_be_scaled_is_refused_when_it_is_asked_for_itself(path, w
 
 @pytest.mark.parametrize("where", ["mine/steps", "mine/mask", "name:steps"])
 def test_an_integer_asked_for_itself_is_refused(mixed, where):
-    assert "only floating-point numbers are scaled" in refusal(mixed, where=where).problem
+    assert "only floating-point numbers can be scaled" in refusal(mixed, where=where).problem
 
 
 @pytest.mark.parametrize("path", [NESTED, LEGACY], ids=["keras", "legacy"])
@@ -264,7 +264,7 @@ def test_a_selection_by_order_binds_to_the_order_of_the_file(tmp_path):
 
 
 def test_a_factor_of_zero_is_noted(mixed):
-    assert plan(mixed, Scale(0), where="dense").notes[0] == "the factor is 0: every chosen weight becomes zero"
+    assert plan(mixed, Scale(0), where="dense").notes[0] == "the factor is 0: every selected weight becomes zero"
     assert not any("factor" in note for note in plan(mixed, Scale(2), where="dense").notes)
 
 

@@ -1,4 +1,4 @@
-"""The initializer that a layer's own configuration names for a weight."""
+"""The initializer of a weight in its layer's configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
-    """What Keras began a weight with, by the configuration that its store knows.
+    """What Keras initializes a weight with, by the configuration that its store knows.
 
     Raises:
         RequestError: There is no configuration, or it does not tell.
