@@ -83,13 +83,13 @@ def _result(report: Report) -> output.Result:
             *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
         ),
-        notes=(*_left(report), *plan.notes, *_where_it_went(report)),
+        notes=(*_unchanged(report), *plan.notes, *_result_notes(report)),
     )
 
 
-def _left(report: Report) -> Iterator[str]:
+def _unchanged(report: Report) -> Iterator[str]:
     for reason, count in report.plan.reasons().items():
-        yield f"left as they are: {count}, {reason}"
+        yield f"unchanged: {count}, {reason}"
 
 
 def _what_was_lost(report: Report) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _what_was_lost(report: Report) -> Iterator[str]:
         yield f"{inexact} elements lost digits, {zeros} of them became zero"
 
 
-def _where_it_went(report: Report) -> Iterator[str]:
+def _result_notes(report: Report) -> Iterator[str]:
     outcome = report.outcome
     yield from _what_was_lost(report)
     if outcome is None:

@@ -31,8 +31,8 @@ _NEVER = {
 }
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _HINT = (
-    "give --initializer NAME (initializer=), such as he_normal, --like OTHER (like=) to use the configuration in another "
-    "file of the model, or --exclude (exclude=) to leave them unchanged"
+    "give --initializer NAME (initializer=), such as he_normal, --like OTHER (like=) to use the configuration in "
+    "another file of the model, or --exclude (exclude=) to leave them unchanged"
 )
 
 
@@ -254,8 +254,8 @@ def _notes(store: WeightStore, chosen: Sequence[WeightRef], initializer: Initial
     unnamed = sum(ref.layer is None or ref.name is None for ref in chosen)
     if unnamed:
         notes.append(
-            f"{unnamed} of the selected weights have no names in {store.label}, so their structural addresses key the draws: a "
-            "model loaded from it gets other numbers; --like OTHER (like=) gives the names"
+            f"{unnamed} of the selected weights have no names in {store.label}, so their structural addresses key the "
+            "draws: a model loaded from it gets other numbers; --like OTHER (like=) gives the names"
         )
     vectors = sum(len(ref.shape) < 2 for ref in chosen)  # noqa: PLR2004  # a matrix has two axes
     if initializer is not None and 0 < vectors < len(chosen):

@@ -54,5 +54,5 @@ def test_only_a_matrix_can_be_an_identity(shape):
 @pytest.mark.parametrize("make", [Orthogonal, Identity])
 def test_they_are_drawn_whole_and_their_gain_is_finite(make):
     assert not make().elementwise
-    with pytest.raises(RequestError, match="gain of .* must be a finite number, got nan"):
+    with pytest.raises(RequestError, match=r"gain of .* must be a finite number, got nan"):
         make(math.nan)
