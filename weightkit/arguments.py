@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the value, or says what it must be and what it is."""
+"""Checks of arguments: each returns the value, or raises an error that says what it must be."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> str:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return True or False; the text ``"no"``, which Python takes for true, is refused.
+    """Return True or False; text such as ``"no"``, which is true in Python, is refused.
 
     Raises:
         RequestError: It is another value.

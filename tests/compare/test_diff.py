@@ -31,7 +31,7 @@ def test_files_are_closed_again():
 
 @pytest.mark.parametrize("tolerance", [{"rtol": -1}, {"atol": float("nan")}, {"atol": float("inf")}])
 def test_a_tolerance_that_is_none_is_refused(tolerance):
-    with pytest.raises(RequestError, match="give a finite number of zero or more"):
+    with pytest.raises(RequestError, match="must be a finite number >= 0"):
         diff(NESTED, NESTED, **tolerance)
 
 

@@ -96,7 +96,7 @@ def test_progress_counts_every_byte_of_the_first(compared):
 def test_large_work_is_done_by_more_threads_than_one_and_small_by_none(compared):
     class Watched:
         def __init__(self, store):
-            self.store, self.seen = store, seen
+            self.store, self.seen, self.steady = store, seen, store.steady
 
         def read(self, ref, span):
             self.seen.add(threading.current_thread().name)
@@ -114,7 +114,7 @@ def test_large_work_is_done_by_more_threads_than_one_and_small_by_none(compared)
 def test_an_error_of_any_tile_ends_the_work_and_nobody_waits(compared, failing):
     class Broken:
         def __init__(self, store):
-            self.store = store
+            self.store, self.steady = store, store.steady
 
         def read(self, ref, span):
             if span.start == failing * TILE:
