@@ -1,4 +1,4 @@
-"""What the suites must ask of a backend itself: gradients, compiled calls, double precision.
+"""What the tests need from the backend itself: gradients, compiled calls, double precision.
 
 Each backend is imported where it is in use already; Keras when it is first asked for.
 """
@@ -43,7 +43,7 @@ def tensor(values: np.ndarray) -> Any:
 
 
 def with_values(layer: Any, values: Sequence[tuple[Any, Any]], inputs: Any, *, training: bool) -> Any:
-    """What a layer gives while its variables have other values; they have their own again afterwards."""
+    """Call a layer while its variables have other values; afterwards they have their own values again."""
     others = [variable for variable in layer.variables if all(variable is not one for one, _ in values)]
     mapping = [*values, *((variable, variable.value) for variable in others)]
     with importlib.import_module("keras").StatelessScope(state_mapping=mapping):
@@ -51,13 +51,13 @@ def with_values(layer: Any, values: Sequence[tuple[Any, Any]], inputs: Any, *, t
 
 
 def stateless_arguments(layer: Any, *, training: bool) -> dict[str, bool]:
-    """What to hand ``stateless_call``, which calls ``call`` as it is: ``training``, where that takes it."""
+    """Arguments for ``stateless_call``, which passes them to ``call``: ``training``, if ``call`` takes it."""
     return {"training": training} if "training" in inspect.signature(layer.call).parameters else {}
 
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
-    """Let float64 be what it is, which JAX and Keras on PyTorch hold in 32 bits unless told otherwise."""
+    """Compute float64 in 64 bits, which JAX and Keras on PyTorch reduce to 32 bits by default."""
     if backend() == "tensorflow":
         yield
         return
@@ -144,7 +144,7 @@ def _by_torch(layer: Any, tensors: list[Any], cotangent: Any, call: Any, trainin
 
 
 def compiled(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
-    """A function of tensors, compiled in each way that the backend has, by the way's name."""
+    """A function of tensors, compiled in each way that the backend has, by name of the way."""
     return {"tensorflow": _tensorflow_ways, "jax": _jax_ways, "torch": _torch_ways}[backend()](function)
 
 
@@ -169,7 +169,7 @@ def _torch_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
 
 
 def two_processors() -> None:
-    """Let TensorFlow see this machine's processor as two devices; before anything else of it is used."""
+    """Let TensorFlow see this machine's processor as two devices; call it before anything else of TensorFlow."""
     import tensorflow as tf  # noqa: PLC0415
 
     tf.config.set_logical_device_configuration(
@@ -179,14 +179,14 @@ def two_processors() -> None:
 
 @functools.cache
 def two_replicas() -> Any:
-    """A strategy of TensorFlow with a replica on each of two processors; one a process, since two get mixed up."""
+    """A TensorFlow strategy with a replica on each of two devices; one per process, since two get mixed up."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 def serve_exported(folder: Any, inputs: Any) -> np.ndarray:
-    """What a SavedModel gives when it is served, by TensorFlow alone."""
+    """The output of a served SavedModel, with TensorFlow alone."""
     import tensorflow as tf  # noqa: PLC0415
 
     served = tf.saved_model.load(str(folder))  # its variables last as long as it does
