@@ -19,7 +19,7 @@ def positive_integer(name: str, value: Any, *, at_least: int = 1) -> int:
 
     Args:
         name: What messages call the argument.
-        value: What was given; True and False are no integers.
+        value: The given value; True and False are not integers.
         at_least: The smallest allowed integer.
 
     Raises:
@@ -60,7 +60,7 @@ def number(
 
     Args:
         name: What messages call the argument.
-        value: What was given; True and False are no numbers.
+        value: The given value; True and False are not numbers.
         at_least: The lower bound.
         below: The upper bound, which is not allowed itself.
         exclusive: Whether the lower bound is not allowed itself either.

@@ -4,18 +4,18 @@
 WeightkitError
 ├── RequestError            the request is wrong: an argument, an output that exists
 │   ├── SelectionError      the selection is malformed, empty or leaves something undecided
-│   └── UnknownWeightError  no weight has the address that was asked for
+│   └── UnknownWeightError  no weight has the given address
 ├── RefusedError            the file or its contents are refused
 │   ├── DamagedFileError    it is not what it says it is: truncated, corrupt, out of bounds
 │   ├── UnsafeFileError     it would reach outside itself or past a limit
-│   ├── UnsupportedFileError  it is sound, and not something weightkit reads or edits
+│   ├── UnsupportedFileError  it is valid, but weightkit cannot read or edit it
 │   └── NonFiniteError      the edit would make new infinities or NaNs
 └── MachineError            the system failed; the original is untouched
-    ├── BusyError           somebody else holds the file, or changed it meanwhile
+    ├── BusyError           another process uses the file, or has changed it
     └── DurabilityError     replaced, but the disk did not confirm it
 ```
 
-An error carries what happened and what to do about it apart, so that each can be shown in its own way.
+An error says what happened and what to do about it in separate attributes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It is the name address where that is known, else the structural one. Differences between formats, and between builds
 of one model, are removed. Automatic names (``dense_7``) do not count as names: they are numbered by their rank among
-the automatic names of that class beside them (``dense``, ``dense_1``), in stored order where that is known, else by
+their siblings' automatic names of that class (``dense``, ``dense_1``), in stored order where that is known, else by
 number. A recurrent layer's only cell, which Keras 2 does not write, is left out.
 """
 

@@ -184,7 +184,7 @@ class WeightStore(ABC):
         """A context in which values do not change, so computed values may be cached."""
         return contextlib.nullcontext()
 
-    def configured(self, ref: WeightRef) -> Configured | None:  # noqa: ARG002  # nothing tells
+    def configured(self, ref: WeightRef) -> Configured | None:  # noqa: ARG002  # there is no configuration
         """What the model's configuration says about a weight's layer; None if it says nothing, or there is none."""
         return None
 
@@ -192,7 +192,7 @@ class WeightStore(ABC):
         """How Keras initializes a weight, as the model's configuration says.
 
         Raises:
-            RequestError: There is no configuration of its layer, or it does not tell.
+            RequestError: There is no configuration of its layer, or it names no initializer.
         """
         from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits need it
 

@@ -19,7 +19,7 @@ def scale(
             "-f",
             metavar="NUMBER",
             show_default=False,
-            help="What to multiply by; 0 makes every chosen weight zero.",
+            help="What to multiply by; 0 makes every selected weight zero.",
         ),
     ],
 ) -> Any:

@@ -134,7 +134,7 @@ def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Toleran
     Args:
         ours: Elements of the first weight, flat.
         theirs: The same of the second.
-        first: Where the span begins, in elements.
+        first: Where the span starts, in elements.
         tolerance: What counts as close.
     """
     if not (are_numbers(ours.dtype) and are_numbers(theirs.dtype)):

@@ -78,7 +78,7 @@ class Drop(Transform):
         return (*require_file(store).layout.advice(changes), *_on_the_optimizer(store, chosen))
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """Never asked for."""
+        """Never called."""
         return values
 
 

@@ -78,7 +78,7 @@ class Strip(Transform):
         return (_COMPILE,) if changes.attributes or changes.members else ()
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """Never asked for."""
+        """Never called."""
         return values
 
 

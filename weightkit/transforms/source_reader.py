@@ -25,7 +25,7 @@ class SourceReader:
     def __init__(self, target: Target) -> None:
         self._target = target
         self.name = repr(target.label if isinstance(target, WeightStore) else target)
-        """The source as it was given, for a ``repr``."""
+        """The source as given, for a ``repr``."""
         self._lock = threading.RLock()
         self._users = 0
         self._store: WeightStore | None = None

@@ -21,9 +21,9 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
     """Do all tasks; the first error in any thread stops all of them, and is raised.
 
     Args:
-        tasks: A thing and the part of it that is due; each is taken once, when somebody is free for it.
-        work: What is done with them; called from several threads where there is enough to do.
-        nbytes: Bytes that the tasks go through, about.
+        tasks: Pairs of a thing and a part of it; each is taken once, when a thread is free.
+        work: Called with each pair; from several threads if there is enough to do.
+        nbytes: About how many bytes the tasks process.
     """
     shared = _Shared(tasks)
     if nbytes < WORTH_THREADS:

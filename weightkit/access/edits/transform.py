@@ -117,4 +117,4 @@ class Edit(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all chosen weights."""
+        """Bytes of all selected weights."""

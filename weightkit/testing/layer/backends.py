@@ -1,6 +1,6 @@
 """What the tests need from the backend itself: gradients, compiled calls, double precision.
 
-Each backend is imported where it is in use already; Keras when it is first asked for.
+Each backend is imported only where it is already in use; Keras when it is first needed.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ def gradients(
 
     Args:
         layer: A built layer.
-        inputs: What it is called on; of integers there is no gradient.
+        inputs: Its inputs; integers have no gradient.
         cotangent: In the shape of the output.
         call: From a list of tensors to what the layer takes: the one, or the list.
         training: Whether the layer is called as in training.
 
     Returns:
-        One for each input and one for each trainable variable; None where nothing leads there.
+        One for each input and one for each trainable variable; None if the output does not depend on it.
     """
     by_backend = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}
     of_inputs, of_weights = by_backend[backend()](layer, [tensor(one) for one in inputs], cotangent, call, training)
@@ -164,7 +164,7 @@ def _torch_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     import torch  # noqa: PLC0415
 
     torch.compiler.reset()  # or the eighth function from one line of code is not compiled any more
-    # Captured as a graph and run as it is: what would be compiled from it is PyTorch's own affair.
+    # Captured as a graph and run without compiling it: the compiler is PyTorch's own.
     return {"graph": torch.compile(function, backend="eager")}
 
 

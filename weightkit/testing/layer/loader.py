@@ -1,6 +1,6 @@
 """The new process of the contract: ``python -m weightkit.testing.layer.loader FOLDER BACKEND_THAT_WROTE``.
 
-It loads what every subject has saved below the folder, on the backend of its own, and writes what it found beside.
+It loads what every subject has saved in the folder, on its own backend, and writes the results next to it.
 """
 
 from __future__ import annotations

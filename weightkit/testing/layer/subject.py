@@ -114,7 +114,7 @@ class LayerSubject:
         return isinstance(self.shape[0], tuple)
 
     def exempt(self, *grounds: str) -> Exemption | None:
-        """The declared exemption on one of these grounds; ``gradient`` stands for all of its kinds."""
+        """The declared exemption on one of these grounds; ``gradient`` means all of its kinds."""
         matching = (e for e in self.exemptions if e.ground in grounds or e.ground.partition("=")[0] in grounds)
         return next(matching, None)
 

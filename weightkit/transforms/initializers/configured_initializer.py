@@ -18,7 +18,7 @@ def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
     """What Keras initializes a weight with, by the configuration that its store knows.
 
     Raises:
-        RequestError: There is no configuration, or it does not tell.
+        RequestError: There is no configuration, or it names no initializer.
     """
     return _made(store.initial(ref))
 
@@ -34,10 +34,10 @@ def _made(initial: Initial) -> Initializer:
     return initializer
 
 
-def _found(said: Any, initial: Initial) -> Initializer:
+def _found(spec: Any, initial: Initial) -> Initializer:
     old = (
-        keras1_initializers.find(said, channels_first=initial.channels_first)
-        if initial.keras_1 and isinstance(said, str)
+        keras1_initializers.find(spec, channels_first=initial.channels_first)
+        if initial.keras_1 and isinstance(spec, str)
         else None
     )
-    return old or get(said)
+    return old or get(spec)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ForgetBias:
     """``parts`` equal parts of a vector, one of which has another initializer than the others.
 
-    Keras joins the three: each is drawn by itself, by its own fans.
+    Keras concatenates the three: each is drawn separately, with its own fans.
     """
 
     around: Initializer
