@@ -96,7 +96,7 @@ def test_a_report_prints_what_was_done_left_and_written(tmp_path):
     report = edit(source, Scale(0.5), "role:kernel", output=out)
     assert str(report).splitlines() == [
         f"Scale(0.5) changed 4 of 22 weights (56 bytes) of {source}",
-        "  left as they are: 18, not selected",
+        "  unchanged: 18, not selected",
         f"  written to {out}",
     ]
     assert repr(report) == f"<Report: Scale(0.5) changed 4 of 22 weights (56 bytes) of {source}>"

@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the value, or says what it must be and what it is."""
+"""Checks of arguments: each returns the value, or raises an error that says what it must be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def positive_integer(name: str, value: Any, *, at_least: int = 1) -> int:
 
     Args:
         name: What messages call the argument.
-        value: What was given; True and False are no integers.
+        value: The given value; True and False are not integers.
         at_least: The smallest allowed integer.
 
     Raises:
@@ -60,7 +60,7 @@ def number(
 
     Args:
         name: What messages call the argument.
-        value: What was given; True and False are no numbers.
+        value: The given value; True and False are not numbers.
         at_least: The lower bound.
         below: The upper bound, which is not allowed itself.
         exclusive: Whether the lower bound is not allowed itself either.
@@ -101,7 +101,7 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> str:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return True or False; the text ``"no"``, which Python takes for true, is refused.
+    """Return True or False; text such as ``"no"``, which is true in Python, is refused.
 
     Raises:
         RequestError: It is another value.

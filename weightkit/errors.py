@@ -1,21 +1,21 @@
-"""Everything that weightkit raises on purpose.
+"""All errors that weightkit raises on purpose.
 
 ```
 WeightkitError
 ├── RequestError            the request is wrong: an argument, an output that exists
 │   ├── SelectionError      the selection is malformed, empty or leaves something undecided
-│   └── UnknownWeightError  no weight has the address that was asked for
+│   └── UnknownWeightError  no weight has the given address
 ├── RefusedError            the file or its contents are refused
 │   ├── DamagedFileError    it is not what it says it is: truncated, corrupt, out of bounds
 │   ├── UnsafeFileError     it would reach outside itself or past a limit
-│   ├── UnsupportedFileError  it is sound, and not something weightkit reads or edits
+│   ├── UnsupportedFileError  it is valid, but weightkit cannot read or edit it
 │   └── NonFiniteError      the edit would make new infinities or NaNs
 └── MachineError            the system failed; the original is untouched
-    ├── BusyError           somebody else holds the file, or changed it meanwhile
+    ├── BusyError           another process uses the file, or has changed it
     └── DurabilityError     replaced, but the disk did not confirm it
 ```
 
-An error carries what happened and what to do about it apart, so that each can be shown in its own way.
+An error says what happened and what to do about it in separate attributes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class WeightkitError(Exception):
     """The root of all errors that weightkit raises on purpose.
 
     Args:
-        problem: What is wrong: what, where, what was wanted and what was found.
-        hint: What to do about it, as an imperative; empty where nothing can be done.
-        file: The file it is about, as the user named it; empty where there is none.
+        problem: What is wrong: what, where, what it must be and what it is.
+        hint: What to do about it, as an imperative; empty if nothing can be done.
+        file: The file it is about, as the user named it; empty if there is none.
     """
 
     def __init__(self, problem: str, *, hint: str = "", file: str = "") -> None:
@@ -43,7 +43,7 @@ class WeightkitError(Exception):
         return f"{where}{self.problem}{what_to_do}"
 
     def about(self, file: str) -> WeightkitError:
-        """Name the file, where the place that raised did not know it; returns itself."""
+        """Add the file, if the code that raised did not know it; returns itself."""
         self.file = self.file or file
         return self
 
@@ -53,11 +53,11 @@ class RequestError(WeightkitError):
 
 
 class SelectionError(RequestError):
-    """The selection is malformed, chooses nothing, or leaves something undecided."""
+    """The selection is malformed, selects nothing, or leaves something undecided."""
 
 
 class UnknownWeightError(RequestError, KeyError):
-    """No weight has the address that was asked for."""
+    """No weight has the given address."""
 
 
 class RefusedError(WeightkitError):
@@ -73,11 +73,11 @@ class UnsafeFileError(RefusedError):
 
 
 class UnsupportedFileError(RefusedError):
-    """The file is sound, and not something that weightkit reads or edits."""
+    """The file is valid, but weightkit cannot read or edit it."""
 
 
 class NonFiniteError(RefusedError):
-    """The edit would make infinities or NaNs where there were none."""
+    """The edit would make new infinities or NaNs."""
 
 
 class MachineError(WeightkitError):
@@ -85,7 +85,7 @@ class MachineError(WeightkitError):
 
 
 class BusyError(MachineError):
-    """Somebody else holds the file, or has changed it since it was opened."""
+    """Another process uses the file, or has changed it since it was opened."""
 
 
 class DurabilityError(MachineError):

@@ -1,4 +1,4 @@
-"""The one way in which a name from a file is printed: nothing in it can steer a terminal or fool a reader."""
+"""The one way to print a name from a file: nothing in it can control a terminal or mislead a reader."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
 def escape(text: str) -> str:
-    r"""``text`` on one line, with everything that does not print shown by its code.
+    r"""``text`` on one line, with every unprintable character shown by its code.
 
     Control characters, terminal sequences, marks that change the direction of writing, lone surrogates and
     characters of no width are written as ``\x1b``, ``\u202e``, ``\udc80``; so is the backslash, when there is any

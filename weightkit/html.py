@@ -1,4 +1,4 @@
-"""How notebooks show what is printed elsewhere: one table, everything in it escaped."""
+"""HTML tables for notebooks, with everything in them escaped."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MOST = 200
-"""Rows that are shown; nobody reads ten thousand of them in a notebook."""
+"""Rows that are shown at most; nobody reads ten thousand of them in a notebook."""
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> str:
-    r"""A table as HTML, its caption above and its notes below; nothing in it can become markup or control characters.
+    r"""A table as HTML with a caption above and notes below; no text can become markup or control characters.
 
     >>> table("m.h5", ["weight"], [["a<b>\x1b"]])
     '<table><caption>m.h5</caption><tr><th>weight</th></tr><tr><td>a&lt;b&gt;\\x1b</td></tr></table>'

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def restore_on_error(restore: Callable[[], object]) -> Iterator[None]:
-    """Call ``restore`` when the block raises, then let the error go on.
+    """Call ``restore`` if the block raises, then raise the error again.
 
     Ctrl-C (``KeyboardInterrupt``) counts as an error.
 

@@ -1,4 +1,4 @@
-"""How many names, and sizes, are shown to people."""
+"""Lists of names and sizes as text."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_a_rename_is_told(tmp_path):
     b = write_legacy(tmp_path / "b.h5", {"stem": {"kernel": VALUES}, "new": {"kernel": VALUES * 2}})
     done = diff(a, b, code=1)
     assert done.stdout.split("\t")[:3] == ["renamed", "old/kernel", "new/kernel"]
-    assert "layer old is named new in the second" in done.stderr
+    assert "layer old is renamed to new in the second" in done.stderr
 
 
 def test_what_cannot_be_matched_is_refused_with_what_was_tried_and_settled_by_match():

@@ -54,7 +54,7 @@ def test_in_place_the_file_as_it_was_is_kept_as_a_backup(model, verb):
     done = run(verb, model)
     assert names(model.parent) == ["model.keras", "model.keras.bak"]
     assert digest(model.with_name("model.keras.bak")) == digest(GOLDEN)
-    assert f"the file as it was: {model}.bak" in done.stderr
+    assert f"the old file is kept as {model}.bak" in done.stderr
     assert len(touched(GOLDEN, model)) == CHOSEN[verb]
 
 

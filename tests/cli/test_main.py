@@ -333,7 +333,7 @@ def test_an_error_of_our_own_is_one_line_too_and_asks_for_a_report(tmp_path):
     command = [sys.executable, "-c", code, "scale", "model.keras", "--factor", "2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
-    assert "an error of weightkit's own: ZeroDivisionError: oh" in done.stderr
+    assert "internal error: ZeroDivisionError: oh" in done.stderr
     assert Folder.of(tmp_path) == before
 
 
@@ -345,7 +345,7 @@ def test_a_result_that_cannot_be_printed_is_told_in_one_line_that_says_no_untrut
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 4
     assert done.stderr.startswith("weightkit: the result cannot be printed: ")
-    assert "all else was done" in done.stderr
+    assert "everything else is done" in done.stderr
     assert done.stderr.count("\n") == 1
     assert (digest(tmp_path / "model.keras") != digest(GOLDEN)) == (arguments[0] == "scale")
 

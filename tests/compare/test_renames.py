@@ -27,7 +27,7 @@ def test_a_rename_is_a_difference_and_has_a_sentence(files):
     found = diff(*files({"a": KEPT, "old": MOVED}, {"a": KEPT, "new": MOVED}))
     assert not found.equal
     assert found.summary() == "2 of 3 weights changed: 2 renamed"
-    assert found.notes == ("layer old is named new in the second",)
+    assert found.notes == ("layer old is renamed to new in the second",)
 
 
 def test_layers_with_other_weights_are_no_rename(told):

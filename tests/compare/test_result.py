@@ -44,7 +44,7 @@ def test_a_representation_is_one_line(found, tmp_path):
 
 
 def test_a_diff_is_neither_true_nor_false(found):
-    with pytest.raises(RequestError, match="a Diff is neither true nor false"):
+    with pytest.raises(RequestError, match="a Diff has no truth value"):
         bool(found)
 
 

@@ -217,7 +217,7 @@ def test_optimizer_state_that_one_file_does_not_hold_is_said_and_is_no_differenc
     edit(source, Strip(), output=stripped)
     found = diff(source, stripped)
     assert found.equal
-    assert found.notes == (f"only {source} holds optimizer state (7 weights)",)
+    assert found.notes == (f"only {source} has optimizer state (7 weights)",)
 
 
 def test_seeds_that_a_format_does_not_keep_are_said_and_are_no_difference(tmp_path):
@@ -230,4 +230,4 @@ def test_seeds_that_a_format_does_not_keep_are_said_and_are_no_difference(tmp_pa
     paths = write_legacy(tmp_path / "a.h5", layers), write_variables(tmp_path / "b.weights.h5", newer)
     found = diff(*paths)
     assert [str(weight.status) for weight in found.weights] == ["equal", "equal"], str(found)
-    assert found.notes == (f"only {paths[1]} holds seeds and counters (1 weight)",)
+    assert found.notes == (f"only {paths[1]} has seeds and counters (1 weight)",)

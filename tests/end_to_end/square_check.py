@@ -76,7 +76,7 @@ LEFT_OUT = {
 }
 EXCLUDED = {"quantized": "a"}  # a quantized layer is not edited by parts
 UNTOLD = {
-    ("reinitialize(seed=7)", "custom"): "nothing tells how a user's own weights began",
+    ("reinitialize(seed=7)", "custom"): "the initializer of a user's own weights is not known",
     ("mix by tiles", "built_in_turns"): "it goes by names, and every build has others",
     ("mix whole", "built_in_turns"): "the same",
 }

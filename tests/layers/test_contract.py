@@ -308,7 +308,7 @@ def test_no_wrong_argument_at_all_fails():
 
 @pytest.mark.parametrize(("ground", "reason"), [("slow", "it takes long"), ("stochastic", " ")])
 def test_exemptions_are_of_a_closed_list_and_have_reasons(ground, reason):
-    with pytest.raises(ValueError, match=r"ground='slow'|reason=' '"):
+    with pytest.raises(ValueError, match=r"got 'slow'|got ' '"):
         Exemption(ground, reason)
 
 
@@ -320,7 +320,7 @@ def test_the_report_counts_what_passed_and_tells_the_exemptions_with_their_reaso
     told = ["1 tests of 1 points passed, 1 exempt", "  TestMine, point 3: stochastic: it draws"]
     assert summary(reports) == told
     unseen = report(point=20, exempt="", not_looked_at="not on this backend")
-    assert summary([*reports, unseen]) == [*told, "1 not looked at", "  point 20, not on this backend: TestMine"]
+    assert summary([*reports, unseen]) == [*told, "1 not tested", "  point 20, not on this backend: TestMine"]
     assert summary([report()]) == []
 
 

@@ -140,14 +140,14 @@ def test_a_plan_says_what_keras_will_say_and_what_becomes_of_the_optimizer(path)
     incomplete, *more = plan(path, Drop(), where=first).notes
     assert "load_model will fail" in incomplete
     assert by_name in incomplete
-    assert [note for note in more if "`weightkit strip` takes it out" in note] == more
+    assert [note for note in more if "`weightkit strip` removes it" in note] == more
     assert bool(more) == trained
 
 
-def test_of_the_optimizer_alone_a_plan_says_only_that_it_starts_afresh():
+def test_of_the_optimizer_alone_a_plan_says_only_that_keras_starts_with_a_new_one():
     for where in ("kind:optimizer", "optimizer/vars/2"):
         assert plan(NESTED, Drop(), where=where).notes == (
-            "the optimizer's state is no longer whole: Keras starts the optimizer afresh",
+            "the optimizer's state is no longer complete: Keras starts with a new optimizer",
         )
 
 
@@ -162,7 +162,7 @@ def test_there_is_no_default():
 def test_to_drop_every_weight_is_refused(arguments, tmp_path):
     shutil.copyfile(NESTED, tmp_path / "m.keras")
     before = Folder.of(tmp_path)
-    with pytest.raises(SelectionError, match="chooses every weight"):
+    with pytest.raises(SelectionError, match="must leave at least one weight"):
         edit(tmp_path / "m.keras", Drop(), **arguments)
     assert Folder.of(tmp_path) == before
 
@@ -185,9 +185,9 @@ def test_a_report_tells_apart_what_changed_and_what_went(tmp_path):
 
 def test_only_files_are_operated_on():
     class Elsewhere:
-        label = "a model"
+        label, format = "a model", "live model"
 
-    with pytest.raises(RequestError, match="only files are operated on"):
+    with pytest.raises(RequestError, match="target must be a weight file, got live model"):
         require_file(Elsewhere())
     with open_weights(NESTED) as store:
         assert require_file(store) is store

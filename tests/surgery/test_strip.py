@@ -151,7 +151,7 @@ def test_its_plan_says_what_goes_and_prints_as_what_makes_it():
     printed = str(plan(DATA / "keras315_nested.keras", Strip())).splitlines()
     assert printed[0].startswith("Strip() drops 10 of 22 weights (")
     assert printed[-2:] == [
-        "  left as they are: 12, needed without training too",
+        "  unchanged: 12, also needed without training",
         "  note: the training configuration goes too: compile the model again after loading",
     ]
     assert repr(Strip()) == "Strip()"

@@ -172,7 +172,9 @@ def write_attention(path):
 def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_written(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.ones((3, 2), "f4"), "bias": np.ones(2, "f4")}})
     before = Folder.of(tmp_path)
-    with pytest.raises(SelectionError, match=r"d/kernel, d/bias began: there is no configuration") as refused:
+    with pytest.raises(
+        SelectionError, match=r"initializer of d/kernel, d/bias is not known: there is no configuration"
+    ) as refused:
         edit(path, Reinitialize(seed=1))
     assert "--initializer" in refused.value.hint
     assert Folder.of(tmp_path) == before
@@ -184,7 +186,7 @@ def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_wr
     [
         (("Mine", {"name": "d", "kernel_initializer": "zeros"}), "its layer is a Mine, which says nothing of it"),
         (("mine>Dense", {"name": "d"}), "its layer is a Dense, which is none of Keras' own"),
-        (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is no initializer of Keras'"),
+        (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is not a built-in Keras initializer"),
         (("Dense", {"name": "d", "kernel_initializer": {"class_name": "Mine", "config": {}}}), "Mine is no"),
     ],
 )
@@ -215,13 +217,15 @@ def test_a_layer_of_other_shapes_lends_nothing(tmp_path):
 
 def test_a_configured_initializer_that_does_not_fit_is_refused_not_left_half_done(tmp_path):
     path = dense(tmp_path / "m.h5", bias_initializer="orthogonal")
-    with pytest.raises(SelectionError, match=r"d/bias began: only a weight of two axes or more can be orthogonal"):
+    with pytest.raises(
+        SelectionError, match=r"initializer of d/bias is not known: an orthogonal weight must have two or more axes"
+    ):
         plan(path, Reinitialize(seed=1))
 
 
 def test_many_untold_weights_are_counted(tmp_path):
     layers = {f"d{number}": {"kernel": np.ones((2, 2), "f4")} for number in range(6)}
-    with pytest.raises(SelectionError, match=r"d0/kernel, d1/kernel, d2/kernel and 3 more began"):
+    with pytest.raises(SelectionError, match=r"d0/kernel, d1/kernel, d2/kernel and 3 more is not known"):
         plan(write_legacy(tmp_path / "m.h5", layers), Reinitialize(seed=1))
 
 
@@ -242,13 +246,13 @@ def test_a_seed_that_is_no_integer_from_0_on_is_refused(seed):
 def test_an_initializer_that_a_shape_does_not_allow_leaves_that_weight_and_says_so(tmp_path):
     planned = plan(dense(tmp_path / "m.h5"), Reinitialize("orthogonal", seed=1))
     assert [ref.path for ref in planned.chosen] == ["d/kernel"]
-    assert planned.reasons() == {"only a weight of two axes or more can be orthogonal": 1}
+    assert planned.reasons() == {"an orthogonal weight must have two or more axes": 1}
 
 
 def test_what_has_not_been_planned_cannot_be_drawn():
     with open_weights(DATA / "keras23_nested.h5") as store:
         ref = next(iter(store))
-        with pytest.raises(RequestError, match="nothing has been planned"):
+        with pytest.raises(RequestError, match="is not in the plan"):
             Reinitialize("ones", seed=1)(ref, store.read(ref))
 
 
@@ -357,7 +361,7 @@ def test_weights_that_a_file_has_no_names_for_are_drawn_by_place_and_a_note_says
     with h5py.File(path, "w") as file:
         file["mine/vars/0"] = np.ones((3, 2), np.float32)
     planned = plan(path, Reinitialize("he_normal", seed=1), where="*")
-    assert any("1 of the chosen have no names" in note and "--like OTHER" in note for note in planned.notes)
+    assert any("1 of the selected weights have no names" in note and "--like OTHER" in note for note in planned.notes)
     named = plan(copy(tmp_path, "keras315_nested.keras"), Reinitialize("he_normal", seed=1))
     assert not any("no names" in note for note in named.notes)
 
@@ -367,7 +371,7 @@ def test_weights_that_a_file_has_no_names_for_are_drawn_by_place_and_a_note_says
 )
 def test_numbers_that_the_weights_type_cannot_hold_are_refused_before_anything_is_done(tmp_path, said):
     path = copy(tmp_path, "keras315_nested.keras")
-    with pytest.raises(RequestError, match=r"holds float32, and .* infinite there"):
+    with pytest.raises(RequestError, match=r"must give finite numbers in float32"):
         plan(path, Reinitialize(said, seed=1), where="role:kernel")
 
 

@@ -2,7 +2,7 @@
 
 It is the name address where that is known, else the structural one. Differences between formats, and between builds
 of one model, are removed. Automatic names (``dense_7``) do not count as names: they are numbered by their rank among
-the automatic names of that class beside them (``dense``, ``dense_1``), in stored order where that is known, else by
+their siblings' automatic names of that class (``dense``, ``dense_1``), in stored order where that is known, else by
 number. A recurrent layer's only cell, which Keras 2 does not write, is left out.
 """
 
@@ -25,7 +25,7 @@ _CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_
 
 
 def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
-    """The address of every weight, the optimizer's left out; all are different."""
+    """The address of every weight but the optimizer's; all are different."""
     weights = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]
     root = _Scope()
     for ref in weights:
@@ -39,13 +39,13 @@ def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
 
 @dataclass(slots=True, eq=False)
 class _Scope:
-    """One layer's name among those beside it."""
+    """One layer's name among its siblings."""
 
     below: dict[str, _Scope] = field(default_factory=dict)
     weights: list[WeightRef] = field(default_factory=list)
     """Its own."""
     settled: str = ""
-    """Its name in addresses; empty where it adds nothing."""
+    """Its name in addresses; empty if it adds nothing."""
 
     def enter(self, segments: list[str]) -> _Scope:
         """The scope at that path below this one, created if missing."""
@@ -55,7 +55,7 @@ class _Scope:
         return scope
 
     def all_weights(self) -> list[WeightRef]:
-        """Its own and those below."""
+        """Its own weights and those below."""
         found, stack = [], [self]
         while stack:
             scope = stack.pop()
@@ -64,7 +64,7 @@ class _Scope:
         return found
 
     def settle(self, *, ordered: bool) -> None:
-        """Name everything below; ``ordered`` says whether it was entered in the order of the layers."""
+        """Name everything below; ``ordered`` says whether it was added in the order of the layers."""
         stack = [self]
         while stack:
             scope = stack.pop()
@@ -78,7 +78,7 @@ def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
     groups: dict[str, list[tuple[int, str]]] = {}
     found = {name: name for name in scope.below}
     for name in scope.below:
-        # The class is not used: not every file knows it, and an automatic name is automatic in all of them.
+        # The class is not used: not every file knows it, and an automatic name is automatic in every file.
         if (parts := _parts(name)) is not None:
             groups.setdefault(parts[0], []).append((parts[1], name))
     for base, numbered in groups.items():

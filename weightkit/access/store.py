@@ -1,4 +1,4 @@
-"""What every store of weights can do, whether it is a file or a model in memory."""
+"""The interface of every store of weights, a file or a model in memory."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from weightkit.access.select import Where
 
 ALL = slice(None)
-"""The span that is the whole weight, in its own shape."""
+"""The span of the whole weight, in its own shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an edit of a file goes; the default is in place, with the old file kept as a backup."""
+    """Where the result of an edit goes; by default it replaces the file, and the old file is kept as a backup."""
 
     output: Path | None = None
     """Another file; None edits in place."""
@@ -56,7 +56,7 @@ class Outcome:
     backups_bytes: int = 0
     """Their total size in bytes."""
     notes: tuple[str, ...] = ()
-    """What else happened, a sentence each: links followed or broken, leftovers of a killed edit kept."""
+    """What else happened, one sentence each: links followed or broken, leftovers of a killed edit kept."""
 
 
 class Sink(ABC):
@@ -70,7 +70,7 @@ class Sink(ABC):
         """Set the elements of ``span`` (C order) of a weight. May be called from several threads."""
 
     def complete(self) -> int:
-        """Finish the new file, all of whose values are written, before it is put in place; its descriptor.
+        """Finish the new file after all values are written, before it replaces anything; returns its descriptor.
 
         Raises:
             RequestError: There is no new file, as for a model in memory.
@@ -87,7 +87,7 @@ class WeightStore(ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """Its name in messages: the file as the user named it."""
+        """Its name in messages: for a file, the path as given."""
 
     @property
     @abstractmethod
@@ -101,36 +101,36 @@ class WeightStore(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[WeightRef]:
-        """All weights, in the order of the layers where it is known; reads no values."""
+        """All weights, in the order of the layers if that is known; reads no values."""
 
     @abstractmethod
     def values(self, ref: WeightRef, span: slice) -> np.ndarray:
-        """What `read` gives: a copy of the whole weight in its shape, or of a flat span in C order."""
+        """What `read` returns: a copy of the whole weight in its shape, or of a flat span in C order."""
 
     @abstractmethod
     def editing(
         self, changing: Sequence[WeightRef], destination: Destination = IN_PLACE, changes: Changes = NO_CHANGES
     ) -> AbstractContextManager[Sink]:
-        """Set exactly the weights ``changing`` and apply ``changes``: commits on exit, discards all on an error."""
+        """Set exactly the weights ``changing`` and apply ``changes``: commits on exit, discards everything on error."""
 
     @property
     def keras_version(self) -> str | None:
-        """The version of Keras behind it, where that is known."""
+        """The version of Keras that made it, if that is known."""
         return None
 
     @property
     def nbytes(self) -> int:
-        """Size of the store in bytes: for a file, of all that is in it."""
+        """Size of the store in bytes: for a file, of the whole file."""
         return sum(ref.nbytes for ref in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, weight: object) -> bool:
-        """Whether an address leads to a weight here, or a reference is one of these."""
+        """Whether an address or a reference is that of a weight in this store."""
         if isinstance(weight, str):
             return weight in self._by_address
-        structure = getattr(weight, "structure", None)  # of whatever is asked for
+        structure = getattr(weight, "structure", None)  # any object may be tested
         return structure is not None and self._by_structure.get(structure) == weight
 
     def __getitem__(self, address: str) -> np.ndarray:
@@ -151,12 +151,12 @@ class WeightStore(ABC):
         return found
 
     def select(self, where: Where = None, exclude: Where = None) -> tuple[WeightRef, ...]:
-        """The weights that are selected, in the order of the store; all of them without a selection.
+        """The selected weights, in the order of the store; all of them without a selection.
 
         Raises:
             SelectionError: The selection is malformed, or chooses nothing.
         """
-        from weightkit.access.select.selecting import selected  # noqa: PLC0415  # few stores are asked
+        from weightkit.access.select.selecting import selected  # noqa: PLC0415  # few stores need it
 
         return selected(self, where, exclude).refs
 
@@ -171,28 +171,30 @@ class WeightStore(ABC):
             UnknownWeightError: No weight has this address.
         """
         if span.step not in {None, 1}:
-            raise RequestError(f"the step of a span must be 1, got {span.step}", hint="read it whole and slice that")
+            raise RequestError(
+                f"the step of a span must be 1, got {span.step}", hint="read it whole and slice the result"
+            )
         return self.values(self.ref(weight) if isinstance(weight, str) else weight, span)
 
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
-        """What `read` gives, without a copy where that can be: not to be changed, nor kept."""
+        """Like `read`, without a copy if possible: do not change or keep the result."""
         return self.values(ref, span)
 
     def steady(self) -> AbstractContextManager[None]:
-        """While nobody changes the values: what has to be computed for them may be kept."""
+        """A context in which values do not change, so computed values may be cached."""
         return contextlib.nullcontext()
 
-    def configured(self, ref: WeightRef) -> Configured | None:  # noqa: ARG002  # nothing tells
-        """What the model's configuration says of a weight's layer; None where there is none, or it does not tell."""
+    def configured(self, ref: WeightRef) -> Configured | None:  # noqa: ARG002  # there is no configuration
+        """What the model's configuration says about a weight's layer; None if it says nothing, or there is none."""
         return None
 
     def initial(self, ref: WeightRef) -> Initial:
-        """How Keras began a weight, as the model's configuration says.
+        """How Keras initializes a weight, as the model's configuration says.
 
         Raises:
-            RequestError: There is no configuration of its layer, or it does not tell.
+            RequestError: There is no configuration of its layer, or it names no initializer.
         """
-        from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits ask for it
+        from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits need it
 
         return require_initial(self.configured(ref), ref)
 
@@ -202,11 +204,11 @@ class WeightStore(ABC):
         destination: Destination = IN_PLACE,  # noqa: ARG002
         changes: Changes = NO_CHANGES,  # noqa: ARG002
     ) -> None:
-        """Refuse an edit that `editing` would refuse before anything is written; nothing is touched."""
+        """Refuse an edit that `editing` would refuse, before anything is written; changes nothing."""
         return
 
     def close(self) -> None:
-        """Give back what is held open; safe to call twice."""
+        """Close what is open; safe to call twice."""
         return
 
     def __enter__(self) -> Self:
@@ -219,7 +221,7 @@ class WeightStore(ABC):
         return f"<{type(self).__name__} {self.label!r}: {self.format}, {len(self)} weights>"
 
     def _repr_html_(self) -> str:
-        from weightkit.access.weight_table import weight_table  # noqa: PLC0415  # notebooks alone show it
+        from weightkit.access.weight_table import weight_table  # noqa: PLC0415  # only notebooks show it
 
         return weight_table(f"{self.label}: {self.format}", self)
 
@@ -229,5 +231,5 @@ class WeightStore(ABC):
 
     @functools.cached_property
     def _by_address(self) -> Mapping[str, WeightRef]:
-        """Where a path is another weight's structural address, the path counts: it is what people read."""
+        """A path wins over another weight's equal structural address: it is what people read."""
         return {**self._by_structure, **{ref.path: ref for ref in self}}

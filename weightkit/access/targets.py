@@ -1,4 +1,4 @@
-"""What has weights: a path, a model or layer in memory, a list of variables, or a store that is open already."""
+"""Targets: a path, a model or layer in memory, a list of variables, or an open store."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Saveable(Protocol):
     """A model, a layer or an optimizer of Keras 3."""
 
     def save_own_variables(self, store: Any, /) -> None:
-        """Write its own variables into a store of Keras'."""
+        """Write its own variables into a Keras store."""
 
 
 Target: TypeAlias = str | os.PathLike[str] | WeightStore | Saveable | Sequence[Any]
-"""What every function takes: a path; a model, a layer or a list of variables of Keras 3; or an open store."""
+"""What functions take: a path; a model, a layer or a list of variables of Keras 3; or an open store."""
 
 
 def is_store(target: object) -> TypeGuard[WeightStore]:
-    """Whether this is an open store of weights, of ours or of a third party."""
+    """Whether this is an open store of weights, weightkit's or a third party's."""
     return isinstance(target, WeightStore)
 
 
 @contextlib.contextmanager
 def opened(target: Target, *, editable: bool = False, like: Target | None = None) -> Iterator[WeightStore]:
-    """The store of a target for as long as it is needed; an open one is given back as it is, and stays open.
+    """The store of a target, closed after use; an open store is returned itself, and stays open.
 
     Raises:
         RequestError: There is no such file, it has no weights yet, or ``like`` was given for an open store.

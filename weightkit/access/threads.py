@@ -1,8 +1,8 @@
-"""How many threads share work, and from when on."""
+"""How many threads share work, and from which size."""
 
 from __future__ import annotations
 
 THREADS = 2
-"""Threads that take work from one list, the calling one left out."""
+"""Threads that take work from one list, without the calling one."""
 WORTH_THREADS = 4 << 20
 """Bytes; below this, starting a second thread costs more than it saves."""

@@ -1,4 +1,4 @@
-"""A table of weights, as notebooks show it."""
+"""A table of weights for notebooks."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ _HEADINGS = ("weight", "shape", "type", "kind")
 
 
 def weight_table(caption: str, refs: Iterable[WeightRef], notes: Iterable[str] = ()) -> str:
-    """A table of weights, its caption above and its notes below."""
+    """A table of weights with a caption above and notes below."""
     return table(caption, _HEADINGS, ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs), notes)

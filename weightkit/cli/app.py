@@ -36,8 +36,8 @@ def weightkit(
 ) -> None:
     """Inspect, compare and edit the weights of Keras models in .h5, .weights.h5 and .keras files.
 
-    An edit never writes to the file it is given: a new file replaces it when it is complete, and the old one stays
-    beside it as NAME.bak.
+    An edit never writes to the original file: a new file replaces it when it is complete, and the old file stays as
+    NAME.bak.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

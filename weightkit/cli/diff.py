@@ -33,12 +33,12 @@ def diff(
     match: options.Match = "auto",
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
-    """Compare the weights of two files, of the same format or not, and say what happened to those that differ.
+    """Compare the weights of two files, of the same format or not, and say what changed.
 
     The most changed weights come first; equal ones are only counted. Optimizer state is compared too, and reported
-    apart. Exits with 0 where nothing differs, or all is within the tolerances, and with 1 where something does.
-    Elsewhere than on a terminal, one line a weight that differs, its fields separated by tabs: status, path in A, path
-    in B, kind, relative L2, largest difference, cosine, changed elements, what happened.
+    separately. Exits with 0 if nothing differs or everything is within the tolerances, else with 1. Off a terminal,
+    prints one line per weight that differs, with tabs between fields: status, path in A, path in B, kind, relative L2,
+    largest difference, cosine, changed elements, what happened.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``weightkit drop``: take weights out of a file."""
+"""``weightkit drop``: remove weights from a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from weightkit.cli import editing
 
 @editing.command("allow_nonfinite")
 def drop() -> Any:
-    """Take weights out of a file, of whatever kind, and out of its lists of names.
+    """Remove weights of any kind from a file, and their names from its lists.
 
-    All other weights stay as they are, byte for byte. The plan says what Keras will say of the result.
+    All other weights stay unchanged, byte for byte. The plan says how Keras loads the result.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What every command that edits shares: its options, the edit itself, and how the report is shown."""
+"""What all editing commands share: options, the edit itself, and how the report is shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def command(*without: str) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
-    """Make a command of a function that takes an act's own options and returns the act.
+    """Make a command from a function that takes an act's own options and returns the act.
 
     The command has FILE before these options and the shared ones after them.
 
@@ -83,13 +83,13 @@ def _result(report: Report) -> output.Result:
             *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
         ),
-        notes=(*_left(report), *plan.notes, *_where_it_went(report)),
+        notes=(*_unchanged(report), *plan.notes, *_result_notes(report)),
     )
 
 
-def _left(report: Report) -> Iterator[str]:
+def _unchanged(report: Report) -> Iterator[str]:
     for reason, count in report.plan.reasons().items():
-        yield f"left as they are: {count}, {reason}"
+        yield f"unchanged: {count}, {reason}"
 
 
 def _what_was_lost(report: Report) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _what_was_lost(report: Report) -> Iterator[str]:
         yield f"{inexact} elements lost digits, {zeros} of them became zero"
 
 
-def _where_it_went(report: Report) -> Iterator[str]:
+def _result_notes(report: Report) -> Iterator[str]:
     outcome = report.outcome
     yield from _what_was_lost(report)
     if outcome is None:
@@ -109,7 +109,7 @@ def _where_it_went(report: Report) -> Iterator[str]:
     elif outcome.output is not None:
         yield f"written to {outcome.output}"
         if outcome.backup is not None:
-            yield f"the file as it was: {outcome.backup}"
+            yield f"the old file is kept as {outcome.backup}"
         if outcome.backups:
             backups = "1 backup takes" if outcome.backups == 1 else f"{outcome.backups} backups take"
             command = f"weightkit restore {shlex.quote(str(outcome.output))} --list"
@@ -121,5 +121,5 @@ def _where_it_went(report: Report) -> Iterator[str]:
 def _what_was_verified(report: Report) -> Iterator[str]:
     found = report.verification
     if found is not None:
-        more = f", {found.structure_only} datasets of no numbers by structure alone" if found.structure_only else ""
-        yield f"verified: {found.changed} weights computed again, {found.untouched} untouched ones compared{more}"
+        more = f", {found.structure_only} datasets without numbers by structure only" if found.structure_only else ""
+        yield f"verified: {found.changed} changed weights recomputed, {found.untouched} unchanged ones compared{more}"

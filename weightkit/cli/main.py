@@ -30,9 +30,9 @@ _SIGNALS = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _TERMINATED, signal.SIG
 
 
 class Stopped(BaseException):
-    """Somebody asked this process to end; everything is cleaned up on the way out.
+    """A signal asks this process to end; everything is cleaned up on the way out.
 
-    Not `KeyboardInterrupt`, which typer makes an exit code of, and what it has to say is lost.
+    Not `KeyboardInterrupt`: typer turns that into an exit code and loses its notes.
     """
 
     def __init__(self, code: int) -> None:
@@ -46,7 +46,7 @@ def main() -> NoReturn:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background of a script
             signal.signal(number, _stop)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding cannot show must not fail
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
@@ -90,7 +90,7 @@ def _print(result: output.Result, *, as_json: bool) -> None:
             _silence(sys.stdout)
         why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise MachineError(
-            f"the result cannot be printed: {why}", hint="all else was done; print it somewhere else"
+            f"the result cannot be printed: {why}", hint="everything else is done; send the output somewhere else"
         ) from error
 
 
@@ -113,13 +113,13 @@ def _as_ours(error: Exception) -> WeightkitError:
     if isinstance(error, MemoryError):
         return MachineError("there is not enough memory", hint=f"{_standing(error)}; free some and try again")
     return MachineError(
-        f"an error of weightkit's own: {type(error).__name__}: {error}",
+        f"internal error: {type(error).__name__}: {error}",
         hint=f"{_standing(error)}; please report it",
     )
 
 
 def _standing(error: BaseException) -> str:
-    """What has become of the file: whoever was about to change it has noted that; nothing is ever left half done."""
+    """What happened to the file: the code that was changing it adds a note; nothing is ever left half done."""
     return "; ".join(getattr(error, "__notes__", ())) or _HALF_DONE
 
 
@@ -128,5 +128,5 @@ def _stop(number: int, _: Any) -> NoReturn:
 
 
 def _silence(stream: Any) -> None:
-    """Keep the interpreter from complaining about the closed pipe once more when it exits."""
+    """Keep the interpreter from reporting the closed pipe again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

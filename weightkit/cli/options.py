@@ -12,9 +12,9 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        readable=False,  # opening it tells more, and with the exit code of a system error
+        readable=False,  # opening it gives a better message, and the exit code of a system error
         show_default=False,
-        help="A weight file: .h5, .weights.h5 or .keras, by content.",
+        help="A weight file: .h5, .weights.h5 or .keras, detected by content.",
     ),
 ]
 First = Annotated[
@@ -43,7 +43,7 @@ Exclude = Annotated[
         "-x",
         metavar="SELECTION",
         show_default=False,
-        help="Which of them not. May be given several times.",
+        help="Which of the selected weights to leave out. May be given several times.",
     ),
 ]
 Like = Annotated[
@@ -53,7 +53,7 @@ Like = Annotated[
         metavar="OTHER",
         readable=False,
         show_default=False,
-        help="Another file of the same model, to borrow names from where FILE has none.",
+        help="Another file of the same model, to take names from where FILE has none.",
     ),
 ]
 Output = Annotated[
@@ -64,7 +64,7 @@ Output = Annotated[
         metavar="OUT",
         readable=False,
         show_default=False,
-        help="Write there, and leave FILE alone.",
+        help="Write to OUT and leave FILE unchanged.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")]
@@ -75,7 +75,7 @@ BreakLinks = Annotated[
 ]
 Verify = Annotated[
     bool,
-    typer.Option("--verify", help="Read the new file back and compare every weight before it is put in place."),
+    typer.Option("--verify", help="Read the new file back and compare every weight before it replaces anything."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -107,4 +107,4 @@ EDITING = (
     _option("dry_run", DryRun, default=False),
     _option("json", Json, default=False),
 )
-"""What every command that edits takes."""
+"""Options of every editing command."""

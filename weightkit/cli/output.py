@@ -1,4 +1,4 @@
-"""All printing: tables for people on a terminal, tab-separated lines elsewhere, one JSON object where asked."""
+"""All printing: tables on a terminal, tab-separated lines elsewhere, one JSON object with ``--json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from weightkit.errors import WeightkitError
 
-_WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody could read it
+_WORTH_PROGRESS = 256 << 20  # bytes; less is done before anybody can read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +27,29 @@ class Column:
     heading: str
     number: bool = False
     least: int = 0
-    """Characters that it takes at the least."""
+    """Minimum width in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command has to say, in the three ways it may be asked to."""
+    """What a command prints, in each of the three forms."""
 
     record: dict[str, Any]
     """The JSON object."""
     heading: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-    """For people: what fits a terminal."""
+    """For people: what fits on a terminal."""
     lines: tuple[tuple[str, ...], ...] = ()
-    """For programs: complete fields, a line each."""
+    """For programs: complete fields, one line per row."""
     notes: tuple[str, ...] = field(default=())
     code: int = 0
     """The exit code: 1 where a comparison found differences."""
 
 
 def show(result: Result, *, as_json: bool) -> None:
-    """Print a command's result on standard output; remarks go to standard error where that is for programs."""
-    if sys.stdout is None:  # closed by whoever started us
+    """Print a command's result on standard output; off a terminal, notes go to standard error."""
+    if sys.stdout is None:  # the parent process closed it
         return
     if as_json:
         sys.stdout.write(json.dumps(result.record) + "\n")
@@ -64,13 +64,13 @@ def show(result: Result, *, as_json: bool) -> None:
 
 
 def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
-    """One line on standard error; as JSON an object on standard output besides."""
+    """Print one line on standard error, and with ``as_json`` an object on standard output too."""
     more = {"file": error.file or None, "problem": error.problem, "hint": error.hint or None}
     show_problem(type(error).__name__, str(error), code, as_json=as_json, **more)
 
 
 def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str | None) -> None:
-    """The same for what is no error of a class of ours; ``more`` completes the object."""
+    """The same for a problem that is not a `WeightkitError`; ``more`` completes the object."""
     say(f"weightkit: {line}")
     if as_json:
         known = {"file": None, "problem": line, "hint": None}
@@ -81,18 +81,18 @@ def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str 
 
 
 def say(remark: str) -> None:
-    """One line on standard error, unless nobody listens there."""
-    with contextlib.suppress(OSError, AttributeError):  # closed, or never there
+    """Print one line on standard error, unless it is closed."""
+    with contextlib.suppress(OSError, AttributeError):  # closed, or None
         sys.stderr.write(escape(remark) + "\n")
 
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[int], None] | None]:
-    """Show bytes, rate and time left on standard error, when it is a terminal and the work is long."""
+    """Show bytes, rate and time left on standard error, if it is a terminal and the work is long."""
     if total < _WORTH_PROGRESS or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415  # only where it is seen
+    from rich.console import Console  # noqa: PLC0415  # only if it is shown
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
         DownloadColumn,
@@ -108,7 +108,7 @@ def progress(total: int) -> Iterator[Callable[[int], None] | None]:
 
 
 def _show_to_people(result: Result) -> None:
-    from rich.console import Console  # noqa: PLC0415  # only where it is seen
+    from rich.console import Console  # noqa: PLC0415  # only if it is shown
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def _show_to_people(result: Result) -> None:
     elif result.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for number, column in enumerate(result.columns):
-            # The first column, the weight, gives way where the terminal is narrow; nothing is cut off.
+            # On a narrow terminal the first column, the weight, is folded; nothing is cut off.
             justify: Literal["right", "left"] = "right" if column.number else "left"
             table.add_column(
                 column.heading, justify=justify, overflow="fold", no_wrap=number > 0, min_width=column.least
@@ -133,19 +133,19 @@ def _show_to_people(result: Result) -> None:
 
 
 def _least_width(result: Result) -> int:
-    """Characters without which a table would lose columns: all but the first stand in full, two apart."""
+    """The narrowest table that loses no column: all but the first at full width, two characters apart."""
     cells = zip(*result.rows, strict=True)
     widths = [max(map(len, (column.heading, *below))) for column, below in zip(result.columns, cells, strict=True)]
     return result.columns[0].least + sum(widths[1:]) + 2 * len(widths[1:])
 
 
 def _stack(result: Result, console: Console) -> None:
-    """Each row as a paragraph, where a terminal is too narrow for the table."""
+    """Print each row as a paragraph, on a terminal that is too narrow for the table."""
     from rich.padding import Padding  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     for first, *rest in result.rows:
         console.print(Text(escape(first)))
         cells = zip(result.columns[1:], rest, strict=True)
-        told = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
-        console.print(Padding(Text(told, style="dim"), (0, 0, 0, 2)))
+        rest_of_row = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
+        console.print(Padding(Text(rest_of_row, style="dim"), (0, 0, 0, 2)))

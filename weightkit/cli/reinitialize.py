@@ -19,7 +19,7 @@ def reinitialize(
             "-i",
             metavar="NAME",
             show_default=False,
-            help="A built-in Keras initializer, with arguments or without: he_normal, orthogonal, "
+            help="A built-in Keras initializer, with or without arguments: he_normal, orthogonal, "
             "'random_normal(stddev=0.02)'. Without it, each layer's own, from the configuration in FILE.",
         ),
     ] = None,
@@ -30,15 +30,15 @@ def reinitialize(
             "-s",
             metavar="NUMBER",
             show_default=False,
-            help="An integer >= 0: the same one draws the same again. Without it, a fresh one, which is printed.",
+            help="An integer >= 0; the same seed gives the same weights. Without it, a new random seed, printed.",
         ),
     ] = None,
 ) -> Any:
     """Re-initialize weights with each layer's own initializer, or with a given one.
 
-    Without --initializer, all parameters and statistics begin again as the model's configuration in FILE says, and as
-    Keras does by default: forget gates open, moving variances at one. With it, all parameters are drawn by it. Seeds,
-    integers, quantized weights and optimizer state are left as they are. `weightkit reinit` is short for this.
+    Without --initializer, all parameters and statistics are re-initialized as the model's configuration in FILE says,
+    as Keras does by default: forget gates open, moving variances at one. With it, all parameters are. Seeds, integers,
+    quantized weights and optimizer state stay unchanged. `weightkit reinit` is a short name for this command.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``weightkit restore``: put a backup back."""
+"""``weightkit restore``: restore a backup."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def restore(
     dry_run: options.DryRun = False,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
-    """Put a backup back in the place of FILE, which becomes the latest backup itself.
+    """Restore a backup of FILE; the current FILE becomes the latest backup.
 
-    Nothing is copied or computed: names change places, and FILE is the one file or the other at every instant.
-    Restoring twice leads back. FILE may be gone. Off a terminal, --list prints number, date, bytes, path and problem,
-    separated by tabs; the date is that of the content, and a higher number is the later backup.
+    Files are only renamed, never copied, and FILE is the one file or the other at every moment. Restoring twice undoes
+    the first restore. FILE may be missing. Off a terminal, --list prints number, date, bytes, path and problem,
+    separated by tabs; the date is that of the content, and a higher number is a later backup.
 
     \b
     Examples:
@@ -62,7 +62,7 @@ def restore(
 
     if listed:
         if to is not None:
-            raise RequestError("--list only lists, and --to names what to put back", hint="give one of them")
+            raise RequestError("--list and --to must not be given together", hint="leave one of them out")
         return _list(library.list_backups(file))
     done = library.restore(file, to, backup=not no_backup, break_links=break_links, dry_run=dry_run)
     return _done(done)
@@ -91,11 +91,11 @@ def _date(backup: Backup) -> str:
 
 def _done(done: Restored) -> output.Result:
     verb = "would be" if done.dry_run else "is"
-    heading = f"{done.file}: {done.backup.path.name} of {_date(done.backup)} {verb} put back"
+    heading = f"{done.file}: {done.backup.path.name} of {_date(done.backup)} {verb} restored"
     if done.dry_run:
         standing = "nothing was changed: this was a dry run"
     else:
-        standing = f"the file as it was: {done.kept}" if done.kept else "the file as it was is not kept"
+        standing = f"the old file is kept as {done.kept}" if done.kept else "the old file is not kept"
     return output.Result(
         record=done.to_dict(),
         heading=(heading,),

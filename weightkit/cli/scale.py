@@ -19,15 +19,15 @@ def scale(
             "-f",
             metavar="NUMBER",
             show_default=False,
-            help="What to multiply by; 0 makes every chosen weight zero.",
+            help="What to multiply by; 0 makes every selected weight zero.",
         ),
     ],
 ) -> Any:
     """Multiply weights by a number, bit for bit as NumPy does in the weights' own type.
 
     Without --where, all parameters are scaled; statistics (such as moving means), seeds, integers, quantized weights
-    and optimizer state are left as they are, and the plan says so. FILE is edited in place and kept as FILE.bak,
-    unless -o names another file.
+    and optimizer state stay unchanged, and the plan says so. FILE is edited in place and the old file is kept as
+    FILE.bak, unless -o names another file.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``weightkit show``: what a file holds."""
+"""``weightkit show``: what a file contains."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def show(
     like: options.Like = None,
     json: options.Json = False,  # noqa: ARG001  # every command takes it; the printing looks at it
 ) -> output.Result:
-    """List the weights of a file: names, shapes, types and kinds, optimizer state too.
+    """List the weights of a file: names, shapes, dtypes and kinds, optimizer state too.
 
-    On a terminal this is a table; elsewhere one line a weight, its fields separated by tabs: path, structure, class,
-    shape, type, kind, bytes and, with --stats, the measures.
+    On a terminal this is a table; elsewhere it is one line per weight, with tabs between fields: path, structure,
+    class, shape, dtype, kind, bytes and, with --stats, the measures.
 
     \b
     Examples:

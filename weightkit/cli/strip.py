@@ -1,4 +1,4 @@
-"""``weightkit strip``: take out what only training needs."""
+"""``weightkit strip``: remove what only training needs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from weightkit.cli import editing
 
 @editing.command("where", "exclude", "like", "allow_nonfinite")
 def strip() -> Any:
-    """Take the optimizer's state and the training configuration out of a file.
+    """Remove the optimizer's state and the training configuration from a file.
 
-    These are two thirds of most files. The weights stay as they are, byte for byte, and the file shrinks by all that
-    is removed. After loading such a model, compile it again.
+    These are two thirds of most files. The weights stay unchanged, byte for byte, and the file shrinks by what is
+    removed. After loading such a model, compile it again.
 
     \b
     Examples:

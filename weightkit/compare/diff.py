@@ -1,4 +1,4 @@
-"""Compare the weights of two stores: what is where, what differs and how far, and what happened."""
+"""Compare the weights of two stores: what each has, what differs and how far, and what happened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def diff(
     match: By = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> Diff:
-    """Compare two stores of weights, of whatever formats, element by element.
+    """Compare two stores of weights, of any formats, element by element.
 
     Weights are matched by name where all names agree, else by structure. Two elements are equal where their bits
     are, and close where ``abs(a - b) <= atol + rtol * abs(b)``. Values stream through memory once, however large
@@ -37,18 +37,18 @@ def diff(
         b: The second.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        where: Which weights: a selection or several; a pair is compared where either of it is selected.
-        exclude: Which of them not.
-        match: ``name`` or ``structure`` settles how weights are matched.
+        where: Which weights: one or more selections; a pair is compared if either weight is selected.
+        exclude: Which of the selected weights to leave out.
+        match: How to match weights: ``name`` or ``structure``; ``auto`` uses names where all agree, else structure.
         progress: Called with the bytes of ``a`` that are done, as they are done.
 
     Returns:
-        What differs: ``equal`` is true where nothing does. Printing it shows the changed weights.
+        What differs: ``equal`` is true if nothing does. Printing it shows the changed weights.
 
     Raises:
         RequestError: A tolerance is not a finite number >= 0, or the weights cannot be matched.
-        SelectionError: The selection is malformed, or chooses nothing.
-        RefusedError: A file is damaged, unsafe, or holds no Keras weights.
+        SelectionError: The selection is malformed, or selects nothing.
+        RefusedError: A file is damaged, unsafe, or has no Keras weights.
 
     Example:
         >>> from weightkit import diff

@@ -1,4 +1,4 @@
-"""What may have been done to a weight, guessed from its beginning and then held to every element, bit for bit."""
+"""Guess what was done to a weight from its first elements, then check the guess on every element, bit for bit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NARROW = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32))
-_DIGITS = 17  # that tell any two numbers of float64 apart
+_DIGITS = 17  # enough to distinguish any two numbers of float64
 _ENOUGH = 4096
-"""Elements of 4 or 8 bytes that leave no more than a few numbers to try; of 2 bytes it takes all there are."""
+"""Elements of 4 or 8 bytes that leave only a few numbers to try; of 2-byte elements, all are needed."""
 _FEW = 2
 _FEW_OF_NARROW = 4
 """Elements of 2 bytes that must agree: by chance, one in a thousand fits a factor."""
@@ -28,10 +28,10 @@ class Hypothesis(Protocol):
 
     @property
     def text(self) -> str:
-        """It in words: ``scaled by 0.5``."""
+        """In words: ``scaled by 0.5``."""
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """What it makes of values, in the type in which it computes."""
+        """Apply it to values, in the type in which it computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Scaled:
         return "sign flipped" if self.factor == -1 else f"scaled by {_shown(self.factor)}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Their products with it."""
+        """Multiply values by the factor."""
         return np.asarray(values * self.factor)
 
 
@@ -58,17 +58,17 @@ class Shifted:
 
     @property
     def text(self) -> str:
-        """As the sum was written."""
+        """``shifted by`` and the constant."""
         return f"shifted by {_shown(self.constant)}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Their sums with it."""
+        """Add the constant to values."""
         return np.asarray(values + self.constant)
 
 
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """Every element rounded to what another type holds."""
+    """Every element rounded to another type."""
 
     to: np.dtype
 
@@ -78,12 +78,12 @@ class Rounded:
         return f"rounded to {self.to}"
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Them in that type."""
+        """Convert values to that type."""
         return rounded(values, self.to)
 
 
 def guess(ours: np.ndarray, theirs: np.ndarray) -> Hypothesis | None:
-    """What would make these elements of the second weight of those of the first; None where nothing known does."""
+    """Guess what turns these elements of the first weight into those of the second; None if nothing known does."""
     if not (is_floating(ours.dtype) and is_floating(theirs.dtype)):
         return None
     with np.errstate(all="ignore"):
@@ -91,7 +91,7 @@ def guess(ours: np.ndarray, theirs: np.ndarray) -> Hypothesis | None:
 
 
 def holds(hypothesis: Hypothesis, ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Whether it makes exactly these elements; float16 and bfloat16 compute in float32 and are rounded once."""
+    """Whether it gives exactly these elements; float16 and bfloat16 compute in float32 and are rounded once."""
     with np.errstate(all="ignore"):
         made = rounded(hypothesis(ours.astype(_working(ours.dtype), copy=False)), theirs.dtype)
         return is_same(made, theirs) or not (differing(made, theirs) & ~(np.isnan(made) & np.isnan(theirs))).any()
@@ -118,7 +118,7 @@ def _working(dtype: np.dtype) -> np.dtype:
 
 
 def _usable(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of finite numbers that are not zero, and how far the second ones may have been rounded."""
+    """Pairs of finite nonzero numbers, and how far the second ones may have been rounded."""
     wide = ours.dtype if ours.dtype.itemsize > 8 else np.dtype(np.float64)  # noqa: PLR2004  # bytes
     a, b = ours.astype(wide), theirs.astype(wide)
     kept = np.isfinite(a) & np.isfinite(b) & (a != 0) & (b != 0)
@@ -130,12 +130,12 @@ def _usable(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _distinct(values: np.ndarray) -> int:
-    """How many different numbers there are, counted no further than is asked for."""
+    """How many different numbers there are, counted up to a limit."""
     return len(np.unique(values[:64])) if values.size else 0
 
 
 def _factors(a: np.ndarray, b: np.ndarray, margin: np.ndarray) -> tuple[float, float]:
-    """The least and the greatest factor that rounds to every element."""
+    """The smallest and the largest factor that give every element after rounding."""
     ratio, slack = b / a, margin / np.abs(a)
     return float((ratio - slack).max()), float((ratio + slack).min())
 
@@ -146,7 +146,7 @@ def _constants(a: np.ndarray, b: np.ndarray, margin: np.ndarray) -> tuple[float,
 
 
 def _between(least: float, greatest: float) -> Iterator[float]:
-    """Numbers to try: the one of fewest digits, the middle, and its neighbors.
+    """Numbers to try: the one with the fewest digits, the middle, and its neighbors.
 
     The bounds are computed in float64 and may be off by its rounding, and by that of a product in float32.
     """
@@ -164,5 +164,5 @@ def _between(least: float, greatest: float) -> Iterator[float]:
 
 
 def _shown(number: np.floating[Any]) -> str:
-    """In as few digits as tell it from its neighbors."""
+    """With the fewest digits that distinguish it from its neighbors."""
     return np.format_float_positional(number, trim="-") if 1e-4 <= abs(number) < 1e6 else str(number)  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""How far the elements of two weights lie apart, in one streaming pass of fixed memory."""
+"""Measure how far the elements of two weights are apart, in one streaming pass with fixed memory."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Tolerance:
 EXACT = Tolerance()
 _WORDS = (8, 4, 2, 1)  # bytes
 _LEAST = 1e-200
-"""A sum of squares below this may have lost some of them: float64 ends at 1e-308."""
+"""A sum of squares below this may have lost some squares: float64 ends at 1e-308."""
 _PART = 32_768
-"""Elements that are measured at a time: 256 KiB in float64, so that all that is made of them fits the cache."""
+"""Elements that are measured at a time: 256 KiB in float64, so all temporary arrays fit in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class Measures:
     size: int = 0
     """Elements of each weight."""
     changed: int = 0
-    """Elements that are not the same."""
+    """Elements that are not equal."""
     outside: int = 0
     """Changed elements that are not close either."""
     zeroed: int = 0
     """Changed elements that are now zero."""
     zeros: int = 0
-    """Elements that are now zero, changed or not; counted where something changed."""
+    """Elements that are now zero, changed or not; counted if something changed."""
     lost: int = 0
-    """Elements that were finite and are not."""
+    """Elements that were finite and no longer are."""
     finite: int = 0
-    """Pairs of finite numbers; counted where something changed."""
+    """Pairs of finite numbers; counted if something changed."""
     largest: float = 0.0
     """Largest absolute difference of such a pair."""
     max_at: int | None = None
-    """Which element that is, counted in C order; None where no finite element changed."""
+    """The index of that element in C order; None if no finite element changed."""
     difference: float = 0.0
     """Norm of the differences."""
     ours: float = 0.0
@@ -90,12 +90,12 @@ class Measures:
 
     @property
     def max_abs(self) -> float | None:
-        """Largest absolute difference; None where no pair of numbers is finite."""
+        """Largest absolute difference; None if no pair of numbers is finite."""
         return self.largest if self.finite or not self.changed else None
 
     @property
     def relative_l2(self) -> float | None:
-        """``norm(b - a) / norm(a)``; infinite where ``a`` is zero and ``b`` is not, None where nothing tells it."""
+        """``norm(b - a) / norm(a)``; infinite if ``a`` is zero and ``b`` is not, None if it is not known."""
         if not self.changed:
             return 0.0
         if not self.finite or not (math.isfinite(self.difference) and math.isfinite(self.ours)):
@@ -106,7 +106,7 @@ class Measures:
 
     @property
     def cosine(self) -> float | None:
-        """Cosine of the angle between the two; None where one of them is zero, or squares leave float64's range."""
+        """Cosine of the angle between the two; None if one of them is zero, or squares leave float64's range."""
         if not self.changed:
             return 1.0
         norms = self.ours * self.theirs
@@ -129,12 +129,12 @@ class Measures:
 
 
 def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance = EXACT) -> Measures:
-    """Measures of one span of two weights that are not the same there.
+    """Measure one span in which two weights differ.
 
     Args:
         ours: Elements of the first weight, flat.
         theirs: The same of the second.
-        first: Where the span begins, in elements.
+        first: Where the span starts, in elements.
         tolerance: What counts as close.
     """
     if not (are_numbers(ours.dtype) and are_numbers(theirs.dtype)):
@@ -146,7 +146,7 @@ def measure(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Toleran
 
 
 def unchanged(values: np.ndarray) -> Measures:
-    """Measures of one span in which both weights are the same; the size is counted elsewhere."""
+    """Measure one span in which two weights are equal; the size is counted elsewhere."""
     if not are_numbers(values.dtype):
         return Measures()
     with np.errstate(all="ignore"):
@@ -161,7 +161,7 @@ def is_same(ours: np.ndarray, theirs: np.ndarray) -> bool:
 
 
 def differing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Which elements are not the same."""
+    """Which elements are not equal."""
     if ours.dtype == theirs.dtype:
         width = ours.dtype.itemsize
         if width in _WORDS:
@@ -233,13 +233,13 @@ def _unchanged(values: np.ndarray) -> Measures:
 
 
 def _between_integers(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Second less first in float64, rounded once and so zero only where they are equal, in integers of any width."""
+    """The second minus the first in float64, rounded once, so zero only if they are equal; integers of any width."""
     (high, low), (other_high, other_low) = _halves(ours), _halves(theirs)
     return np.asarray((other_high - high) * 2.0**32 + (other_low - low))
 
 
 def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The upper and the lower 32 bits, each of which float64 holds exactly."""
+    """The upper and the lower 32 bits, which float64 can hold exactly."""
     wide = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64, copy=False)
     return (wide >> 32).astype(np.float64), (wide & 0xFFFFFFFF).astype(np.float64)
 
@@ -249,12 +249,12 @@ def _are_outside(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> np.n
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two vectors; unlike NumPy's, einsum starts no threads of its own."""
+    """The dot product of two vectors; unlike NumPy's dot, einsum starts no threads."""
     return float(np.einsum("i,i->", a, b))
 
 
 def _norm(values: np.ndarray) -> float:
-    """Of a vector; scaled by a power of two where its squares leave float64's range."""
+    """The norm of a vector, scaled by a power of two if its squares leave float64's range."""
     squares = _product(values, values)
     if _LEAST <= squares < math.inf:
         return math.sqrt(squares)

@@ -1,4 +1,4 @@
-"""Layers that only have another name: missing on one side, extra on the other, and the same."""
+"""Find renamed layers: missing on one side, extra on the other, with the same weights."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from weightkit.access import Match, WeightRef, WeightStore
 
 _LOOK = 256
-"""Elements that tell most weights of a shape apart: many layers may have to be tried against many."""
+"""Elements that distinguish most weights of one shape: many layers may be compared with many others."""
 
 _Layers: TypeAlias = "dict[str, list[WeightRef]]"
 
 
 def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
-    """The match, with layers paired that are the same under another name.
+    """The match, with renamed layers paired too.
 
     These have the same class, names of weights and shapes, and either the same values, or the same place: between
     the same neighbors, where both stores know the order of their layers. Neither name is there in the other store.
     """
-    missing, unused = _gone(found.missing, ours, theirs), _gone(found.unused, theirs, ours)
+    missing, unused = _unmatched(found.missing, ours, theirs), _unmatched(found.unused, theirs, ours)
     if not missing or not unused:
         return found
     pairs = _by_values(missing, unused, ours, theirs)
@@ -34,10 +34,10 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
     return _joined(found, pairs) if pairs else found
 
 
-def _gone(unmatched: Iterable[WeightRef], own: WeightStore, other: WeightStore) -> _Layers:
-    """Layers without a single weight that is matched, and whose name the other store does not know."""
-    left, whole, there = _layers(unmatched), _layers(own), _layers(other)
-    return {layer: refs for layer, refs in left.items() if layer not in there and len(refs) == len(whole[layer])}
+def _unmatched(refs: Iterable[WeightRef], own: WeightStore, other: WeightStore) -> _Layers:
+    """Layers without any matched weight, whose name is not in the other store."""
+    left, whole, there = _layers(refs), _layers(own), _layers(other)
+    return {layer: found for layer, found in left.items() if layer not in there and len(found) == len(whole[layer])}
 
 
 def _layers(refs: Iterable[WeightRef]) -> _Layers:
@@ -66,14 +66,14 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
 
 
 def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
-    begin = slice(0, min(_LOOK, a.size))
-    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in (begin, *spans(a.size, _LOOK)))
+    start = slice(0, min(_LOOK, a.size))
+    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in (start, *spans(a.size, _LOOK)))
 
 
 def _by_place(
     missing: _Layers, unused: _Layers, pairs: dict[WeightRef, WeightRef], orders: tuple[list[WeightRef], ...]
 ) -> dict[WeightRef, WeightRef]:
-    """Layers between the same two neighbors, as many on both sides."""
+    """Layers between the same two neighbors, if both sides have equally many."""
     first, second = _gaps(missing, orders[0], pairs), _gaps(unused, orders[1], {b: a for a, b in pairs.items()})
     anchors = {ours.structure: theirs.structure for ours, theirs in pairs.items()} | {"": ""}
     found: dict[WeightRef, WeightRef] = {}

@@ -1,4 +1,4 @@
-"""What a comparison found, printable and as JSON."""
+"""The result of a comparison, printable and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Status(enum.StrEnum):
-    """How a weight of one store stands to its own in the other."""
+    """How a weight of one store compares with its match in the other."""
 
     EQUAL = "equal"
     """The same, bit for bit."""
@@ -28,7 +28,7 @@ class Status(enum.StrEnum):
     RENAMED = "renamed"
     """The same values under another name."""
     RETYPED = "retyped"
-    """Of another type, and not within a tolerance that was given."""
+    """Another type, and not within a given tolerance."""
     RESHAPED = "reshaped"
     MISSING = "missing"
     """Only in the first."""
@@ -41,35 +41,35 @@ _ALIKE = frozenset({Status.EQUAL, Status.CLOSE})
 
 @dataclass(frozen=True, slots=True)
 class WeightDiff:
-    """One weight, or two that are each other's."""
+    """One weight, or two matched weights."""
 
     ours: WeightRef | None
-    """None where it is only in the second store."""
+    """None if it is only in the second store."""
     theirs: WeightRef | None
-    """None where it is only in the first."""
+    """None if it is only in the first."""
     status: Status
     measures: Measures | None = None
-    """None where there are not as many elements on both sides."""
+    """None if the two weights have different numbers of elements."""
     label: str = ""
-    """What happened, in the words under which it is counted with others: ``scaled by 0.5``."""
+    """What happened, in the words of the summary: ``scaled by 0.5``."""
     what: str = ""
     """All that happened, in words: ``scaled by 0.5, renamed to head``."""
     is_renamed: bool = False
-    """Whether its layer has another name in the second store, whatever else happened to it."""
+    """Whether its layer has another name in the second store, whatever else happened."""
 
     def __repr__(self) -> str:
         return f"<WeightDiff {self.path!r}: {self.status}{f', {self.what!r}' if self.what else ''}>"
 
     @property
     def ref(self) -> WeightRef:
-        """The weight in the first store, or where it is not there, in the second."""
+        """The weight in the first store, or if it is not there, in the second."""
         ref = self.ours or self.theirs
-        assert ref is not None  # noqa: S101  # one of them is there
+        assert ref is not None  # noqa: S101  # one of them exists
         return ref
 
     @property
     def path(self) -> str:
-        """Its address in the first store, or where it is not there, in the second."""
+        """Its address in the first store, or if it is not there, in the second."""
         return self.ref.path
 
     @property
@@ -79,7 +79,7 @@ class WeightDiff:
 
     @property
     def distance(self) -> float:
-        """Relative L2, by which weights are ranked; -1 where there is none."""
+        """Relative L2, by which weights are ranked; -1 if there is none."""
         found = None if self.measures is None else self.measures.relative_l2
         return -1.0 if found is None else found
 
@@ -108,24 +108,24 @@ class Diff:
     """The differences between the weights of two stores."""
 
     a: str
-    """What messages call the first store."""
+    """The name of the first store in messages."""
     b: str
     match: Match
     weights: tuple[WeightDiff, ...]
-    """The model's, those that differ first, the most changed first of all."""
+    """The model's weights: those that differ come first, the most changed at the top."""
     optimizer: tuple[WeightDiff, ...]
-    """The same of the optimizer's state; empty where one of the two holds none."""
+    """The same for the optimizer's state; empty if one of the two has none."""
     notes: tuple[str, ...] = ()
-    """What else the reader should know, a sentence each."""
+    """What else the reader should know, one sentence each."""
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs; optimizer state that only one of the two holds is no difference."""
+        """Whether nothing differs; optimizer state that only one of the two has is not a difference."""
         return not any(found.differs for found in (*self.weights, *self.optimizer))
 
     def __bool__(self) -> bool:
-        """Refused: true could mean that there are differences, or that all is well."""
-        raise RequestError("a Diff is neither true nor false", hint="ask for its .equal, or its .changed()")
+        """Refused: true could mean that there are differences, or that there are none."""
+        raise RequestError("a Diff has no truth value", hint="use its .equal or its .changed()")
 
     def changed(self) -> tuple[WeightDiff, ...]:
         """The model's weights that differ."""
@@ -136,14 +136,14 @@ class Diff:
         return tally(len(self.weights), (found.label for found in self.changed())) + _close(self.weights)
 
     def optimizer_summary(self) -> str:
-        """The same of the optimizer's state; empty where there is none to compare."""
+        """The same for the optimizer's state; empty if there is none to compare."""
         if not self.optimizer:
             return ""
         found = tally(len(self.optimizer), (found.label for found in self.optimizer if found.differs))
         return f"optimizer state: {found}{_close(self.optimizer)}"
 
     def lines(self) -> tuple[str, ...]:
-        """The summaries and notes, a sentence each."""
+        """The summaries and notes, one sentence each."""
         return tuple(line for line in (self.summary(), self.optimizer_summary(), *self.notes) if line)
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Diff:
         return table(caption, HEADINGS, (cells(found) for found in self.changed()), self.lines())
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: every weight, the optimizer's apart."""
+        """As JSON: every weight, with the optimizer's separate."""
         counts: dict[str, int] = {}
         for found in self.weights:
             counts[str(found.status)] = counts.get(str(found.status), 0) + 1
@@ -178,12 +178,12 @@ class Diff:
 
 
 def cells(found: WeightDiff) -> tuple[str, ...]:
-    """One weight for people: address, status, relative L2, largest difference, cosine, what happened."""
+    """One weight as a table row: address, status, relative L2, largest difference, cosine, what happened."""
     measures = found.measures
     numbers: tuple[str, ...] = ("", "", "")
     if measures is not None and measures.changed:
-        told = ((measures.relative_l2, ".3g"), (measures.max_abs, ".3g"), (measures.cosine, ".4f"))
-        numbers = tuple("" if number is None else format(number, digits) for number, digits in told)
+        shown = ((measures.relative_l2, ".3g"), (measures.max_abs, ".3g"), (measures.cosine, ".4f"))
+        numbers = tuple("" if number is None else format(number, digits) for number, digits in shown)
     return (found.path, str(found.status), *numbers, found.what)
 
 
@@ -191,12 +191,12 @@ HEADINGS = ("weight", "status", "rel. L2", "max |b-a|", "cosine", "what happened
 
 
 def ranked(found: list[WeightDiff]) -> tuple[WeightDiff, ...]:
-    """What differs first, by how far; the rest in the order in which it came."""
+    """Weights that differ first, the most changed at the top; the rest in their original order."""
     return tuple(sorted(found, key=lambda weight: (not weight.differs, -weight.distance)))
 
 
 def is_optimizer(found: WeightDiff) -> bool:
-    """Whether it is the optimizer's and not the model's."""
+    """Whether it belongs to the optimizer and not to the model."""
     return found.ref.kind is Kind.OPTIMIZER
 
 

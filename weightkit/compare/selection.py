@@ -1,4 +1,4 @@
-"""Which of two stores' weights are compared: a selection reaches a pair where it matches either."""
+"""Which weights of two stores are compared: a selection selects a pair if it matches either weight."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Selection:
     """The weights that are compared, all of them by default.
 
     Args:
-        where: Which.
-        exclude: Which of them not.
+        where: Which weights.
+        exclude: Which of the selected weights to leave out.
         stores: The two stores.
 
     Raises:

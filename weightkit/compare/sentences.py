@@ -1,4 +1,4 @@
-"""What happened to a weight, in words, as far as its measures and a hypothesis that held tell it."""
+"""Say in words what happened to a weight, from its measures and a confirmed hypothesis."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from weightkit.compare.measures import Measures
 
 _MANY = 64
-"""Elements below which an angle says nothing."""
+"""Below this many elements, an angle has no meaning."""
 _UNRELATED = 0.05
-"""Absolute cosine below which two large weights have nothing to do with each other."""
+"""Absolute cosine below which two large weights are unrelated."""
 _DEVIATIONS = 3
 """The cosine of unrelated weights of ``n`` elements is about normal, with a deviation of ``1 / sqrt(n)``."""
 _ABOUT = 1e-3
-"""What may be left over of a weight that was scaled by about a factor, in its own norm."""
+"""The largest remainder, relative to its norm, of a weight that was scaled by about a factor."""
 
 
 def what_happened(measures: Measures, hypothesis: Hypothesis | None) -> str:
-    """In the words that go after "3 weights": ``scaled by 0.5``, ``with 4 values zeroed``; empty where nothing did."""
+    """The words after "3 weights": ``scaled by 0.5``, ``with 4 values zeroed``; empty if nothing happened."""
     if not measures.changed:
         return ""
     if measures.lost:

@@ -1,4 +1,4 @@
-"""Compare pairs of weights tile by tile, in two threads and one pass over both stores."""
+"""Compare pairs of weights tile by tile, with two threads and one pass over both stores."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True, eq=False)
 class Compared:
-    """Two weights of as many elements, and what has been found of them so far."""
+    """Two weights with the same number of elements, and the results so far."""
 
     ours: WeightRef
     theirs: WeightRef
     measures: Measures = field(default_factory=Measures)
     hypothesis: Hypothesis | None = None
-    """What made the second of the first, as far as has been seen."""
+    """What turned the first into the second, as far as is known."""
     same: list[slice] = field(default_factory=list)
-    """Spans that are the same: of these, norms are computed only where other spans of the weight are not."""
+    """Equal spans: their norms are computed only if other spans of the weight differ."""
     _early: dict[int, Measures] = field(default_factory=dict)
     _begun: threading.Event = field(default_factory=threading.Event)
 
     def add(self, first: int, found: Measures) -> None:
-        """Take the measures of one span in; sums are made in the order of the weight, whichever thread is faster."""
+        """Add the measures of one span; sums are made in the order of the weight, whichever thread is faster."""
         self._early[first] = found
         while (due := self._early.pop(self.measures.size, None)) is not None:
             self.measures += due
 
     def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray, *, same: bool) -> None:
-        """Guess from the beginning what happened, and give that up where a later span does not bear it out."""
+        """Guess from the first span what happened, and drop the guess if a later span contradicts it."""
         if first == 0:
             try:
                 self.hypothesis = None if same else guess(ours, theirs)
             finally:
                 self._begun.set()
             return
-        self._begun.wait()  # for whoever has the first span
+        self._begun.wait()  # for the thread that has the first span
         hypothesis = self.hypothesis
         if hypothesis is not None and not holds(hypothesis, ours, theirs):
             self.hypothesis = None
 
     def give_up(self) -> None:
-        """Let nobody wait for a guess that will not come."""
+        """Wake threads that wait for a guess that will not come."""
         self._begun.set()
 
 
@@ -67,19 +67,19 @@ def compare(
     tolerance: Tolerance = EXACT,
     progress: Progress | None = None,
 ) -> list[Compared]:
-    """Measure pairs of weights that have as many elements each.
+    """Measure pairs of weights with the same number of elements.
 
     Args:
         ours: The first store.
         theirs: The second.
-        pairs: A weight of either.
+        pairs: A weight of each store.
         tolerance: What counts as close.
         progress: Called with the bytes of the first weight that are done, as they are done.
     """
     work = _Work(ours, theirs, pairs, tolerance, progress)
     with contextlib.ExitStack() as meanwhile:
         for store in (ours, theirs):
-            meanwhile.enter_context(store.steady())  # a model in memory, whose layers compute some values
+            meanwhile.enter_context(store.steady())  # for models in memory, whose layers compute some values
         work.do()
         for pair in work.compared:
             if pair.measures.changed:
@@ -132,5 +132,5 @@ class _Work:
 
 
 def _native(values: np.ndarray) -> np.ndarray:
-    """In the machine's own order of bytes."""
+    """In the machine's byte order."""
     return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -1,4 +1,4 @@
-"""From two open stores to what differs between them."""
+"""Find the differences between two open stores."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compared(
     results += [_paired(pair, tolerance) for pair in work]
     results, notes = _with_one_sided(results, sides, (ours, theirs))
     if not results and not notes and (where or exclude):
-        raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists what is there")
+        raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists the weights")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
     notes += _renames(model)
@@ -51,7 +51,7 @@ def compared(
 
 
 def _matched(ours: WeightStore, theirs: WeightStore, by: By) -> Match:
-    """By names and structure; what these do not settle, by names and renames, where there are any."""
+    """Match by name or structure; if neither works, by name with renamed layers, if there are any."""
     try:
         return with_renames(match(ours, theirs, by), ours, theirs)
     except RequestError:
@@ -69,13 +69,13 @@ def _alone(refs: Iterable[WeightRef], selected: Callable[[WeightRef], bool]) -> 
 
 
 def _reshaped(ours: WeightRef, theirs: WeightRef) -> WeightDiff:
-    return _told(ours, theirs, Status.RESHAPED, None, "reshaped", _shapes(ours, theirs))
+    return _difference(ours, theirs, Status.RESHAPED, None, "reshaped", _shapes(ours, theirs))
 
 
-def _told(
+def _difference(
     ours: WeightRef, theirs: WeightRef, status: Status, measures: Measures | None, label: str, *more: str
 ) -> WeightDiff:
-    """A pair, with all that happened to it in words."""
+    """A pair with everything that happened to it in words."""
     renamed = Match.is_renamed(ours, theirs)
     words = (label if status is not Status.RENAMED else "", *more, f"renamed to {theirs.layer}" if renamed else "")
     what = ", ".join(dict.fromkeys(word for word in words if word))
@@ -91,18 +91,18 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     what = what_happened(measures, pair.hypothesis)
     if ours.shape != theirs.shape:
         shapes = _shapes(ours, theirs)
-        return _told(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
+        return _difference(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
     if not Match.same_type(ours, theirs) and not (tolerance and not measures.outside):
-        return _told(ours, theirs, Status.RETYPED, measures, _types(pair, what))
+        return _difference(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
-        return _told(ours, theirs, Status.DIFFERS, measures, what)
+        return _difference(ours, theirs, Status.DIFFERS, measures, what)
     if Match.is_renamed(ours, theirs):
-        return _told(ours, theirs, Status.RENAMED, measures, "renamed", what)
+        return _difference(ours, theirs, Status.RENAMED, measures, "renamed", what)
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
 
 
 def _types(pair: Compared, what: str) -> str:
-    """A cast where the values are those of one, else what else happened too."""
+    """A cast if it explains the values, else the cast and what else happened."""
     cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
     return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
 
@@ -110,16 +110,16 @@ def _types(pair: Compared, what: str) -> str:
 def _with_one_sided(
     results: list[WeightDiff], sides: Sequence[list[WeightRef]], stores: tuple[WeightStore, WeightStore]
 ) -> tuple[list[WeightDiff], list[str]]:
-    """Add what only one side has; what only its format keeps gets a sentence, and is no difference."""
+    """Add weights that only one side has; those that only its format stores get a note, and are not differences."""
     notes: list[str] = []
     for status, refs, store, other in zip((Status.MISSING, Status.EXTRA), sides, stores, stores[::-1], strict=True):
         training = [ref for ref in refs if ref.kind is Kind.OPTIMIZER]
         if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
-            notes.append(f"only {store.label} holds optimizer state ({_weights(training)})")
+            notes.append(f"only {store.label} has optimizer state ({_weights(training)})")
             refs = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]  # noqa: PLW2901
         counters = [ref for ref in refs if Match.is_counter(ref)]
         if counters and store.format != other.format:
-            notes.append(f"only {store.label} holds seeds and counters ({_weights(counters)})")
+            notes.append(f"only {store.label} has seeds and counters ({_weights(counters)})")
             refs = [ref for ref in refs if not Match.is_counter(ref)]  # noqa: PLW2901
         results += [_alone_there(ref, status) for ref in refs]
     return results, notes
@@ -134,7 +134,7 @@ def _renames(results: Iterable[WeightDiff]) -> list[str]:
     layers = {
         (found.ours.layer, found.theirs.layer) for found in results if found.is_renamed and found.ours and found.theirs
     }
-    return [f"layer {old} is named {new} in the second" for old, new in sorted(layers, key=str)]
+    return [f"layer {old} is renamed to {new} in the second" for old, new in sorted(layers, key=str)]
 
 
 def _weights(refs: list[WeightRef]) -> str:

@@ -1,4 +1,4 @@
-"""What a store holds, and what its values are like."""
+"""List the weights of a store, and measure their values."""
 
 from __future__ import annotations
 

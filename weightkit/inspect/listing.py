@@ -1,4 +1,4 @@
-"""What a store holds, as a record."""
+"""A listing of a store's weights."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Listing:
     """The weights of a file or of a model in memory; printing it shows a table."""
 
     file: str
-    """As the user named it; of a model, its class and name."""
+    """The path as given; for a model, its class and name."""
     format: str
     keras_version: str | None
     file_bytes: int
     weights: tuple[Listed, ...]
     with_statistics: bool
     notes: tuple[str, ...] = ()
-    """What the user should know of the selection."""
+    """What the user should know about the selection."""
 
     def heading(self) -> str:
-        """What the file is, in one line."""
+        """The file, its format, version and size, in one line."""
         version = f", Keras {self.keras_version}" if self.keras_version else ""
         return f"{self.file}: {self.format}{version}, {size(self.file_bytes)}"
 
     def summary(self) -> str:
-        """How much of what is listed, in one line."""
+        """Counts of what is listed, in one line."""
         totals = self.totals()
         kinds = ", ".join(f"{total['weights']} {kind}" for kind, total in totals["kinds"].items())
         counts = f"{totals['weights']} weights, {totals['elements']} elements, {size(totals['bytes'])}"

@@ -1,4 +1,4 @@
-"""What a file or a model holds, for people and programs."""
+"""Show the weights of a file or a model, for people and programs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def show(
 
     Args:
         target: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store.
-        where: Which weights: a selection or several, as text or selector objects; all by default.
-        exclude: Which of them not.
+        where: Which weights: one or more selections, as text or selector objects; all by default.
+        exclude: Which of the selected weights to leave out.
         stats: Measure the values: minimum, maximum, mean, standard deviation, norm, zeros, NaNs and infinities.
-        like: Another file or model to borrow names and kinds from, for a file.
+        like: Another file or model to take names and kinds from, for a file.
 
     Raises:
-        RequestError: There is no such file, or the model has not been built.
-        SelectionError: The selection is malformed or chooses nothing.
-        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+        RequestError: There is no such file, or the model is not built.
+        SelectionError: The selection is malformed or selects nothing.
+        RefusedError: The file is damaged, unsafe, or has no Keras weights.
 
     Example:
         >>> print(show("model.h5", where="encoder"))  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What the values of a weight are like, in one streaming pass of fixed memory."""
+"""Measure the values of a weight, in one streaming pass with fixed memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Measures of a weight's finite elements, in float64; NaNs and infinities are counted apart.
+    """Measures of a weight's finite elements, in float64; NaNs and infinities are counted separately.
 
     The least and the greatest are None where no element is finite.
     """
@@ -76,7 +76,7 @@ class Statistics:
 
 
 def measure(store: WeightStore, ref: WeightRef) -> Statistics | None:
-    """Measure one weight; None where its values are no numbers."""
+    """Measure one weight; None if its values are not numbers."""
     if not is_floating(ref.dtype) and ref.dtype.kind not in "biu":
         return None
     total = Statistics()

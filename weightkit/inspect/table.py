@@ -19,14 +19,14 @@ _WORDS = {"weight", "class", "dtype", "kind"}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is shown to people: the weight first."""
+    """Headings and rows of a table, with the weight first."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers, and stand to the right."""
+        """Which columns hold numbers, and are right-aligned."""
         return tuple(heading not in _WORDS for heading in self.headings)
 
 
@@ -45,7 +45,7 @@ def aligned(table: Table) -> Iterator[str]:
 
 
 def cells(listed: Listed, names: Sequence[str], form: str) -> list[str]:
-    """Some measures of a weight as text; empty where there are none."""
+    """Some measures of a weight as text; empty if there are none."""
     values = _values(listed)
     return ["" if values.get(name) is None else _number(values[name], form) for name in names]
 

@@ -1,1 +1,1 @@
-"""Verbs that change more than values: one a file."""
+"""Edits that change more than values, one per file."""

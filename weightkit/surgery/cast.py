@@ -31,14 +31,14 @@ TYPES: dict[str, np.dtype] = {
 class Cast(Transform):
     """Store weights in another floating-point type, each value rounded once to the nearest, ties to even.
 
-    New infinities refuse the edit unless they are allowed; elements that lose digits or become zero are counted in
-    the report.
+    New infinities are refused unless they are allowed; elements that lose digits or become zero are counted in the
+    report.
 
     Args:
         to: ``float16``, ``bfloat16``, ``float32`` or ``float64``.
 
     Raises:
-        RequestError: It is another type.
+        RequestError: ``to`` is another type.
 
     Example:
         >>> from weightkit import Cast
@@ -59,26 +59,26 @@ class Cast(Transform):
         """The same, for a file.
 
         Raises:
-            RequestError: The store is none.
+            RequestError: The store is not a file.
         """
         require_file(store)
         return self
 
     def dtype(self, ref: WeightRef) -> np.dtype:  # noqa: ARG002  # the same for all
-        """The type asked for."""
+        """The new type."""
         return TYPES[self.to]
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be cast; empty where it can."""
+        """Why this weight cannot be cast; empty if it can."""
         if ref.kind is Kind.QUANTIZATION:
-            return "it belongs to a quantized layer, whose integers and scales stay as they are"
+            return "it belongs to a quantized layer, whose integers and scales stay unchanged"
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers are cast"
+            return f"it holds {ref.dtype}, and only floating-point numbers can be cast"
         same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
-        return f"it is {self.to} already" if same else ""
+        return f"it is already {self.to}" if same else ""
 
     def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:
-        """The new types, and what else the file has to say then."""
+        """The new types, and what else changes in the file with them."""
         file = require_file(store)
         changes = Changes(types=dict.fromkeys(chosen, TYPES[self.to]))
         for ref in chosen:
@@ -86,11 +86,11 @@ class Cast(Transform):
         return changes
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """What Keras will say of the file."""
+        """How Keras loads the file."""
         return require_file(store).layout.advice(changes)
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """The values as they are: they are rounded once, on their way into the new type."""
+        """The same values: they are rounded once, when they are written in the new type."""
         return values
 
 

@@ -1,4 +1,4 @@
-"""Take weights out of a file."""
+"""Drop weights from a file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from weightkit.access import Changes, Report, Target, WeightRef, WeightStore, Where
 
-_STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` takes it out"
-_AFRESH = "the optimizer's state is no longer whole: Keras starts the optimizer afresh"
+_STALE = "the optimizer's state stays, that of the dropped weights too: `weightkit strip` removes it"
+_INCOMPLETE = "the optimizer's state is no longer complete: Keras starts with a new optimizer"
 
 
 @dataclass(frozen=True, slots=True)
 class Drop(Transform):
-    """Take the selected weights out of a file, of whatever kind, and out of its lists of names.
+    """Drop the selected weights of any kind from a file, and their names from its lists.
 
-    All other weights stay as they are, byte for byte. A selection is needed.
+    All other weights stay unchanged, byte for byte. A selection is required.
 
     Example:
         >>> from weightkit import Drop
@@ -41,44 +41,44 @@ class Drop(Transform):
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """All that are selected, of whatever kind."""
+        """All kinds."""
         return frozenset(Kind)
 
     def on(self, store: WeightStore) -> Drop:
         """The same, for a file.
 
         Raises:
-            RequestError: The store is none.
+            RequestError: The store is not a file.
         """
         require_file(store)
         return self
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Drop:
-        """The same, where it leaves a weight.
+        """The same, if a weight of the model stays.
 
         Raises:
-            SelectionError: It does not.
+            SelectionError: None stays.
         """
-        gone = set(chosen)
-        if all(ref in gone or ref.kind is Kind.OPTIMIZER for ref in store):
+        dropped = set(chosen)
+        if all(ref in dropped or ref.kind is Kind.OPTIMIZER for ref in store):
             raise SelectionError(
-                "the selection chooses every weight, and a file without weights is of no use",
-                hint="leave some with --exclude (exclude=)",
+                "the selection must leave at least one weight, got every weight",
+                hint="keep some with --exclude (exclude=)",
                 file=store.label,
             )
         return self
 
     def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:
-        """The datasets go, and every mention of them, for the file's lists to agree."""
+        """The datasets go, and their names in the file's lists."""
         file = require_file(store)
         return file.layout.without([file.dataset(ref) for ref in chosen])
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:
-        """What Keras will say of the file, and what becomes of the optimizer's state."""
+        """How Keras loads the file, and what happens to the optimizer's state."""
         return (*require_file(store).layout.advice(changes), *_on_the_optimizer(store, chosen))
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """Never asked for."""
+        """Never called."""
         return values
 
 
@@ -95,9 +95,9 @@ def drop(
     like: Target | None = None,
     dry_run: bool = False,
 ) -> Report:
-    """Take the selected weights out of a file: ``edit(target, Drop(), where)``.
+    """Drop the selected weights from a file: ``edit(target, Drop(), where)``.
 
-    A selection is needed. The other arguments are those of `edit`.
+    A selection is required. The other arguments are those of `edit`.
 
     Raises:
         WeightkitError: As `edit` does.
@@ -122,5 +122,5 @@ def drop(
 
 def _on_the_optimizer(store: WeightStore, chosen: Sequence[WeightRef]) -> tuple[str, ...]:
     if any(ref.kind is Kind.OPTIMIZER for ref in chosen):
-        return (_AFRESH,)
+        return (_INCOMPLETE,)
     return (_STALE,) if any(ref.kind is Kind.OPTIMIZER for ref in store) else ()

@@ -1,4 +1,4 @@
-"""Put a backup back in the place of the file that was made from it."""
+"""Restore a backup of a file."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Restored:
     file: str
     """As the user named it."""
     path: Path
-    """Where it lies, symbolic links followed."""
+    """Where it is, with symbolic links followed."""
     backup: Backup
-    """The backup that was put back; nothing lies under its name any more."""
+    """The backup that was restored; its name is free now."""
     kept: Path | None
-    """The file as it was before: the latest backup now; None where there was none or it was not to be kept."""
+    """The old file, now the latest backup; None if there was none or it was not kept."""
     dry_run: bool
     notes: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class Restored:
 
 
 def list_backups(target: str | os.PathLike[str]) -> Backups:
-    """List the backups of a file, the latest first; the file itself may be gone.
+    """List the backups of a file, the latest first; the file itself may be missing.
 
     Raises:
         RequestError: There is no such folder.
@@ -87,22 +87,22 @@ def restore(
     break_links: bool = False,
     dry_run: bool = False,
 ) -> Restored:
-    """Put a backup back in the place of a file, which becomes the latest backup itself.
+    """Restore a backup of a file; the current file becomes the latest backup.
 
-    The path holds the one file or the other at every instant, and nothing is copied: names change places. Restoring
-    twice therefore leads back to where one was.
+    The path holds the one file or the other at every moment, and nothing is copied: files are only renamed. Restoring
+    twice undoes the first restore.
 
     Args:
-        target: Path of the file; it may be gone.
+        target: Path of the file; it may be missing.
         to: Name or number of the backup (0 is ``NAME.bak``); the latest by default.
-        backup: Whether the present file is kept.
+        backup: Whether the current file is kept.
         break_links: Whether to replace a file that has other hard links (they keep the old content).
         dry_run: Only say what would be done.
 
     Raises:
-        RequestError: There is no such backup, or it cannot be put back.
-        BusyError: Somebody else holds the file or the backup.
-        MachineError: The system failed; the file is as it was.
+        RequestError: There is no such backup, or it cannot be restored.
+        BusyError: Another process uses the file or the backup.
+        MachineError: The system failed; the file is unchanged.
 
     Example:
         >>> restore("model.h5").kept  # doctest: +SKIP

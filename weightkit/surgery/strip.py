@@ -1,4 +1,4 @@
-"""Take the optimizer's state and the training configuration out of a file: two thirds of most."""
+"""Strip the optimizer's state and the training configuration from a file: two thirds of most files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from weightkit.access import Changes, FileStore, Report, Target, WeightRef, WeightStore
 
 _COMPILE = "the training configuration goes too: compile the model again after loading"
-_NEEDED = "needed without training too"
+_NEEDED = "also needed without training"
 
 
 @dataclass(frozen=True, slots=True)
 class Strip(Transform):
-    """Take the optimizer's state and the training configuration out of a file.
+    """Strip the optimizer's state and the training configuration from a file.
 
-    What remains loads as before, with the same weights; the model is then not compiled. It takes no selection.
+    The rest loads as before, with the same weights; the model is then not compiled. It takes no selection.
 
     Example:
         >>> from weightkit import Strip
@@ -35,59 +35,59 @@ class Strip(Transform):
 
     sets_values: ClassVar[bool] = False
     selection: ClassVar = "none"
-    gone: frozenset[str] = field(default=frozenset(), compare=False)
-    """Structural addresses of what goes; empty before it is planned."""
+    stripped: frozenset[str] = field(default=frozenset(), compare=False)
+    """Structural addresses of what is removed; empty before it is planned."""
 
     def __repr__(self) -> str:
         return "Strip()"
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """What goes is told by where it lies."""
+        """All kinds: the location in the file decides what is removed."""
         return frozenset(Kind)
 
     def on(self, store: WeightStore) -> Strip:
-        """The same, knowing what goes.
+        """The same, with what it removes from this file.
 
         Raises:
-            RequestError: The store is no file, or holds neither optimizer state nor a training configuration.
-            UnsupportedFileError: Other weights lie where only the optimizer's state should.
+            RequestError: The store is not a file, or has neither optimizer state nor a training configuration.
+            UnsupportedFileError: Other weights are where only the optimizer's state should be.
         """
         file = require_file(store)
         changes = file.layout.stripped()
         if not changes:
             raise RequestError(
-                "it holds no optimizer state and no training configuration",
+                "the file has no optimizer state and no training configuration",
                 hint="there is nothing to strip",
                 file=file.label,
             )
-        gone = file.dropped(changes)
-        _require_optimizer_state(file, gone)
-        return Strip(frozenset(ref.structure for ref in gone))
+        dropped = file.dropped(changes)
+        _require_optimizer_state(file, dropped)
+        return Strip(frozenset(ref.structure for ref in dropped))
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight stays; empty where it goes."""
-        return "" if ref.structure in self.gone else _NEEDED
+        """Why this weight stays; empty if it is removed."""
+        return "" if ref.structure in self.stripped else _NEEDED
 
     def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:  # noqa: ARG002  # it takes all
-        """The optimizer's state goes, and what says how the model was trained."""
+        """The optimizer's state and the training configuration are removed."""
         return require_file(store).layout.stripped()
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """That the model has to be compiled again, where the file says now how it was."""
+        """That the model must be compiled again, if the file has a training configuration."""
         return (_COMPILE,) if changes.attributes or changes.members else ()
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """Never asked for."""
+        """Never called."""
         return values
 
 
-def _require_optimizer_state(file: FileStore, gone: Sequence[WeightRef]) -> None:
-    strange = [ref.path for ref in gone if ref.kind is not Kind.OPTIMIZER]
-    if strange:
+def _require_optimizer_state(file: FileStore, dropped: Sequence[WeightRef]) -> None:
+    others = [ref.path for ref in dropped if ref.kind is not Kind.OPTIMIZER]
+    if others:
         raise UnsupportedFileError(
-            f"{strange[0]} lies among the optimizer's state and is none of it",
-            hint="choose what goes with `weightkit drop`",
+            f"{others[0]} is among the optimizer's state, but is not optimizer state",
+            hint="select what to remove with `weightkit drop`",
             file=file.label,
         )
 
@@ -102,7 +102,7 @@ def strip(
     verify: bool = False,
     dry_run: bool = False,
 ) -> Report:
-    """Take the optimizer's state and the training configuration out of a file: ``edit(target, Strip())``.
+    """Strip the optimizer's state and the training configuration from a file: ``edit(target, Strip())``.
 
     It takes no selection. The other arguments are those of `edit`.
 

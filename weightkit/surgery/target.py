@@ -1,4 +1,4 @@
-"""What surgery can be done on."""
+"""The target of surgery: a file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def require_file(store: WeightStore) -> FileStore:
-    """The store as a file, whose objects can come and go.
+    """The store as a file, whose objects can be added and removed.
 
     Raises:
-        RequestError: It is none.
+        RequestError: It is not a file.
     """
     if not isinstance(store, FileStore):
-        raise RequestError("only files are operated on", hint="give a weight file", file=store.label)
+        raise RequestError(f"target must be a weight file, got {store.format}", hint="give a path", file=store.label)
     return store

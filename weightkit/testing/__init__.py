@@ -1,4 +1,4 @@
-"""Contract suites: what every store, transform and layer keeps to, as tests to subclass; they need pytest.
+"""Contract tests for stores, transforms and layers, to subclass; they need pytest.
 
 Each is loaded when it is first used: who tests a transform needs nothing of layers.
 """

@@ -1,4 +1,4 @@
-"""What every store of weights keeps to."""
+"""The contract for stores of weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StoreContract:
-    """Facts that hold for every store. Subclass it, and say how a store is made and looked at from outside.
+    """Tests for every store. Subclass it, and declare how to make a store and how to read it by other means.
 
     Example:
         >>> class TestMyStore(StoreContract):  # doctest: +SKIP
@@ -32,19 +32,19 @@ class StoreContract:
         "second/kernel": np.linspace(0, 1, 8, dtype=np.float32).reshape(4, 2),
         "second/bias": np.ones(2, np.float32),
     }
-    """Weights by layer and name; a format that cannot hold them overrides them."""
+    """Weights by layer and name; override them for a format that cannot hold them."""
 
     def make_store(self, folder: Path, values: Mapping[str, np.ndarray]) -> WeightStore:
-        """A store of these weights, open for editing; ``folder`` is empty and the test's own."""
+        """A store with these weights, open for editing; ``folder`` is an empty folder for this test."""
         raise NotImplementedError
 
     def values_of(self, store: WeightStore) -> Mapping[str, np.ndarray]:
-        """The values of all weights by structure, looked up behind the store's back with other means."""
+        """The values of all weights by structure, read by other means than the store."""
         raise NotImplementedError
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[WeightStore]:
-        """A store of the weights ``VALUES``."""
+        """A store with the weights ``VALUES``."""
         with self.make_store(tmp_path, self.VALUES) as made:
             yield made
 

@@ -1,4 +1,4 @@
-"""What every transform keeps to."""
+"""The contract for transforms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZE = 60
 
 
 class TransformContract:
-    """Facts that hold for every transform. Subclass it, and say how one is made, and what its numbers should be.
+    """Tests for every transform. Subclass it, and declare how to make one, and what it must compute.
 
     Example:
         >>> class TestMine(TransformContract):  # doctest: +SKIP
@@ -31,19 +31,19 @@ class TransformContract:
     """
 
     TYPES: ClassVar[Sequence[object]] = (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)
-    """The types of weights that it takes."""
+    """The dtypes of weights that it takes."""
 
     def make_transform(self) -> Transform:
-        """A fresh transform, equal to every other one that this makes."""
+        """A new transform, equal to every other one that this makes."""
         raise NotImplementedError
 
     def expected(self, ref: WeightRef, values: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
-        """What it should make of a float32 weight, computed by other means; None where only the rest is checked."""
+        """The expected result for a float32 weight, computed by other means; None to test only the rest."""
         return None
 
     @pytest.fixture
     def planned(self) -> tuple[Transform, Mapping[WeightRef, np.ndarray]]:
-        """A transform that knows its weights, as it is in a plan, and the weights with their values."""
+        """A transform as in a plan, with its weights, and the weights with their values."""
         store = _Store(self.TYPES)
         return plan_edit(store, self.make_transform(), "**").transform, store.weights
 
@@ -98,7 +98,7 @@ class TransformContract:
 
 
 class _Store(WeightStore):
-    """Weights that exist in the test alone, one of each type."""
+    """Weights that exist only in the test, one of each dtype."""
 
     label, format, ordered = "the contract", "in the test", True
 
@@ -120,5 +120,5 @@ class _Store(WeightStore):
         return values.copy() if span == ALL else values.reshape(-1)[span].copy()
 
     def editing(self, *_: object) -> NoReturn:
-        """Nobody edits it."""
+        """Never called."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Copy weights: a model from a file, a file from a model, a file from one of another format."""
+"""Copy weights: from a file into a model, from a model into a file, between files of any formats."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _UNSET: Any = None
 
 @dataclass(frozen=True, slots=True)
 class CopyFrom(Transform):
-    """Take the values of the matching weights of another file, model or open store.
+    """Copy the values of the matching weights of another file, model or open store.
 
-    Weights are matched by name where all names agree, else by structure, whatever the two formats are. Values of
-    another floating-point type are rounded once. The optimizer's state stays as it is.
+    Weights are matched by name where all names agree, else by structure, for any two formats. Values of another
+    floating-point type are rounded once. The optimizer's state stays unchanged.
 
     Args:
         source: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store, which
             must stay open until the edit is done.
-        match: ``name`` or ``structure`` says how weights are matched; ``auto`` finds out.
+        match: How to match weights: ``name`` or ``structure``; ``auto`` uses names where all agree, else structure.
 
     Raises:
         RequestError: ``match`` is something else.
@@ -47,7 +47,7 @@ class CopyFrom(Transform):
     source: Target
     match: By = "auto"
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
-    """Which weight of the source each weight takes its values from; empty before it is planned."""
+    """The weight of the source that each weight is copied from; empty before it is planned."""
     found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
     reader: SourceReader = field(default=_UNSET, compare=False)
@@ -77,7 +77,7 @@ class CopyFrom(Transform):
         return frozenset(Kind) - {Kind.OPTIMIZER}
 
     def on(self, store: WeightStore) -> CopyFrom:
-        """The same, knowing which weight of the source is which of this store.
+        """The same, matched with the weights of this store.
 
         Raises:
             RequestError: Neither names nor structure settle which weight is which.
@@ -87,11 +87,11 @@ class CopyFrom(Transform):
         return replace(self, pairs=found.pairs, found=found)
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight takes no values; empty where it can."""
+        """Why this weight cannot be copied into; empty if it can."""
         return "it is optimizer state, which belongs to one training run" if ref.kind is Kind.OPTIMIZER else ""
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
-        """The same, where every chosen weight has one to copy.
+        """The same, if every selected weight has one to copy from.
 
         Raises:
             SelectionError: One has no counterpart of its shape and type.
@@ -100,11 +100,11 @@ class CopyFrom(Transform):
         return self
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """How they were matched, and what of the source is not used."""
+        """How weights were matched, and which weights of the source are not used."""
         return () if self.found is None else _notes(self.found, chosen, self.reader.label)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
-        """The same copies for the references of another store, by those of the store that it was planned on."""
+        """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return replace(self, pairs={theirs: self.pairs[ref] for ref, theirs in pairs.items()})
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
@@ -112,13 +112,12 @@ class CopyFrom(Transform):
         return self.reader.read(self.pairs[ref], span).reshape(values.shape)
 
     def require_all(self, chosen: Sequence[WeightRef], label: str) -> None:
-        """Refuse to fill a part of what was asked for: a model that is loaded by half looks like one that is whole."""
+        """Refuse to copy only a part of the selection: a half-loaded model looks like a complete one."""
         problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
         if problems:
             raise SelectionError(
-                f"{len(problems)} of {len(chosen)} weights have none to copy in {self.reader.label}: "
-                f"{listed(problems)}",
-                hint="choose fewer, with where or exclude, or say how to match them with match",
+                f"{len(problems)} of {len(chosen)} weights have no match in {self.reader.label}: {listed(problems)}",
+                hint="select fewer with where= or exclude=, or change match=",
                 file=label,
             )
 
@@ -151,8 +150,8 @@ def copy_from(
 ) -> Report:
     """Fill a model from a file or another model, or a file from either: ``edit(target, CopyFrom(source))``.
 
-    All that is chosen is copied or nothing. Without ``where``, that is everything but the optimizer's state. ``match``
-    is that of `CopyFrom`, and the other arguments are those of `edit`.
+    Either all selected weights are copied or none. Without ``where``, that is everything but the optimizer's state.
+    ``match`` is that of `CopyFrom`, and the other arguments are those of `edit`.
 
     Raises:
         WeightkitError: As `CopyFrom` and `edit` do.

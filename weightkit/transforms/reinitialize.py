@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     from weightkit.transforms.initializers import Initializer
 
 _NEVER = {
-    Kind.OPTIMIZER: "it is optimizer state, which a new optimizer begins",
-    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales stay as they are",
+    Kind.OPTIMIZER: "it is optimizer state, which a new optimizer starts again",
+    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales stay unchanged",
     Kind.STATE: "it is state, such as a seed or a counter",
 }
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _HINT = (
-    "add --initializer NAME (initializer=), such as he_normal, to say how they begin, --like OTHER (like=) to take it "
-    "from a file of the model with its configuration, or --exclude (exclude=) to leave them as they are"
+    "give --initializer NAME (initializer=), such as he_normal, --like OTHER (like=) to use the configuration in "
+    "another file of the model, or --exclude (exclude=) to leave them unchanged"
 )
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Reinitialize(Transform):
-    """Re-initialize weights with each layer's own initializer, or all with one.
+    """Re-initialize weights with each layer's own initializer, or all with one initializer.
 
-    What a configuration does not say is done as Keras does it: an LSTM's forget gate begins open (a bias of one),
-    gains and moving variances at one, moving means at zero. Seeds and optimizer state stay.
+    Where a configuration names no initializer, Keras' rules apply: an LSTM's forget gate starts open (a bias of one),
+    gains and moving variances start at one, moving means at zero. Seeds and optimizer state stay unchanged.
 
     The numbers are keyed by the seed and by each weight's address: they do not depend on other weights, and a model
-    gets the same as the file that it is loaded from. A layer's own seeds are not used.
+    gets the same numbers as the file that it is loaded from. A layer's own seeds are not used.
 
     Args:
-        initializer: None for each layer's own; else one of Keras' by name (``he_normal``), by name with arguments
-            (``random_normal(stddev=0.02)``), as configuration (``{"class_name": "HeNormal", "config": {}}``) or as
-            object. It is then used for parameters alone, unless statistics are asked for.
-        seed: Any integer >= 0; the same one draws the same again. None takes a fresh one, which the ``repr`` and
-            every report tell.
+        initializer: None for each layer's own; else a built-in Keras initializer by name (``he_normal``), by name with
+            arguments (``random_normal(stddev=0.02)``), as a configuration (``{"class_name": "HeNormal", "config":
+            {}}``) or as an object. It then applies only to parameters, unless statistics are selected.
+        seed: Any integer >= 0; the same seed gives the same weights. None takes a new random seed, which the ``repr``
+            and every report show.
 
     Raises:
-        RequestError: The initializer is not a built-in Keras initializer, or the seed is no such integer.
+        RequestError: The initializer is not a built-in Keras initializer, or the seed is not such an integer.
 
     Example:
         >>> from weightkit import Reinitialize
@@ -63,10 +63,10 @@ class Reinitialize(Transform):
     """
 
     initializer: Initializer | None
-    """None takes each layer's own."""
+    """None means each layer's own."""
     seed: int
     spec: str = field(compare=False)
-    """The initializer as it was named; empty where it was not given as text."""
+    """The initializer as given; empty if it was not given as text."""
     drawn: Mapping[WeightRef, tuple[Initializer, Draws]] = field(compare=False)
     """How each weight of a store is drawn; empty before it is planned."""
 
@@ -85,48 +85,48 @@ class Reinitialize(Transform):
         return f"Reinitialize({how}seed={self.seed})"
 
     def drawing(self, drawn: Mapping[WeightRef, tuple[Initializer, Draws]]) -> Reinitialize:
-        """The same, of weights of which each is drawn its own way."""
+        """The same, with an initializer and draws for each weight."""
         known = copy.copy(self)
         object.__setattr__(known, "drawn", drawn)
         return known
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """A layer's own initializers reset its statistics too; one given for all would make nonsense of them."""
+        """A layer's own initializers also reset its statistics; one given initializer makes no sense for them."""
         return frozenset({Kind.PARAMETER} if self.initializer else {Kind.PARAMETER, Kind.STATISTIC})
 
     def on(self, store: WeightStore) -> Transform:
-        """What finds out how each weight of a store is drawn."""
+        """A transform that finds out how each weight of this store is initialized."""
         return _Sources(store, self)
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be re-initialized; empty where it can."""
+        """Why this weight cannot be re-initialized; empty if it can."""
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers are drawn"
+            return f"it holds {ref.dtype}, and only floating-point numbers can be re-initialized"
         return ""
 
     def notes(self) -> tuple[str, ...]:
-        """The seed, with which the same is drawn again."""
-        return (f"the seed is {self.seed}: the same seed draws the same again",)
+        """The seed, which gives the same weights again."""
+        return (f"the seed is {self.seed}: the same seed gives the same weights",)
 
     def whole(self, ref: WeightRef) -> bool:
-        """Whether this weight has to be drawn whole, as an orthogonal matrix has."""
+        """Whether this weight must be drawn whole, such as an orthogonal matrix."""
         return not self.drawn[ref][0].elementwise
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """What the owner should know of these weights."""
+        """What the user should know about these weights."""
         return _notes(store, chosen, self.initializer)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Reinitialize:
-        """The same draws for the references of another store, by those of the store that it was planned on."""
+        """The same draws for another store; ``pairs`` maps the planned references to the new ones."""
         return self.drawing({theirs: self.drawn[ref] for ref, theirs in pairs.items()})
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """Elements of the new weight, drawn in float64 and rounded to the type of the values."""
         if ref not in self.drawn:
-            raise RequestError(f"nothing has been planned for {ref.path}", hint="make a plan of the store first")
+            raise RequestError(f"{ref.path} is not in the plan", hint="make a plan of the store first")
         initializer, draws = self.drawn[ref]
         first, last, _ = span.indices(ref.size)
         return initializer(ref.shape, draws, first, last).astype(values.dtype).reshape(values.shape)
@@ -150,8 +150,8 @@ def reinitialize(
 ) -> Report:
     """Re-initialize weights: ``edit(target, Reinitialize(initializer, seed=seed))``.
 
-    Without ``initializer``, each layer's own initializers are used; without ``seed``, a fresh seed, which the report
-    tells. The other arguments are those of `edit`.
+    Without ``initializer``, each layer's own initializers are used; without ``seed``, a new random seed, which the
+    report shows. The other arguments are those of `edit`.
 
     Raises:
         WeightkitError: As `Reinitialize` and `edit` do.
@@ -184,15 +184,15 @@ def _seed(seed: object) -> int:
 
 
 class _Sources(Transform):
-    """The transform while it is planned: it finds out how each weight is to be drawn."""
+    """The transform while it is planned: it finds out how each weight is initialized."""
 
-    __slots__ = ("_act", "_addresses", "_store", "_untold", "drawn")
+    __slots__ = ("_act", "_addresses", "_problems", "_store", "drawn")
 
     def __init__(self, store: WeightStore, act: Reinitialize) -> None:
         self._store, self._act = store, act
         self._addresses = draw_addresses(store)
         self.drawn: dict[WeightRef, tuple[Initializer, Draws]] = {}
-        self._untold: dict[WeightRef, str] = {}
+        self._problems: dict[WeightRef, str] = {}
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -208,63 +208,62 @@ class _Sources(Transform):
         try:
             initializer = self._act.initializer or self._own(ref)
         except RequestError as error:
-            self._untold[ref] = error.problem
+            self._problems[ref] = error.problem
             return ""
         if objection := initializer.objection(ref.shape):
             return objection
         if not is_held_by(ref.dtype, size_of(initializer)):
             raise RequestError(
-                f"{ref.path} holds {ref.dtype}, and {shortened(initializer)} makes {size_of(initializer):g}, infinite "
-                "there",
-                hint="give smaller numbers, or cast the weights to a wider type first",
+                f"{shortened(initializer)} must give finite numbers in {ref.dtype}, the dtype of {ref.path}, got "
+                f"{size_of(initializer):g}",
+                hint="give smaller numbers, or cast the weights to a wider dtype first",
                 file=self._store.label,
             )
         self.drawn[ref] = (initializer, Draws(self._act.seed, self._addresses[ref]))
         return ""
 
     def _own(self, ref: WeightRef) -> Initializer:
-        """The weight's own initializer; one that does not fit it cannot be what it began by, so nothing tells."""
+        """The weight's own initializer; one that does not fit its shape cannot be the right one."""
         initializer = own_initializer(self._store, ref)
         if objection := initializer.objection(ref.shape):
             raise RequestError(objection)
         return initializer
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Reinitialize:  # noqa: ARG002  # its own
-        """The transform, with how each of the chosen is drawn.
+        """The transform, with an initializer for each selected weight.
 
         Raises:
-            SelectionError: Nothing tells how one of them begins.
+            SelectionError: The initializer of one of them is not known.
         """
         self._require_all(chosen)
         return self._act.drawing({ref: self.drawn[ref] for ref in chosen})
 
     def _require_all(self, chosen: Sequence[WeightRef]) -> None:
-        untold = [ref for ref in chosen if ref not in self.drawn]
-        if untold:
+        unknown = [ref for ref in chosen if ref not in self.drawn]
+        if unknown:
             raise SelectionError(
-                f"nothing tells how {listed(ref.path for ref in untold)} began: {self._untold[untold[0]]}",
+                f"the initializer of {listed(ref.path for ref in unknown)} is not known: {self._problems[unknown[0]]}",
                 hint=_HINT,
                 file=self._store.label,
             )
 
 
 def _notes(store: WeightStore, chosen: Sequence[WeightRef], initializer: Initializer | None) -> tuple[str, ...]:
-    """What the owner should know of these weights."""
+    """What the user should know about these weights."""
     notes = []
     unnamed = sum(ref.layer is None or ref.name is None for ref in chosen)
     if unnamed:
         notes.append(
-            f"{unnamed} of the chosen have no names in {store.label} and are drawn by their places: a model that is "
-            "loaded from it draws them otherwise, and --like OTHER (like=) gives the names"
+            f"{unnamed} of the selected weights have no names in {store.label}, so their structural addresses key the "
+            "draws: a model loaded from it gets other numbers; --like OTHER (like=) gives the names"
         )
     vectors = sum(len(ref.shape) < 2 for ref in chosen)  # noqa: PLR2004  # a matrix has two axes
     if initializer is not None and 0 < vectors < len(chosen):
-        notes.append(f"{vectors} of the chosen are biases, gains or other vectors: --where role:kernel leaves them")
-    if any(ref.layer_class == "Normalization" for ref in chosen):
-        notes.append("Normalization forgets what it measured: call its adapt() again")
-    if any(ref.kind is Kind.OPTIMIZER for ref in store):
         notes.append(
-            "the optimizer's state stays, with what it has gathered of the weights as they were: "
-            "`weightkit strip` takes it out"
+            f"{vectors} of the selected weights are biases, gains or other vectors: --where role:kernel skips them"
         )
+    if any(ref.layer_class == "Normalization" for ref in chosen):
+        notes.append("Normalization loses its statistics: call its adapt() again")
+    if any(ref.kind is Kind.OPTIMIZER for ref in store):
+        notes.append("the optimizer's state stays, and belongs to the old weights: `weightkit strip` removes it")
     return tuple(notes)

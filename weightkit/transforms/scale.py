@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _NEVER = {
     Kind.OPTIMIZER: "it is optimizer state, which includes the step count and the learning rate",
-    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales are not scaled one by one",
+    Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales cannot be scaled separately",
 }
 
 
@@ -30,7 +30,7 @@ class Scale(Transform):
     in float32 and rounded once.
 
     Args:
-        factor: Any finite number. 0 is allowed, and makes every chosen weight zero.
+        factor: Any finite number. 0 is allowed, and makes every selected weight zero.
 
     Raises:
         RequestError: The factor is not a finite number.
@@ -50,35 +50,36 @@ class Scale(Transform):
         return f"Scale({self.factor!r})"
 
     def objection(self, ref: WeightRef) -> str:
-        """Why this weight cannot be scaled; empty where it can.
+        """Why this weight cannot be scaled; empty if it can.
 
         Raises:
-            RequestError: It could, but the factor is lost in the type in which it would be computed.
+            RequestError: The factor becomes zero or infinite in the dtype of the computation.
         """
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers are scaled"
+            return f"it holds {ref.dtype}, and only floating-point numbers can be scaled"
         self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
         return ""
 
     def notes(self) -> tuple[str, ...]:
-        """A word on what a factor of 0 does."""
-        return () if self.factor else ("the factor is 0: every chosen weight becomes zero",)
+        """A warning for a factor of 0."""
+        return () if self.factor else ("the factor is 0: every selected weight becomes zero",)
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002
-        """``values * factor``, the factor rounded to the type of the values first."""
+        """``values * factor``, with the factor first rounded to the dtype of the values."""
         scaled: np.ndarray = values * values.dtype.type(self.factor)
         return scaled
 
     def _require_kept_in(self, dtype: np.dtype, ref: WeightRef) -> None:
-        """Refuse the whole edit: to leave this weight and scale those of a wider type would make half a model."""
+        """Refuse the whole edit: scaling only weights of a wider dtype would leave a half-scaled model."""
         with np.errstate(all="ignore"):
             rounded = float(dtype.type(self.factor))
         if math.isinf(rounded) or (rounded == 0) != (self.factor == 0):
             raise RequestError(
-                f"the factor {self.factor!r} becomes {rounded!r} in {dtype}, in which {ref.path} is computed",
-                hint=f"give a factor that {dtype} can hold",
+                f"factor must stay finite and nonzero in {dtype}, in which {ref.path} is computed, got "
+                f"{self.factor!r}, which becomes {rounded!r}",
+                hint="give another factor",
             )
 
 
@@ -136,5 +137,5 @@ def _finite(factor: object) -> float:
 def _as_float(factor: float | np.floating | np.integer) -> float:
     try:
         return float(factor)
-    except OverflowError:  # an integer of Python's, which has no bounds
+    except OverflowError:  # a Python integer, which has no bounds
         return math.inf if factor > 0 else -math.inf

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class SourceReader:
     """The store of a target; in a ``with`` statement it stays open.
 
-    A plan may be applied long after it was made. Its source is opened again then, and closed with the plan.
+    A plan may be applied long after it is made. Then its source is opened again, and closed with the plan.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self.name = repr(target.label if isinstance(target, WeightStore) else target)
-        """The source as it was given, for a ``repr``."""
+        """The source as given, for a ``repr``."""
         self._lock = threading.RLock()
         self._users = 0
         self._store: WeightStore | None = None
@@ -34,7 +34,7 @@ class SourceReader:
 
     @property
     def label(self) -> str:
-        """What messages call the source."""
+        """The name of the source in messages."""
         with self._lock:
             return self._opened().label
 
@@ -55,7 +55,7 @@ class SourceReader:
                 self._store = self._close = None
 
     def read(self, ref: WeightRef, span: slice) -> np.ndarray:
-        """Values of the source; threads may ask at the same time."""
+        """Values of the source; several threads may call this at the same time."""
         with self._lock:
             store = self._opened()
         return store.read(ref, span)
@@ -74,4 +74,4 @@ class SourceReader:
         if self._refs is None:
             self._refs = refs
         elif self._refs != refs:
-            raise BusyError("it holds other weights than when the plan was made", hint="make the plan again")
+            raise BusyError("the source has other weights than when the plan was made", hint="make the plan again")

@@ -156,7 +156,7 @@ def test_new_infinities_are_refused_with_their_count_and_places(tmp_path):
     layers = {"d": {"kernel": np.array([6e4, 1, -6e4], np.float16), "bias": np.array([np.inf, 1], np.float16)}}
     path = write_legacy(tmp_path / "m.h5", layers)
     before = Folder.of(tmp_path)
-    with pytest.raises(NonFiniteError, match=r"make 2 infinities and 0 NaNs out of finite numbers, in d/kernel —"):
+    with pytest.raises(NonFiniteError, match=r"turn finite numbers into 2 infinities and 0 NaNs, in d/kernel —"):
         edit(path, Scale(2))
     assert Folder.of(tmp_path) == before
 
@@ -172,7 +172,7 @@ def test_new_infinities_in_several_tiles_of_a_weight_are_counted_together(tmp_pa
     values = np.ones(TILE * 3, np.float32)
     values[[0, TILE, TILE + 1, -1]] = 3e38
     path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": values}})
-    with pytest.raises(NonFiniteError, match="make 4 infinities"):
+    with pytest.raises(NonFiniteError, match="turn finite numbers into 4 infinities"):
         edit(path, Scale(2))
 
 

@@ -115,7 +115,7 @@ def test_a_list_that_cannot_be_done_whole_is_refused_and_nothing_is_changed(mode
 
 
 def test_a_removal_in_a_list_is_refused_with_a_selection_too(model):
-    with pytest.raises(RequestError, match="do it in an edit of its own"):
+    with pytest.raises(RequestError, match="do it in a separate edit"):
         edit(model, [Scale(2), Drop()], where="encoder")
     with pytest.raises(SelectionError):
         edit(model, [Scale(2), Drop()])

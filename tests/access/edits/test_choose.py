@@ -83,21 +83,21 @@ def test_every_weight_is_either_changed_or_left_with_a_reason(path):
 
 def test_unknown_weights_are_not_left_undecided():
     error = refusal(SUBCLASSED)
-    assert "nothing in the file tells what vars/0, block/vars/0, block/first/vars/0 and 7 more are" in error.problem
+    assert "the file does not say what vars/0, block/vars/0, block/first/vars/0 and 7 more are" in error.problem
     assert all(option in error.hint for option in ("--where", "--exclude", "--like"))
 
 
 def test_one_unknown_weight_is_spoken_of_as_one(tmp_path):
     path = write_legacy(tmp_path / "m.h5", {"mine": {"gain": ONES}, "dense": {"kernel": ONES}})
-    assert "what mine/gain is, and leaving it could" in refusal(path).problem
+    assert "what mine/gain is, and skipping it could" in refusal(path).problem
 
 
 def test_an_unknown_integer_is_left_and_needs_no_decision(mixed):
     assert skipped(mixed, exclude="mine/gain") == {
         "dense/moving_mean": "statistic, measured from data",
         "mine/gain": "excluded",
-        "mine/steps": "it holds int64, and only floating-point numbers are scaled",
-        "mine/mask": "it holds bool, and only floating-point numbers are scaled",
+        "mine/steps": "it holds int64, and only floating-point numbers can be scaled",
+        "mine/mask": "it holds bool, and only floating-point numbers can be scaled",
     }
 
 
@@ -161,7 +161,7 @@ def test_what_a_callable_chooses_it_means(mixed):
         (NESTED, "optimizer/vars/1", "optimizer state"),
         (LEGACY, "kind:optimizer", "optimizer state"),
         (LEGACY, "optimizer_weights/SGD/iterations:0", "optimizer state"),
-        (ATTENTION, "name:count", "only floating-point numbers are scaled"),
+        (ATTENTION, "name:count", "only floating-point numbers can be scaled"),
         (INT8, "first/kernel", "quantized layer"),
         (INT8, "name:kernel_scale", "quantized layer"),
         (INT8, "kind:quantization", "quantized layer"),
@@ -169,13 +169,13 @@ def test_what_a_callable_chooses_it_means(mixed):
 )
 def test_what_can_never_be_scaled_is_refused_when_it_is_asked_for_itself(path, where, why):
     error = refusal(path, where=where)
-    assert "is selected by itself and cannot be changed" in error.problem
+    assert "is selected directly and cannot be changed" in error.problem
     assert why in error.problem
 
 
 @pytest.mark.parametrize("where", ["mine/steps", "mine/mask", "name:steps"])
 def test_an_integer_asked_for_itself_is_refused(mixed, where):
-    assert "only floating-point numbers are scaled" in refusal(mixed, where=where).problem
+    assert "only floating-point numbers can be scaled" in refusal(mixed, where=where).problem
 
 
 @pytest.mark.parametrize("path", [NESTED, LEGACY], ids=["keras", "legacy"])
@@ -187,7 +187,7 @@ def test_a_wildcard_leaves_what_can_never_be_scaled_with_the_reason(path):
 
 def test_a_selection_under_the_optimizer_alone_chooses_only_what_an_edit_leaves():
     error = refusal(NESTED, where="optimizer")
-    assert error.problem == "the selection 'optimizer' chooses only what an edit leaves: optimizer state"
+    assert error.problem == "the selection 'optimizer' selects nothing that this edit can change: optimizer state"
 
 
 @pytest.mark.parametrize("where", [None, "**", "first", "role:bias"])
@@ -201,11 +201,11 @@ def test_a_quantized_layer_is_refused_whole_its_bias_too(where):
 def test_the_hint_for_quantized_layers_names_all_of_them():
     first = refusal(INT8)
     assert first.problem.startswith("quantized layers (dense, first)")
-    assert first.hint == "leave them with --exclude 'dense' --exclude 'first'"
+    assert first.hint == "skip them with --exclude 'dense' --exclude 'first'"
     second = refusal(INT8, exclude="dense")
     assert second.problem.startswith("quantized layers (first)")
     last = refusal(INT8, exclude=["dense", "first"])
-    assert last.problem == "the file holds no parameters that this edit could change"
+    assert last.problem == "the file has no parameters that this edit can change"
 
 
 @pytest.mark.parametrize("where", ["dense/kernl", "dnse", "name:kernle", "knd:statistic", "dense/dense/kernel"])
@@ -241,7 +241,7 @@ def test_an_empty_union_is_told_with_all_its_parts(mixed):
 
 
 def test_a_selection_that_is_excluded_whole_is_refused(mixed):
-    assert refusal(mixed, where="dense", exclude="**").problem == "the selection 'dense' is excluded as a whole"
+    assert refusal(mixed, where="dense", exclude="**").problem == "everything in the selection 'dense' is excluded"
 
 
 @pytest.mark.parametrize("where", ["re:(", "kind:nonsense", "[", "last:x:y", ""])
@@ -264,7 +264,7 @@ def test_a_selection_by_order_binds_to_the_order_of_the_file(tmp_path):
 
 
 def test_a_factor_of_zero_is_noted(mixed):
-    assert plan(mixed, Scale(0), where="dense").notes[0] == "the factor is 0: every chosen weight becomes zero"
+    assert plan(mixed, Scale(0), where="dense").notes[0] == "the factor is 0: every selected weight becomes zero"
     assert not any("factor" in note for note in plan(mixed, Scale(2), where="dense").notes)
 
 
@@ -302,16 +302,16 @@ def test_a_name_given_as_a_path_is_answered_with_the_field(mixed):
 
 def test_what_is_unknown_is_noted_whether_it_is_chosen_or_left(mixed):
     left = plan(mixed, Scale(2), where="dense").notes
-    assert left == ("1 not selected are of unknown kind: --like OTHER may tell what they are",)
+    assert left == ("1 weights of unknown kind are not selected: --like OTHER (like=) may give their kinds",)
     taken = plan(mixed, Scale(2), where="**").notes
-    assert taken == ("1 of the chosen are of unknown kind: statistics may be among them",)
+    assert taken == ("1 of the selected weights are of unknown kind: statistics may be among them",)
 
 
 def test_bytes_beside_floats_of_unknown_kind_are_a_quantized_layer(tmp_path):
     values = {"proj/vars/0": np.ones((4, 4), np.int8), "proj/vars/1": ONES, "proj/vars/2": ONES, "head/vars/0": ONES}
     path = write_variables(tmp_path / "m.weights.h5", values)
     for where in ("proj", "**"):
-        assert refusal(path, where=where).hint == "leave them with --exclude 'proj/vars'"
+        assert refusal(path, where=where).hint == "skip them with --exclude 'proj/vars'"
     assert chosen(path, where="**", exclude="proj/vars") == {"head/vars/0"}
 
 

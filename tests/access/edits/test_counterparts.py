@@ -44,7 +44,7 @@ def test_byte_order_is_no_difference():
 
 
 def test_what_is_missing_is_told_with_what_was_tried():
-    with pytest.raises(RequestError, match=r"here\.h5: .*plan\.h5.*1 of 2 are not there by name \(e/kernel\)"):
+    with pytest.raises(RequestError, match=r"here\.h5: .*plan\.h5.*1 of 2 have no match by name \(e/kernel\)"):
         found(HERE, HERE[:1])
 
 

@@ -22,8 +22,8 @@ def test_a_printed_plan_has_a_line_for_each_weight_that_changes_and_each_reason(
     assert printed[0] == f"Scale(0.5) changes 10 of 22 weights (100 bytes) of {NESTED}"
     assert "  encoder/inner/deep/kernel  (2, 2)  float32  parameter" in printed
     assert printed[-2:] == [
-        "  left as they are: 10, optimizer state",
-        "  left as they are: 2, statistic, measured from data",
+        "  unchanged: 10, optimizer state",
+        "  unchanged: 2, statistic, measured from data",
     ]
     assert len(printed) == 1 + 10 + 2
 

@@ -120,7 +120,7 @@ def refuses(path, match, where="layers/a", **options):
 
 def test_one_bit_of_an_untouched_weight_is_found(path, monkeypatch):
     spoil(monkeypatch, flip(WEIGHTS["layers/b/vars/0"]))
-    refuses(path, r"1 weights are not what they should be in the new file: layers/b/vars/0 — nothing was changed")
+    refuses(path, r"1 weights are wrong in the new file: layers/b/vars/0 — nothing was changed")
 
 
 def test_one_bit_of_a_changed_weight_is_found(path, monkeypatch):
@@ -178,7 +178,7 @@ def test_a_new_file_that_holds_other_weights_is_found(path, tmp_path, monkeypatc
         os.pwrite(descriptor, other.read_bytes(), 0)
 
     spoil(monkeypatch, damage)
-    refuses(path, "2 weights are not what they should be")
+    refuses(path, "2 weights are wrong in the new file")
 
 
 def test_a_weight_too_many_is_found(path, tmp_path, monkeypatch):
@@ -190,7 +190,7 @@ def test_a_weight_too_many_is_found(path, tmp_path, monkeypatch):
         os.pwrite(descriptor, other.read_bytes(), 0)
 
     spoil(monkeypatch, damage)
-    refuses(path, "1 weights are not what they should be in the new file: layers/c/vars/0")
+    refuses(path, "1 weights are wrong in the new file: layers/c/vars/0")
 
 
 def test_verifying_leaves_no_descriptor_open(path):

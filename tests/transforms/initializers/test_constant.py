@@ -30,13 +30,13 @@ def test_an_array_is_broadcast_and_any_span_of_it_is_the_same():
 
 
 def test_an_array_that_does_not_fit_is_objected_to():
-    assert "has the shape (2,), the weight (3,)" in Constant([1, 2]).objection((3,))
+    assert "has shape (2,), and the weight has shape (3,)" in Constant([1, 2]).objection((3,))
     assert Constant([1, 2]).objection((1,)) != ""  # it fits only the other way round
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, True, "1", None, [1, [2]], [], [[]], {}, 10**400, [1, "x"]])
 def test_what_is_no_finite_number_is_refused(value):
-    with pytest.raises(RequestError, match="the value of Constant is"):
+    with pytest.raises(RequestError, match="value of Constant must be finite numbers, got"):
         Constant(value)
 
 

@@ -38,7 +38,7 @@ def test_one_lstm_kernel_is_one_matrix_with_orthogonal_rows_as_keras_draws_it():
 
 @pytest.mark.parametrize("shape", [(), (5,)])
 def test_a_vector_cannot_be_orthogonal(shape):
-    assert "two axes or more" in Orthogonal().objection(shape)
+    assert "two or more axes" in Orthogonal().objection(shape)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (2, 5), (5, 2)])
@@ -54,5 +54,5 @@ def test_only_a_matrix_can_be_an_identity(shape):
 @pytest.mark.parametrize("make", [Orthogonal, Identity])
 def test_they_are_drawn_whole_and_their_gain_is_finite(make):
     assert not make().elementwise
-    with pytest.raises(RequestError, match="gain of nan"):
+    with pytest.raises(RequestError, match=r"gain of .* must be a finite number, got nan"):
         make(math.nan)

@@ -58,12 +58,12 @@ def test_a_spread_of_zero_gives_the_mean():
 @pytest.mark.parametrize(
     ("make", "arguments", "said"),
     [
-        (RandomNormal, {"stddev": -1}, "stddev of -1"),
-        (TruncatedNormal, {"stddev": math.inf}, "stddev of inf"),
-        (RandomNormal, {"mean": "0"}, "mean of '0'"),
-        (RandomNormal, {"mean": True}, "mean of True"),
-        (RandomUniform, {"minval": 1, "maxval": 0}, "minval of 1, above its maxval of 0"),
-        (RandomUniform, {"maxval": math.nan}, "maxval of nan"),
+        (RandomNormal, {"stddev": -1}, "stddev of RandomNormal must be >= 0, got -1"),
+        (TruncatedNormal, {"stddev": math.inf}, "stddev of TruncatedNormal must be a finite number, got inf"),
+        (RandomNormal, {"mean": "0"}, "mean of RandomNormal must be a finite number, got '0'"),
+        (RandomNormal, {"mean": True}, "mean of RandomNormal must be a finite number, got True"),
+        (RandomUniform, {"minval": 1, "maxval": 0}, "minval of RandomUniform must be <= maxval=0, got 1"),
+        (RandomUniform, {"maxval": math.nan}, "maxval of RandomUniform must be a finite number, got nan"),
     ],
 )
 def test_arguments_that_make_no_distribution_are_refused(make, arguments, said):

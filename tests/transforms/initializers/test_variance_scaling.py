@@ -75,11 +75,11 @@ def test_axes_of_its_own_are_kept_where_others_are_told():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"scale": 0}, "scale of 0"),
-        ({"scale": math.nan}, "scale of nan"),
-        ({"mode": "fan"}, "mode of 'fan'"),
-        ({"distribution": "cauchy"}, "distribution of 'cauchy'"),
-        ({"input_axes": 3}, "input_axes of 3"),
+        ({"scale": 0}, "scale of VarianceScaling must be > 0, got 0"),
+        ({"scale": math.nan}, "scale of VarianceScaling must be a finite number, got nan"),
+        ({"mode": "fan"}, "mode of VarianceScaling must be one of fan_in, fan_out, fan_avg, got 'fan'"),
+        ({"distribution": "cauchy"}, "distribution of VarianceScaling must be one of .*, got 'cauchy'"),
+        ({"input_axes": 3}, "input_axes of VarianceScaling must be a list of axes or None, got 3"),
     ],
 )
 def test_arguments_out_of_bounds_are_refused(arguments, said):

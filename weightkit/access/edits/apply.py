@@ -36,7 +36,7 @@ def run(
     progress: Progress | None,
     verify: bool = False,
 ) -> tuple[Outcome | None, _Found, Verification | None]:
-    """Do an edit; returns what was left on the disk, what was lost, and what was compared."""
+    """Do an edit; returns what it left on disk, what weights lost, and what was compared."""
     sets_values, verification = edit.transform.sets_values, None
     with store.editing(edit.chosen if sets_values else (), destination, edit.changes) as sink:
         work = _Work(edit, store, sink, progress)
@@ -56,7 +56,7 @@ def run(
 
 
 def _verified(edit: Edit, store: WeightStore, sink: Sink) -> Verification:
-    from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits ask for it
+    from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits need it
 
     try:
         return verified(edit, store, sink.complete())
@@ -65,7 +65,7 @@ def _verified(edit: Edit, store: WeightStore, sink: Sink) -> Verification:
 
 
 class _Work:
-    """The tiles of an edit, and what came of them."""
+    """The tiles of an edit, and their results."""
 
     def __init__(self, edit: Edit, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
         self._edit, self._sink, self._progress = edit, sink, progress
@@ -80,7 +80,7 @@ class _Work:
         share(self._spans(), self._transform, 0 if tiny else nbytes)
 
     def found(self) -> _Found:
-        """What was lost by weight, in the order of the edit."""
+        """What each weight lost, in the order of the edit."""
         return {ref: self._found[ref] for ref in self._edit.chosen if ref in self._found}
 
     def _spans(self) -> Iterator[tuple[WeightRef, slice]]:
@@ -93,7 +93,7 @@ class _Work:
         after = transformed(self._edit.transform, ref, before, span)
         if after.shape != before.shape:
             raise RequestError(
-                f"{self._edit.transform!r} makes {after.shape} of {before.shape} elements of {ref.path}",
+                f"{self._edit.transform!r} must keep the shape {before.shape} of {ref.path}, got {after.shape}",
                 hint="give a transform that keeps shapes",
             )
         self._sink.write(ref, after, span)
@@ -109,6 +109,6 @@ class _Work:
 def _nonfinite_problem(found: _Found) -> str:
     total = sum(found.values(), start=Losses()).nonfinite
     return (
-        f"the edit would make {total.infinities} infinities and {total.nans} NaNs out of finite numbers, "
+        f"the edit would turn finite numbers into {total.infinities} infinities and {total.nans} NaNs, "
         f"in {listed(ref.path for ref in found)}"
     )

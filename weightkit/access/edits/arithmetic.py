@@ -1,4 +1,4 @@
-"""The numbers of an edit: in which type a transform computes, and what it may not produce."""
+"""The numbers of an edit: in which type a transform computes, and what it must not produce."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def transformed(transform: Transform, ref: WeightRef, values: np.ndarray, span: 
     working = np.dtype(np.float32) if native in _NARROW else native
     given = values.astype(working, copy=False)
     given.flags.writeable = False
-    with np.errstate(all="ignore"):  # new infinities are counted, not warned of
+    with np.errstate(all="ignore"):  # new infinities are counted, without a warning
         return rounded(transform(ref, given, span), transform.dtype(ref))
 
 
@@ -56,7 +56,7 @@ def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _to_odd(values: np.ndarray) -> np.ndarray:
-    """float64 as float32, inexact results made odd, so that rounding those once more equals rounding once.
+    """float64 as float32, with inexact results made odd, so that rounding them again equals rounding once.
 
     Boldo & Melquiond 2008, IEEE Transactions on Computers 57(4), "Emulation of FMA and correctly rounded sums".
     """
@@ -76,7 +76,7 @@ class Losses:
     zeros: int = 0
     """Elements that became zero only because their new type is narrower."""
     inexact: int = 0
-    """Elements that the new type does not hold exactly."""
+    """Elements that the new type cannot hold exactly."""
 
     def __add__(self, other: Losses) -> Losses:
         return Losses(self.nonfinite + other.nonfinite, self.zeros + other.zeros, self.inexact + other.inexact)
@@ -86,7 +86,7 @@ class Losses:
 
 
 def losses(before: np.ndarray, after: np.ndarray) -> Losses:
-    """Count what an edit lost; zeros and inexact elements only where it changed the type."""
+    """Count what an edit lost; zeros and inexact elements only if it changed the type."""
     nonfinite = new_nonfinite(before, after)
     if before.dtype == after.dtype:
         return Losses(nonfinite)
@@ -98,7 +98,7 @@ def losses(before: np.ndarray, after: np.ndarray) -> Losses:
 
 
 def new_nonfinite(before: np.ndarray, after: np.ndarray) -> NonFinite:
-    """Count what is finite before and not after."""
+    """Count elements that are finite before and not after."""
     if not is_floating(after.dtype):
         return NonFinite()
     if after.dtype.kind == "f" and np.isfinite(after).all():  # nearly always, and there are millions of weights

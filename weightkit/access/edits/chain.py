@@ -1,4 +1,4 @@
-"""Several acts in one edit: each sees what the one before it made, and the file is written once."""
+"""Several acts in one edit: each changes the result of the one before, and the file is written once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Chain(Transform):
         return repr([step.transform for step in self.steps])
 
     def __enter__(self) -> Self:
-        """Keep open what they read from."""
+        """Keep open what the transforms read from."""
         for step in self.steps:
             held_open(step.transform).__enter__()
         return self
@@ -53,7 +53,7 @@ class Chain(Transform):
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """What any of them touches without being asked."""
+        """Kinds of weights that any of them changes by default."""
         return frozenset().union(*(step.transform.kinds for step in self.steps))
 
     def whole(self, ref: WeightRef) -> bool:
@@ -61,19 +61,19 @@ class Chain(Transform):
         return any(step.transform.whole(ref) for step in self._of(ref))
 
     def dtype(self, ref: WeightRef) -> np.dtype:
-        """What the last of them makes."""
+        """The type that the last of them makes."""
         return self._of(ref)[-1].transform.dtype(ref)
 
     def objection(self, ref: WeightRef) -> str:
-        """Why one of those that change this weight cannot; empty where all can."""
+        """Why one of its transforms cannot change this weight; empty if all can."""
         return next((why for step in self._of(ref) if (why := step.transform.objection(ref))), "")
 
     def notes(self) -> tuple[str, ...]:
-        """What all of them say."""
+        """The notes of all of them."""
         return tuple(note for step in self.steps for note in step.transform.notes())
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Chain:
-        """The same for the references of another store, by those of the store that it was planned on."""
+        """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return Chain(tuple(_rebound(step, pairs) for step in self.steps))
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
@@ -92,7 +92,7 @@ def plan_all(store: WeightStore, acts: Sequence[Transform], where: Where, exclud
 
     Raises:
         RequestError: There is no act, or they cannot be done in one pass over a file.
-        SelectionError: The selection is malformed, chooses nothing for one of them, or leaves a weight undecided.
+        SelectionError: The selection is malformed, selects nothing for one of them, or leaves a weight undecided.
     """
     if not acts:
         raise RequestError("acts must be one or more, got none", hint="give one, such as Scale(0.5)", file=store.label)
@@ -108,7 +108,7 @@ def _require_one_pass(plans: Sequence[Plan]) -> None:
         if not plan.sets_values:
             raise RequestError(
                 f"a list must hold acts that set values, got {plan.transform!r}, which removes them",
-                hint="do it in an edit of its own",
+                hint="do it in a separate edit",
                 file=plan.label,
             )
     for plan in plans[:-1]:

@@ -1,4 +1,4 @@
-"""From a selection to a plan: what an edit touches, what it leaves, and what it will not leave undecided."""
+"""From a selection to a plan: what an edit changes, what it leaves unchanged, and what it refuses as undecided."""
 
 from __future__ import annotations
 
@@ -34,14 +34,13 @@ _EXCLUDED = "excluded"
 def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: Where = None) -> Plan:
     """Decide which weights of a store an edit changes, and what else changes with them.
 
-    With no ``where``, these are the parameters. A selection that names a layer, or uses wildcards, changes the
-    parameters under it too; statistics join when they are asked for themselves (``kind:statistic``,
-    ``bn/moving_mean``). What a transform objects to is left where a wildcard found it and refused where it was
-    asked for itself.
+    Without ``where``, these are the parameters. A selection that names a layer, or uses wildcards, changes the
+    parameters under it; statistics must be selected directly (``kind:statistic``, ``bn/moving_mean``). A weight that
+    the transform cannot change is skipped if a wildcard matches it, and refused if it is selected directly.
 
     Raises:
-        RequestError: It cannot be done on such a store.
-        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
+        RequestError: The edit does not work on such a store.
+        SelectionError: The selection is malformed, selects nothing, or leaves a weight undecided.
     """
     if not isinstance(act, Transform):
         raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
@@ -52,7 +51,7 @@ def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: 
 
 
 def _require_selection(act: Transform, where: Where, exclude: Where, label: str) -> None:
-    """Check that there is a selection where there must be one, and none where there may be none."""
+    """Check that a selection is given if the act requires one, and not given if it takes none."""
     if act.selection == "required" and where is None:
         raise SelectionError(f"{act!r} needs a selection", hint="say which weights with --where (where=)", file=label)
     if act.selection == "none" and not (where is exclude is None):
@@ -62,7 +61,7 @@ def _require_selection(act: Transform, where: Where, exclude: Where, label: str)
 
 
 class _Sorting:
-    """One pass over a store's weights; each goes to the chosen, the skipped or the undecided."""
+    """One pass over a store's weights; each is chosen, skipped or undecided."""
 
     def __init__(self, store: WeightStore, transform: Transform, where: Where, exclude: Where) -> None:
         self._refs: Sequence[WeightRef] = tuple(store)
@@ -89,7 +88,7 @@ class _Sorting:
         return Plan(store.label, act, chosen, skipped, notes, changes, weights, store.ordered)
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
-        """A selection settles what is unknown; its owner should know that it did, where kinds matter at all."""
+        """A selection decides about weights of unknown kind; the user should know, if kinds matter to the act."""
         if Kind.UNKNOWN in self._transform.kinds:
             return ()
         chosen = sum(ref.kind is Kind.UNKNOWN for ref in self._chosen)
@@ -99,9 +98,9 @@ class _Sorting:
         )
         notes = []
         if chosen:
-            notes.append(f"{chosen} of the chosen are of unknown kind: statistics may be among them")
+            notes.append(f"{chosen} of the selected weights are of unknown kind: statistics may be among them")
         if left:
-            notes.append(f"{left} not selected are of unknown kind: --like OTHER may tell what they are")
+            notes.append(f"{left} weights of unknown kind are not selected: --like OTHER (like=) may give their kinds")
         return tuple(notes)
 
     def _bound(self, selector: Selector | None) -> Selector | None:
@@ -130,7 +129,7 @@ class _Sorting:
             self._chosen.append(ref)
         elif asked_for:
             raise SelectionError(
-                f"{ref.path} is selected by itself and cannot be changed: {objection}",
+                f"{ref.path} is selected directly and cannot be changed: {objection}",
                 hint="leave it out of the selection",
                 file=self._store.label,
             )
@@ -144,15 +143,15 @@ class _Sorting:
         if not self._undecided:
             return
         raise SelectionError(
-            f"nothing in the file tells what {listed(ref.path for ref in self._undecided)} {_be(self._undecided)}, "
-            f"and leaving {_them(self._undecided)} could leave a half-edited model",
+            f"the file does not say what {listed(ref.path for ref in self._undecided)} {_be(self._undecided)}, "
+            f"and skipping {_them(self._undecided)} could leave a half-edited model",
             hint="add --where '**' (where=) to change all floating-point weights, --exclude kind:unknown (exclude=) to "
-            "leave these, or --like OTHER (like=) to borrow names from a file of the same model and format",
+            "skip these, or --like OTHER (like=) to take names from a file of the same model and format",
             file=self._store.label,
         )
 
     def _require_no_quantized_layer(self) -> None:
-        """A layer's integers, scales and bias only mean something together."""
+        """A layer's integers, scales and bias only make sense together."""
         if Kind.QUANTIZATION in self._transform.kinds:
             return
         quantized = {ref.owner for ref in self._refs if _is_quantized(ref)}
@@ -165,7 +164,7 @@ class _Sorting:
             raise SelectionError(
                 f"quantized layers ({listed(layers)}) cannot be changed "
                 "as a whole yet, and their integers and scales only make sense together",
-                hint="leave them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
+                hint="skip them with " + " ".join(f"--exclude '{escape_pattern(layer)}'" for layer in layers),
                 file=self._store.label,
             )
 
@@ -174,7 +173,7 @@ class _Sorting:
             return
         raise SelectionError(
             self._nothing(),
-            hint="`weightkit show` lists what is there; kind:statistic and the like ask for it by kind",
+            hint="`weightkit show` lists the weights; kind:statistic, for example, selects by kind",
             file=self._store.label,
         )
 
@@ -182,15 +181,15 @@ class _Sorting:
         if self._where is None:
             objections = {skipped.reason for skipped in self._skipped if skipped.ref.kind in self._transform.kinds}
             why = "; ".join(sorted(objections - {_EXCLUDED}))
-            return "the file holds no parameters that this edit could change" + (f": {why}" if why else "")
+            return "the file has no parameters that this edit can change" + (f": {why}" if why else "")
         reasons = sorted({skipped.reason for skipped in self._skipped} - {_NOT_SELECTED})
         if reasons == [_EXCLUDED]:
-            return f"the selection '{self._where}' is excluded as a whole"
-        return f"the selection '{self._where}' chooses only what an edit leaves: {'; '.join(reasons)}"
+            return f"everything in the selection '{self._where}' is excluded"
+        return f"the selection '{self._where}' selects nothing that this edit can change: {'; '.join(reasons)}"
 
 
 def _is_quantized(ref: WeightRef) -> bool:
-    """Whether it stands for other numbers: known to, or bytes among a user's own weights, as in no plain layer."""
+    """Whether it stores quantized numbers: by its kind, or bytes in a custom layer, which no plain layer has."""
     small = ref.dtype.kind in "iu" and ref.dtype.itemsize == 1
     return ref.kind is Kind.QUANTIZATION or (small and ref.kind in {Kind.UNKNOWN, Kind.PARAMETER})
 

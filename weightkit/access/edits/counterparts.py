@@ -1,4 +1,4 @@
-"""Which weight of a store is which of a plan that was made on another one."""
+"""Match the weights of a store with those of a plan made on another store."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def counterparts(
     *,
     ordered: bool = False,
 ) -> dict[WeightRef, WeightRef]:
-    """The weights of a store that are those of a plan, matched as any two stores are.
+    """Find the weights of a plan in another store, matched like those of any two stores.
 
     Args:
         known: All weights of the store that the plan was made on, in its order.
         wanted: Those that the plan changes.
-        theirs: The store.
-        planned_on: What messages call the store of the plan.
-        label: What they call this one.
+        theirs: The other store.
+        planned_on: The name of the plan's store in messages.
+        label: The name of the other store in messages.
         ordered: Whether the weights of the plan come in the order of their layers.
 
     Raises:
-        RequestError: A weight is not there, or has another shape or type.
+        RequestError: A weight is missing, or has another shape or type.
     """
     try:
         found = match(known, theirs, ordered=ordered)
@@ -44,7 +44,7 @@ def counterparts(
         raise _others(planned_on, error.problem, label) from error
     missing = [ref.path for ref in wanted if ref not in found.pairs]
     if missing:
-        few = f"{len(missing)} of {len(wanted)} are not there by {found.by} ({listed(missing)})"
+        few = f"{len(missing)} of {len(wanted)} have no match by {found.by} ({listed(missing)})"
         raise _others(planned_on, few, label)
     for mismatch in found.mismatched:
         if mismatch.ours in wanted:
@@ -55,6 +55,4 @@ def counterparts(
 
 
 def _others(planned_on: str, why: str, label: str) -> RequestError:
-    return RequestError(
-        f"the plan was made on {planned_on}, and its weights are not those here: {why}", hint=_HINT, file=label
-    )
+    return RequestError(f"the plan was made on {planned_on}, which has other weights: {why}", hint=_HINT, file=label)

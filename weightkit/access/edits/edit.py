@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 def plan(target: Target, act: Acts, where: Where = None, exclude: Where = None, *, like: Target | None = None) -> Plan:
-    """What an edit would change, without doing it; printing the result is the preview.
+    """Plan an edit without doing it; printing the result shows the preview.
 
     Args:
         target: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store.
-        act: What would be done, such as ``Scale(0.5)``, ``Reinitialize()`` or ``Drop()``; or several, in order.
-        where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+        act: What to do, such as ``Scale(0.5)``, ``Reinitialize()`` or ``Drop()``; or a list of acts, in order.
+        where: Which weights: one or more selections, as text or selector objects; all parameters by default.
             ``Drop()`` has no default, and ``Strip()`` takes no selection.
-        exclude: Which of them not.
-        like: Another file or model to borrow names and kinds from, for a file.
+        exclude: Which of the selected weights to leave out.
+        like: Another file or model to take names and kinds from, for a file.
 
     Raises:
-        RequestError: There is no such file, or the model has not been built.
-        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
-        RefusedError: The file is damaged, unsafe, or holds no Keras weights.
+        RequestError: There is no such file, or the model is not built.
+        SelectionError: The selection is malformed, selects nothing, or leaves a weight undecided.
+        RefusedError: The file is damaged, unsafe, or has no Keras weights.
 
     Example:
         >>> print(plan("model.h5", Scale(0.5), where="encoder"))  # doctest: +SKIP
@@ -57,31 +57,32 @@ def edit(
 ) -> Report:
     """Change weights, all of them or none.
 
-    A model in memory is as it was after any failure, its optimizer included. A file is never written to: a new one
-    replaces it when it is complete, and the old one stays beside it as ``NAME.bak`` (``NAME.bak.1`` and so on where
-    that exists). All but the first four arguments, ``allow_nonfinite`` and ``dry_run`` are for files. An open store
-    stays open; one of a file must have been opened with ``editable=True``.
+    If an edit fails, a model in memory stays unchanged, its optimizer included. A file is never written to: a new file
+    replaces it when it is complete, and the old one stays next to it as ``NAME.bak`` (``NAME.bak.1`` and so on if that
+    exists). All but the first four arguments, ``allow_nonfinite`` and ``dry_run`` are for files. An open store stays
+    open; a store of a file must be opened with ``editable=True``.
 
     Args:
         target: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store.
-        act: What is done, such as ``Scale(0.5)``, ``Reinitialize()`` or ``Drop()``; or several, in order, in one edit.
-        where: Which weights: a selection or several, as text or selector objects; all parameters by default.
+        act: What to do, such as ``Scale(0.5)``, ``Reinitialize()`` or ``Drop()``; or a list of acts, done in order in
+            one edit.
+        where: Which weights: one or more selections, as text or selector objects; all parameters by default.
             ``Drop()`` has no default, and ``Strip()`` takes no selection.
-        exclude: Which of them not.
-        output: Write there instead, and leave ``target`` alone.
+        exclude: Which of the selected weights to leave out.
+        output: Write to this file and leave ``target`` unchanged.
         overwrite: Whether ``output`` may exist already.
         backup: Whether an edit in place keeps the old file.
         break_links: Whether to replace a file that has other hard links (they keep the old content).
-        verify: Read the new file back before it is put in place, and compare every weight.
-        like: Another file or model to borrow names and kinds from, for a file.
+        verify: Read the new file back and compare every weight before it replaces anything.
+        like: Another file or model to take names and kinds from, for a file.
         allow_nonfinite: Allow new infinities and NaNs, instead of refusing the edit.
         dry_run: Only say what would be done; the report's ``outcome`` is then None.
 
     Raises:
-        RequestError: There is no such file, the model has not been built, or it was given a file's arguments.
-        SelectionError: The selection is malformed, chooses nothing, or leaves a weight undecided.
-        RefusedError: The file is damaged, unsafe, holds no Keras weights, or the edit makes non-finite numbers.
-        MachineError: The system failed, or somebody else holds the file; it is untouched.
+        RequestError: There is no such file, the model is not built, or it was given a file's arguments.
+        SelectionError: The selection is malformed, selects nothing, or leaves a weight undecided.
+        RefusedError: The file is damaged, unsafe, has no Keras weights, or the edit makes non-finite numbers.
+        MachineError: The system failed, or another process uses the file; it is unchanged.
 
     Example:
         >>> edit("model.h5", Scale(0.5), where="encoder").backup  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What every edit does: open the target, make the act, plan it, then show the plan or do it."""
+"""The steps of every edit: open the target, make the act, plan it, then show the plan or do it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Options:
         """Where the result goes.
 
         Raises:
-            RequestError: An output may be overwritten, and there is none.
+            RequestError: ``overwrite`` is given without an output.
         """
         if self.overwrite and self.output is None:
             raise RequestError(
@@ -54,7 +54,7 @@ class Options:
 def planned(
     target: Target, make: Callable[[], Any], where: Where, exclude: Where, *, like: Target | None = None
 ) -> Plan:
-    """Plan the act or acts that ``make`` gives; it is called when the file is being read, since acts load NumPy."""
+    """Plan the act or acts that ``make`` returns; it is called while the file is read, since acts load NumPy."""
     with opened(target, like=like) as store, contextlib.ExitStack() as sources:
         return _plan(store, make(), where, exclude, sources)
 
@@ -68,15 +68,15 @@ def perform(
     *,
     watch: Callable[[int], AbstractContextManager[Progress | None]] = lambda _: contextlib.nullcontext(),
 ) -> Report:
-    """Plan and do the act or acts that ``make`` gives, or with ``dry_run`` only report what would be done.
+    """Plan and do the act or acts that ``make`` returns, or with ``dry_run`` only report what would be done.
 
     Args:
         target: What is edited.
-        make: Called when the file is being read, since acts load NumPy.
+        make: Called while the file is read, since acts load NumPy.
         where: Which weights.
-        exclude: Which of them not.
+        exclude: Which of the selected weights to leave out.
         options: How it is done.
-        watch: Is told how many bytes change, and gives what is called with the bytes done, as they are done.
+        watch: Called with the number of bytes that change; returns the callback for bytes done.
     """
     destination = options.destination()
     with (

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
-    """What a transform reads from, such as the source of a copy, stays open meanwhile where it has some."""
+    """Keep open what a transform reads from, such as the source of a copy."""
     return transform if isinstance(transform, contextlib.AbstractContextManager) else contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A weight that an edit leaves as it is, and why."""
+    """A weight that an edit leaves unchanged, and why."""
 
     ref: WeightRef
     reason: str
@@ -39,40 +39,40 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which weights of a store an edit changes; printing it is the preview, applying it the edit."""
+    """Which weights of a store an edit changes; printing it shows the preview, applying it does the edit."""
 
     label: str
     transform: Transform
     chosen: tuple[WeightRef, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
-    """What the owner should know before it is done, a sentence each."""
+    """What the user should know before the edit, one sentence each."""
     changes: Changes = NO_CHANGES
-    """What happens to a file besides new values."""
+    """What else changes in a file."""
     weights: tuple[WeightRef, ...] = field(default=(), compare=False)
     """All weights of the store, in its order."""
     ordered: bool = field(default=False, compare=False)
-    """Whether that is the order of the layers."""
+    """Whether this is the order of the layers."""
 
     @property
     def sets_values(self) -> bool:
-        """Whether the chosen weights get new values; else they go."""
+        """Whether the selected weights get new values; otherwise they are removed."""
         return self.transform.sets_values
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all chosen weights."""
+        """Bytes of all selected weights."""
         return sum(ref.nbytes for ref in self.chosen)
 
     def reasons(self) -> dict[str, int]:
-        """How many weights are left for each reason, most first."""
+        """How many weights stay unchanged for each reason, the most common first."""
         counts: dict[str, int] = {}
         for skipped in self.skipped:
             counts[skipped.reason] = counts.get(skipped.reason, 0) + 1
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
     def summary(self) -> str:
-        """What would be done to how much, in one line."""
+        """What the edit would do, in one line."""
         total = len(self.chosen) + len(self.skipped)
         counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
         return f"{self.transform!r} {'changes' if self.sets_values else 'drops'} {counts} of {self.label}"
@@ -83,19 +83,19 @@ class Plan:
     def __str__(self) -> str:
         lines = [self.summary()]
         lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
-        lines += [f"  left as they are: {count}, {reason}" for reason, count in self.reasons().items()]
+        lines += [f"  unchanged: {count}, {reason}" for reason, count in self.reasons().items()]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(escape(line) for line in lines)
 
     def _repr_html_(self) -> str:
-        left = (f"left as they are: {count}, {reason}" for reason, count in self.reasons().items())
-        return weight_table(self.summary(), self.chosen, (*left, *(f"note: {note}" for note in self.notes)))
+        unchanged = (f"unchanged: {count}, {reason}" for reason, count in self.reasons().items())
+        return weight_table(self.summary(), self.chosen, (*unchanged, *(f"note: {note}" for note in self.notes)))
 
     def on(self, store: WeightStore) -> Plan:
-        """The same edit of another store with the same weights: a model that was loaded from the file, or a copy.
+        """The same edit for another store with the same weights: a model that was loaded from the file, or a copy.
 
         Raises:
-            RequestError: A weight of the plan is not there, is another there, or would not be changed there.
+            RequestError: A weight of the plan is missing, is different, or cannot be changed there.
         """
         theirs = tuple(store)
         if set(self.chosen) <= set(theirs):
@@ -107,8 +107,8 @@ class Plan:
                 raise RequestError(
                     f"{own.path} cannot be changed: {objection}", hint="make the plan here", file=store.label
                 )
-        left = set(theirs) - set(found.values())
-        skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in left)
+        others = set(theirs) - set(found.values())
+        skipped = tuple(Skipped(ref, f"not in the plan made on {self.label}") for ref in theirs if ref in others)
         return replace(
             self,
             label=store.label,
@@ -136,20 +136,20 @@ class Plan:
         progress: Progress | None = None,
         verify: bool = False,
     ) -> Report:
-        """Do the edit, whole or not at all.
+        """Do the edit, completely or not at all.
 
         Args:
             store: The store it was planned on, or one whose weights match by name or by structure.
             destination: For files, where the result goes.
             allow_nonfinite: Allow new infinities and NaNs, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
-            verify: Read the new file back before it is put in place: compare digests of all that stays, and compute
-                all that changes once more.
+            verify: Read the new file back before it replaces anything: compare digests of unchanged weights, and
+                recompute changed ones.
 
         Raises:
             RequestError: The store's weights are not those of the plan.
-            NonFiniteError: The edit would make infinities or NaNs out of finite numbers.
-            MachineError: The new file, read back, is not what it should be.
+            NonFiniteError: The edit would turn finite numbers into infinities or NaNs.
+            MachineError: The new file has other contents than planned.
         """
         plan = self.on(store)
         with held_open(plan.transform):
@@ -165,22 +165,22 @@ class Report:
     outcome: Outcome | None
     """None for a dry run."""
     lost: dict[WeightRef, Losses] = field(default_factory=dict)
-    """What weights lost: infinities and NaNs where they were allowed, digits in a narrower type."""
+    """What weights lost: new infinities and NaNs if they were allowed, digits in a narrower type."""
     verification: Verification | None = None
-    """What was compared, where that was asked for."""
+    """What was compared, with ``verify``."""
 
     @property
     def output(self) -> Path | None:
-        """The file that holds the result; None for a model in memory and for a dry run."""
+        """The file with the result; None for a model in memory and for a dry run."""
         return None if self.outcome is None else self.outcome.output
 
     @property
     def backup(self) -> Path | None:
-        """The old file; None where none was kept."""
+        """The old file; None if it was not kept."""
         return None if self.outcome is None else self.outcome.backup
 
     def summary(self) -> str:
-        """What was done to how much, in one line."""
+        """What the edit did, in one line."""
         plan = self.plan
         total = len(plan.chosen) + len(plan.skipped)
         act = "change" if plan.sets_values else "drop"
@@ -188,13 +188,13 @@ class Report:
         return f"{plan.transform!r} {done} {len(plan.chosen)} of {total} weights ({plan.nbytes} bytes) of {plan.label}"
 
     def lines(self) -> tuple[str, ...]:
-        """What else there is to say, a sentence each: what was left and lost, where the result is."""
+        """Details, one sentence each: what stays unchanged, what was lost, where the result is."""
         outcome = self.outcome or Outcome()
-        left = [f"left as they are: {count}, {reason}" for reason, count in self.plan.reasons().items()]
+        unchanged = [f"unchanged: {count}, {reason}" for reason, count in self.plan.reasons().items()]
         lost = [f"{ref.path}: {_in_words(lost)}" for ref, lost in self.lost.items() if lost]
-        places = [("written to", outcome.output), ("the file as it was:", outcome.backup)]
+        places = [("written to", outcome.output), ("the old file is kept as", outcome.backup)]
         where = [f"{what} {path}" for what, path in places if path is not None]
-        return (*left, *self.plan.notes, *lost, *where, *outcome.notes)
+        return (*unchanged, *self.plan.notes, *lost, *where, *outcome.notes)
 
     def __repr__(self) -> str:
         return f"<Report: {escape(self.summary())}>"
@@ -206,7 +206,7 @@ class Report:
         return weight_table(self.summary(), self.plan.chosen, self.lines())
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: what changed, what went, what was left and why, where the result is."""
+        """As JSON: what changed, what was removed, what stays unchanged and why, where the result is."""
         outcome = self.outcome or Outcome()
         chosen = [_weight(ref) | _lost(self.lost.get(ref)) for ref in self.plan.chosen]
         return {

@@ -1,4 +1,4 @@
-"""Many small pieces of work on arrays, shared by a few threads that take them one at a time, in whatever order."""
+"""Many small tasks on arrays, shared by a few threads that take them one at a time, in any order."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _Part = TypeVar("_Part")
 
 
 def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], None], nbytes: int) -> None:
-    """Do all tasks; the first error of any thread ends the work of all, and comes out.
+    """Do all tasks; the first error in any thread stops all of them, and is raised.
 
     Args:
-        tasks: A thing and the part of it that is due; each is taken once, when somebody is free for it.
-        work: What is done with them; called from several threads where there is enough to do.
-        nbytes: Bytes that the tasks go through, about.
+        tasks: Pairs of a thing and a part of it; each is taken once, when a thread is free.
+        work: Called with each pair; from several threads if there is enough to do.
+        nbytes: About how many bytes the tasks process.
     """
     shared = _Shared(tasks)
     if nbytes < WORTH_THREADS:
         shared.drain(work)
         return
-    # glibc keeps what is freed from then on, up to twice this much: arrays no longer cost a page fault a page.
+    # glibc keeps freed memory from now on, up to twice this much: arrays no longer cost one page fault per page.
     np.empty(_KEPT, np.uint8)
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small work starts faster without
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small work starts faster without it
 
     with ThreadPoolExecutor(THREADS) as pool:
         try:
@@ -42,14 +42,14 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
 
 
 class _Shared(Generic[_What, _Part]):
-    """Tasks that are handed out one at a time, until they end or somebody stops them."""
+    """Tasks that are handed out one at a time, until they end or are stopped."""
 
     def __init__(self, tasks: Iterable[tuple[_What, _Part]]) -> None:
         self._tasks = iter(tasks)
         self._lock = threading.Lock()
 
     def drain(self, work: Callable[[_What, _Part], None]) -> None:
-        """Take tasks until there are none."""
+        """Take tasks until none is left."""
         try:
             while task := self._next():
                 work(*task)
@@ -58,7 +58,7 @@ class _Shared(Generic[_What, _Part]):
             raise
 
     def stop(self) -> None:
-        """Hand out no more."""
+        """Hand out no more tasks."""
         with self._lock:
             self._tasks = iter(())
 

@@ -1,4 +1,4 @@
-"""The spans in which weights are computed: what a core's cache holds at a time."""
+"""The spans in which weights are computed: small enough for a core's cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TILE = 131_072
 
 
 def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
-    """The spans of one weight for a transform, in order; one that computes it whole gets all of it."""
+    """The spans of one weight for a transform, in order; a transform that needs it whole gets one span."""
     if transform.whole(ref):
         yield ALL
         return
@@ -25,6 +25,6 @@ def tiles(transform: Transform, ref: WeightRef) -> Iterator[slice]:
 
 
 def spans(size: int, start: int = 0) -> Iterator[slice]:
-    """The spans of so many elements, from one on, in order."""
+    """The spans of so many elements, from a given one, in order."""
     for first in range(start, size, TILE):
         yield slice(first, min(first + TILE, size))

@@ -1,4 +1,4 @@
-"""What is done to weights, and what of a plan its doing needs."""
+"""The interface of transforms, and of the edit that applies one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Transform(ABC):
-    """What an edit does to weights: a frozen dataclass without state, whose ``repr`` is what to type to get it.
+    """What an edit does to weights: a frozen dataclass without state, whose ``repr`` is the code that makes it.
 
-    Subclass it, and write `__call__`. All else has a default, which suits what computes new parameters element by
-    element, in the weight's own type.
+    Subclass it and write `__call__`. Everything else has a default, for transforms that compute new parameters element
+    by element, in the weight's own type.
 
     While an edit is planned, these are called in turn: `on`, `objection` for each selected weight, `settled`,
     `changes` and `notes`, `advice`.
@@ -31,22 +31,22 @@ class Transform(ABC):
     __slots__ = ()
 
     elementwise: ClassVar[bool] = True
-    """Whether any span of a weight may be given alone, in any order, by any thread."""
+    """Whether spans of a weight may come one at a time, in any order, from any thread."""
     sets_values: ClassVar[bool] = True
-    """Whether the chosen weights get new values; else they go."""
+    """Whether the selected weights get new values; otherwise they are removed."""
     selection: ClassVar[Literal["optional", "required", "none"]] = "optional"
-    """Whether it takes a selection, and whether it can do without."""
+    """Whether a selection may, must or must not be given."""
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """Kinds of weights that it touches without being asked for them."""
+        """Kinds of weights that it changes by default."""
         return frozenset({Kind.PARAMETER})
 
     def on(self, store: WeightStore) -> Transform:  # noqa: ARG002  # the same for all
-        """What chooses weights of this store; one that has to learn of the store first gives another here.
+        """The transform that plans for this store; override it to learn about the store first.
 
         Raises:
-            RequestError: It cannot be done on such a store.
+            RequestError: It does not work on such a store.
         """
         return self
 
@@ -55,19 +55,19 @@ class Transform(ABC):
         return ref.dtype
 
     def objection(self, ref: WeightRef) -> str:  # noqa: ARG002  # the same for all
-        """Why this weight cannot be transformed, as the end of a sentence; empty where it can.
+        """Why this weight cannot be transformed, as the end of a sentence; empty if it can.
 
         Raises:
-            RequestError: It can, but not as asked; the whole edit is refused.
+            RequestError: It can, but not with these arguments; the whole edit is refused.
         """
         return ""
 
     def whole(self, ref: WeightRef) -> bool:  # noqa: ARG002  # the same for all
-        """Whether this weight has to be computed whole."""
+        """Whether this weight must be computed whole."""
         return not self.elementwise
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Transform:  # noqa: ARG002  # the same for all
-        """What the plan keeps, once it is known which weights of the store are chosen.
+        """The transform that the plan keeps, once the selected weights are known.
 
         Raises:
             SelectionError: These cannot be transformed together.
@@ -75,11 +75,11 @@ class Transform(ABC):
         return self
 
     def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:  # noqa: ARG002  # the same for all
-        """What happens to a file besides new values."""
+        """What else changes in a file."""
         return NO_CHANGES
 
     def notes(self) -> tuple[str, ...]:
-        """What the owner should know before it is done, whatever the store is, a sentence each."""
+        """What the user should know before the edit, for any store, one sentence each."""
         return ()
 
     def advice(
@@ -88,20 +88,20 @@ class Transform(ABC):
         chosen: Sequence[WeightRef],  # noqa: ARG002
         changes: Changes,  # noqa: ARG002
     ) -> tuple[str, ...]:
-        """What the owner should know of these weights and changes, a sentence each."""
+        """What the user should know about these weights and changes, one sentence each."""
         return ()
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:  # noqa: ARG002  # the same for all
-        """The same for the references of another store, by those of the store that it was planned on."""
+        """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return self
 
     @abstractmethod
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
-        """New values for the elements ``span`` of a weight; ``values`` may not be changed."""
+        """New values for the elements ``span`` of a weight; ``values`` must not be changed."""
 
 
 class Edit(Protocol):
-    """What of a plan its doing and its checking need."""
+    """The part of a plan that doing and verifying it need."""
 
     @property
     def transform(self) -> Transform:
@@ -109,12 +109,12 @@ class Edit(Protocol):
 
     @property
     def chosen(self) -> tuple[WeightRef, ...]:
-        """The weights that it is done to."""
+        """The selected weights."""
 
     @property
     def changes(self) -> Changes:
-        """What happens to a file besides new values."""
+        """What else changes in a file."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all chosen weights."""
+        """Bytes of all selected weights."""

@@ -1,4 +1,4 @@
-"""Read a new file back before it is put in place: what was to stay is the same, the rest is as it should be."""
+"""Read a new file back before it replaces anything: unchanged weights are the same, changed ones are right."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SHOWN = 3
 
 @dataclass(slots=True)
 class Verification:
-    """What was compared, of which weights how many."""
+    """How many weights were compared, and how."""
 
     untouched: int = 0
     """Weights whose digests are the same in both files."""
     changed: int = 0
-    """Weights that were computed once more from the source, and are the same bit for bit."""
+    """Weights that were recomputed from the source, and are the same bit for bit."""
     structure_only: int = 0
-    """Datasets without values that can be read as numbers: text in pieces, and what was never written."""
+    """Datasets whose values cannot be read as numbers: chunked text, and datasets that were never written."""
 
     def to_dict(self) -> dict[str, int]:
         """As JSON."""
@@ -42,7 +42,7 @@ class Verification:
 
 
 def verified(edit: Edit, store: WeightStore, descriptor: int) -> Verification:
-    """Compare a new file, known by a descriptor alone, with what the plan makes of the source.
+    """Compare a new file, known only by a descriptor, with what the edit makes of the source.
 
     Args:
         edit: The edit.
@@ -50,7 +50,7 @@ def verified(edit: Edit, store: WeightStore, descriptor: int) -> Verification:
         descriptor: The new file, which has no name yet.
 
     Raises:
-        MachineError: A weight is not what it should be; nothing has been replaced.
+        MachineError: A weight is wrong; nothing has been replaced.
     """
     try:
         with open_descriptor(descriptor, store.label) as written:
@@ -63,12 +63,12 @@ def _compared(edit: Edit, store: WeightStore, written: WeightStore) -> Verificat
     result, wrong = Verification(), list[str]()
     found = {ref.structure: ref for ref in written}
     sets_values = edit.transform.sets_values
-    gone = set() if sets_values else {ref.structure for ref in edit.chosen}
+    dropped = set() if sets_values else {ref.structure for ref in edit.chosen}
     changing = set(edit.chosen) if sets_values else set()
     for ref in store:
         new = found.pop(ref.structure, None)
-        if new is None or ref.structure in gone:
-            right = new is None and ref.structure in gone
+        if new is None or ref.structure in dropped:
+            right = new is None and ref.structure in dropped
         elif ref in changing:
             right = _is_recomputed(edit, store, ref, written, new)
             result.changed += 1
@@ -78,7 +78,7 @@ def _compared(edit: Edit, store: WeightStore, written: WeightStore) -> Verificat
             wrong.append(ref.path)
     wrong += found
     if wrong:
-        raise _failure(f"{len(wrong)} weights are not what they should be in the new file: {', '.join(wrong[:_SHOWN])}")
+        raise _failure(f"{len(wrong)} weights are wrong in the new file: {', '.join(wrong[:_SHOWN])}")
     return result
 
 

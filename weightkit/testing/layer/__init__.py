@@ -1,1 +1,1 @@
-"""The contract that every layer keeps to, point by point."""
+"""The contract for layers, point by point."""

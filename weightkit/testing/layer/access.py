@@ -1,4 +1,4 @@
-"""Point 24: the weights of a layer are seen and edited by the rest of weightkit as Keras' own are."""
+"""Point 24: weightkit lists and edits the weights of a layer like those of Keras layers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class AccessPoints(LayerSubject):
-    """The weights of a layer are seen and edited by the rest of weightkit as Keras' own are."""
+    """Weightkit lists and edits the weights of a layer like those of Keras layers."""
 
     names_in_files = False
-    """Whether weightkit knows the layer's class, so that a file's weights have names too; Keras stores none."""
+    """Whether weightkit knows the layer's class, so weights in files have names too; Keras does not store them."""
 
     @point(24)
     def test_its_weights_are_listed_with_their_names(self) -> None:

@@ -1,6 +1,6 @@
-"""What the suites must ask of a backend itself: gradients, compiled calls, double precision.
+"""What the tests need from the backend itself: gradients, compiled calls, double precision.
 
-Each backend is imported where it is in use already; Keras when it is first asked for.
+Each backend is imported only where it is already in use; Keras when it is first needed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def tensor(values: np.ndarray) -> Any:
 
 
 def with_values(layer: Any, values: Sequence[tuple[Any, Any]], inputs: Any, *, training: bool) -> Any:
-    """What a layer gives while its variables have other values; they have their own again afterwards."""
+    """Call a layer while its variables have other values; afterwards they have their own values again."""
     others = [variable for variable in layer.variables if all(variable is not one for one, _ in values)]
     mapping = [*values, *((variable, variable.value) for variable in others)]
     with importlib.import_module("keras").StatelessScope(state_mapping=mapping):
@@ -51,13 +51,13 @@ def with_values(layer: Any, values: Sequence[tuple[Any, Any]], inputs: Any, *, t
 
 
 def stateless_arguments(layer: Any, *, training: bool) -> dict[str, bool]:
-    """What to hand ``stateless_call``, which calls ``call`` as it is: ``training``, where that takes it."""
+    """Arguments for ``stateless_call``, which passes them to ``call``: ``training``, if ``call`` takes it."""
     return {"training": training} if "training" in inspect.signature(layer.call).parameters else {}
 
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
-    """Let float64 be what it is, which JAX and Keras on PyTorch hold in 32 bits unless told otherwise."""
+    """Compute float64 in 64 bits, which JAX and Keras on PyTorch reduce to 32 bits by default."""
     if backend() == "tensorflow":
         yield
         return
@@ -80,13 +80,13 @@ def gradients(
 
     Args:
         layer: A built layer.
-        inputs: What it is called on; of integers there is no gradient.
+        inputs: Its inputs; integers have no gradient.
         cotangent: In the shape of the output.
         call: From a list of tensors to what the layer takes: the one, or the list.
         training: Whether the layer is called as in training.
 
     Returns:
-        One for each input and one for each trainable variable; None where nothing leads there.
+        One for each input and one for each trainable variable; None if the output does not depend on it.
     """
     by_backend = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}
     of_inputs, of_weights = by_backend[backend()](layer, [tensor(one) for one in inputs], cotangent, call, training)
@@ -144,7 +144,7 @@ def _by_torch(layer: Any, tensors: list[Any], cotangent: Any, call: Any, trainin
 
 
 def compiled(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
-    """A function of tensors, compiled in each way that the backend has, by the way's name."""
+    """A function of tensors, compiled in each way that the backend has, by name of the way."""
     return {"tensorflow": _tensorflow_ways, "jax": _jax_ways, "torch": _torch_ways}[backend()](function)
 
 
@@ -164,12 +164,12 @@ def _torch_ways(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     import torch  # noqa: PLC0415
 
     torch.compiler.reset()  # or the eighth function from one line of code is not compiled any more
-    # Captured as a graph and run as it is: what would be compiled from it is PyTorch's own affair.
+    # Captured as a graph and run without compiling it: the compiler is PyTorch's own.
     return {"graph": torch.compile(function, backend="eager")}
 
 
 def two_processors() -> None:
-    """Let TensorFlow see this machine's processor as two devices; before anything else of it is used."""
+    """Let TensorFlow see this machine's processor as two devices; call it before anything else of TensorFlow."""
     import tensorflow as tf  # noqa: PLC0415
 
     tf.config.set_logical_device_configuration(
@@ -179,14 +179,14 @@ def two_processors() -> None:
 
 @functools.cache
 def two_replicas() -> Any:
-    """A strategy of TensorFlow with a replica on each of two processors; one a process, since two get mixed up."""
+    """A TensorFlow strategy with a replica on each of two devices; one per process, since two get mixed up."""
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 def serve_exported(folder: Any, inputs: Any) -> np.ndarray:
-    """What a SavedModel gives when it is served, by TensorFlow alone."""
+    """The output of a served SavedModel, with TensorFlow alone."""
     import tensorflow as tf  # noqa: PLC0415
 
     served = tf.saved_model.load(str(folder))  # its variables last as long as it does

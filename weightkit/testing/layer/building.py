@@ -1,4 +1,4 @@
-"""Points 1, 7, 8, 16 and 23: how a layer is made, described, copied and documented."""
+"""Points 1, 7, 8, 16 and 23: how a layer is created, described, copied and documented."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AUTOMATIC = re.compile(r"variable(_\d+)?")
 
 
 def configuration(layer: Any) -> str:
-    """A layer's configuration as the text that a golden file holds."""
+    """A layer's configuration as the text of a golden file."""
     return json.dumps(backends.keras.saving.serialize_keras_object(layer), indent=1, sort_keys=True) + "\n"
 
 
@@ -99,7 +99,7 @@ class BuildingPoints(LayerSubject):
 
     @point(16)
     def test_every_argument_of_its_own_that_can_be_wrong_is_tried(self) -> None:
-        """One at least; the report tells for which there is no wrong value."""
+        """At least one is declared; the report lists arguments without a wrong value."""
         tried = {next(iter(overrides)) for overrides in self.bad_arguments}
         own = self.own_arguments()
         assert tried or not own, f"no wrong value is declared for any of {', '.join(own)}"

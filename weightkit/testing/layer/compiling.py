@@ -1,4 +1,4 @@
-"""Point 4: compiled, a layer computes what it does when it is run step by step."""
+"""Point 4: a compiled layer computes the same as an eager one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class CompilingPoints(LayerSubject):
 
     @point(4)
     def test_compiled_it_gives_the_same(self) -> None:
-        """On its usual shape in float32; where it is ``thorough`` on all, and in float64 where graphs know types."""
+        """On its usual shape in float32; if ``thorough``, on all shapes, and in float64 where graphs have types."""
         self._compiled(training=False)
 
     @point(4, "stochastic")
     def test_compiled_it_gives_the_same_in_training(self) -> None:
-        """What draws numbers gives the same from the same state; TensorFlow's XLA draws others than its graphs do."""
+        """The same state gives the same random numbers; TensorFlow's XLA draws other numbers than its graphs."""
         self._compiled(training=True)
 
     def _compiled(self, *, training: bool) -> None:

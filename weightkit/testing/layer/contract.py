@@ -1,12 +1,12 @@
-"""What every layer keeps to: 23 points, and two dozen facts that hold on TensorFlow, JAX and PyTorch.
+"""The contract for layers: 23 points, with two dozen tests that run on TensorFlow, JAX and PyTorch.
 
-The points are numbered: 1 it builds in ``build`` and names its weights · 2 its numbers are those of an oracle · 3 its
-gradients are those of differences in float64 · 4 compiled it gives the same · 5 it loads in a fresh process · 6 and on
-another backend · 7 its configuration is JSON and stays what it was · 8 clones, copies, pickles · 9 unknown sizes,
-batches of 0 and 1 · 10 types are those of the policy · 11 masks · 12 freezing · 13 seeds · 14 stateless calls · 15 no
-retracing, no growth · 16 wrong arguments are named · 17 shared it is one layer · 18 regularizers and constraints act ·
-19 in every kind of model · 20 exported on TensorFlow · 21 under ``MirroredStrategy`` · 23 its docstring's example runs
-· 24 weightkit sees and edits its weights. (22, its overhead, is a benchmark's affair.)
+The points are numbered: 1 it builds in ``build`` and names its weights · 2 its numbers equal those of an oracle · 3 its
+gradients equal finite differences in float64 · 4 compiled it gives the same · 5 it loads in a new process · 6 and on
+another backend · 7 its configuration is JSON and does not change · 8 clones, copies, pickles · 9 unknown sizes,
+batches of 0 and 1 · 10 dtypes follow the policy · 11 masks · 12 freezing · 13 seeds · 14 stateless calls · 15 no
+retracing, no growth · 16 errors name wrong arguments · 17 a shared layer is one layer · 18 regularizers and constraints
+work · 19 in every kind of model · 20 exported on TensorFlow · 21 under ``MirroredStrategy`` · 23 its docstring's
+example runs · 24 weightkit lists and edits its weights. (22, its overhead, is measured by a benchmark.)
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from weightkit.testing.layer.uses import UsePoints
 
 
 class LayerContract(BuildingPoints, NumberPoints, GradientPoints, CompilingPoints, UsePoints, FilePoints, AccessPoints):
-    """Facts that hold for every layer. Subclass it, and say how the layer is made and what it should give.
+    """Tests for every layer. Subclass it, and declare how to make the layer and what it must compute.
 
-    What can be declared stands in `weightkit.testing.layer.subject.LayerSubject`. Exemptions are declared with a
-    reason, from a closed list (`weightkit.testing.layer.exemptions.Exemption`); there are no other skips. The tests
-    run on the backend that is in use; run them once for each. Fresh processes look at saved files,
-    one for each backend and session.
+    `weightkit.testing.layer.subject.LayerSubject` documents what you can declare. Exemptions come from a fixed list and
+    need a reason (`weightkit.testing.layer.exemptions.Exemption`); there are no other skips. The tests run on the
+    current backend; run them once for each backend. New processes load saved files, one for each backend and session.
 
     Example:
         >>> from weightkit.testing import LayerContract

@@ -1,4 +1,4 @@
-"""From which points of the contract a layer may be exempt: a closed list, and each one needs its reason."""
+"""Exemptions from points of the contract: a fixed list of grounds, and each exemption needs a reason."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Exemption:
     """One exemption of one layer.
 
     Raises:
-        ValueError: The ground is none of the list, or no reason is given.
+        ValueError: The ground is not in the list, or there is no reason.
 
     Example:
         >>> Exemption("stochastic", "noise is drawn in training").reason
         'noise is drawn in training'
         >>> Exemption("slow", "it takes long")
         Traceback (most recent call last):
-        ValueError: ground='slow' is none of gradient=reversed, gradient=straight_through, gradient=none, ...
+        ValueError: ground must be one of gradient=reversed, gradient=straight_through, gradient=none, ...
     """
 
     ground: Ground
@@ -36,15 +36,15 @@ class Exemption:
 
     def __post_init__(self) -> None:
         if self.ground not in get_args(Ground):
-            raise ValueError(f"ground={self.ground!r} is none of {', '.join(get_args(Ground))}")
+            raise ValueError(f"ground must be one of {', '.join(get_args(Ground))}, got {self.ground!r}")
         if not self.reason.strip():
-            raise ValueError(f"reason={self.reason!r}: say why {self.ground} does not hold for this layer")
+            raise ValueError(f"reason must say why {self.ground} holds for this layer, got {self.reason!r}")
 
 
 def point(number: int, *grounds: str) -> Callable[[Test], Test]:
     """Mark a test with its point of the contract, and with the grounds on which a layer may be exempt from it.
 
-    A test that a layer is exempt from still runs: it then looks whether the exemption is true.
+    A test that a layer is exempt from still runs: it then checks that the exemption is true.
     """
 
     def mark(test: Test) -> Test:

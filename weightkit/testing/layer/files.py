@@ -1,4 +1,4 @@
-"""Points 5, 6, 20 and 21: a layer in files, on other backends, exported and replicated, in processes of their own."""
+"""Points 5, 6, 20 and 21: a layer in files, on other backends, exported and replicated, in separate processes."""
 
 from __future__ import annotations
 

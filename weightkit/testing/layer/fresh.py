@@ -1,4 +1,4 @@
-"""Fresh processes that look at what all subjects of a test session have saved: one for each backend.
+"""New processes that load what all subjects of a test session have saved: one for each backend.
 
 They are started when the first test asks for them, with the files of every subject that the session has chosen.
 """
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 _WAYS = {5: ("keras", "weights"), 6: ("keras", "weights"), 20: ("exported",), 21: ("replicas",)}
-"""What a process tries for each point of the contract that asks."""
+"""What a process does for each point of the contract that needs it."""
 
 
 class Fresh(enum.Enum):
-    """Where a fresh process looks: on the backend that is in use here, or on another one."""
+    """The backend of a new process: the current one, or another one."""
 
     HERE = "here"
     ELSEWHERE = "elsewhere"
 
 
 class Session:
-    """The files of a session's subjects and the processes that look at them, in the ways that its tests ask for."""
+    """The files of a session's subjects, and the processes that load them in the ways that its tests need."""
 
     def __init__(self, folder: Path, ways: Mapping[type[LayerSubject], set[str]]) -> None:
         self._folder = folder
@@ -57,7 +57,7 @@ class Session:
             self._processes[backend] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def facts(self, subject: type[LayerSubject], where: Fresh) -> dict[str, Any]:
-        """What a process has found of one subject, and what it should have."""
+        """The results of a process for one subject, and the expected ones."""
         here = backends.backend()
         backend = here if where is Fresh.HERE else _another(here)
         if backend not in self._facts:
@@ -82,7 +82,7 @@ def facts_of(request: pytest.FixtureRequest, subject: LayerSubject, where: Fresh
 
 
 def _asked(items: Sequence[Any]) -> dict[type[LayerSubject], set[str]]:
-    """What the tests of a session ask for, by subject; of a class whose other tests alone are chosen, nothing."""
+    """What the selected tests of a session need, by subject; nothing for a class without such tests."""
     asked: dict[type[LayerSubject], set[str]] = {}
     for item in items:
         ways = _WAYS.get(getattr(getattr(item, "function", None), "point", 0), ())
@@ -96,10 +96,10 @@ def _name(subject: type[LayerSubject]) -> str:
 
 
 def _another(backend: str) -> str:
-    """The next backend of the three that is installed.
+    """The next installed backend of the three.
 
     Raises:
-        AssertionError: There is none: point 6 cannot be looked at.
+        AssertionError: There is none: point 6 cannot be tested.
     """
     start = _BACKENDS.index(backend)
     others = [*_BACKENDS[start + 1 :], *_BACKENDS[:start]]
@@ -109,7 +109,7 @@ def _another(backend: str) -> str:
 
 
 def _save(subject: LayerSubject, folder: Path, ways: set[str]) -> np.ndarray:
-    """Write all that a process needs, and give what the model makes of its inputs."""
+    """Write everything that a process needs; returns the model's output."""
     folder.mkdir()
     layer = subject.built()
     model, inputs = subject.model(layer), subject.make_inputs(subject.shape, seed=9)
@@ -119,8 +119,8 @@ def _save(subject: LayerSubject, folder: Path, ways: set[str]) -> np.ndarray:
     np.savez(folder / "inputs.npz", *as_list(inputs))
     source = inspect.getsourcefile(type(layer))
     imports: list[Any] = list(subject.imports) or [(type(layer).__module__, str(source))]
-    told = {"imports": imports, "many": subject.takes_many, "ways": sorted(ways)}
-    (folder / "subject.json").write_text(json.dumps(told), encoding="utf-8")
+    record = {"imports": imports, "many": subject.takes_many, "ways": sorted(ways)}
+    (folder / "subject.json").write_text(json.dumps(record), encoding="utf-8")
     if backends.backend() == "tensorflow" and "exported" in ways:
         model.export(folder / "exported", verbose=False)
     return backends.array(model(inputs, training=False))

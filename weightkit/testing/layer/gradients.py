@@ -1,4 +1,4 @@
-"""Point 3: the gradients of a layer are its derivatives, as differences in float64 tell them."""
+"""Point 3: the gradients of a layer equal finite differences in float64."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class GradientPoints(LayerSubject):
     @staticmethod
     def _same_slope(gradient: np.ndarray | None, direction: np.ndarray, slope: float) -> None:
         along = 0.0 if gradient is None else float(np.sum(gradient * direction))
-        assert along == pytest.approx(slope, rel=1e-6, abs=1e-7), f"the gradient says {along}, differences {slope}"
+        assert along == pytest.approx(slope, rel=1e-6, abs=1e-7), f"the gradient is {along}, the difference {slope}"
 
     def _look_whether_true(self, ground: str, gradient: np.ndarray | None, probe: _Probe, index: int) -> None:
-        """An exemption is claimed for the gradient of an input: see that it is so."""
+        """Check that an exemption for the gradient of an input is true."""
         if ground == "gradient=none":
-            assert gradient is None or not gradient.any(), "there is a gradient after all"
+            assert gradient is None or not gradient.any(), "the exemption says that there is no gradient, got one"
             return
         assert gradient is not None
-        assert gradient.any(), f"there is no gradient, so that it is not {ground.partition('=')[2]}"
+        assert gradient.any(), f"the exemption says that the gradient is {ground.partition('=')[2]}, got none"
         directions = probe.directions(gradient.shape)
         slopes = [(float(np.sum(gradient * d)), probe.slope_of_input(index, d)) for d in directions]
         if ground == "gradient=reversed":
@@ -75,15 +75,15 @@ class GradientPoints(LayerSubject):
 
     def _look_whether_reversed(self, slopes: list[tuple[float, float]]) -> None:
         for along, slope in slopes:
-            told = f"the gradient says {along}, differences {slope}"
+            message = f"the gradient is {along}, the difference {slope}"
             if self.gradient_factor is not None:
-                assert along == pytest.approx(-self.gradient_factor * slope, rel=1e-6, abs=1e-7), told
+                assert along == pytest.approx(-self.gradient_factor * slope, rel=1e-6, abs=1e-7), message
             elif abs(slope) > _FLAT:
-                assert along * slope < 0, f"{told}: it is not reversed"
+                assert along * slope < 0, f"{message}: it is not reversed"
 
 
 class _Probe:
-    """A layer in float64 and a number that depends on its output, to be differentiated in two ways."""
+    """A layer in float64 and a number that depends on its output, differentiated in two ways."""
 
     def __init__(self, subject: LayerSubject, shape: Any, *, training: bool) -> None:
         self.layer = subject.built(shape, dtype="float64")
@@ -95,16 +95,16 @@ class _Probe:
         self.cotangent = self._generator.normal(size=output.shape)
 
     def directions(self, shape: tuple[int, ...]) -> list[np.ndarray]:
-        """A few directions in which to go from some values."""
+        """A few random directions."""
         return [self._generator.normal(size=shape) for _ in range(_DIRECTIONS)]
 
     def gradients(self) -> Any:
-        """By the backend."""
+        """Gradients from the backend."""
         self._state.restore()
         return backends.gradients(self.layer, self.inputs, self.cotangent, self._pack, training=self._training)
 
     def slope_of_input(self, index: int, direction: np.ndarray) -> float:
-        """By differences."""
+        """The slope along a direction of an input, by finite differences."""
 
         def at(step: float) -> float:
             moved = [one + step * direction if i == index else one for i, one in enumerate(self.inputs)]
@@ -113,7 +113,7 @@ class _Probe:
         return (at(_STEP) - at(-_STEP)) / (2 * _STEP)
 
     def slope_of_weight(self, variable: Any, values: np.ndarray, direction: np.ndarray) -> float:
-        """By differences."""
+        """The slope along a direction of a weight, by finite differences."""
 
         def at(step: float) -> float:
             self._state.restore()

@@ -1,6 +1,6 @@
-"""The fresh process of the contract: ``python -m weightkit.testing.layer.loader FOLDER BACKEND_THAT_WROTE``.
+"""The new process of the contract: ``python -m weightkit.testing.layer.loader FOLDER BACKEND_THAT_WROTE``.
 
-It loads what every subject has saved below the folder, on the backend of its own, and writes what it found beside.
+It loads what every subject has saved in the folder, on its own backend, and writes the results next to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Look at every subject."""
+    """Load every subject."""
     folder, written_on = Path(sys.argv[1]), sys.argv[2]
     same = backends.backend() == written_on
     if same and written_on == "tensorflow":
@@ -33,32 +33,32 @@ def main() -> None:
     facts = {path.parent.name: _facts(path.parent, same=same) for path in sorted(folder.glob("*/subject.json"))}
     (folder / f"{backends.backend()}.facts").write_bytes(pickle.dumps(facts))
     sys.stdout.flush()
-    os._exit(0)  # what TensorFlow's replicas leave behind takes up to a minute to end
+    os._exit(0)  # TensorFlow's replicas take up to a minute to end
 
 
 def _facts(folder: Path, *, same: bool) -> dict[str, Any]:
-    told = json.loads((folder / "subject.json").read_text(encoding="utf-8"))
+    record = json.loads((folder / "subject.json").read_text(encoding="utf-8"))
     with np.load(folder / "inputs.npz") as stored:
         arrays = [stored[name] for name in stored.files]
-    inputs = arrays if told["many"] else arrays[0]
-    for module in told["imports"]:
+    inputs = arrays if record["many"] else arrays[0]
+    for module in record["imports"]:
         _import(module)
     ways: dict[str, Callable[[Path, Any], Any]] = {"keras": _whole, "weights": _weights_alone}
     if same and backends.backend() == "tensorflow":
         ways |= {"exported": _exported, "replicas": _replicas}
-    return {name: _tried(way, folder, inputs) for name, way in ways.items() if name in told["ways"]}
+    return {name: _tried(way, folder, inputs) for name, way in ways.items() if name in record["ways"]}
 
 
 def _tried(way: Callable[[Path, Any], Any], folder: Path, inputs: Any) -> dict[str, Any]:
     try:
         found = way(folder, inputs)
-    except Exception:  # noqa: BLE001  # whatever it is, the test that it belongs to tells it
+    except Exception:  # noqa: BLE001  # whatever it is, the test that needs the result reports it
         return {"error": traceback.format_exc()}
     return found if isinstance(found, dict) else {"output": found}
 
 
 def _import(module: str | list[str]) -> None:
-    """A module by its name; one that only a test runner can name, by its file."""
+    """Import a module by name, or by its file if only a test runner knows the name."""
     name, source = (module, None) if isinstance(module, str) else module
     if name in sys.modules:
         return
@@ -94,7 +94,7 @@ def _exported(folder: Path, inputs: Any) -> np.ndarray:
 
 
 def _replicas(folder: Path, inputs: Any) -> dict[str, list[np.ndarray]]:
-    """The weights after one step of plain gradient descent, without replicas and on two."""
+    """The weights after one step of plain gradient descent, without replicas and on two replicas."""
     return {"one": _trained(folder, inputs, 1), "two": _trained(folder, inputs, 2)}
 
 

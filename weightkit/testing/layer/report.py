@@ -1,6 +1,6 @@
-"""What the contract says at the end of a run: how much passed, what was exempt and what not looked at, and why.
+"""The contract's summary at the end of a run: what passed, and what was exempt or not tested, and why.
 
-To have it printed, import the function in a ``conftest.py``:
+To print it, import the function in a ``conftest.py``:
 ``from weightkit.testing.layer.report import pytest_terminal_summary``.
 """
 
@@ -28,22 +28,22 @@ def summary(passed: Iterable[Any]) -> list[str]:
     exempt: Counter[str] = Counter()
     unseen: Counter[str] = Counter()
     for report in passed:
-        told = dict(getattr(report, "user_properties", ()))
-        if "point" not in told:
+        properties = dict(getattr(report, "user_properties", ()))
+        if "point" not in properties:
             continue
-        subject = report.nodeid.split("::")[-2]
-        if told.get("not_looked_at"):
-            unseen[f"point {told['point']}, {told['not_looked_at']}: {subject}"] += 1
-        elif told.get("exempt"):
-            exempt[f"{subject}, point {told['point']}: {told['exempt']}"] += 1
+        subject, point = report.nodeid.split("::")[-2], properties["point"]
+        if properties.get("not_looked_at"):
+            unseen[f"point {point}, {properties['not_looked_at']}: {subject}"] += 1
+        elif properties.get("exempt"):
+            exempt[f"{subject}, point {point}: {properties['exempt']}"] += 1
         else:
-            points[told["point"]] += 1
+            points[point] += 1
     if not points and not exempt and not unseen:
         return []
     head = f"{points.total()} tests of {len(points)} points passed, {exempt.total()} exempt"
     lines = [f"  {line}" + (f" ({n} tests)" if n > 1 else "") for line, n in sorted(exempt.items())]
     if unseen:
-        lines += [f"{unseen.total()} not looked at", *_gathered(unseen)]
+        lines += [f"{unseen.total()} not tested", *_gathered(unseen)]
     return [head, *lines]
 
 

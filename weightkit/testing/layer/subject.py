@@ -1,4 +1,4 @@
-"""What a layer's author declares to the contract, and what every point of it uses."""
+"""What a layer's author declares, and what every point of the contract uses."""
 
 from __future__ import annotations
 
@@ -18,46 +18,45 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Inputs = np.ndarray | list[np.ndarray]
-"""What a layer is called on: one array, or a list of them."""
+"""The inputs of a layer: one array, or a list of them."""
 
 
 class LayerSubject:
-    """The declarations. `make_layer` and `expected` are a must; the others have defaults that suit most layers."""
+    """The declarations. `make_layer` and `expected` are required; the others have defaults that fit most layers."""
 
     input_shapes: ClassVar[Sequence[Shape | tuple[Shape, ...]]] = ((3, 4),)
-    """Shapes that it is called on, batch included, one for each rank that is meant; the first is its usual one.
-    For a layer that takes a list, tuples of shapes."""
+    """Input shapes with the batch axis, one for each supported rank; the first is the usual one. For a layer that
+    takes a list, tuples of shapes."""
     known_axes: ClassVar[tuple[int, ...]] = (-1,)
     """Axes whose size the layer must know when it is built; all others may be unknown."""
     exemptions: ClassVar[Sequence[Exemption]] = ()
     bad_arguments: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    """Overrides of `make_layer` that are wrong: the message must name the first one's argument and its value."""
+    """Wrong overrides of `make_layer`: the message must name the first argument and its value."""
     golden: ClassVar[Path | None] = None
-    """A JSON file with the layer's configuration as it was; None where only the round trip is looked at, which
-    the report says."""
+    """A JSON file with the layer's configuration; None tests only the round trip, and the report says so."""
     gradient_factor: ClassVar[float | None] = None
-    """For ``gradient=reversed``: its gradient is minus this factor times its derivative; None where none is known."""
+    """For ``gradient=reversed``: the gradient is minus this factor times the derivative; None if it is not known."""
     imports: ClassVar[Sequence[str]] = ()
-    """Modules that a fresh process imports before it loads a model; by default the one that defines the layer."""
+    """Modules that a new process imports before it loads a model; by default the one that defines the layer."""
     thorough: ClassVar[bool] = False
-    """Whether the layer is compiled in float64 and on every shape too, not on its usual one alone, and trained in
-    compiled steps, not in eager ones, which take a tenth of the time. Retracing is looked at in compiled steps."""
+    """Whether the layer is also compiled in float64 and on every shape, not only on the usual one, and trained in
+    compiled steps, not in eager ones, which take a tenth of the time. Retracing is always tested in compiled steps."""
     tolerances: ClassVar[Mapping[str, float]] = {"float32": 1e-5, "float64": 1e-12}
-    """How far numbers may be off, relative to the largest of them, by the type that they are computed in."""
+    """How far numbers may be off, relative to the largest, for each dtype of the computation."""
 
     def make_layer(self, **overrides: Any) -> Any:
-        """A fresh, unbuilt layer; ``overrides`` are further arguments, such as ``dtype`` and ``name``.
+        """A new, unbuilt layer; ``overrides`` are more arguments, such as ``dtype`` and ``name``.
 
         A layer that draws numbers is made with a fixed seed.
         """
         raise NotImplementedError
 
     def described(self) -> Any:
-        """The layer whose configuration the golden file holds: a fresh one named ``subject``, unless overridden."""
+        """The layer whose configuration is in the golden file: a new one named ``subject``, unless overridden."""
         return self.make_layer(name="subject")
 
     def own_arguments(self) -> list[str]:
-        """The arguments a wrong value of which is looked for: the constructor's, without those of every Keras layer."""
+        """The arguments that need a wrong value: the constructor's, without those of every Keras layer."""
         keras_own = {*inspect.signature(backends.keras.layers.Layer.__init__).parameters, "dtype", "name", "trainable"}
         parameters = inspect.signature(type(self.make_layer()).__init__).parameters.values()
         named = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
@@ -72,7 +71,7 @@ class LayerSubject:
         return one
 
     def expected(self, weights: Mapping[str, np.ndarray], inputs: Any, *, training: bool) -> np.ndarray:
-        """What the layer should give, in NumPy alone.
+        """What the layer must return, in plain NumPy.
 
         Args:
             weights: The layer's weights in float64, by name (of weights of inner layers, by path).
@@ -82,15 +81,15 @@ class LayerSubject:
         raise NotImplementedError
 
     def expected_mask(self, inputs: Any, mask: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
-        """The mask that the output has where the (first) input has ``mask``: the same, unless overridden."""
+        """The mask of the output if the (first) input has ``mask``: the same, unless overridden."""
         return mask
 
     def settle(self, layer: Any) -> None:
-        """Change a built layer's weights, where those that it begins with hide what it does (a gain of zero)."""
+        """Change a built layer's weights, if the initial ones hide what it does (a gain of zero)."""
 
     @pytest.fixture(autouse=True)
     def _record(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-        """Keep for the report which point was tested, and by which exemption it was not."""
+        """Record for the report which point was tested, or which exemption applied."""
         self._tell = record_property
         test: Any = getattr(request, "function", None)
         if hasattr(test, "point"):
@@ -99,7 +98,7 @@ class LayerSubject:
             record_property("exempt", "" if exemption is None else f"{exemption.ground}: {exemption.reason}")
 
     def not_looked_at(self, reason: str) -> None:
-        """Keep for the report that a test looked at nothing, so that it does not count as passed."""
+        """Record for the report that a test checked nothing, so it does not count as passed."""
         tell = getattr(self, "_tell", None)
         if tell is not None:
             tell("not_looked_at", reason)
@@ -115,12 +114,12 @@ class LayerSubject:
         return isinstance(self.shape[0], tuple)
 
     def exempt(self, *grounds: str) -> Exemption | None:
-        """The declared exemption on one of these grounds; ``gradient`` stands for all of its kinds."""
+        """The declared exemption on one of these grounds; ``gradient`` means all of its kinds."""
         matching = (e for e in self.exemptions if e.ground in grounds or e.ground.partition("=")[0] in grounds)
         return next(matching, None)
 
     def built(self, shape: Any = None, **overrides: Any) -> Any:
-        """A layer that was called once on inputs of a shape, with settled weights."""
+        """A layer that was called once on inputs of a shape, with its final weights."""
         layer = self.make_layer(**overrides)
         state = None if shape is None else shape
         layer(self.make_inputs(self.shape if state is None else state))
@@ -135,7 +134,7 @@ class LayerSubject:
         return other
 
     def weights_by_name(self, layer: Any) -> dict[str, np.ndarray]:
-        """The weights in float64, by their path below the layer."""
+        """The weights in float64, by their path inside the layer."""
         prefix = f"{layer.path}/"
         return {
             variable.path.removeprefix(prefix): backends.array(variable.value).astype(np.float64)
@@ -145,7 +144,7 @@ class LayerSubject:
         }
 
     def model(self, layer: Any, shape: Any = None, *, unknown: bool = False) -> Any:
-        """A Functional model of that one layer."""
+        """A Functional model with only that layer."""
         keras = backends.keras
         shape = self.shape if shape is None else shape
         shapes = shape if self.takes_many else (shape,)
@@ -175,7 +174,7 @@ def as_list(inputs: Any) -> list[Any]:
 
 
 def packer(subject: LayerSubject) -> Any:
-    """From a list of inputs to what the layer takes."""
+    """A function from a list of inputs to the layer's argument."""
     return (list) if subject.takes_many else (lambda inputs: inputs[0])
 
 
@@ -187,12 +186,12 @@ def in_type(inputs: Any, dtype: str) -> Any:
 
 
 class State:
-    """The values of a layer's variables at one moment, to go back to: its draws then repeat."""
+    """The values of a layer's variables at one moment; restoring them repeats its random draws."""
 
     def __init__(self, layer: Any) -> None:
         self._values = [(variable, backends.array(variable.value).copy()) for variable in layer.variables]
 
     def restore(self) -> None:
-        """Give every variable its value of then."""
+        """Restore the value of every variable."""
         for variable, values in self._values:
             variable.assign(values)

@@ -20,7 +20,7 @@ class UsePoints(LayerSubject):
 
     regularized: ClassVar[dict[str, str] | None] = None
     """Names of weights by the prefix of the arguments that regularize and constrain them; by default each argument
-    ``NAME_regularizer`` of the class stands for the weight ``NAME``."""
+    ``NAME_regularizer`` of the class belongs to the weight ``NAME``."""
 
     @point(9)
     def test_unknown_sizes_and_batches_of_none_and_one_will_do(self) -> None:
@@ -35,7 +35,7 @@ class UsePoints(LayerSubject):
                 np.testing.assert_array_equal(backends.array(output), backends.array(direct))
 
     def _resized(self, shape: Any, batch: int) -> Any:
-        """Other sizes, where the sizes may be unknown."""
+        """Other sizes for axes whose size may be unknown."""
         if isinstance(shape[0], tuple):
             return tuple(self._resized(one, batch) for one in shape)
         free = self._partly_unknown(shape)
@@ -76,7 +76,7 @@ class UsePoints(LayerSubject):
             assert (backends.array(variable.value) != old).any(), f"{variable.path} does not train"
 
     def _compiled_model(self, layer: Any, *, traced: bool | None = None) -> tuple[Any, Any]:
-        """The layer with a head, and its optimizer; eager unless told otherwise, since tracing takes a second."""
+        """The layer with a head, and its optimizer; eager by default, since tracing takes a second."""
         keras = backends.keras
         body = self.model(layer)
         flat = _flat(body.output)
@@ -195,7 +195,7 @@ class UsePoints(LayerSubject):
 
     @point(19)
     def test_sequential_and_time_distributed_give_what_it_gives(self) -> None:
-        """Of layers that take one input: neither can hold another."""
+        """Only for layers that take one input: these models cannot hold others."""
         if self.takes_many:
             self.not_looked_at("it takes a list")
             return
@@ -212,7 +212,7 @@ class UsePoints(LayerSubject):
 
 
 def _flat(output: Any) -> Any:
-    """A symbolic output as ``(batch, n)``, and so without its mask: ``Flatten`` warns that it has no use for one."""
+    """A symbolic output as ``(batch, n)``, without its mask: ``Flatten`` warns that it ignores a mask."""
     return backends.keras.ops.reshape(output, (-1, int(np.prod(output.shape[1:]))))
 
 

@@ -1,4 +1,4 @@
-"""The initializer that a layer's own configuration names for a weight."""
+"""The initializer of a weight in its layer's configuration."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def own_initializer(store: WeightStore, ref: WeightRef) -> Initializer:
-    """What Keras began a weight with, by the configuration that its store knows.
+    """What Keras initializes a weight with, by the configuration that its store knows.
 
     Raises:
-        RequestError: There is no configuration, or it does not tell.
+        RequestError: There is no configuration, or it names no initializer.
     """
     return _made(store.initial(ref))
 
@@ -34,10 +34,10 @@ def _made(initial: Initial) -> Initializer:
     return initializer
 
 
-def _found(said: Any, initial: Initial) -> Initializer:
+def _found(spec: Any, initial: Initial) -> Initializer:
     old = (
-        keras1_initializers.find(said, channels_first=initial.channels_first)
-        if initial.keras_1 and isinstance(said, str)
+        keras1_initializers.find(spec, channels_first=initial.channels_first)
+        if initial.keras_1 and isinstance(spec, str)
         else None
     )
-    return old or get(said)
+    return old or get(spec)

@@ -29,13 +29,13 @@ class Constant:
         object.__setattr__(self, "value", _numbers(self.value))
 
     def objection(self, shape: Shape) -> str:
-        """Given numbers must have a shape that fits."""
+        """Given numbers must broadcast to the shape."""
         given = np.shape(self.value)
         try:
             fits = np.broadcast_shapes(given, shape) == shape
         except ValueError:
             fits = False
-        return "" if fits else f"the constant has the shape {given}, the weight {shape}"
+        return "" if fits else f"the value of Constant has shape {given}, and the weight has shape {shape}"
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
         """The numbers; nothing is drawn."""
@@ -67,7 +67,7 @@ class Ones(AnyShape):
 
 
 def _numbers(value: object) -> Value:
-    """The value as floats in tuples; as Keras 3 writes an array into a configuration, too."""
+    """The value as floats in tuples; also reads an array as Keras 3 writes it into a configuration."""
     if isinstance(value, dict) and value.get("class_name") == "__numpy__" and isinstance(value.get("config"), dict):
         value = value["config"].get("value")
     if isinstance(value, np.ndarray):
@@ -79,5 +79,5 @@ def _numbers(value: object) -> Value:
     elif isinstance(value, int | float | np.number) and is_finite(value):
         return float(value)
     raise RequestError(
-        f"the value of Constant is {shortened(value)}", hint="give a finite number, such as Constant(0.1)"
+        f"value of Constant must be finite numbers, got {shortened(value)}", hint="give one, such as Constant(0.1)"
     )

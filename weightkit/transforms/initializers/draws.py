@@ -1,4 +1,4 @@
-"""Random numbers of a weight, keyed by seed and address, so that any span of it is drawn alone."""
+"""Random numbers of a weight, keyed by seed and address, so any span of it can be drawn alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Draws:
     address: str
 
     def part(self, name: str) -> Draws:
-        """Other numbers, for a part of the weight that Keras initializes apart."""
+        """Other numbers, for a part of the weight that Keras initializes separately."""
         return replace(self, address=f"{self.address}\0{name}")
 
     def uniform(self, size: int, first: int, last: int) -> np.ndarray:
@@ -41,11 +41,11 @@ class Draws:
         return self._drawn(size, first, last, lambda generator, count: generator.standard_normal(count))
 
     def truncated_normal(self, size: int, first: int, last: int) -> np.ndarray:
-        """As `normal`, drawn again where they are more than two standard deviations from 0."""
+        """Like `normal`, but numbers more than two standard deviations from 0 are drawn again."""
         return self._drawn(size, first, last, _truncated)
 
     def _drawn(self, size: int, first: int, last: int, draw: _Draw) -> np.ndarray:
-        """Draw the tiles that hold the elements, each whole, and cut the elements out."""
+        """Draw the whole tiles that contain the elements, and cut the elements out."""
         if first >= last:
             return np.empty(0)
         tiles = range(first // DRAW_TILE, -(-last // DRAW_TILE))

@@ -1,4 +1,4 @@
-"""How many units a weight leads from and to, by Keras' rules."""
+"""The fans of a weight: how many units it connects, by Keras' rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bias of an LSTM, whose forget gate begins open, whatever its configured initializer says."""
+"""The bias of an LSTM, whose forget gate starts open, whatever its configured initializer is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ForgetBias:
-    """``parts`` equal parts of a vector, of which one begins by another initializer than what is around it.
+    """``parts`` equal parts of a vector, one of which has another initializer than the others.
 
-    Keras joins the three: each is drawn by itself, by its own fans.
+    Keras concatenates the three: each is drawn separately, with its own fans.
     """
 
     around: Initializer
@@ -26,16 +26,16 @@ class ForgetBias:
     elementwise: ClassVar[bool] = False
 
     def objection(self, shape: Shape) -> str:
-        """It must fall into its parts."""
+        """The vector must divide into its parts."""
         if len(shape) != 1 or shape[0] % self.parts:
-            return f"an LSTM's bias is a vector of {self.parts} equal parts, and the shape is {shape}"
+            return f"an LSTM's bias must be a vector of {self.parts} equal parts, got shape {shape}"
         pieces = ((self.around, part) for part in (self.part, self.parts - self.part - 1))
         units = shape[0] // self.parts
         whys = [how.objection((units * part,)) for how, part in (*pieces, (self.forget, 1)) if part]
         return next(filter(None, whys), "")
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
-        """What lies before the forget gate's part, that part, and what lies behind."""
+        """The part before the forget gate, the forget gate, and the part after it."""
         units = shape[0] // self.parts
         sizes = (self.part * units, units, (self.parts - self.part - 1) * units)
         pieces = zip(("before", "forget", "behind"), (self.around, self.forget, self.around), sizes, strict=True)

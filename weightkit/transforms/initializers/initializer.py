@@ -1,4 +1,4 @@
-"""What every initializer can do."""
+"""The interface of initializers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Shape = tuple[int, ...]
 
 
 class Initializer(Protocol):
-    """A frozen dataclass; its ``repr`` is the text that makes it."""
+    """A frozen dataclass; its ``repr`` is the code that makes it."""
 
     @property
     def elementwise(self) -> bool:
         """Whether any span of a weight can be computed alone."""
 
     def objection(self, shape: Shape) -> str:
-        """Why a weight of this shape cannot be initialized so, as the end of a sentence; empty where it can."""
+        """Why a weight of this shape cannot be initialized, as the end of a sentence; empty if it can."""
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """Elements ``first`` to ``last`` (C order) of a weight, flat, in float64.
@@ -34,10 +34,10 @@ class Initializer(Protocol):
 
 
 class AnyShape:
-    """An initializer that suits weights of every shape."""
+    """An initializer for weights of any shape."""
 
     __slots__ = ()
 
-    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # any will do
+    def objection(self, shape: Shape) -> str:  # noqa: ARG002  # every shape is fine
         """None."""
         return ""

@@ -1,4 +1,4 @@
-"""What differs in Keras 1: its normal draws were not truncated, its fans followed the ordering of dimensions."""
+"""Initializers of Keras 1: its normal draws are not truncated, its fans follow the ordering of dimensions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONVOLUTIONS = (4, 5)  # axes of a kernel; the one-dimensional convolution's ha
 
 @dataclass(frozen=True, slots=True)
 class Scaled(AnyShape):
-    """A draw whose spread follows from the fans: ``sqrt(numerator / (fan_in + fan_out))``, or by the fan-in alone."""
+    """A draw with a spread of ``sqrt(numerator / (fan_in + fan_out))``, or with ``fan_in`` alone."""
 
     numerator: float
     both_fans: bool
@@ -54,7 +54,7 @@ def compute_fans(shape: Shape, *, channels_first: bool) -> tuple[float, float]:
 
 
 def find(name: str, *, channels_first: bool) -> Initializer | None:
-    """One of Keras 1's initializers by its name; None for another name."""
+    """An initializer of Keras 1 by its name; None for another name."""
     make = _BY_NAME.get(name)
     return make(channels_first) if make is not None else None
 

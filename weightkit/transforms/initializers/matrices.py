@@ -1,4 +1,4 @@
-"""Initializers of whole matrices: no element of them is drawn alone."""
+"""Initializers of whole matrices: no element can be drawn alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orthogonal:
-    """A random matrix with orthonormal columns, or rows where it has more columns, times ``gain``.
+    """A random matrix with orthonormal columns (or rows, if it has more columns), times ``gain``.
 
     All axes but the last are rows. Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep
     linear neural networks".
@@ -30,11 +30,11 @@ class Orthogonal:
         require_finite(self, gain=self.gain)
 
     def objection(self, shape: Shape) -> str:
-        """A vector has no rows and columns."""
-        return "" if len(shape) >= 2 else "only a weight of two axes or more can be orthogonal"  # noqa: PLR2004  # a matrix
+        """The shape must be that of a matrix, or have more axes."""
+        return "" if len(shape) >= 2 else "an orthogonal weight must have two or more axes"  # noqa: PLR2004  # a matrix
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
-        """The Q of a normal matrix's QR, its columns' signs those of R's diagonal, which makes it uniform.
+        """The Q of a normal matrix's QR; its columns get the signs of R's diagonal, which makes it uniform.
 
         Computed in float64; Keras computes it in the weight's own type.
         """
@@ -57,8 +57,8 @@ class Identity:
         require_finite(self, gain=self.gain)
 
     def objection(self, shape: Shape) -> str:
-        """Only a matrix has a diagonal."""
-        return "" if len(shape) == 2 else "only a weight of two axes can be an identity matrix"  # noqa: PLR2004
+        """The shape must be that of a matrix."""
+        return "" if len(shape) == 2 else "an identity matrix must have two axes"  # noqa: PLR2004
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:  # noqa: ARG002
         """The matrix; nothing is drawn."""

@@ -1,4 +1,4 @@
-"""The numbers that initializers are given."""
+"""Checks of the numbers in initializers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weightkit.errors import RequestError
 
 
 def is_finite(value: object) -> bool:
-    """Whether it is a number that float64 holds; an integer may be too large for it, and a truth value is none."""
+    """Whether it is a number that float64 can hold; an integer may be too large, and a boolean is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return False
     try:
@@ -26,7 +26,7 @@ def is_held_by(dtype: np.dtype, value: float) -> bool:
 
 
 def require_finite(initializer: object, **numbers: object) -> None:
-    """Refuse what is no finite number.
+    """Refuse anything but a finite number.
 
     Raises:
         RequestError: One is not; the first is named.
@@ -34,12 +34,12 @@ def require_finite(initializer: object, **numbers: object) -> None:
     for name, number in numbers.items():
         if not isinstance(number, int | float) or not is_finite(number):
             raise RequestError(
-                f"{type(initializer).__name__} has a {name} of {shortened(number)}",
-                hint="give a finite number, such as 0.05",
+                f"{name} of {type(initializer).__name__} must be a finite number, got {shortened(number)}",
+                hint="give one, such as 0.05",
             )
 
 
 def shortened(value: object) -> str:
-    """A value as a line can hold it."""
+    """A value as text that fits on a line."""
     text = repr(value)
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004  # characters of a line

@@ -1,4 +1,4 @@
-"""An initializer from what people and configurations say: a name, a name with arguments, a dict, an object."""
+"""Make an initializer from a name, a name with arguments, a dict or an object."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from weightkit.transforms.initializers.initializer import Initializer
 
 _PLAIN = (Constant, Identity, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros)
-_NOT_OURS = ("seed", "dtype", "name")
-"""What a configuration of Keras says besides: draws have their own seeds, weights their own types."""
-_HINT = "give one of Keras' names, such as he_normal, glorot_uniform, orthogonal, zeros or 'random_normal(stddev=0.02)'"
+_IGNORED = ("seed", "dtype", "name")
+"""Arguments in Keras' configurations that have no effect here: draws have their own seeds, weights their own dtypes."""
+_HINT = "give a Keras name, such as he_normal, glorot_uniform, orthogonal, zeros or 'random_normal(stddev=0.02)'"
 
 
-def get(said: object) -> Initializer:
-    """The initializer that is meant.
+def get(spec: object) -> Initializer:
+    """Return the initializer that ``spec`` describes.
 
     Args:
-        said: A name of Keras' (``he_normal``, ``HeNormal``); a name with arguments (``random_normal(stddev=0.02)``);
-            a configuration (``{"class_name": "HeNormal", "config": {}}``); an initializer of Keras or of ours.
+        spec: A Keras name (``he_normal``, ``HeNormal``); a name with arguments (``random_normal(stddev=0.02)``); a
+            configuration (``{"class_name": "HeNormal", "config": {}}``); an initializer object of Keras or weightkit.
 
     Raises:
-        RequestError: It is none of Keras' own, or its arguments are wrong.
+        RequestError: It is not a built-in Keras initializer, or its arguments are wrong.
     """
-    if isinstance(said, str):
-        return _from_text(said)
-    if isinstance(said, Mapping):
-        return _from_config(said)
-    if is_dataclass(said) and not isinstance(said, type) and hasattr(said, "objection"):
-        return cast("Initializer", said)
-    if hasattr(said, "get_config") and not isinstance(said, type):
-        return _from_object(said)
-    raise RequestError(f"{said!r} is no initializer", hint=_HINT)
+    if isinstance(spec, str):
+        return _from_text(spec)
+    if isinstance(spec, Mapping):
+        return _from_config(spec)
+    if is_dataclass(spec) and not isinstance(spec, type) and hasattr(spec, "objection"):
+        return cast("Initializer", spec)
+    if hasattr(spec, "get_config") and not isinstance(spec, type):
+        return _from_object(spec)
+    raise RequestError(f"{spec!r} is not an initializer", hint=_HINT)
 
 
 def _from_text(text: str) -> Initializer:
@@ -56,28 +56,29 @@ def _from_text(text: str) -> Initializer:
             return _made(called.func.id, positional, named)
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         pass
-    raise RequestError(f"{text!r} is no initializer", hint=_HINT)
+    raise RequestError(f"{text!r} is not an initializer", hint=_HINT)
 
 
-def _from_config(said: Mapping[str, Any]) -> Initializer:
-    name, config = said.get("class_name"), said.get("config", {})
-    registered, module = said.get("registered_name"), said.get("module")
-    own = may_be_builtin(None if module == "builtins" else module, registered)  # nobody's own module
-    if not isinstance(name, str) or not isinstance(config, Mapping) or not own:
-        raise RequestError(f"the initializer {registered or name or dict(said)!r} is none of Keras' own", hint=_HINT)
-    return _made(name, (), {key: value for key, value in config.items() if key not in _NOT_OURS})
+def _from_config(spec: Mapping[str, Any]) -> Initializer:
+    name, config = spec.get("class_name"), spec.get("config", {})
+    registered, module = spec.get("registered_name"), spec.get("module")
+    builtin = may_be_builtin(None if module == "builtins" else module, registered)
+    if not isinstance(name, str) or not isinstance(config, Mapping) or not builtin:
+        raise RequestError(f"{registered or name or dict(spec)!r} is not a built-in Keras initializer", hint=_HINT)
+    return _made(name, (), {key: value for key, value in config.items() if key not in _IGNORED})
 
 
-def _from_object(said: Any) -> Initializer:
-    """Keras' own, by its configuration: Keras need not be imported for that."""
-    module = type(said).__module__.split(".")[0]
-    return _from_config({"class_name": type(said).__name__, "module": module, "config": said.get_config()})
+def _from_object(initializer: Any) -> Initializer:
+    """From the configuration of a Keras object; this does not import Keras."""
+    kind = type(initializer)
+    module = kind.__module__.split(".")[0]
+    return _from_config({"class_name": kind.__name__, "module": module, "config": initializer.get_config()})
 
 
 def _made(name: str, positional: Any, named: Mapping[str, Any]) -> Initializer:
     make = _MAKERS.get(_bare(name))
     if make is None:
-        raise RequestError(f"{name} is no initializer of Keras'", hint=_HINT)
+        raise RequestError(f"{name} is not a built-in Keras initializer", hint=_HINT)
     try:
         return make(*positional, **named)
     except TypeError as error:
@@ -86,7 +87,7 @@ def _made(name: str, positional: Any, named: Mapping[str, Any]) -> Initializer:
 
 
 def _bare(name: str) -> str:
-    """``HeNormal``, ``he_normal`` and TensorFlow 1's ``HeNormalV2`` are one."""
+    """``HeNormal``, ``he_normal`` and TensorFlow 1's ``HeNormalV2`` are the same."""
     return re.sub(r"V[12]$", "", name).replace("_", "").lower().removesuffix("initializer")
 
 
@@ -96,7 +97,7 @@ def _arguments(name: str, make: Callable[..., Initializer]) -> str:
 
 
 def _scaling(scale: float, mode: str, distribution: str) -> Callable[..., Initializer]:
-    """A class of Keras that is variance scaling with fixed numbers."""
+    """A Keras class that is variance scaling with fixed numbers."""
 
     def make(*, input_axes: Any = None, output_axes: Any = None) -> Initializer:
         return VarianceScaling(scale, mode, distribution, input_axes, output_axes)

@@ -1,4 +1,4 @@
-"""Independent draws from one distribution, whatever the shape."""
+"""Independent draws from one distribution, for any shape."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RandomNormal(AnyShape):
 
 @dataclass(frozen=True, slots=True)
 class TruncatedNormal(AnyShape):
-    """The normal distribution within two standard deviations; what is farther out is drawn again.
+    """The normal distribution within two standard deviations; numbers farther out are drawn again.
 
     ``stddev`` is that before truncation: what is drawn has 0.88 of it.
     """
@@ -65,12 +65,12 @@ class RandomUniform(AnyShape):
         require_finite(self, minval=self.minval, maxval=self.maxval)
         if self.minval > self.maxval:
             raise RequestError(
-                f"{type(self).__name__} has a minval of {self.minval!r}, above its maxval of {self.maxval!r}",
-                hint="exchange them",
+                f"minval of {type(self).__name__} must be <= maxval={self.maxval!r}, got {self.minval!r}",
+                hint="swap them",
             )
         if not is_finite(self.maxval - self.minval):
             raise RequestError(
-                f"{type(self).__name__} has a minval of {self.minval!r} and a maxval of {self.maxval!r}, too far apart",
+                f"maxval - minval of {type(self).__name__} must be finite, got {self.maxval!r} - {self.minval!r}",
                 hint="give two numbers whose difference is finite",
             )
 
@@ -83,5 +83,5 @@ def _require_spread(initializer: object, mean: float, stddev: float) -> None:
     require_finite(initializer, mean=mean, stddev=stddev)
     if stddev < 0:
         raise RequestError(
-            f"{type(initializer).__name__} has a stddev of {stddev!r}", hint="give 0 or more, such as stddev=0.05"
+            f"stddev of {type(initializer).__name__} must be >= 0, got {stddev!r}", hint="give one, such as stddev=0.05"
         )

@@ -1,4 +1,4 @@
-"""How large the numbers of an initializer are: what a narrow type cannot hold is refused before it is drawn."""
+"""How large the numbers of an initializer are: a narrow type that cannot hold them is refused before drawing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def size_of(initializer: Initializer) -> float:
-    """The largest constant or bound, or one standard deviation from the mean; 0 where shapes decide, and are small."""
+    """The largest constant or bound, or one standard deviation from the mean; 0 if the shape decides (always small)."""
     if isinstance(initializer, Constant):
         return float(np.max(np.abs(np.asarray(initializer.value, np.float64)), initial=0.0))
     if isinstance(initializer, RandomUniform):

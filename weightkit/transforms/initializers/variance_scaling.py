@@ -1,4 +1,4 @@
-"""Draws whose variance is that of the layer's inputs or outputs kept: Glorot, He, LeCun."""
+"""Draws that keep the variance of the layer's inputs or outputs: Glorot, He, LeCun."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class VarianceScaling:
     def __post_init__(self) -> None:
         require_finite(self, scale=self.scale)
         if self.scale <= 0:
-            raise RequestError(f"VarianceScaling has a scale of {self.scale!r}", hint="give a number above 0")
+            raise RequestError(f"scale of VarianceScaling must be > 0, got {self.scale!r}", hint="give one, such as 2")
         mode, distribution = str(self.mode).lower(), str(self.distribution).lower()
         object.__setattr__(self, "mode", _one_of("mode", mode, _MODES))
         wanted = _ALIASES.get(distribution, distribution)
@@ -52,23 +52,27 @@ class VarianceScaling:
             object.__setattr__(self, axes, _axes(axes, getattr(self, axes)))
 
     def along(self, input_axes: tuple[int, ...], output_axes: tuple[int, ...]) -> VarianceScaling:
-        """The same with these axes, unless it has its own."""
+        """The same with these axes, unless it already has axes."""
         if None not in (self.input_axes, self.output_axes):
             return self
         return replace(self, input_axes=input_axes, output_axes=output_axes)
 
     def objection(self, shape: Shape) -> str:
-        """Its axes must be the weight's."""
+        """Its axes must be axes of the weight."""
         axes = (*(self.input_axes or ()), *(self.output_axes or ()))
         outside = [axis for axis in axes if not -len(shape) <= axis < len(shape)]
-        return f"the initializer speaks of axis {outside[0]}, and the shape is {shape}" if outside else ""
+        return (
+            f"axis {outside[0]} of the initializer must be an axis of the weight, whose shape is {shape}"
+            if outside
+            else ""
+        )
 
     def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
         """Draws scaled by the fans of the whole shape."""
         return self._of(shape)(shape, draws, first, last)
 
     def _of(self, shape: Shape) -> RandomNormal | RandomUniform | TruncatedNormal:
-        """What Keras draws from for a weight of this shape."""
+        """The distribution that Keras uses for a weight of this shape."""
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
@@ -82,7 +86,9 @@ class VarianceScaling:
 
 def _one_of(what: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise RequestError(f"VarianceScaling has a {what} of {text!r}", hint=f"give one of {', '.join(allowed)}")
+        raise RequestError(
+            f"{what} of VarianceScaling must be one of {', '.join(allowed)}, got {text!r}", hint="give one of them"
+        )
     return text
 
 
@@ -91,4 +97,4 @@ def _axes(name: str, axes: object) -> tuple[int, ...] | None:
         return None
     if isinstance(axes, list | tuple) and all(type(axis) is int for axis in axes):
         return tuple(axes)
-    raise RequestError(f"VarianceScaling has {name} of {axes!r}", hint="give a list of axes, or none")
+    raise RequestError(f"{name} of VarianceScaling must be a list of axes or None, got {axes!r}", hint="give one")
