@@ -25,11 +25,11 @@ environment() {
   wanted="$* $(cat pyproject.toml)"
   if [[ ! -f "$folder/.weightkit" || "$(cat "$folder/.weightkit")" != "$wanted" ]]; then
     local python
-    python=$(find_python)
+    python=$(find_python) || return 1
     echo "making the environment $folder (a few minutes the first time)"
     rm -rf "$folder"
-    "$python" -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    "$python" -m venv "$folder" || return 1  # a caller may have switched `set -e` off
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || return 1
     printf '%s\n' "$wanted" > "$folder/.weightkit"
   fi
 }

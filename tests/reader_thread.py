@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.hdf5.limits import Limits
 
+_CLOSED = {errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.ENOTCONN}
 _start_process = scanner._start
 _access_with_locks = file_part._access
 
@@ -33,8 +36,11 @@ class ReaderThread:
         self._thread.start()
 
     def _answer(self, limits: dict[str, object]) -> None:
-        with contextlib.suppress(OSError):  # the test went away in the middle of an answer
+        try:
             main.converse(self._channel, limits, _grow_freely)
+        except OSError as error:
+            if error.errno not in _CLOSED:  # else the test went away in the middle of an answer
+                raise
 
     def kill(self) -> None:
         """End the conversation, as a killed process does."""
@@ -46,6 +52,8 @@ class ReaderThread:
 
     def wait(self, timeout: float | None = None) -> int:
         self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise subprocess.TimeoutExpired("the reader's thread", timeout or 0)
         return 0
 
 

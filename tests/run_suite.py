@@ -82,11 +82,14 @@ def main():
             print(line)
         counts = sum((one.outcomes() for one in done), Counter())
     print(f"{time.monotonic() - began:.0f} seconds, {sum(one.processor for one in done):.0f} of processor time")
-    for one in done:
-        if not one.ok:
-            print(f"failed: {one.job.name}")
+    failed = [one.job.name for one in done if not one.ok]
+    if not counts["passed"] + counts["failed"]:
+        failed.append("no test ran")
+        counts["failed"] += 1
+    for name in failed:
+        print(f"failed: {name}")
     print(", ".join(f"{counts[outcome]} {outcome}" for outcome in ("passed", "failed", "skipped")))
-    sys.exit(not all(one.ok for one in done))
+    sys.exit(bool(failed))
 
 
 def parsed(arguments):
@@ -167,7 +170,8 @@ def run(job, report, *, may_be_empty):
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode(errors="backslashreplace")
-    ok = process.returncode == 0 or (may_be_empty and process.returncode == NO_TESTS)
+    ok = process.returncode == 0 and (report.exists() or not job.tests)  # no report: pytest did not end by itself
+    ok = ok or (may_be_empty and process.returncode == NO_TESTS)
     return Done(job, report, ok, text, time.monotonic() - began, usage.ru_utime + usage.ru_stime)
 
 

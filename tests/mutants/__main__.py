@@ -20,6 +20,7 @@ from tests import ROOT
 from tests.mutants.checks import MUTANTS, Mutant
 
 _PATIENCE = 300  # seconds
+_TESTS_FAILED = 1
 _NO_TESTS = 5  # what pytest exits with where it ran none: nothing noticed
 
 
@@ -64,14 +65,16 @@ def _failure(command: list[str], folder: Path) -> str | None:
         start_new_session=True,
     ) as process:
         try:
-            said, _ = process.communicate(timeout=_PATIENCE)
+            output, _ = process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return f"a run that has not ended after {_PATIENCE} seconds"
     if process.returncode in {0, _NO_TESTS}:
         return None
-    found = re.search(r"^(?:FAILED|ERROR) (\S+?::\w+)", said, re.MULTILINE)
-    return found[1] if found else f"a run that ended with {process.returncode}: {said[-300:]}"
+    found = re.search(r"^(?:FAILED|ERROR) (\S+?::\w+)", output, re.MULTILINE)
+    if process.returncode != _TESTS_FAILED or not found:
+        sys.exit(f"pytest could not run ({process.returncode}), so nothing is known: {output[-2000:]}")
+    return found[1]
 
 
 if __name__ == "__main__":
