@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034
 
 torch='torch==2.13.0'
-typer='typer==0.28.*' # starts in 110 ms; later versions import pydantic on every run, and take 400
+typer='typer==0.28.0' # the oldest that works, and starts in 110 ms; 0.29 imports pydantic on every run, and takes 400
 
 # find_python: print the first interpreter that is new enough.
 find_python() {
