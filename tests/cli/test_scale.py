@@ -37,7 +37,7 @@ def changed_names(before, after):
 @pytest.mark.parametrize("factor", ["0", "-0", "0.0"])
 def test_a_factor_of_zero_is_allowed_and_said(model, factor):
     done = scale(model, f"--factor={factor}")
-    assert "the factor is 0: every chosen weight becomes zero" in done.stderr
+    assert "the factor is 0: every selected weight becomes zero" in done.stderr
     after = plain_datasets(model)
     assert all(not after[name].any() for name in changed_names(GOLDEN, model))
 

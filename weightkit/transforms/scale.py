@@ -100,7 +100,7 @@ def scale(
 ) -> Report:
     """Multiply weights by a number: ``edit(target, Scale(factor))``.
 
-    ``factor`` is any finite number; 0 makes every chosen weight zero. Without ``where``, all parameters are scaled.
+    ``factor`` is any finite number; 0 makes every selected weight zero. Without ``where``, all parameters are scaled.
     The other arguments are those of `edit`.
 
     Raises:
