@@ -352,3 +352,21 @@ def test_a_result_that_cannot_be_printed_is_told_in_one_line_that_says_no_untrut
 
 def test_signals_have_the_numbers_that_shells_know():
     assert (128 + signal.SIGINT, 128 + signal.SIGTERM) == (130, 143)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_of_which_an_import_makes_an_import_error_is_an_interruption(name, code):
+    program = f"""
+import os, signal, sys
+from weightkit.cli import main as module
+def importing(*_, **__):
+    try:
+        os.kill(os.getpid(), signal.{name})
+        signal.pause()
+    except BaseException as error:
+        raise ImportError("numpy._core.umath failed to import") from error
+sys.modules["weightkit.cli.main"].app = importing
+sys.modules["weightkit.cli.main"].main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "weightkit: interrupted; nothing was left half done\n")

@@ -46,6 +46,11 @@ def test_measures_of_two_spans_are_those_of_the_whole(a, b, cut):
     assert total.relative_l2 == pytest.approx(whole.relative_l2)
 
 
+def test_of_equal_differences_the_first_place_is_told_whatever_their_signs():
+    a, b = np.zeros(4), np.array([0.0, -1.0, 1.0, -1.0])
+    assert measure(a, b, 0).max_at == measure(b, a, 0).max_at == 1
+
+
 @given(FLOATS, FLOATS, st.floats(0, 1), st.floats(0, 10))
 @settings(max_examples=100)
 def test_what_is_close_is_what_numpy_finds_close(a, b, rtol, atol):

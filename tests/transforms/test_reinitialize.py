@@ -184,8 +184,8 @@ def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_wr
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (("Mine", {"name": "d", "kernel_initializer": "zeros"}), "its layer is a Mine, which says nothing of it"),
-        (("mine>Dense", {"name": "d"}), "its layer is a Dense, which is none of Keras' own"),
+        (("Mine", {"name": "d", "kernel_initializer": "zeros"}), "its layer is a Mine, which has none for it"),
+        (("mine>Dense", {"name": "d"}), "its layer is a Dense, which is not a Keras layer"),
         (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is not a built-in Keras initializer"),
         (("Dense", {"name": "d", "kernel_initializer": {"class_name": "Mine", "config": {}}}), "Mine is no"),
     ],

@@ -29,6 +29,10 @@ _CODES: dict[type[WeightkitError], int] = {
 _SIGNALS = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _TERMINATED, signal.SIGHUP: _TERMINATED}
 
 
+_STOPS: list[Stopped] = []
+"""Signals so far. NumPy 2 makes an ImportError of what interrupts its import, and the exception itself is lost."""
+
+
 class Stopped(BaseException):
     """A signal asks this process to end; everything is cleaned up on the way out.
 
@@ -74,6 +78,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line, and the file is untouched
+        if _STOPS:
+            return _interrupted(_STOPS[-1].code, _standing(error), as_json=as_json)
         return _fail(_as_ours(error), as_json=as_json)
     return _interrupted(code, _HALF_DONE, as_json=as_json) if code == _INTERRUPTED else code
 
@@ -124,7 +130,9 @@ def _standing(error: BaseException) -> str:
 
 
 def _stop(number: int, _: Any) -> NoReturn:
-    raise Stopped(_SIGNALS[signal.Signals(number)])
+    stopped = Stopped(_SIGNALS[signal.Signals(number)])
+    _STOPS.append(stopped)
+    raise stopped
 
 
 def _silence(stream: Any) -> None:

@@ -206,8 +206,7 @@ def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance
         outside = int(np.count_nonzero(changed & ~finite))
         a, b, apart = (np.where(finite, numbers, 0.0) for numbers in (a, b, apart))
         moved, difference = apart != 0, _norm(apart)
-    most, least = int(apart.argmax()), int(apart.argmin())
-    at = most if apart[most] >= -apart[least] else least
+    at = _largest(apart)
     return Measures(
         a.size,
         int(np.count_nonzero(changed)),
@@ -223,6 +222,14 @@ def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance
         _norm(b),
         _product(a, b),
     )
+
+
+def _largest(apart: np.ndarray) -> int:
+    """The first place of the largest absolute value, so that the parts of an array agree with the whole."""
+    most, least = int(apart.argmax()), int(apart.argmin())
+    if apart[most] == -apart[least]:
+        return min(most, least)
+    return most if apart[most] > -apart[least] else least
 
 
 def _unchanged(values: np.ndarray) -> Measures:

@@ -121,7 +121,7 @@ def require_initial(configured: Configured | None, ref: WeightRef) -> Initial:
     if initial is not None:
         return initial
     whose = f"its layer is a {configured.layer_class}"
-    why = "which says nothing of it" if configured.builtin else "which is none of Keras' own"
+    why = "which has none for it" if configured.builtin else "which is not a Keras layer"
     raise RequestError(f"{whose}, {why}")
 
 
