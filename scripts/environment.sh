@@ -18,7 +18,7 @@ find_python() {
 }
 
 # environment FOLDER PACKAGE...: a virtual environment in FOLDER with these packages installed.
-# An environment that broke half-way is made anew; one that is up to date costs a second.
+# An incomplete environment is made again; one that is up to date costs a second.
 environment() {
   local folder=$1 wanted
   shift

@@ -1,4 +1,4 @@
-"""The jobs of ``scripts/bench`` that write files anew, meet many weights, or grow."""
+"""The jobs of ``scripts/bench`` that rewrite files, edit many weights, or large files."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def trained_file(path: Path, layers: int, *, slots: int = 2, **options: object) 
 
 
 class SurgeryJobs(Jobs):
-    """What is written anew, what is large, what is many."""
+    """Rewritten files, large files, many weights."""
 
     def rebuild(self) -> None:
-        """Compressed files: every value anew, and a part of the values gone."""
+        """Compressed files: every value changed, and some dropped."""
         source = trained_file(self.folder / "compressed.h5", 6, slots=0, **FILTERS, chunks=(256, 2048))
         runs = max(1, self.runs // 2)
         seconds = side_by_side(

@@ -2,7 +2,7 @@
 
 python scripts/make/layer_configs.py [NAME …]
 
-A configuration is written once and then held: models that people saved must go on loading. Write one anew only where a
+A configuration is written once and then held: models that people saved must go on loading. Rewrite one only where a
 layer was changed on purpose, name it, and see by the difference that older configurations still mean what they meant.
 Subjects are found where the tests declare them: in tests/layers.
 """

@@ -8,7 +8,7 @@ from weightkit.access.hdf5 import scanner
 
 
 def peak(process):
-    # VmHWM begins anew with the program; getrusage counts what the parent had before.
+    # VmHWM starts over with the program; getrusage counts what the parent had before.
     with open(f"/proc/{process}/status") as status:
         return int(re.search(r"VmHWM:\s+(\d+)", status.read())[1])
 

@@ -33,7 +33,7 @@ class OptimizerFile:
         self._weights = 0
 
     def add_state(self, name: str, values: np.ndarray) -> None:
-        """Take state that is no weight's, by its path: ``iteration``, ``inner_optimizer/learning_rate``."""
+        """Add state of the whole optimizer by its path: ``iteration``, ``inner_optimizer/learning_rate``."""
         parts = name.split("/")[:-1]
         for depth in range(1, len(parts) + 1):
             self._fresh.groups.setdefault("/".join((OPTIMIZER, *parts[:depth])), {})
