@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import ml_dtypes
@@ -12,8 +13,10 @@ import pytest
 from support import DATA, Folder, digest, plain_datasets, write_legacy
 
 from weightkit import Cast, CopyFrom, Drop, Reinitialize, Scale, Strip, edit, open_weights, plan
+from weightkit.access.changes import Changes
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
-from weightkit.errors import NonFiniteError, RequestError, SelectionError
+from weightkit.errors import NonFiniteError, RequestError
 from weightkit.testing import TransformContract
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -114,11 +117,42 @@ def test_a_list_that_cannot_be_done_whole_is_refused_and_nothing_is_changed(mode
     assert Folder.of(model.parent) == before
 
 
-def test_a_removal_in_a_list_is_refused_with_a_selection_too(model):
+@pytest.mark.parametrize("where", ["encoder", None])
+def test_a_removal_in_a_list_is_refused_for_being_in_a_list(model, where):
     with pytest.raises(RequestError, match="do it in a separate edit"):
-        edit(model, [Scale(2), Drop()], where="encoder")
-    with pytest.raises(SelectionError):
-        edit(model, [Scale(2), Drop()])
+        edit(model, [Scale(2), Drop()], where=where)
+
+
+@pytest.mark.parametrize("acts", [[Scale(2.0), Cast("float16"), Cast("float32")], [Cast("float32"), Scale(2.0)]])
+def test_a_cast_that_is_not_last_is_refused_for_its_place_and_not_for_the_types_of_the_file(model, acts):
+    with pytest.raises(RequestError, match="must be the last of a list, got it before"):
+        edit(model, acts)
+
+
+@dataclass(frozen=True)
+class Renames(Transform):
+    """Changes an attribute of the file too, and does not say so beforehand."""
+
+    def changes(self, store, chosen):
+        return Changes(attributes={"": {"renamed": "yes"}})
+
+    def __call__(self, ref, values, span=slice(None)):
+        return values
+
+
+def test_an_act_that_changes_the_file_must_be_last_whatever_it_says_of_itself(model):
+    with pytest.raises(RequestError, match="must be the last of a list, got it before"):
+        edit(model, [Renames(), Scale(2.0)])
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+def test_a_store_in_the_place_of_an_act_is_refused_and_stays_open(model, in_list):
+    other = model.with_name("other.keras")
+    shutil.copyfile(GOLDEN, other)
+    with open_weights(other) as store:
+        with pytest.raises(RequestError, match="act must be an act such as"):
+            edit(model, [Scale(2.0), store] if in_list else store)
+        assert store[next(iter(store)).path].size
 
 
 class TestContract(TransformContract):

@@ -101,10 +101,11 @@ def perform(
 
 def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
     """The plan; what the acts read from stays open until the edit is done."""
-    from weightkit.access.edits.chain import plan_all  # noqa: PLC0415
+    from weightkit.access.edits.chain import plan_all, require_acts  # noqa: PLC0415
     from weightkit.access.edits.plan import held_open  # noqa: PLC0415  # NumPy, after the reading process starts
 
     listed = list(acts) if isinstance(acts, Sequence) and not isinstance(acts, str) else [acts]
+    require_acts(listed, store.label)  # before one is entered: a store among them would be closed
     for act in listed:
         sources.enter_context(held_open(act))
     return plan_all(store, listed, where, exclude)

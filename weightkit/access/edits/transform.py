@@ -34,6 +34,8 @@ class Transform(ABC):
     """Whether spans of a weight may come one at a time, in any order, from any thread."""
     sets_values: ClassVar[bool] = True
     """Whether the selected weights get new values; otherwise they are removed."""
+    sets_types: ClassVar[bool] = False
+    """Whether weights may get another type; in a list of acts, only the last one may."""
     selection: ClassVar[Literal["optional", "required", "none"]] = "optional"
     """Whether a selection may, must or must not be given."""
 
