@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,16 @@ class Chain(Transform):
 
     def __enter__(self) -> Self:
         """Keep open what the transforms read from."""
-        for step in self.steps:
-            held_open(step.transform).__enter__()
+        with contextlib.ExitStack() as entered:
+            for step in self.steps:
+                entered.enter_context(held_open(step.transform))
+            entered.pop_all()  # all are open: they stay so until the end of this one
         return self
 
     def __exit__(self, *_: object) -> None:
-        for step in self.steps:
-            held_open(step.transform).__exit__(None, None, None)
+        with contextlib.ExitStack() as left:
+            for step in self.steps:
+                left.push(held_open(step.transform))
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -75,6 +79,10 @@ class Chain(Transform):
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Chain:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return Chain(tuple(_rebound(step, pairs) for step in self.steps))
+
+    def parts(self, ref: WeightRef) -> tuple[Transform, ...]:
+        """The transforms of the steps that change this weight."""
+        return tuple(step.transform for step in self._of(ref))
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """New values, rounded to the weight's type after each step, as separate edits would round them."""

@@ -102,8 +102,9 @@ class Plan:
             return self
         self._require_values_alone(store)
         found = counterparts(self.weights, self.chosen, store, self.label, store.label, ordered=self.ordered)
+        transform = self.transform.rebound(found)  # the planned one does not know these weights
         for own in found.values():
-            if objection := self.transform.objection(own):
+            if objection := transform.objection(own):
                 raise RequestError(
                     f"{own.path} cannot be changed: {objection}", hint="make the plan here", file=store.label
                 )
@@ -112,7 +113,7 @@ class Plan:
         return replace(
             self,
             label=store.label,
-            transform=self.transform.rebound(found),
+            transform=transform,
             chosen=tuple(found.values()),
             skipped=skipped,
             weights=theirs,

@@ -97,6 +97,10 @@ class Transform(ABC):
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return self
 
+    def parts(self, ref: WeightRef) -> tuple[Transform, ...]:  # noqa: ARG002  # itself for all
+        """The transforms that change this weight, one after the other; what each of them loses is counted."""
+        return (self,)
+
     @abstractmethod
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """New values for the elements ``span`` of a weight; ``values`` must not be changed."""
