@@ -10,6 +10,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.edits.apply import Progress, run
 from weightkit.access.edits.counterparts import counterparts
 from weightkit.access.store import IN_PLACE, Destination, Outcome
+from weightkit.access.targets import opened
 from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError
 from weightkit.escape import escape
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from weightkit.access.edits.verify import Verification
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
 
 
 def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
@@ -130,7 +132,7 @@ class Plan:
 
     def apply(
         self,
-        store: WeightStore,
+        target: Target,
         destination: Destination = IN_PLACE,
         *,
         allow_nonfinite: bool = False,
@@ -140,7 +142,8 @@ class Plan:
         """Do the edit, completely or not at all.
 
         Args:
-            store: The store it was planned on, or one whose weights match by name or by structure.
+            target: What it was planned on, or something whose weights match by name or by structure: a path, a model,
+                a layer, a list of variables, or an open store, which stays open.
             destination: For files, where the result goes.
             allow_nonfinite: Allow new infinities and NaNs, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
@@ -148,13 +151,14 @@ class Plan:
                 recompute changed ones.
 
         Raises:
-            RequestError: The store's weights are not those of the plan.
+            RequestError: The target's weights are not those of the plan.
             NonFiniteError: The edit would turn finite numbers into infinities or NaNs.
             MachineError: The new file has other contents than planned.
         """
-        plan = self.on(store)
-        with held_open(plan.transform):
-            done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
+        with opened(target, editable=True) as store:
+            plan = self.on(store)
+            with held_open(plan.transform):
+                done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
         return Report(plan, *done)
 
 
