@@ -55,6 +55,16 @@ def run(
     return sink.outcome, found, verification
 
 
+def require_verifiable(store: WeightStore) -> None:
+    """Refuse to verify what is not written to a new file, before anything is computed.
+
+    Raises:
+        RequestError: An edit of this store makes no new file.
+    """
+    if not store.makes_files:
+        raise RequestError("there is no new file to verify", hint="leave verify out", file=store.label)
+
+
 def _verified(edit: Edit, store: WeightStore, sink: Sink) -> Verification:
     from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits need it
 

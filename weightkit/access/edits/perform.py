@@ -83,8 +83,11 @@ def perform(
         opened(target, editable=not options.dry_run, like=options.like) as store,
         contextlib.ExitStack() as sources,
     ):
+        from weightkit.access.edits.apply import require_verifiable  # noqa: PLC0415
         from weightkit.access.edits.plan import Report  # noqa: PLC0415  # NumPy, after the reading process starts
 
+        if options.verify:
+            require_verifiable(store)
         plan = _plan(store, make(), where, exclude, sources)
         if options.dry_run:
             store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)

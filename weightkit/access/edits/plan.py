@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.edits.apply import Progress, run
+from weightkit.access.edits.apply import Progress, require_verifiable, run
 from weightkit.access.edits.counterparts import counterparts
 from weightkit.access.store import IN_PLACE, Destination, Outcome
 from weightkit.access.targets import opened
@@ -151,11 +151,13 @@ class Plan:
                 recompute changed ones.
 
         Raises:
-            RequestError: The target's weights are not those of the plan.
+            RequestError: The target's weights are not those of the plan, or there is no new file to verify.
             NonFiniteError: The edit would turn finite numbers into infinities or NaNs.
             MachineError: The new file has other contents than planned.
         """
         with opened(target, editable=True) as store:
+            if verify:
+                require_verifiable(store)
             plan = self.on(store)
             with held_open(plan.transform):
                 done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
