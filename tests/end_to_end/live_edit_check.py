@@ -257,8 +257,11 @@ def try_refusals():
             lambda options=options: edit(ready, Scale(0.5), **options), RequestError, "leave"
         )
         FACTS[f"refused: {name} for a model, which is as it was"] = bits(ready) == before
+    FACTS["refused: verify for a model, in a dry run too"] = refused(
+        lambda: edit(ready, Scale(0.5), verify=True, dry_run=True), RequestError, "leave"
+    )
     FACTS["refused: a plan of other weights"] = refused(
-        lambda: plan(drawn("nested"), Scale(0.5)).apply(open_weights(ready)), RequestError, "make the plan here"
+        lambda: plan(drawn("nested"), Scale(0.5)).apply(ready), RequestError, "make the plan here"
     )
 
 

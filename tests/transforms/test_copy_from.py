@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ import pytest
 from support import Folder, digest, plain_datasets, write_legacy, write_variables
 
 from weightkit import CopyFrom, Scale, copy_from, edit, open_weights, plan
+from weightkit.access.edits.choose import plan_edit
 from weightkit.access.store import WeightStore
 from weightkit.errors import BusyError, NonFiniteError, RequestError, SelectionError
 from weightkit.testing import TransformContract
@@ -146,6 +148,58 @@ def test_a_source_of_other_weights_than_were_planned_is_refused(legacy, target):
     with open_weights(target, editable=True) as store, pytest.raises(BusyError, match="make the plan again"):
         planned.apply(store)
     assert digest(target) == before
+
+
+def test_a_plan_of_a_copy_leaves_the_source_to_others(legacy, target):
+    with open_weights(target) as store:
+        planned = plan_edit(store, CopyFrom(legacy))
+        edit(legacy, Scale(2), backup=False)
+    assert planned.transform.found.by == "name"
+
+
+def test_a_source_that_is_refused_is_named_and_given_back(legacy, target):
+    planned = plan(target, CopyFrom(legacy))
+    write_legacy(legacy, {"other": {"kernel": KERNEL}})
+    for _ in range(2):
+        with pytest.raises(BusyError, match=f"^{legacy}: the source must have the weights that it had"):
+            planned.apply(target)
+    edit(legacy, Scale(2), backup=False)
+
+
+def test_an_act_is_used_again_after_its_source_has_changed(tmp_path, legacy, target):
+    act = CopyFrom(legacy)
+    edit(target, act)
+    write_legacy(legacy, {"other": {"kernel": KERNEL}})
+    path = write_legacy(tmp_path / "m.h5", {"other": {"kernel": KERNEL * 0}})
+    edit(path, act)
+    assert plain_datasets(path)["other/other/kernel:0"].tobytes() == KERNEL.tobytes()
+
+
+def test_an_act_and_its_plan_are_pickled_and_the_act_is_hashed(legacy, target):
+    act = CopyFrom(str(legacy), match="name")
+    again, planned = pickle.loads(pickle.dumps((act, plan(target, act))))  # noqa: S301  # its own bytes
+    assert {act: 1}[again] == 1
+    planned.apply(target)
+    assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("given", ["path", "text", "link"])
+def test_a_file_is_not_copied_into_itself(legacy, given, dry_run):
+    link = legacy.with_name("link.h5")
+    link.symlink_to(legacy)
+    before = Folder.of(legacy.parent)
+    with pytest.raises(RequestError, match="source and target must be two files, got"):
+        copy_from(legacy, {"path": legacy, "text": str(legacy), "link": link}[given], dry_run=dry_run)
+    assert Folder.of(legacy.parent) == before
+
+
+def test_an_open_file_is_not_copied_into_itself(legacy):
+    with open_weights(legacy, editable=True) as store:
+        with pytest.raises(RequestError, match="source and target must be two files"):
+            copy_from(store, legacy)
+        with pytest.raises(RequestError, match="source and target must be two files"):
+            copy_from(legacy, store)
 
 
 @pytest.mark.parametrize("match", ["position", "", None])

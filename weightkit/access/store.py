@@ -123,6 +123,11 @@ class WeightStore(ABC):
         """Size of the store in bytes: for a file, of the whole file."""
         return sum(ref.nbytes for ref in self)
 
+    @property
+    def makes_files(self) -> bool:
+        """Whether an edit makes a new file, which can be verified before it replaces anything."""
+        return True
+
     def __len__(self) -> int:
         return sum(1 for _ in self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -45,6 +45,8 @@ class Cast(Transform):
         >>> Cast("float16")
         Cast('float16')
     """
+
+    sets_types: ClassVar[bool] = True
 
     to: str
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, By, Kind, Transform, edit, is_floating
+from weightkit.access import ALL, By, FileStore, Kind, Transform, edit, is_floating
 from weightkit.access import match as match_stores
 from weightkit.errors import RequestError, SelectionError
 from weightkit.text import listed
-from weightkit.transforms.source_reader import SourceReader
+from weightkit.transforms.source_reader import PlannedSource, SourceReader
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
     from typing import Self
 
@@ -50,6 +52,8 @@ class CopyFrom(Transform):
     """The weight of the source that each weight is copied from; empty before it is planned."""
     found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
+    planned: PlannedSource | None = field(default=None, compare=False, repr=False)
+    """The source as it was when this was planned; None before."""
     reader: SourceReader = field(default=_UNSET, compare=False)
     """Opens the source and reads it."""
 
@@ -64,8 +68,16 @@ class CopyFrom(Transform):
         return f"CopyFrom({self.reader.name}{match})"
 
     def __enter__(self) -> Self:
-        """Keep the source open."""
-        self.reader.__enter__()
+        """Keep the source open.
+
+        Raises:
+            BusyError: It has other weights than when this was planned.
+        """
+        with contextlib.ExitStack() as entered:
+            source = entered.enter_context(self.reader)
+            if self.planned is not None:
+                self.planned.require_unchanged(source)
+            entered.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,7 +96,8 @@ class CopyFrom(Transform):
         """
         with self.reader as source:
             found = match_stores(store, source, self.match)
-        return replace(self, pairs=found.pairs, found=found)
+            planned = PlannedSource(source.label, frozenset(source))
+        return replace(self, pairs=found.pairs, found=found, planned=planned)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be copied into; empty if it can."""
@@ -101,7 +114,7 @@ class CopyFrom(Transform):
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
         """How weights were matched, and which weights of the source are not used."""
-        return () if self.found is None else _notes(self.found, chosen, self.reader.label)
+        return () if self.found is None else _notes(self.found, chosen, self._label)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
@@ -116,10 +129,14 @@ class CopyFrom(Transform):
         problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
         if problems:
             raise SelectionError(
-                f"{len(problems)} of {len(chosen)} weights have no match in {self.reader.label}: {listed(problems)}",
+                f"{len(problems)} of {len(chosen)} weights have no match in {self._label}: {listed(problems)}",
                 hint="select fewer with where= or exclude=, or change match=",
                 file=label,
             )
+
+    @property
+    def _label(self) -> str:
+        return self.reader.name if self.planned is None else self.planned.label
 
     def _obstacle(self, ref: WeightRef) -> str:
         own = self.pairs.get(ref)
@@ -154,11 +171,13 @@ def copy_from(
     ``match`` is that of `CopyFrom`, and the other arguments are those of `edit`.
 
     Raises:
+        RequestError: ``source`` is the target file.
         WeightkitError: As `CopyFrom` and `edit` do.
 
     Example:
         >>> copy_from(model, "model.h5", where="encoder")  # doctest: +SKIP
     """
+    _require_two_files(target, source)
     return edit(
         target,
         CopyFrom(source, match),
@@ -173,6 +192,23 @@ def copy_from(
         allow_nonfinite=allow_nonfinite,
         dry_run=dry_run,
     )
+
+
+def _require_two_files(target: Target, source: Target) -> None:
+    ours, theirs = _path(target), _path(source)
+    if ours is None or theirs is None:
+        return
+    with contextlib.suppress(OSError, ValueError):  # what cannot be found is refused when it is opened
+        if ours.samefile(theirs):
+            raise RequestError(
+                f"source and target must be two files, got {theirs} twice", hint="give another source", file=str(ours)
+            )
+
+
+def _path(target: Target) -> Path | None:
+    if isinstance(target, FileStore):
+        return Path(target.label)
+    return Path(target) if isinstance(target, str | os.PathLike) else None
 
 
 def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weightkit.access import WeightStore, opened
 from weightkit.errors import BusyError
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class SourceReader:
-    """The store of a target; in a ``with`` statement it stays open.
+    """The store of a target, open as long as any ``with`` statement uses it.
 
-    A plan may be applied long after it is made. Then its source is opened again, and closed with the plan.
+    A plan may be applied long after it is made. Then its source is opened again.
     """
 
     def __init__(self, target: Target) -> None:
@@ -29,49 +29,48 @@ class SourceReader:
         self._lock = threading.RLock()
         self._users = 0
         self._store: WeightStore | None = None
-        self._refs: frozenset[WeightRef] | None = None
-        self._close: weakref.finalize[..., Any] | None = None
-
-    @property
-    def label(self) -> str:
-        """The name of the source in messages."""
-        with self._lock:
-            return self._opened().label
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> WeightStore:
         with self._lock:
+            if self._store is None:
+                self._store = self._stack.enter_context(opened(self._target))
             self._users += 1
-            try:
-                return self._opened()
-            except BaseException:
-                self._users -= 1
-                raise
+            return self._store
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
-            if not self._users and self._close is not None:
-                self._close()
-                self._store = self._close = None
+            if not self._users:
+                self._store = None
+                self._stack.close()
+
+    def __reduce__(self) -> tuple[type[SourceReader], tuple[Target]]:
+        return SourceReader, (self._target,)  # a copy opens the source itself
 
     def read(self, ref: WeightRef, span: slice) -> np.ndarray:
         """Values of the source; several threads may call this at the same time."""
-        with self._lock:
-            store = self._opened()
-        return store.read(ref, span)
+        with self as store:
+            return store.read(ref, span)
 
-    def _opened(self) -> WeightStore:
-        if self._store is None:
-            stack = contextlib.ExitStack()
-            store: WeightStore = stack.enter_context(opened(self._target))
-            self._close = weakref.finalize(self, stack.close)
-            self._store = store
-            self._require_unchanged(store)
-        return self._store
 
-    def _require_unchanged(self, store: WeightStore) -> None:
-        refs = frozenset(store)
-        if self._refs is None:
-            self._refs = refs
-        elif self._refs != refs:
-            raise BusyError("the source has other weights than when the plan was made", hint="make the plan again")
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """What a plan knows of its source."""
+
+    label: str
+    """Its name in messages."""
+    weights: frozenset[WeightRef]
+
+    def require_unchanged(self, store: WeightStore) -> None:
+        """Refuse a source that was replaced after the plan was made.
+
+        Raises:
+            BusyError: It has other weights now.
+        """
+        if frozenset(store) != self.weights:
+            raise BusyError(
+                "the source must have the weights that it had when the plan was made, got others",
+                hint="make the plan again",
+                file=self.label,
+            )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support import Folder, digest, plain_datasets, write_legacy
 
-from weightkit import Scale, edit, open_weights
+from weightkit import Scale, edit, open_weights, plan
 from weightkit.access.edits.arithmetic import Losses, NonFinite
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.tiles import TILE
 from weightkit.access.edits.transform import Transform
-from weightkit.access.store import ALL
+from weightkit.access.store import ALL, Destination
 from weightkit.errors import NonFiniteError
 
 LARGE = (1537, 1021)  # more than 4 MiB of float32 and no multiple of a tile: two threads, a last tile that is short
@@ -121,6 +122,20 @@ def test_progress_adds_up_to_the_bytes_of_the_plan(large, elementwise):
         planned = plan_edit(store, Watched(elementwise=elementwise))
         planned.apply(store, progress=advanced.append)
     assert sum(advanced) == planned.nbytes == (1537 * 1021 + 1021 + 15) * 4
+
+
+@pytest.mark.parametrize("given", [str, Path])
+def test_a_plan_is_applied_to_a_path_and_what_was_opened_for_it_is_closed(large, given):
+    before = plain_datasets(large)
+    for _ in range(2):
+        plan(large, Scale(0.5), "small").apply(given(large), Destination(backup=False))
+    assert (plain_datasets(large)["small/small/kernel:0"] == before["small/small/kernel:0"] / 4).all()
+
+
+def test_a_plan_is_applied_to_an_open_store_which_stays_open(large):
+    with open_weights(large, editable=True) as store:
+        plan(store, Scale(0.5), "small").apply(store)
+        assert store["small/kernel"].shape == (3, 5)
 
 
 @pytest.mark.parametrize("error", [ArithmeticError("no"), KeyboardInterrupt(), SystemExit(7)])

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import ml_dtypes
 import numpy as np
 import pytest
-from support import DATA, Folder, digest, plain_datasets, write_legacy
+from support import DATA, Folder, digest, plain_datasets, write_legacy, write_variables
 
 from weightkit import Cast, CopyFrom, Drop, Reinitialize, Scale, Strip, edit, open_weights, plan
+from weightkit.access.changes import Changes
+from weightkit.access.edits.arithmetic import Losses, NonFinite
+from weightkit.access.edits.chain import Chain, Step
+from weightkit.access.edits.transform import Transform
 from weightkit.access.ref import Kind
-from weightkit.errors import NonFiniteError, RequestError, SelectionError
+from weightkit.errors import NonFiniteError, RequestError
 from weightkit.testing import TransformContract
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -114,16 +120,116 @@ def test_a_list_that_cannot_be_done_whole_is_refused_and_nothing_is_changed(mode
     assert Folder.of(model.parent) == before
 
 
-def test_a_removal_in_a_list_is_refused_with_a_selection_too(model):
+@pytest.mark.parametrize("where", ["encoder", None])
+def test_a_removal_in_a_list_is_refused_for_being_in_a_list(model, where):
     with pytest.raises(RequestError, match="do it in a separate edit"):
-        edit(model, [Scale(2), Drop()], where="encoder")
-    with pytest.raises(SelectionError):
-        edit(model, [Scale(2), Drop()])
+        edit(model, [Scale(2), Drop()], where=where)
+
+
+@pytest.mark.parametrize("acts", [[Scale(2.0), Cast("float16"), Cast("float32")], [Cast("float32"), Scale(2.0)]])
+def test_a_cast_that_is_not_last_is_refused_for_its_place_and_not_for_the_types_of_the_file(model, acts):
+    with pytest.raises(RequestError, match="must be the last of a list, got it before"):
+        edit(model, acts)
+
+
+@dataclass(frozen=True)
+class Renames(Transform):
+    """Changes an attribute of the file too, and does not say so beforehand."""
+
+    def changes(self, store, chosen):
+        return Changes(attributes={"": {"renamed": "yes"}})
+
+    def __call__(self, ref, values, span=slice(None)):
+        return values
+
+
+def test_an_act_that_changes_the_file_must_be_last_whatever_it_says_of_itself(model):
+    with pytest.raises(RequestError, match="must be the last of a list, got it before"):
+        edit(model, [Renames(), Scale(2.0)])
+
+
+@dataclass(frozen=True)
+class Clip(Transform):
+    """No element is further from zero than 1."""
+
+    def __call__(self, ref, values, span=slice(None)):
+        return np.clip(values, -1, 1)
+
+
+@dataclass(frozen=True)
+class Dubious(Clip):
+    """Objects to weights of legacy files."""
+
+    def objection(self, ref):
+        return "" if ref.structure.startswith("layers/") else "it is in a legacy file"
+
+
+@pytest.mark.parametrize("acts", [Dubious(), [Dubious(), Dubious()], [Scale(2.0), Dubious()]])
+def test_an_act_of_a_list_is_asked_about_the_weights_of_the_store_that_its_plan_is_applied_to(tmp_path, acts):
+    planned_on = write_variables(tmp_path / "m.weights.h5", {"layers/dense/vars/0": np.ones((2, 3), "f4")})
+    with h5py.File(planned_on, "r+") as file:
+        file["layers/dense/vars"].attrs["name"] = "head"
+    other = write_legacy(tmp_path / "m.h5", {"head": {"kernel": np.ones((2, 3), "f4")}})
+    before, planned = digest(other), plan(planned_on, acts, "**")
+    with open_weights(other, editable=True) as store, pytest.raises(RequestError, match="cannot be changed: it is in"):
+        planned.apply(store)
+    assert digest(other) == before
+
+
+def test_infinities_between_two_acts_are_refused_as_in_two_edits(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([1e10, 1, -1e10], "f4")}})
+    with pytest.raises(NonFiniteError, match="into 2 infinities and 0 NaNs, in d/kernel"):
+        edit(path, [Scale(1e38), Clip()])
+    report = edit(path, [Scale(1e38), Clip()], allow_nonfinite=True)
+    assert list(report.lost.values()) == [Losses(NonFinite(0, 2))]
+
+
+def test_what_a_narrower_type_loses_is_counted_at_the_step_that_changes_the_type(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"d": {"kernel": np.array([1, 3, 0.2, 1e-8], "f4")}})
+    report = edit(path, [Scale(0.5), Cast("float16")])
+    assert list(report.lost.values()) == [Losses(zeros=1, inexact=2)]
+
+
+class Opened(Scale):
+    """Counts how often it is open; opens only if it may."""
+
+    def __enter__(self):
+        if self.factor < 0:
+            raise RequestError("it cannot be opened")
+        OPEN.append(self.factor)
+        return self
+
+    def __exit__(self, *_):
+        OPEN.remove(self.factor)
+
+
+OPEN: list[float] = []
+
+
+def test_what_was_opened_for_a_list_is_closed_when_the_next_cannot_be_opened():
+    def step(factor):
+        return Step(Opened(factor), frozenset())
+
+    with Chain((step(2.0), step(3.0))):
+        assert OPEN == [2.0, 3.0]
+    assert not OPEN
+    with pytest.raises(RequestError, match="cannot be opened"), Chain((step(2.0), step(-1.0), step(3.0))):
+        pass
+    assert not OPEN
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+def test_a_store_in_the_place_of_an_act_is_refused_and_stays_open(model, in_list):
+    other = model.with_name("other.keras")
+    shutil.copyfile(GOLDEN, other)
+    with open_weights(other) as store:
+        with pytest.raises(RequestError, match="act must be an act such as"):
+            edit(model, [Scale(2.0), store] if in_list else store)
+        assert store[next(iter(store)).path].size
 
 
 class TestContract(TransformContract):
     def make_transform(self):
-        from weightkit.access.edits.chain import Chain, Step  # noqa: PLC0415
         from weightkit.testing.transform_contract import _Store  # noqa: PLC0415
 
         refs = frozenset(_Store(self.TYPES))

@@ -16,8 +16,9 @@ from weightkit.access.edits import verify
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.files import commit
 from weightkit.access.hdf5 import placed_sink
-from weightkit.access.store import Destination
-from weightkit.errors import MachineError
+from weightkit.access.ref import Kind, WeightRef
+from weightkit.access.store import Destination, WeightStore
+from weightkit.errors import MachineError, RequestError
 from weightkit.surgery.cast import Cast
 from weightkit.surgery.drop import Drop
 from weightkit.surgery.strip import Strip
@@ -191,6 +192,28 @@ def test_a_weight_too_many_is_found(path, tmp_path, monkeypatch):
 
     spoil(monkeypatch, damage)
     refuses(path, "1 weights are wrong in the new file: layers/c/vars/0")
+
+
+class InMemory(WeightStore):
+    """A store whose edits make no new file."""
+
+    label, format, ordered, makes_files = "a model", "in the test", True, False
+
+    def __iter__(self):
+        return iter([WeightRef("w", "", 0, "w", (2,), np.dtype("f4"), Kind.PARAMETER, None, True, None)])
+
+    def values(self, ref, span):
+        return pytest.fail("nothing may be read before this is refused")
+
+    editing = values
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_store_without_a_new_file_is_refused_before_anything_is_read(dry_run):
+    with pytest.raises(RequestError, match="a model: there is no new file to verify — leave verify out"):
+        edit(InMemory(), Scale(0.5), verify=True, dry_run=dry_run)
+    with pytest.raises(RequestError, match="there is no new file to verify"):
+        plan_edit(InMemory(), Scale(0.5)).apply(InMemory(), verify=True)
 
 
 def test_verifying_leaves_no_descriptor_open(path):

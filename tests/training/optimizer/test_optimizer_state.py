@@ -106,6 +106,16 @@ def test_a_plan_is_undone_and_applied_fresh(tmp_path):
     assert is_new(model.optimizer)
 
 
+@pytest.mark.parametrize("act", [act for act in ACTS if act != "recompile"])
+def test_a_fresh_start_without_compiling_is_refused_and_nothing_changes(act):
+    model = compiled()
+    before = model.optimizer
+    with pytest.raises(RequestError, match="optimizer_state must be 'carry' where recompile=False, got 'fresh'"):
+        ACTS[act](model, recompile=False, optimizer_state="fresh")
+    assert model.optimizer is before
+    assert len(model.trainable_variables) == 6
+
+
 @pytest.mark.parametrize("act", list(ACTS))
 def test_another_optimizer_state_is_refused_and_nothing_changes(act):
     model = compiled()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access.edits.transform import Edit
+    from weightkit.access.edits.transform import Edit, Transform
     from weightkit.access.edits.verify import Verification
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import Destination, Outcome, Sink, WeightStore
@@ -55,6 +55,16 @@ def run(
     return sink.outcome, found, verification
 
 
+def require_verifiable(store: WeightStore) -> None:
+    """Refuse to verify what is not written to a new file, before anything is computed.
+
+    Raises:
+        RequestError: An edit of this store makes no new file.
+    """
+    if not store.makes_files:
+        raise RequestError("there is no new file to verify", hint="leave verify out", file=store.label)
+
+
 def _verified(edit: Edit, store: WeightStore, sink: Sink) -> Verification:
     from weightkit.access.edits.verify import verified  # noqa: PLC0415  # few edits need it
 
@@ -89,21 +99,28 @@ class _Work:
                 yield ref, span
 
     def _transform(self, ref: WeightRef, span: slice) -> None:
-        before = self._read(ref, span)
-        after = transformed(self._edit.transform, ref, before, span)
-        if after.shape != before.shape:
-            raise RequestError(
-                f"{self._edit.transform!r} must keep the shape {before.shape} of {ref.path}, got {after.shape}",
-                hint="give a transform that keeps shapes",
-            )
-        self._sink.write(ref, after, span)
-        lost = losses(before, after)
+        values, lost = self._read(ref, span), Losses()
+        for part in self._edit.transform.parts(ref):
+            before, values = values, _same_shape(part, ref, values, span)
+            lost += losses(before, values)  # of each part: an infinity may be clipped by the next one
+        self._sink.write(ref, values, span)
         if lost or self._progress:
             with self._lock:
                 if lost:
                     self._found[ref] = self._found.get(ref, Losses()) + lost
                 if self._progress:
-                    self._progress(after.nbytes)
+                    self._progress(values.nbytes)
+
+
+def _same_shape(transform: Transform, ref: WeightRef, before: np.ndarray, span: slice) -> np.ndarray:
+    """New values, as many as before."""
+    after = transformed(transform, ref, before, span)
+    if after.shape != before.shape:
+        raise RequestError(
+            f"{transform!r} must keep the shape {before.shape} of {ref.path}, got {after.shape}",
+            hint="give a transform that keeps shapes",
+        )
+    return after
 
 
 def _nonfinite_problem(found: _Found) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weightkit.access.changes import NO_CHANGES
 from weightkit.access.edits.arithmetic import transformed
-from weightkit.access.edits.choose import plan_edit
+from weightkit.access.edits.choose import plan_edit, require_act
 from weightkit.access.edits.plan import Plan, Skipped, held_open
 from weightkit.access.edits.transform import Transform
 from weightkit.access.store import ALL
@@ -43,13 +44,16 @@ class Chain(Transform):
 
     def __enter__(self) -> Self:
         """Keep open what the transforms read from."""
-        for step in self.steps:
-            held_open(step.transform).__enter__()
+        with contextlib.ExitStack() as entered:
+            for step in self.steps:
+                entered.enter_context(held_open(step.transform))
+            entered.pop_all()  # all are open: they stay so until the end of this one
         return self
 
     def __exit__(self, *_: object) -> None:
-        for step in self.steps:
-            held_open(step.transform).__exit__(None, None, None)
+        with contextlib.ExitStack() as left:
+            for step in self.steps:
+                left.push(held_open(step.transform))
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -76,6 +80,10 @@ class Chain(Transform):
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return Chain(tuple(_rebound(step, pairs) for step in self.steps))
 
+    def parts(self, ref: WeightRef) -> tuple[Transform, ...]:
+        """The transforms of the steps that change this weight."""
+        return tuple(step.transform for step in self._of(ref))
+
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
         """New values, rounded to the weight's type after each step, as separate edits would round them."""
         values = values.astype(ref.dtype, copy=False)
@@ -91,33 +99,42 @@ def plan_all(store: WeightStore, acts: Sequence[Transform], where: Where, exclud
     """One plan of several acts, each planned on the store with the same selection.
 
     Raises:
-        RequestError: There is no act, or they cannot be done in one pass over a file.
+        RequestError: `require_acts` refuses them.
         SelectionError: The selection is malformed, selects nothing for one of them, or leaves a weight undecided.
     """
-    if not acts:
-        raise RequestError("acts must be one or more, got none", hint="give one, such as Scale(0.5)", file=store.label)
+    require_acts(acts, store.label)
     plans = [plan_edit(store, act, where, exclude) for act in acts]
     if len(plans) == 1:
         return plans[0]
-    _require_one_pass(plans)
+    for plan in plans[:-1]:
+        if plan.changes:  # a transform may change a file without saying so in ``sets_types``
+            raise _not_last(plan.transform, plans[-1].transform, store.label)
     return _joined(tuple(store), plans)
 
 
-def _require_one_pass(plans: Sequence[Plan]) -> None:
-    for plan in plans:
-        if not plan.sets_values:
-            raise RequestError(
-                f"a list must hold acts that set values, got {plan.transform!r}, which removes them",
-                hint="do it in a separate edit",
-                file=plan.label,
-            )
-    for plan in plans[:-1]:
-        if plan.changes:
-            raise RequestError(
-                f"{plan.transform!r} must be the last of a list, got it before {plans[-1].transform!r}",
-                hint="give it last",
-                file=plan.label,
-            )
+def require_acts(acts: Sequence[object], label: str) -> None:
+    """Check a list of acts before anything is opened or planned for them.
+
+    Raises:
+        RequestError: There is none, one is not an act, or they cannot be done in one pass over a file.
+    """
+    if not acts:
+        raise RequestError("acts must be one or more, got none", hint="give one, such as Scale(0.5)", file=label)
+    found = [require_act(act, label) for act in acts]
+    removing = [act for act in found if not act.sets_values]
+    if removing and len(found) > 1:
+        raise RequestError(
+            f"a list must hold acts that set values, got {removing[0]!r}, which removes them",
+            hint="do it in a separate edit",
+            file=label,
+        )
+    for act in found[:-1]:
+        if act.sets_types:
+            raise _not_last(act, found[-1], label)
+
+
+def _not_last(act: Transform, last: Transform, label: str) -> RequestError:
+    return RequestError(f"{act!r} must be the last of a list, got it before {last!r}", hint="give it last", file=label)
 
 
 def _joined(refs: tuple[WeightRef, ...], plans: Sequence[Plan]) -> Plan:

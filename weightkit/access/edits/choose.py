@@ -42,12 +42,18 @@ def plan_edit(store: WeightStore, act: Transform, where: Where = None, exclude: 
         RequestError: The edit does not work on such a store.
         SelectionError: The selection is malformed, selects nothing, or leaves a weight undecided.
     """
-    if not isinstance(act, Transform):
-        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=store.label)
+    require_act(act, store.label)
     with store.steady():
         bound = act.on(store)
         _require_selection(act, where, exclude, store.label)
         return _Sorting(store, bound, where, exclude).plan()
+
+
+def require_act(act: object, label: str) -> Transform:
+    """What was given as an act, if it is one; an open store, for example, is not."""
+    if not isinstance(act, Transform):
+        raise RequestError(f"act must be an act such as Scale(0.5), got {act!r}", hint="give one", file=label)
+    return act
 
 
 def _require_selection(act: Transform, where: Where, exclude: Where, label: str) -> None:

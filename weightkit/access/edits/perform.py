@@ -83,8 +83,11 @@ def perform(
         opened(target, editable=not options.dry_run, like=options.like) as store,
         contextlib.ExitStack() as sources,
     ):
+        from weightkit.access.edits.apply import require_verifiable  # noqa: PLC0415
         from weightkit.access.edits.plan import Report  # noqa: PLC0415  # NumPy, after the reading process starts
 
+        if options.verify:
+            require_verifiable(store)
         plan = _plan(store, make(), where, exclude, sources)
         if options.dry_run:
             store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
@@ -101,10 +104,11 @@ def perform(
 
 def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
     """The plan; what the acts read from stays open until the edit is done."""
-    from weightkit.access.edits.chain import plan_all  # noqa: PLC0415
+    from weightkit.access.edits.chain import plan_all, require_acts  # noqa: PLC0415
     from weightkit.access.edits.plan import held_open  # noqa: PLC0415  # NumPy, after the reading process starts
 
     listed = list(acts) if isinstance(acts, Sequence) and not isinstance(acts, str) else [acts]
+    require_acts(listed, store.label)  # before one is entered: a store among them would be closed
     for act in listed:
         sources.enter_context(held_open(act))
     return plan_all(store, listed, where, exclude)

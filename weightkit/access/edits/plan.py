@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.changes import NO_CHANGES, Changes
-from weightkit.access.edits.apply import Progress, run
+from weightkit.access.edits.apply import Progress, require_verifiable, run
 from weightkit.access.edits.counterparts import counterparts
 from weightkit.access.store import IN_PLACE, Destination, Outcome
+from weightkit.access.targets import opened
 from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError
 from weightkit.escape import escape
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from weightkit.access.edits.verify import Verification
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+    from weightkit.access.targets import Target
 
 
 def held_open(transform: object) -> contextlib.AbstractContextManager[object]:
@@ -102,8 +104,9 @@ class Plan:
             return self
         self._require_values_alone(store)
         found = counterparts(self.weights, self.chosen, store, self.label, store.label, ordered=self.ordered)
+        transform = self.transform.rebound(found)  # the planned one does not know these weights
         for own in found.values():
-            if objection := self.transform.objection(own):
+            if objection := transform.objection(own):
                 raise RequestError(
                     f"{own.path} cannot be changed: {objection}", hint="make the plan here", file=store.label
                 )
@@ -112,7 +115,7 @@ class Plan:
         return replace(
             self,
             label=store.label,
-            transform=self.transform.rebound(found),
+            transform=transform,
             chosen=tuple(found.values()),
             skipped=skipped,
             weights=theirs,
@@ -129,7 +132,7 @@ class Plan:
 
     def apply(
         self,
-        store: WeightStore,
+        target: Target,
         destination: Destination = IN_PLACE,
         *,
         allow_nonfinite: bool = False,
@@ -139,7 +142,8 @@ class Plan:
         """Do the edit, completely or not at all.
 
         Args:
-            store: The store it was planned on, or one whose weights match by name or by structure.
+            target: What it was planned on, or something whose weights match by name or by structure: a path, a model,
+                a layer, a list of variables, or an open store, which stays open.
             destination: For files, where the result goes.
             allow_nonfinite: Allow new infinities and NaNs, instead of refusing the edit.
             progress: Called with the number of bytes done, as they are done.
@@ -147,13 +151,16 @@ class Plan:
                 recompute changed ones.
 
         Raises:
-            RequestError: The store's weights are not those of the plan.
+            RequestError: The target's weights are not those of the plan, or there is no new file to verify.
             NonFiniteError: The edit would turn finite numbers into infinities or NaNs.
             MachineError: The new file has other contents than planned.
         """
-        plan = self.on(store)
-        with held_open(plan.transform):
-            done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
+        with opened(target, editable=True) as store:
+            if verify:
+                require_verifiable(store)
+            plan = self.on(store)
+            with held_open(plan.transform):
+                done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
         return Report(plan, *done)
 
 

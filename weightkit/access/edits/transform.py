@@ -34,6 +34,8 @@ class Transform(ABC):
     """Whether spans of a weight may come one at a time, in any order, from any thread."""
     sets_values: ClassVar[bool] = True
     """Whether the selected weights get new values; otherwise they are removed."""
+    sets_types: ClassVar[bool] = False
+    """Whether weights may get another type; in a list of acts, only the last one may."""
     selection: ClassVar[Literal["optional", "required", "none"]] = "optional"
     """Whether a selection may, must or must not be given."""
 
@@ -94,6 +96,10 @@ class Transform(ABC):
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> Transform:  # noqa: ARG002  # the same for all
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
         return self
+
+    def parts(self, ref: WeightRef) -> tuple[Transform, ...]:  # noqa: ARG002  # itself for all
+        """The transforms that change this weight, one after the other; what each of them loses is counted."""
+        return (self,)
 
     @abstractmethod
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:

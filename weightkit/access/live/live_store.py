@@ -57,6 +57,11 @@ class LiveStore(WeightStore):
         """The version of Keras that is loaded."""
         return getattr(sys.modules.get("keras"), "__version__", None)
 
+    @property
+    def makes_files(self) -> bool:
+        """False: the variables themselves are set."""
+        return False
+
     def __iter__(self) -> Iterator[WeightRef]:
         return iter(self._places)
 

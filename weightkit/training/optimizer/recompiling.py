@@ -26,7 +26,7 @@ class CompileOptions:
     """How a model is compiled again when its flags change; checked when it is made.
 
     Raises:
-        RequestError: One of them has another value than those of its type.
+        RequestError: One of them has another value than those of its type, or two do not go together.
     """
 
     recompile: bool = True
@@ -37,6 +37,11 @@ class CompileOptions:
     def __post_init__(self) -> None:
         boolean("recompile", self.recompile)
         one_of("optimizer_state", self.optimizer_state, ("carry", "fresh"))
+        if not self.recompile and self.optimizer_state == "fresh":
+            raise RequestError(
+                "optimizer_state must be 'carry' where recompile=False, got 'fresh'",
+                hint="leave one of them out: a new optimizer needs a new compile",
+            )
         require_step_count(self.step_count)
 
     def apply(self, model: Any, *, may_unsplit: bool = False) -> Recompiled:
