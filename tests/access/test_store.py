@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from support import write_legacy
 
-from weightkit import Scale, open_weights
+from weightkit import Scale, edit, open_weights, plan, show
 from weightkit.access.edits.choose import plan_edit
-from weightkit.errors import RequestError, SelectionError, UnknownWeightError
+from weightkit.errors import NonFiniteError, RequestError, SelectionError, UnknownWeightError
 
 KERNEL = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -78,10 +78,64 @@ def test_a_closed_store_refuses_to_be_used(path):
     with open_weights(path, editable=True) as store:
         ref = next(iter(store))
     store.close()
-    uses = [lambda: store.read(ref), lambda: store["encoder/kernel"], lambda: store.require_possible([ref])]
-    for use in (*uses, lambda: store.editing([ref]).__enter__()):
+    for use in uses_of(store, ref):
         with pytest.raises(RequestError, match="store is closed"):
             use()
+    assert "3 weights" in repr(store)
+    assert store.label == str(path)
+    assert "encoder/kernel" in store._repr_html_()
+
+
+def uses_of(store, ref):
+    """All that needs an open store."""
+    return (
+        lambda: store.read(ref),
+        lambda: store["encoder/kernel"],
+        lambda: store.require_possible([ref]),
+        lambda: store.editing([ref]).__enter__(),
+        lambda: list(store),
+        store.select,
+        lambda: "encoder/kernel" in store,
+        lambda: ref in store,
+        lambda: store.ref("encoder/kernel"),
+        lambda: plan(store, Scale(2.0)),
+        lambda: edit(store, Scale(2.0)),
+        lambda: show(store),
+    )
+
+
+def test_a_store_that_was_edited_in_place_must_be_opened_again(path):
+    with open_weights(path, editable=True) as store:
+        ref = store.ref("encoder/kernel")
+        edit(store, Scale(2.0))
+        for use in uses_of(store, ref):
+            with pytest.raises(RequestError, match="this store has been edited: open it again"):
+                use()
+    with open_weights(path) as again:
+        assert again["encoder/kernel"].tolist() == (KERNEL * 2).tolist()
+
+
+def test_an_edit_with_an_output_or_a_failed_one_leaves_the_store_usable(path):
+    with open_weights(path, editable=True) as store:
+        with pytest.raises(NonFiniteError):
+            edit(store, Scale(3e38))
+        edit(store, Scale(2.0), output=path.with_name("out.h5"))
+        assert store["encoder/kernel"].tolist() == KERNEL.tolist()
+        edit(store, Scale(3.0))
+    with open_weights(path) as again:
+        assert again["encoder/kernel"].tolist() == (KERNEL * 3).tolist()
+
+
+def test_a_store_whose_replacement_was_interrupted_at_its_end_must_be_opened_again(path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weightkit.access.files.commit.sync_folder", interrupted)
+    with open_weights(path, editable=True) as store:
+        with pytest.raises(KeyboardInterrupt):
+            edit(store, Scale(2.0))
+        with pytest.raises(RequestError, match="this store has been edited"):
+            store["encoder/kernel"]
 
 
 def test_a_store_that_is_forgotten_gives_its_lock_and_its_process_back(path):

@@ -128,6 +128,7 @@ class WeightStore(ABC):
 
     def __contains__(self, weight: object) -> bool:
         """Whether an address or a reference is that of a weight in this store."""
+        self.require_usable()
         if isinstance(weight, str):
             return weight in self._by_address
         structure = getattr(weight, "structure", None)  # any object may be tested
@@ -143,6 +144,7 @@ class WeightStore(ABC):
         Raises:
             UnknownWeightError: There is none; the hint names the nearest.
         """
+        self.require_usable()
         found = self._by_address.get(address)
         if found is None:
             from weightkit.access.select.unknown import unknown_weight  # noqa: PLC0415  # few addresses are wrong
@@ -205,6 +207,14 @@ class WeightStore(ABC):
         changes: Changes = NO_CHANGES,  # noqa: ARG002
     ) -> None:
         """Refuse an edit that `editing` would refuse, before anything is written; changes nothing."""
+        return
+
+    def require_usable(self) -> None:
+        """Refuse a store that cannot be read any more, such as a closed one.
+
+        Raises:
+            RequestError: It cannot be read.
+        """
         return
 
     def close(self) -> None:
