@@ -12,7 +12,7 @@ from support import write_legacy
 
 from weightkit import Scale, edit, open_weights, plan, show
 from weightkit.access.edits.choose import plan_edit
-from weightkit.errors import NonFiniteError, RequestError, SelectionError, UnknownWeightError
+from weightkit.errors import BusyError, NonFiniteError, RequestError, SelectionError, UnknownWeightError
 
 KERNEL = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -136,6 +136,21 @@ def test_a_store_whose_replacement_was_interrupted_at_its_end_must_be_opened_aga
             edit(store, Scale(2.0))
         with pytest.raises(RequestError, match="this store has been edited"):
             store["encoder/kernel"]
+
+
+def test_an_edit_with_an_output_needs_only_a_shared_lock(path):
+    """With a reader elsewhere it works, from a path and from a store that is open for reading."""
+    with open_weights(path) as reader:
+        edit(path, Scale(2.0), output=path.with_name("first.h5"))
+        edit(reader, Scale(2.0), output=path.with_name("second.h5"))
+        with pytest.raises(BusyError, match="open elsewhere"):
+            edit(path, Scale(2.0))
+        with pytest.raises(RequestError, match="open for reading only"):
+            edit(reader, Scale(2.0))
+        assert reader["encoder/kernel"].tolist() == KERNEL.tolist()
+    for name in ("first.h5", "second.h5"):
+        with open_weights(path.with_name(name)) as written:
+            assert written["encoder/kernel"].tolist() == (KERNEL * 2).tolist()
 
 
 def test_a_store_that_is_forgotten_gives_its_lock_and_its_process_back(path):

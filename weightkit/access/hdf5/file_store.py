@@ -211,14 +211,15 @@ class FileStore(WeightStore):
             changes: What else is to change: types, objects, attributes.
 
         Raises:
-            RequestError: The store was opened for reading, or was edited in place before; or the destination is invalid.
+            RequestError: The store was opened for reading and would be edited in place, or was edited in place
+                before; or the destination is invalid.
             BusyError: Another process changed the file meanwhile.
         """
         self.require_usable()
-        if not self._editable:
+        if not self._editable and destination.output is None:
             raise RequestError(
                 "it is open for reading only",
-                hint="open it with open_weights(path, editable=True)",
+                hint="open it with open_weights(path, editable=True), or write elsewhere with output=",
                 file=self.label,
             )
         target = target_of(self._source, destination)
