@@ -193,6 +193,43 @@ def _refused(store) -> int:
     return 2
 
 
+@pytest.mark.own_process
+def test_a_fork_collects_the_store_without_a_warning(path):
+    with open_weights(path, editable=True) as store:
+        child = os.fork()
+        if child == 0:
+            os._exit(_collected(store))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert store["encoder/kernel"].tobytes() == KERNEL.tobytes()
+
+
+def _collected(store) -> int:
+    """0 where nothing is warned of when all that the store holds is collected."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        store._held.close()
+        store.__dict__.clear()
+        gc.collect()
+    return len(caught)
+
+
+def test_closing_gives_the_lock_back_while_a_fork_lives(path):
+    ours, theirs = os.pipe()
+    store = open_weights(path, editable=True)
+    child = os.fork()
+    if child == 0:
+        os.close(theirs)
+        os._exit(len(os.read(ours, 1)))  # lives until the parent closes the other end
+    try:
+        store.close()
+        with open_weights(path, editable=True) as again:
+            assert again["encoder/kernel"].tolist() == KERNEL.tolist()
+    finally:
+        os.close(theirs)
+        os.close(ours)
+        os.waitpid(child, 0)
+
+
 def test_a_plan_is_verified_between_completion_and_commit(path):
     with open_weights(path, editable=True) as store:
         report = plan_edit(store, Scale(2.0)).apply(store, verify=True)

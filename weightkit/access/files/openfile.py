@@ -47,6 +47,9 @@ class OpenFile:
         MachineError: It cannot be opened.
     """
 
+    _locked_by: int | None = None
+    """The process that locked it; None for a duplicate, which shares the lock of another descriptor."""
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
         self.alone = False
@@ -77,8 +80,10 @@ class OpenFile:
         return self.identity.size
 
     def close(self) -> None:
-        """Close the descriptor, which releases every lock."""
+        """Release the lock and close the descriptor; a fork only closes its copy."""
         if self.fd >= 0:
+            if self._locked_by == os.getpid():
+                self._unlock()
             os.close(self.fd)
             self.fd = -1
 
@@ -98,19 +103,27 @@ class OpenFile:
         try:
             fcntl.flock(self.fd, operation)
         except BlockingIOError:
-            raise BusyError(
-                "the file is open for writing elsewhere, in another process or in this one"
-                if not exclusive
-                else "the file is open elsewhere, in another process or in this one",
-                hint="wait until it has finished, then try again",
-                file=self.name,
-            ) from None
+            raise self._in_use(exclusive=exclusive) from None
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
         else:
-            self.alone = exclusive
+            self.alone, self._locked_by = exclusive, os.getpid()
         self.require_unchanged()
+
+    def _unlock(self) -> None:
+        """A fork holds the same lock: closing the descriptor here does not release it while the fork lives."""
+        with contextlib.suppress(OSError):  # closing it is next
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
+
+    def _in_use(self, *, exclusive: bool) -> BusyError:
+        return BusyError(
+            "the file is open elsewhere, in another process or in this one"
+            if exclusive
+            else "the file is open for writing elsewhere, in another process or in this one",
+            hint="wait until it has finished, then try again",
+            file=self.name,
+        )
 
     def require_unchanged(self) -> None:
         """Check that the path still leads to the file that was opened, unchanged.
