@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
+_EDITED_HERE: dict[tuple[int, int], int] = {}
+"""Files (device, inode) that are locked for editing, each with the process that did it: a fork inherits this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What must stay the same while a file is open."""
@@ -97,6 +101,7 @@ class OpenFile:
         """Take the lock that libhdf5 takes too; on a file system without locks, go on without.
 
         Raises:
+            RequestError: This process has the file open for editing.
             BusyError: Another process holds it, or changed the file before the lock was taken.
         """
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
@@ -109,14 +114,24 @@ class OpenFile:
                 raise
         else:
             self.alone, self._locked_by = exclusive, os.getpid()
+            if exclusive:
+                _EDITED_HERE[self._key] = os.getpid()
         self.require_unchanged()
 
     def _unlock(self) -> None:
         """A fork holds the same lock: closing the descriptor here does not release it while the fork lives."""
+        if self.alone:
+            _EDITED_HERE.pop(self._key, None)
         with contextlib.suppress(OSError):  # closing it is next
             fcntl.flock(self.fd, fcntl.LOCK_UN)
 
-    def _in_use(self, *, exclusive: bool) -> BusyError:
+    def _in_use(self, *, exclusive: bool) -> RequestError | BusyError:
+        if _EDITED_HERE.get(self._key) == os.getpid():
+            return RequestError(
+                "the file is open for editing in this process",
+                hint="give the store that is open, or close it first",
+                file=self.name,
+            )
         return BusyError(
             "the file is open elsewhere, in another process or in this one"
             if exclusive
@@ -124,6 +139,10 @@ class OpenFile:
             hint="wait until it has finished, then try again",
             file=self.name,
         )
+
+    @property
+    def _key(self) -> tuple[int, int]:
+        return self.identity.device, self.identity.inode
 
     def require_unchanged(self) -> None:
         """Check that the path still leads to the file that was opened, unchanged.
