@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from support import write_legacy
+from support import DATA, write_legacy
 
 from weightkit import Scale, edit, open_weights, plan, show
 from weightkit.access.edits.choose import plan_edit
@@ -67,6 +67,36 @@ def test_an_unknown_address_is_a_key_error_in_one_line(store, address):
     assert isinstance(raised.value, UnknownWeightError)
     assert repr(address) in str(raised.value)
     assert store.label in str(raised.value)
+
+
+@pytest.mark.parametrize("weight", [0, None, b"encoder/kernel", 1.5, ("encoder", "kernel")])
+def test_what_is_neither_an_address_nor_a_reference_is_refused(store, weight):
+    for use in (store.__getitem__, store.read, store.ref):
+        with pytest.raises(RequestError, match="a weight must be given by its address or reference, got ") as raised:
+            use(weight)
+        assert raised.value.problem.endswith(type(weight).__name__)
+
+
+def test_a_layer_is_not_a_weight(store):
+    with pytest.raises(UnknownWeightError) as raised:
+        store["encoder"]
+    assert raised.value.problem == "'encoder' is a layer, not a weight"
+    assert raised.value.hint == "give one of encoder/kernel, encoder/bias"
+    with pytest.raises(KeyError, match="there is no weight 'encode'"):
+        store["encode"]
+
+
+def test_the_structural_address_of_a_layer_is_not_a_weight_either():
+    with open_weights(DATA / "keras315_bfloat16.weights.h5") as store:
+        ref = next(iter(store))
+        with pytest.raises(UnknownWeightError, match=f"is a layer, not a weight.*{ref.path}"):
+            store[ref.structure.rpartition("/")[0]]
+
+
+def test_a_selection_that_leaves_nothing_is_refused(store):
+    for where, exclude in ((None, ["encoder", "head"]), ("encoder", "encoder"), (None, "re:.*")):
+        with pytest.raises(SelectionError, match=r"the selection leaves nothing: exclude '.*' takes all of it"):
+            store.select(where, exclude=exclude)
 
 
 def test_an_unknown_address_names_the_nearest(store):
