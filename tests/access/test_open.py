@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from support import DATA, GOLDEN, Folder, modules_loaded_by
 
-from weightkit import Scale, open_weights
+from weightkit import Scale, diff, edit, open_weights
 from weightkit.access.edits.choose import plan_edit
 from weightkit.errors import BusyError, DamagedFileError, RefusedError, RequestError, UnsupportedFileError
 
@@ -125,8 +127,38 @@ def test_many_may_read_and_one_may_edit(tmp_path):
     shutil.copyfile(DATA / "keras1_nested.h5", path)
     with open_weights(path), open_weights(path), pytest.raises(BusyError, match="the file is open elsewhere"):
         open_weights(path, editable=True)
-    with open_weights(path, editable=True), pytest.raises(BusyError, match="open for writing"):
-        open_weights(path)
+    with open_weights(path, editable=True):
+        refused = error_in_another_process(path)
+        assert "BusyError" in refused
+        assert "open for writing elsewhere" in refused
+
+
+def error_in_another_process(path):
+    """What it prints that opens the file there."""
+    program = "import sys; from weightkit import open_weights; open_weights(sys.argv[1]).close()"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+    return done.stderr
+
+
+def test_a_file_that_this_process_edits_is_said_to_be_open_here(tmp_path):
+    path = tmp_path / "model.h5"
+    shutil.copyfile(DATA / "keras1_nested.h5", path)
+    with open_weights(path, editable=True) as store:
+        for use in (lambda: open_weights(path), lambda: diff(store, path), lambda: diff(path, store)):
+            with pytest.raises(RequestError, match=r"open for editing in this process.*give the store that is open"):
+                use()
+        assert diff(store, store).equal
+    with open_weights(path) as again:
+        assert len(again) > 0
+
+
+def test_the_file_itself_is_not_borrowed_from_while_it_is_edited(tmp_path):
+    path, link = tmp_path / "model.h5", tmp_path / "link.h5"
+    shutil.copyfile(DATA / "keras1_nested.h5", path)
+    link.symlink_to(path)
+    for like in (path, link, str(path)):
+        with pytest.raises(RequestError, match="like must be another file, got the file itself"):
+            edit(path, Scale(0.5), like=like)
 
 
 def test_a_store_that_was_opened_for_reading_refuses_to_be_edited(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from weightkit.access.files.openfile import OpenFile
@@ -66,6 +67,7 @@ def open_weights(
         try:
             store = opened.enter_context(_store(source, scanner, limits, editable=editable))
             if like is not None:
+                _require_another(source, like, editable=editable)
                 store = opened.enter_context(_named_like(store, like, limits))
         except WeightkitError as error:
             raise error.about(source.name) from error.__cause__
@@ -138,6 +140,15 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
     except BaseException:
         file.container.close()
         raise
+
+
+def _require_another(source: OpenFile, like: Any, *, editable: bool) -> None:
+    """Refuse the file itself, which is locked, in words of the request."""
+    if not editable or not isinstance(like, str | os.PathLike):
+        return
+    with contextlib.suppress(OSError, ValueError):  # opening it says what is wrong
+        if os.path.samestat(Path(like).stat(), source.status):
+            raise RequestError("like must be another file, got the file itself", hint="leave like out")
 
 
 def _named_like(store: FileStore, like: Any, limits: Limits) -> FileStore:

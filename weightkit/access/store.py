@@ -6,7 +6,7 @@ import contextlib
 import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.errors import RequestError
@@ -133,6 +133,7 @@ class WeightStore(ABC):
 
     def __contains__(self, weight: object) -> bool:
         """Whether an address or a reference is that of a weight in this store."""
+        self.require_usable()
         if isinstance(weight, str):
             return weight in self._by_address
         structure = getattr(weight, "structure", None)  # any object may be tested
@@ -148,6 +149,9 @@ class WeightStore(ABC):
         Raises:
             UnknownWeightError: There is none; the hint names the nearest.
         """
+        self.require_usable()
+        if not isinstance(address, str):
+            raise _not_an_address(address, self.label)
         found = self._by_address.get(address)
         if found is None:
             from weightkit.access.select.unknown import unknown_weight  # noqa: PLC0415  # few addresses are wrong
@@ -174,12 +178,14 @@ class WeightStore(ABC):
 
         Raises:
             UnknownWeightError: No weight has this address.
+            RequestError: It is neither an address nor a reference, or the step of the span is another one.
         """
         if span.step not in {None, 1}:
             raise RequestError(
                 f"the step of a span must be 1, got {span.step}", hint="read it whole and slice the result"
             )
-        return self.values(self.ref(weight) if isinstance(weight, str) else weight, span)
+        is_ref = hasattr(weight, "structure")  # the class of references loads NumPy
+        return self.values(cast("WeightRef", weight) if is_ref else self.ref(cast("str", weight)), span)
 
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """Like `read`, without a copy if possible: do not change or keep the result."""
@@ -212,6 +218,14 @@ class WeightStore(ABC):
         """Refuse an edit that `editing` would refuse, before anything is written; changes nothing."""
         return
 
+    def require_usable(self) -> None:
+        """Refuse a store that cannot be read any more, such as a closed one.
+
+        Raises:
+            RequestError: It cannot be read.
+        """
+        return
+
     def close(self) -> None:
         """Close what is open; safe to call twice."""
         return
@@ -238,3 +252,11 @@ class WeightStore(ABC):
     def _by_address(self) -> Mapping[str, WeightRef]:
         """A path wins over another weight's equal structural address: it is what people read."""
         return {**self._by_structure, **{ref.path: ref for ref in self}}
+
+
+def _not_an_address(weight: object, label: str) -> RequestError:
+    return RequestError(
+        f"a weight must be given by its address or reference, got {type(weight).__name__}",
+        hint="give its path, as in store['encoder/kernel']",
+        file=label,
+    )

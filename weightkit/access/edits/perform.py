@@ -80,7 +80,7 @@ def perform(
     """
     destination = options.destination()
     with (
-        opened(target, editable=not options.dry_run, like=options.like) as store,
+        opened(target, editable=not options.dry_run and options.output is None, like=options.like) as store,
         contextlib.ExitStack() as sources,
     ):
         from weightkit.access.edits.apply import require_verifiable  # noqa: PLC0415

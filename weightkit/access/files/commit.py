@@ -160,6 +160,16 @@ class Replacement:
             raise
         return outcome
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the new file has replaced the source, even if a later step failed."""
+        if self._destination.output is not None:
+            return False
+        try:
+            return os.path.samestat(self._target.path.stat(), os.fstat(self.fd))
+        except OSError:
+            return False
+
     def discard(self) -> None:
         """Remove the new file, if it has no other name; safe to call twice."""
         self._temporary.discard()

@@ -27,6 +27,7 @@ class Held:
         """Give ``things`` back, in this order, when the owner is closed or collected."""
         self._label, self._process, self._things = label, os.getpid(), things
         self._open = True
+        self._edited = False
         self._finalizer = weakref.finalize(owner, _forgotten, label, self._process, things)
         self._finalizer.atexit = False  # the system takes all back, and nobody reads a warning then
 
@@ -34,7 +35,8 @@ class Held:
         """Check that the store is open, and was opened by this process.
 
         Raises:
-            RequestError: It is closed, or came here by a fork, which shares its reading process and its lock.
+            RequestError: It is closed; its file was edited in place; or it came here by a fork, which shares its
+                reading process and its lock.
         """
         if not self._open:
             raise RequestError("the store is closed", hint="open it again with open_weights()", file=self._label)
@@ -44,6 +46,14 @@ class Held:
                 hint="open it again in this process",
                 file=self._label,
             )
+        if self._edited:
+            raise RequestError(
+                "this store has been edited: open it again", hint="call open_weights() again", file=self._label
+            )
+
+    def mark_edited(self) -> None:
+        """Another file is in the place of the one that is held."""
+        self._edited = True
 
     def close(self) -> None:
         """Give everything back; safe to call twice."""

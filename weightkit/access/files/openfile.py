@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
+_EDITED_HERE: dict[tuple[int, int], int] = {}
+"""Files (device, inode) that are locked for editing, each with the process that did it: a fork inherits this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What must stay the same while a file is open."""
@@ -46,6 +50,9 @@ class OpenFile:
         UnsupportedFileError: It is a folder, a pipe, a device or a socket.
         MachineError: It cannot be opened.
     """
+
+    _locked_by: int | None = None
+    """The process that locked it; None for a duplicate, which shares the lock of another descriptor."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
@@ -77,8 +84,10 @@ class OpenFile:
         return self.identity.size
 
     def close(self) -> None:
-        """Close the descriptor, which releases every lock."""
+        """Release the lock and close the descriptor; a fork only closes its copy."""
         if self.fd >= 0:
+            if self._locked_by == os.getpid():
+                self._unlock()
             os.close(self.fd)
             self.fd = -1
 
@@ -92,25 +101,48 @@ class OpenFile:
         """Take the lock that libhdf5 takes too; on a file system without locks, go on without.
 
         Raises:
+            RequestError: This process has the file open for editing.
             BusyError: Another process holds it, or changed the file before the lock was taken.
         """
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         try:
             fcntl.flock(self.fd, operation)
         except BlockingIOError:
-            raise BusyError(
-                "the file is open for writing elsewhere, in another process or in this one"
-                if not exclusive
-                else "the file is open elsewhere, in another process or in this one",
-                hint="wait until it has finished, then try again",
-                file=self.name,
-            ) from None
+            raise self._in_use(exclusive=exclusive) from None
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
         else:
-            self.alone = exclusive
+            self.alone, self._locked_by = exclusive, os.getpid()
+            if exclusive:
+                _EDITED_HERE[self._key] = os.getpid()
         self.require_unchanged()
+
+    def _unlock(self) -> None:
+        """A fork holds the same lock: closing the descriptor here does not release it while the fork lives."""
+        if self.alone:
+            _EDITED_HERE.pop(self._key, None)
+        with contextlib.suppress(OSError):  # closing it is next
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
+
+    def _in_use(self, *, exclusive: bool) -> RequestError | BusyError:
+        if _EDITED_HERE.get(self._key) == os.getpid():
+            return RequestError(
+                "the file is open for editing in this process",
+                hint="give the store that is open, or close it first",
+                file=self.name,
+            )
+        return BusyError(
+            "the file is open elsewhere, in another process or in this one"
+            if exclusive
+            else "the file is open for writing elsewhere, in another process or in this one",
+            hint="wait until it has finished, then try again",
+            file=self.name,
+        )
+
+    @property
+    def _key(self) -> tuple[int, int]:
+        return self.identity.device, self.identity.inode
 
     def require_unchanged(self) -> None:
         """Check that the path still leads to the file that was opened, unchanged.

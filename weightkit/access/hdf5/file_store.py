@@ -18,6 +18,7 @@ from weightkit.access.hdf5.target_index import is_gone, planned
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writers import Job, Writer
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
+from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError, WeightkitError
 
 if TYPE_CHECKING:
@@ -120,10 +121,22 @@ class FileStore(WeightStore):
         return self._source.size
 
     def __iter__(self) -> Iterator[WeightRef]:
+        self.require_usable()
         return iter(self._contents.weights)
 
     def __len__(self) -> int:
         return len(self._contents.weights)
+
+    def require_usable(self) -> None:
+        """Refuse a store that is closed, was edited in place, or belongs to another process.
+
+        Raises:
+            RequestError: It is one of these.
+        """
+        self._held.require_usable()
+
+    def _repr_html_(self) -> str:
+        return weight_table(f"{self.label}: {self.format}", self._contents.weights)  # of a closed store too
 
     def close(self) -> None:
         """End the reading process and give the descriptor and its lock back; safe to call twice."""
@@ -131,7 +144,7 @@ class FileStore(WeightStore):
 
     def values(self, ref: WeightRef, span: slice) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
-        self._held.require_usable()
+        self.require_usable()
         first, last, _ = span.indices(ref.size)
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may not be stored
@@ -148,7 +161,7 @@ class FileStore(WeightStore):
         Raises:
             DamagedFileError: The checksum is wrong.
         """
-        self._held.require_usable()
+        self.require_usable()
         self._container.require_intact()
 
     def renamed(
@@ -179,7 +192,7 @@ class FileStore(WeightStore):
             RequestError: The destination is invalid.
             RefusedError: The file cannot be edited this way.
         """
-        self._held.require_usable()
+        self.require_usable()
         require_place(self._source, destination)
         self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
@@ -198,14 +211,15 @@ class FileStore(WeightStore):
             changes: What else is to change: types, objects, attributes.
 
         Raises:
-            RequestError: The store was opened for reading, or the destination is invalid.
+            RequestError: The store was opened for reading and would be edited in place, or was edited in place
+                before; or the destination is invalid.
             BusyError: Another process changed the file meanwhile.
         """
-        self._held.require_usable()
-        if not self._editable:
+        self.require_usable()
+        if not self._editable and destination.output is None:
             raise RequestError(
                 "it is open for reading only",
-                hint="open it with open_weights(path, editable=True)",
+                hint="open it with open_weights(path, editable=True), or write elsewhere with output=",
                 file=self.label,
             )
         target = target_of(self._source, destination)
@@ -226,6 +240,8 @@ class FileStore(WeightStore):
                 error.add_note("nothing was changed")
             raise
         finally:
+            if replacement.is_in_place:
+                self._held.mark_edited()
             replacement.discard()
 
     def _prepared(self, datasets: Mapping[WeightRef, Dataset], changes: Changes) -> Index | None:

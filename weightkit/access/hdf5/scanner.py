@@ -245,3 +245,5 @@ def _end(parent: int, process: subprocess.Popen[bytes], *channels: Any) -> None:
     if parent == os.getpid():  # a fork of the parent has a copy of this, and the parent goes on reading
         process.kill()
         process.wait()
+    else:
+        process.returncode = 0  # it is not ours to wait for, and collecting it must not warn that it is running

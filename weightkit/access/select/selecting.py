@@ -59,8 +59,16 @@ def selected(weights: Listed, where: Where = None, exclude: Where = None) -> Sel
         for selector in combine(where, exclude)
     )
     notes = missed(chosen, excluded, refs, weights.label)
-    found = (ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref)))
-    return Selected(tuple(found), notes)
+    found = tuple(
+        ref for ref in refs if (chosen is None or chosen(ref)) and not (excluded is not None and excluded(ref))
+    )
+    if excluded is not None and refs and not found:
+        raise SelectionError(
+            f"the selection leaves nothing: exclude '{excluded}' takes all of it",
+            hint="exclude less",
+            file=weights.label,
+        )
+    return Selected(found, notes)
 
 
 def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[WeightRef], label: str) -> tuple[str, ...]:

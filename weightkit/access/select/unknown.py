@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weightkit.access.ref import Kind
 from weightkit.access.select.pattern_escape import escape_pattern
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import SelectionError, UnknownWeightError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from weightkit.access.ref import WeightRef
 
 
 def unknown_weight(address: str, refs: Iterable[WeightRef], label: str) -> UnknownWeightError:
-    """The error, with the nearest addresses."""
+    """The error, with the nearest addresses; for a layer, with its weights."""
+    refs = tuple(refs)
+    if inside := _inside(address, refs):
+        problem = f"{address!r} is a layer, not a weight"
+        return UnknownWeightError(problem, hint=f"give one of {listed(inside)}", file=label)
     try:
         near = nearest(escape_pattern(address), refs)
     except SelectionError:
         near = []
     hint = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
     return UnknownWeightError(f"there is no weight {address!r}", hint=hint, file=label)
+
+
+def _inside(address: str, refs: Sequence[WeightRef]) -> list[str]:
+    """The paths of the weights in the layer at an address."""
+    start = f"{address}/"
+    layers = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]
+    named = [ref.path for ref in layers if ref.path.startswith(start)]
+    return named or [ref.path for ref in layers if ref.structure.startswith(start)]
