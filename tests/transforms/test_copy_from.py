@@ -194,6 +194,19 @@ def test_a_file_is_not_copied_into_itself(legacy, given, dry_run):
     assert Folder.of(legacy.parent) == before
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("in_list", [False, True])
+def test_an_act_does_not_copy_a_file_into_itself(legacy, target, in_list, dry_run):
+    before = Folder.of(legacy.parent)
+    acts = [Scale(2), CopyFrom(legacy)] if in_list else CopyFrom(legacy)
+    with pytest.raises(RequestError, match="source and target must be two files"):
+        edit(legacy, acts, dry_run=dry_run)
+    planned = plan(target, acts)
+    with pytest.raises(RequestError, match="source and target must be two files"):
+        planned.apply(legacy)
+    assert Folder.of(legacy.parent) == before
+
+
 def test_an_open_file_is_not_copied_into_itself(legacy):
     with open_weights(legacy, editable=True) as store:
         with pytest.raises(RequestError, match="source and target must be two files"):

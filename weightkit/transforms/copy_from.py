@@ -88,6 +88,14 @@ class CopyFrom(Transform):
         """All but the optimizer's."""
         return frozenset(Kind) - {Kind.OPTIMIZER}
 
+    def require_apart(self, store: WeightStore) -> None:
+        """Check that the source is another file than the one that is changed.
+
+        Raises:
+            RequestError: It is the same.
+        """
+        _require_two_files(store, self.source)
+
     def on(self, store: WeightStore) -> CopyFrom:
         """The same, matched with the weights of this store.
 

@@ -60,6 +60,11 @@ class Chain(Transform):
         """Kinds of weights that any of them changes by default."""
         return frozenset().union(*(step.transform.kinds for step in self.steps))
 
+    def require_apart(self, store: WeightStore) -> None:
+        """Check that none of the transforms reads from the store that it changes."""
+        for step in self.steps:
+            step.transform.require_apart(store)
+
     def whole(self, ref: WeightRef) -> bool:
         """Whether one of them needs this weight whole."""
         return any(step.transform.whole(ref) for step in self._of(ref))

@@ -110,5 +110,6 @@ def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: 
     listed = list(acts) if isinstance(acts, Sequence) and not isinstance(acts, str) else [acts]
     require_acts(listed, store.label)  # before one is entered: a store among them would be closed
     for act in listed:
+        act.require_apart(store)
         sources.enter_context(held_open(act))
     return plan_all(store, listed, where, exclude)

@@ -24,8 +24,8 @@ class Transform(ABC):
     Subclass it and write `__call__`. Everything else has a default, for transforms that compute new parameters element
     by element, in the weight's own type.
 
-    While an edit is planned, these are called in turn: `on`, `objection` for each selected weight, `settled`,
-    `changes` and `notes`, `advice`.
+    While an edit is planned, these are called in turn: `require_apart`, `on`, `objection` for each selected
+    weight, `settled`, `changes` and `notes`, `advice`.
     """
 
     __slots__ = ()
@@ -43,6 +43,13 @@ class Transform(ABC):
     def kinds(self) -> frozenset[Kind]:
         """Kinds of weights that it changes by default."""
         return frozenset({Kind.PARAMETER})
+
+    def require_apart(self, store: WeightStore) -> None:  # noqa: B027  # most read from nothing else
+        """Check that it does not read from the very store that it changes; nothing is opened for it yet.
+
+        Raises:
+            RequestError: It does.
+        """
 
     def on(self, store: WeightStore) -> Transform:  # noqa: ARG002  # the same for all
         """The transform that plans for this store; override it to learn about the store first.
