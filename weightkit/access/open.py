@@ -59,6 +59,8 @@ def open_weights(
     """
     if not isinstance(target, str | os.PathLike):
         return _open_live(target, like)
+    if isinstance(os.fspath(target), bytes):
+        raise RequestError(f"the target must be a path in text, got {type(target).__name__}", hint=_HINT)
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(OpenFile(target))
         source.lock(exclusive=editable)
