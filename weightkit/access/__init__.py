@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weightkit.access.files.backup import Backup
     from weightkit.access.files.restore import find_backups, put_back
     from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.matching.match import By, Match, match
+    from weightkit.access.matching.match import By, Match
     from weightkit.access.names.initial_values import Initial
     from weightkit.access.open import open_weights
     from weightkit.access.ref import Kind, Source, WeightRef
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weightkit.access.select.selecting import selected
     from weightkit.access.select.selectors import Selector
     from weightkit.access.store import ALL, Destination, WeightStore
+    from weightkit.access.target_match import match
     from weightkit.access.targets import Target, both_opened, opened
 
 _HOMES = {
@@ -59,7 +60,7 @@ _HOMES = {
     "edit": "weightkit.access.edits.edit",
     "find_backups": "weightkit.access.files.restore",
     "is_floating": "weightkit.access.edits.arithmetic",
-    "match": "weightkit.access.matching.match",
+    "match": "weightkit.access.target_match",
     "open_weights": "weightkit.access.open",
     "opened": "weightkit.access.targets",
     "perform": "weightkit.access.edits.perform",
