@@ -27,7 +27,12 @@ def test_the_name_of_a_file_says_nothing_about_its_format(path, tmp_path):
         assert (store.format, list(store)) == (other.format, list(other))
 
 
-@pytest.mark.parametrize("target", [3, None, 1.5, ["model.h5"], b"model.h5"])
+class BytesPath:
+    def __fspath__(self):
+        return b"model.h5"
+
+
+@pytest.mark.parametrize("target", [3, None, 1.5, ["model.h5"], b"model.h5", BytesPath()])
 def test_what_is_no_path_is_refused_as_a_target(target):
     with pytest.raises(RequestError, match=r"must be a (path|Keras 3 variable)"):
         open_weights(target)

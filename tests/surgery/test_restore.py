@@ -8,11 +8,12 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from killed import killed_at_every_step
 from support import Folder, halve, write_variables
 
-from weightkit import list_backups, restore
+from weightkit import list_backups, open_weights, restore
 from weightkit.access.files import replace
 from weightkit.access.files import restore as library
 from weightkit.errors import BusyError, DurabilityError, MachineError, RequestError
@@ -49,6 +50,25 @@ def fails_with(number: int) -> Any:
         raise OSError(number, os.strerror(number))
 
     return fail
+
+
+class BytesPath:
+    def __fspath__(self) -> bytes:
+        return b"m.h5"
+
+
+@pytest.mark.parametrize("target", [5, None, b"m.h5", BytesPath(), ["m.h5"]])
+def test_what_is_no_path_has_no_backups(target: Any) -> None:
+    for act in (list_backups, restore):
+        with pytest.raises(RequestError, match="the file must be given by its path, got ") as raised:
+            act(target)
+        assert raised.value.problem.endswith(type(target).__name__)
+
+
+def test_an_open_store_is_no_path_to_restore(tmp_path: Path) -> None:
+    path = write_variables(tmp_path / "m.h5", {"layers/a/vars/0": np.zeros(3)})
+    with open_weights(path) as store, pytest.raises(RequestError, match="by its path, got FileStore"):
+        list_backups(store)  # type: ignore[arg-type]
 
 
 # Which

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from weightkit.access.changes import Changes
     from weightkit.access.draw_keys import draw_addresses
     from weightkit.access.edits.arithmetic import is_floating, rounded
-    from weightkit.access.edits.choose import plan_edit
     from weightkit.access.edits.edit import edit, plan
     from weightkit.access.edits.perform import Options, perform
     from weightkit.access.edits.plan import Plan, Report
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from weightkit.access.files.backup import Backup
     from weightkit.access.files.restore import find_backups, put_back
     from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.matching.match import By, Match, match
+    from weightkit.access.matching.match import By, Match
     from weightkit.access.names.initial_values import Initial
     from weightkit.access.open import open_weights
     from weightkit.access.ref import Kind, Source, WeightRef
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from weightkit.access.select.selecting import selected
     from weightkit.access.select.selectors import Selector
     from weightkit.access.store import ALL, Destination, WeightStore
-    from weightkit.access.targets import Target, opened
+    from weightkit.access.target_match import match
+    from weightkit.access.targets import Target, both_opened, opened
 
 _HOMES = {
     "ALL": "weightkit.access.store",
@@ -54,17 +54,17 @@ _HOMES = {
     "WeightRef": "weightkit.access.ref",
     "WeightStore": "weightkit.access.store",
     "Where": "weightkit.access.select.combine",
+    "both_opened": "weightkit.access.targets",
     "combine": "weightkit.access.select.combine",
     "draw_addresses": "weightkit.access.draw_keys",
     "edit": "weightkit.access.edits.edit",
     "find_backups": "weightkit.access.files.restore",
     "is_floating": "weightkit.access.edits.arithmetic",
-    "match": "weightkit.access.matching.match",
+    "match": "weightkit.access.target_match",
     "open_weights": "weightkit.access.open",
     "opened": "weightkit.access.targets",
     "perform": "weightkit.access.edits.perform",
     "plan": "weightkit.access.edits.edit",
-    "plan_edit": "weightkit.access.edits.choose",
     "put_back": "weightkit.access.files.restore",
     "role_of": "weightkit.access.select.roles",
     "rounded": "weightkit.access.edits.arithmetic",
@@ -93,6 +93,7 @@ __all__ = [
     "WeightRef",
     "WeightStore",
     "Where",
+    "both_opened",
     "combine",
     "draw_addresses",
     "edit",
@@ -103,7 +104,6 @@ __all__ = [
     "opened",
     "perform",
     "plan",
-    "plan_edit",
     "put_back",
     "role_of",
     "rounded",

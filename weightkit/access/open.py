@@ -59,20 +59,53 @@ def open_weights(
     """
     if not isinstance(target, str | os.PathLike):
         return _open_live(target, like)
-    with contextlib.ExitStack() as opened:
-        source = opened.enter_context(OpenFile(target))
-        source.lock(exclusive=editable)
-        _require_content(source)
-        scanner = opened.enter_context(Scanner(limits))  # starts while NumPy is loaded below
-        try:
-            store = opened.enter_context(_store(source, scanner, limits, editable=editable))
-            if like is not None:
-                _require_another(source, like, editable=editable)
-                store = opened.enter_context(_named_like(store, like, limits))
-        except WeightkitError as error:
-            raise error.about(source.name) from error.__cause__
-        opened.pop_all()
-        return store
+    return FileOpening(target, editable=editable, limits=limits).store(like)
+
+
+class FileOpening:
+    """A weight file that is being opened: its reading process starts, and NumPy need not be loaded yet.
+
+    Args:
+        path: Path of the file.
+        editable: Whether the file may be edited.
+        limits: What reading the file may cost.
+
+    Raises:
+        RequestError: There is no such file.
+        RefusedError: It is neither HDF5 nor an archive.
+        MachineError: It cannot be opened, or another process is writing it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, editable: bool = False, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        if isinstance(os.fspath(path), bytes):
+            raise RequestError(f"the target must be a path in text, got {type(path).__name__}", hint=_HINT)
+        self._editable, self._limits = editable, limits
+        with contextlib.ExitStack() as opened:
+            self._source = opened.enter_context(OpenFile(path))
+            self._source.lock(exclusive=editable)
+            _require_content(self._source)
+            self._scanner = opened.enter_context(Scanner(limits))
+            self._opened = opened.pop_all()
+
+    def store(self, like: Any = None) -> FileStore:
+        """The store, which must be closed in place of this; see `open_weights`."""
+        source, limits = self._source, self._limits
+        with self._opened as opened:
+            try:
+                store = opened.enter_context(_store(source, self._scanner, limits, editable=self._editable))
+                if like is not None:
+                    _require_another(source, like, editable=self._editable)
+                    store = opened.enter_context(_named_like(store, like, limits))
+            except WeightkitError as error:
+                raise error.about(source.name) from error.__cause__
+            opened.pop_all()
+            return store
+
+    def close(self) -> None:
+        """Stop opening it; does nothing once there is a store."""
+        self._opened.close()
 
 
 def _open_live(target: object, like: object) -> LiveStore:

@@ -12,7 +12,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Self
@@ -242,7 +242,11 @@ class WeightStore(ABC):
     def _repr_html_(self) -> str:
         from weightkit.access.weight_table import weight_table  # noqa: PLC0415  # only notebooks show it
 
-        return weight_table(f"{self.label}: {self.format}", self)
+        return weight_table(f"{self.label}: {self.format}", self._listed())
+
+    def _listed(self) -> Iterable[WeightRef]:
+        """What a notebook shows, of a store that cannot be used any more too."""
+        return self
 
     @functools.cached_property
     def _by_structure(self) -> Mapping[str, WeightRef]:

@@ -11,7 +11,8 @@ from weightkit.access.store import WeightStore
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 
 class Saveable(Protocol):
@@ -28,6 +29,29 @@ Target: TypeAlias = str | os.PathLike[str] | WeightStore | Saveable | Sequence[A
 def is_store(target: object) -> TypeGuard[WeightStore]:
     """Whether this is an open store of weights, weightkit's or a third party's."""
     return isinstance(target, WeightStore)
+
+
+@contextlib.contextmanager
+def both_opened(first: Target, second: Target) -> Iterator[tuple[WeightStore, WeightStore]]:
+    """The stores of two targets, to read; all their reading processes start before NumPy is loaded.
+
+    Raises:
+        RequestError: There is no such file, or it has no weights yet.
+        RefusedError: A file is damaged, unsafe, or holds no Keras weights.
+    """
+    with contextlib.ExitStack() as stack:
+        opening = [_opening(target, stack) for target in (first, second)]
+        ours, theirs = (stack.enter_context(store()) for store in opening)
+        yield ours, theirs
+
+
+def _opening(target: Target, stack: contextlib.ExitStack) -> Callable[[], AbstractContextManager[WeightStore]]:
+    """Start to open a file, to be finished by the call; anything else is opened by the call."""
+    if not isinstance(target, str | os.PathLike):
+        return lambda: opened(target)
+    from weightkit.access.open import FileOpening  # noqa: PLC0415  # stores do without
+
+    return stack.enter_context(contextlib.closing(FileOpening(target))).store
 
 
 @contextlib.contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from weightkit.access import opened
+from weightkit.access import both_opened
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ def diff(
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not 0 <= value < float("inf"):
             raise RequestError(f"{name} must be a finite number >= 0, got {value!r}", hint="give one, such as 1e-6")
-    with contextlib.ExitStack() as stack:
-        ours, theirs = (stack.enter_context(opened(target)) for target in (a, b))
+    with both_opened(a, b) as (ours, theirs):
         from weightkit.compare.measures import Tolerance  # noqa: PLC0415
         from weightkit.compare.weight_diffs import compared  # noqa: PLC0415  # NumPy, after the reading processes start
 

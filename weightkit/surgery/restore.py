@@ -70,13 +70,14 @@ def list_backups(target: str | os.PathLike[str]) -> Backups:
     """List the backups of a file, the latest first; the file itself may be missing.
 
     Raises:
-        RequestError: There is no such folder.
+        RequestError: It is not a path, or there is no such folder.
         MachineError: The system failed.
 
     Example:
         >>> list_backups("model.h5").found  # doctest: +SKIP
     """
-    return Backups(os.fspath(target), find_backups(target))
+    found = find_backups(target)
+    return Backups(os.fspath(target), found)
 
 
 def restore(
@@ -100,7 +101,7 @@ def restore(
         dry_run: Only say what would be done.
 
     Raises:
-        RequestError: There is no such backup, or it cannot be restored.
+        RequestError: It is not a path, or there is no such backup, or it cannot be restored.
         BusyError: Another process uses the file or the backup.
         MachineError: The system failed; the file is unchanged.
 

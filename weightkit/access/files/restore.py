@@ -30,7 +30,7 @@ class PutBack:
 
 def find_backups(path: str | os.PathLike[str]) -> tuple[Backup, ...]:
     """What lies beside a file under the name of a backup of it, the latest first; the file itself may be gone."""
-    with machine_errors("looking for backups", os.fspath(path)):
+    with machine_errors("looking for backups", path_text(path)):
         return tuple(backups_of(_target(path)))
 
 
@@ -44,12 +44,27 @@ def put_back(
         BusyError: Somebody else holds the file or the backup.
         MachineError: The system failed; the file is as it was.
     """
-    name = os.fspath(path)
+    name = path_text(path)
     try:
         with machine_errors("restoring", name), ExitStack() as opened:
             return _restored(opened, name, to, backup=backup, break_links=break_links, dry_run=dry_run)
     except WeightkitError as error:
         raise error.about(name) from error.__cause__
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """The path as given, as text.
+
+    Raises:
+        RequestError: It is not a path, or is one in bytes.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise RequestError(
+            f"the file must be given by its path, got {type(path).__name__}",
+            hint="give text or a path object, such as 'model.h5'",
+        )
+    return text
 
 
 def _restored(

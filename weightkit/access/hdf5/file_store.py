@@ -18,11 +18,10 @@ from weightkit.access.hdf5.target_index import is_gone, planned
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writers import Job, Writer
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
-from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError, WeightkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weightkit.access.configured import Configured
     from weightkit.access.files.openfile import OpenFile
@@ -135,8 +134,8 @@ class FileStore(WeightStore):
         """
         self._held.require_usable()
 
-    def _repr_html_(self) -> str:
-        return weight_table(f"{self.label}: {self.format}", self._contents.weights)  # of a closed store too
+    def _listed(self) -> Iterable[WeightRef]:
+        return self._contents.weights
 
     def close(self) -> None:
         """End the reading process and give the descriptor and its lock back; safe to call twice."""

@@ -8,7 +8,6 @@ from weightkit.access.ref import Kind
 from weightkit.access.select.pattern_escape import escape_pattern
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import SelectionError, UnknownWeightError
-from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,12 +15,15 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 
+_SHOWN = 3
+
+
 def unknown_weight(address: str, refs: Iterable[WeightRef], label: str) -> UnknownWeightError:
     """The error, with the nearest addresses; for a layer, with its weights."""
     refs = tuple(refs)
     if inside := _inside(address, refs):
         problem = f"{address!r} is a layer, not a weight"
-        return UnknownWeightError(problem, hint=f"give one of {listed(inside)}", file=label)
+        return UnknownWeightError(problem, hint=f"give one of {', '.join(inside[:_SHOWN])}", file=label)
     try:
         near = nearest(escape_pattern(address), refs)
     except SelectionError:

@@ -1,0 +1,68 @@
+"""Match the weights of two targets of any kind: paths, models, open stores."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeGuard, cast
+
+from weightkit.access.matching import match as match_refs
+from weightkit.access.ref import WeightRef
+from weightkit.access.targets import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.matching import By, Match
+    from weightkit.access.targets import Target
+
+
+def match(
+    ours: Target | Iterable[WeightRef],
+    theirs: Target | Iterable[WeightRef],
+    by: By = "auto",
+    *,
+    ordered: bool | None = None,
+) -> Match:
+    """Match each weight of one target with one of another.
+
+    User-given names match by name. Automatic names (``dense_7``) do not count as names: the first Dense layer matches
+    the first, as when one architecture is built twice, in the order of the layers where it is known. Where names do
+    not decide, the format's paths do, then a layer's position among those of its class. An optimizer's state matches
+    by its names, else by its order.
+
+    Args:
+        ours: A path; a model, a layer or a list of variables of Keras 3; an open store; or references.
+        theirs: The same of another.
+        by: ``auto`` refuses what neither names nor structure decide; ``name`` and ``structure`` use only that, and
+            report what is missing.
+        ordered: Whether ours come in the order of their layers; by default, the store decides. References without
+            their store count as unordered.
+
+    Raises:
+        RequestError: Neither names nor structure decide, ``by`` is not one of the three, or there is no such file.
+        RefusedError: A file is damaged, unsafe, or holds no Keras weights.
+
+    Example:
+        >>> from weightkit import match
+        >>> print(match("before.h5", "after.keras"))  # doctest: +SKIP
+    """
+    with _weights(ours) as first, _weights(theirs) as second:
+        return match_refs(first, second, by, ordered=ordered)
+
+
+@contextlib.contextmanager
+def _weights(given: Target | Iterable[WeightRef]) -> Iterator[Iterable[WeightRef]]:
+    if _is_listed(given):
+        yield given
+    else:
+        with opened(cast("Target", given)) as store:
+            yield store
+
+
+def _is_listed(given: object) -> TypeGuard[Iterable[WeightRef]]:
+    """Whether it is a store or references, which are matched as they are; else a path, a model or variables."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return False
+    first = next(iter(given), None) if isinstance(given, Sequence) else None
+    return first is None or isinstance(first, WeightRef)
