@@ -42,7 +42,7 @@ def test_a_fresh_optimizer_keeps_the_configuration_and_the_present_learning_rate
     model.optimizer.learning_rate = 0.25
     fit(model)
     recompile(model, optimizer_state="fresh")
-    assert type(model.optimizer) is keras.optimizers.AdamW
+    assert isinstance(model.optimizer, keras.optimizers.AdamW)
     assert float(np.asarray(keras.ops.convert_to_numpy(model.optimizer.learning_rate))) == 0.25
     assert model.optimizer.weight_decay == keras.optimizers.AdamW().weight_decay
 
@@ -76,7 +76,7 @@ def test_a_fresh_start_makes_the_single_optimizer_of_a_multi_optimizer_again():
     unfreeze(model, "part")
     assert isinstance(model.optimizer, keras.optimizers.MultiOptimizer)
     recompile(model, optimizer_state="fresh")
-    assert type(model.optimizer) is keras.optimizers.Adam
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert is_new(model.optimizer)
     fit(model)
 

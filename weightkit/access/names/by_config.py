@@ -101,7 +101,7 @@ class Walk:
                 above = below.path.split("/")[: -1 - child.path.count("/")]
                 inner = below.path.split("/")[len(above) : -1]
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
-                inner_layer = Serialized(child.class_name, child.config, child.builtin)
+                inner_layer = Serialized(child.class_name, child.config, child.builtin, child.package)
                 self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
         self._seeds(node, trainable)
 

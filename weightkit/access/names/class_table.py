@@ -48,6 +48,8 @@ class Child:
     """False for a class that is not Keras' own."""
     fixed: bool = False
     """Whether its layer creates it, and passes its own configuration on."""
+    package: str = ""
+    """The package under which its class is registered with Keras, if any."""
 
 
 @dataclass(frozen=True, slots=True)

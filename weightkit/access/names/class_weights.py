@@ -126,9 +126,11 @@ def _wrapped(layer_class: LayerClass, config: Mapping[str, Any]) -> list[Child]:
         inner = serialized(value)
         if inner is not None:
             name = _prefixed(inner.name, attribute)
-            found.append(Child(attribute, inner.class_name, name, inner.config, inner.builtin))
+            found.append(Child(attribute, inner.class_name, name, inner.config, inner.builtin, package=inner.package))
         for key, one in keyed(serialized_list(value)).items():
-            found.append(Child(f"{attribute}/{key}", one.class_name, one.name, one.config, one.builtin))
+            found.append(
+                Child(f"{attribute}/{key}", one.class_name, one.name, one.config, one.builtin, package=one.package)
+            )
     return found
 
 
