@@ -129,7 +129,7 @@ class OpenFile:
         if _EDITED_HERE.get(self._key) == os.getpid():
             return RequestError(
                 "the file is open for editing in this process",
-                hint="give the store that is open, or close it first",
+                hint="give another file or the open store, or close it first",
                 file=self.name,
             )
         return BusyError(
