@@ -60,7 +60,7 @@ def edit(
     If an edit fails, a model in memory stays unchanged, its optimizer included. A file is never written to: a new file
     replaces it when it is complete, and the old one stays next to it as ``NAME.bak`` (``NAME.bak.1`` and so on if that
     exists). All but the first four arguments, ``allow_nonfinite`` and ``dry_run`` are for files. An open store stays
-    open; a store of a file must be opened with ``editable=True``.
+    open; to be edited in place, a store of a file must be opened with ``editable=True``.
 
     Args:
         target: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store.
