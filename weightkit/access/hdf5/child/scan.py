@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# What the parent decodes itself; any other filter may be a plugin, which is code.
 _SAFE_FILTERS = {
     h5z.FILTER_DEFLATE: "deflate",
     h5z.FILTER_SHUFFLE: "shuffle",
@@ -282,6 +283,7 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
         attribute, name = h5a.open(owner, stored), text_of(stored)
         space, kind = attribute.get_space(), attribute.get_type()
         size = space.get_simple_extent_npoints() * kind.get_size()
+        # An attribute that declares too much is refused below, without reading it.
         digest, value = _attribute(attribute, kind, _shape(space)) if size <= limits["attribute"] else ("", None)
         if max(size, _length(value)) > limits["attribute"]:
             raise Refusal("unsafe", path, f"its attribute {name} has more than {limits['attribute']} bytes")

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 _SIGN_OF_LIFE = 256  # objects read between two signs of life
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
+# What libhdf5 says of a file that ends early.
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
@@ -40,6 +41,7 @@ def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json
     except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
         yield {"refuse": "damaged", "path": "/", "why": _in_words(error)}
     else:
+        # The parent compares the count: a stream that lost records is noticed.
         yield {"end": count}
 
 
