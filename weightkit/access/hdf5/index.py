@@ -156,12 +156,14 @@ class Index:
         spans = []
         for dataset in self.datasets.values():
             _check_shape(dataset)
+            # Chunks may be compressed, and values never written take no space: only these have an exact size.
             if dataset.layout == "compact" or dataset.offset is not None:
                 _check_size(dataset)
             if dataset.offset is not None:
                 _check_place(dataset, self.length)
                 spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
         require_apart(spans, self.headers())
+        # Chunks have no place here yet, but together all must fit into the file.
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(

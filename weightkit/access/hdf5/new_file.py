@@ -83,7 +83,9 @@ def written_anew(name: str) -> Iterator[tuple[int, Path]]:
         yield temporary.fd, target
         with machine_errors("writing the new file to the disk", name):
             if target.exists():
+                # Without set-user-ID and set-group-ID: those were granted to the old content.
                 os.fchmod(temporary.fd, target.stat().st_mode & 0o777)
+            # Before the name changes: after a power cut, the name leads to a whole file, old or new.
             os.fsync(temporary.fd)
             with signals_held():
                 temporary.path.replace(target)

@@ -44,6 +44,7 @@ class Patch:
     def finish(self) -> int:
         """Repair the container, and require the new structure to equal the old one; the new file's descriptor."""
         job = self.job
+        # The checksum of the old bytes: a new one over damaged bytes would hide the damage.
         job.container.require_intact()
         if job.container.holds_body:
             job.container.seal(job.fd)

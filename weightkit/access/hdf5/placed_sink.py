@@ -50,11 +50,13 @@ class PlacedSink(Sink):
         content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         start = place.offset + first * place.dtype.itemsize
         with machine_errors("writing the new file", self._label):
+            # No lock: each call states its own offset, and spans do not overlap.
             write_all(place.fd, content, start)
         with self._lock:
             self._missing[ref] -= last - first
             due = self._due(place.fd, start, start + len(content))
         if due:
+            # Outside the lock, so that other threads go on meanwhile.
             begin_writing(place.fd, *due)
 
     def _due(self, fd: int, start: int, stop: int) -> tuple[int, int] | None:

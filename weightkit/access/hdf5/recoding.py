@@ -29,7 +29,7 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
         DamagedFileError: A chunk does not decode to its exact length.
         MachineError: The spool has no room for the values.
     """
-    element = len(table.fill)
+    element = len(table.fill)  # a fill value is one element: the table's check requires it
     nbytes = table.shape[0] * table.row * element
     offset = spool.reserve(nbytes)
     if len(table.chunks) < table.possible and any(table.fill):
@@ -92,6 +92,7 @@ def _new_blocks(
         values = _row(spool, offset, table, first, element)
         for at in table.places(first):
             part = values[table.inside(at)]
+            # Compared as bytes: as numbers, NaN differs from itself, and -0.0 equals a fill value of 0.0.
             if not retyped and at not in written and part.tobytes() == table.fill * part.size:
                 continue
             block = np.zeros(table.chunk, part.dtype)

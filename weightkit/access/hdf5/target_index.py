@@ -121,6 +121,7 @@ def _with_attributes(entry: _Entry, changes: Changes) -> _Entry:
 def _changed(attributes: Sequence[Attribute], changed: Mapping[str, AttributeValue]) -> tuple[Attribute, ...]:
     kept = [attribute for attribute in attributes if attribute.name not in changed]
     set_here = [
+        # An empty list is written as Keras writes it, without text, and is reported without text.
         Attribute(name, _SET_HERE, tuple(value) or None if isinstance(value, list) else value)
         for name, value in changed.items()
         if value is not None
