@@ -90,6 +90,7 @@ def name_backup(old: Path, target: Path) -> Path:
     """Rename the old file, which has a hidden name, to the next backup."""
     for backup in _next_names(target):
         with contextlib.suppress(FileExistsError):
+            # A link fails where the name is taken; a rename would replace what is there.
             os.link(old, backup)
             with contextlib.suppress(OSError):  # the extra name is cleared by the next edit
                 old.unlink()
@@ -99,7 +100,7 @@ def name_backup(old: Path, target: Path) -> Path:
 
 def copy_backup(source: OpenFile) -> Path:
     """Copy the file to the next backup; the copy is complete and on disk before it gets its name."""
-    copy = Temporary.beside(source.path, 0o600)
+    copy = Temporary.beside(source.path, 0o600)  # nobody else reads it before it has the original's mode
     try:
         copy_range(source.fd, copy.fd, 0, source.size)
         copy_status(source, copy.fd)

@@ -147,12 +147,12 @@ class Replacement:
         """Sync it to disk, put it in place, keep the old file as asked."""
         with machine_errors("writing the new file to the disk", str(self._target.path)):
             if self._destination.output is None:
-                copy_status(self._source, self.fd)
+                copy_status(self._source, self.fd)  # before the sync, which covers it too
             os.fsync(self.fd)
         outcome = None
         try:
             with signals_held():
-                self._source.require_unchanged()
+                self._source.require_unchanged()  # last: nothing slow comes between this check and the replacement
                 outcome = self._put_beside() if self._destination.output is not None else self._replace_source()
         except BaseException as error:
             if outcome is not None:
@@ -182,7 +182,7 @@ class Replacement:
             else:
                 try:
                     publish(self._temporary.path, target)
-                except FileExistsError:
+                except FileExistsError:  # it appeared since `target_of` looked
                     raise _exists_already(str(target)) from None
         sync_folder(target)
         return Outcome(target, notes=self._target.notes)

@@ -24,6 +24,7 @@ def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 
     while start < stop:
         try:
             count = os.copy_file_range(source, target, min(stop - start, STEP), start, start + shift)
+        # AttributeError: Python has this call on some systems only, and not on macOS.
         except (AttributeError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
                 raise

@@ -116,6 +116,7 @@ class OpenFile:
             self.alone, self._locked_by = exclusive, os.getpid()
             if exclusive:
                 _EDITED_HERE[self._key] = os.getpid()
+        # It may have been replaced after it was opened and before it was locked.
         self.require_unchanged()
 
     def _unlock(self) -> None:
@@ -186,6 +187,7 @@ def read_exactly(fd: int, buffer: WriteableBuffer, offset: int, name: str) -> No
     done = 0
     while done < len(view):
         try:
+            # In a loop: Linux reads at most 2 GiB in one call.
             count = os.preadv(fd, [view[done:]], offset + done)
         except OSError as error:
             raise MachineError(f"reading failed at byte {offset + done}: {error.strerror}", file=name) from error
@@ -203,6 +205,7 @@ def _resolved(name: str) -> Path:
         return Path(name).resolve(strict=True)
     except FileNotFoundError:
         raise RequestError("there is no such file", hint="check the path", file=name) from None
+    # RuntimeError: a loop of symbolic links, before Python 3.13.
     except (OSError, RuntimeError) as error:
         raise MachineError(f"the path cannot be resolved: {_reason(error)}", file=name) from error
     except ValueError:
