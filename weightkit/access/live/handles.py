@@ -99,6 +99,7 @@ class JaxHandle(AnyHandle):
         """On the same devices as the old array; uncommitted if that was uncommitted."""
         before = self.value()
         put: Callable[..., Any] = sys.modules["jax"].device_put
+        # JAX refuses to compute with arrays that are committed to different devices.
         bound = getattr(before, "committed", True)
         self._variable.assign(put(values, before.sharding) if bound else put(values))
 
@@ -123,6 +124,7 @@ def handle_of(variable: Any) -> Handle:
     """The handle for a Keras variable."""
     value = variable._value  # noqa: SLF001
     home = _home(value)
+    # Not for distributed variables: a raw operation would set one replica and leave the others.
     if home == "tensorflow" and type(value).__name__ == "ResourceVariable" and _on_cpu(value):
         return TensorFlowHandle(variable)
     if home in {"jax", "jaxlib"}:
@@ -164,6 +166,7 @@ def _raw() -> Any:
     return sys.modules["tensorflow"].raw_ops
 
 
+# By name: a backend that is not in use must not be imported, which takes seconds.
 def _home(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
 
@@ -173,6 +176,7 @@ def _on_cpu(variable: Any) -> bool:
 
 
 def _torch_as_numpy(value: Any) -> np.ndarray:
+    # The same memory on the CPU; NumPy refuses a tensor that needs a gradient.
     data = value.detach().cpu()
     try:
         found: np.ndarray = data.numpy()

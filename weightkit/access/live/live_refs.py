@@ -35,6 +35,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
         computed: The values among them that are not variables, by key.
     """
     of_optimizer = is_optimizer(saved.thing)
+    # Variables know their names; only computed values need those of the class.
     names = _names_by_class(saved, computed) if computed else {}
     describe = _of_optimizer if of_optimizer else _of_layer
     prefix = f"{saved.path}/vars/" if saved.path else "vars/"
@@ -141,7 +142,7 @@ def _kind_of(name: str, class_name: str | None, *, trained: bool, integer: bool,
 
 @functools.lru_cache(maxsize=64)
 def _is_integer(dtype: np.dtype) -> bool:
-    return dtype.kind in "iub" or dtype.name in {"int4", "uint4"}
+    return dtype.kind in "iub" or dtype.name in {"int4", "uint4"}  # of ml_dtypes, whose kind is "V"
 
 
 def _names_by_class(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> dict[str, str]:
