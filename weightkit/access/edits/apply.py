@@ -44,6 +44,7 @@ def run(
             work.do()
         found = work.found()
         nonfinite = {ref: lost for ref, lost in found.items() if lost.nonfinite}
+        # Within the `with`: the error discards what was written.
         if nonfinite and not allow_nonfinite:
             raise NonFiniteError(
                 _nonfinite_problem(nonfinite),
@@ -109,6 +110,7 @@ class _Work:
                 if lost:
                     self._found[ref] = self._found.get(ref, Losses()) + lost
                 if self._progress:
+                    # Under the lock: callbacks never run in two threads at once.
                     self._progress(values.nbytes)
 
 

@@ -76,7 +76,7 @@ def _compared(edit: Edit, store: WeightStore, written: WeightStore) -> Verificat
             right = _is_same(store, ref, written, new, result)
         if not right:
             wrong.append(ref.path)
-    wrong += found
+    wrong += found  # what is left is in the new file only
     if wrong:
         raise _failure(f"{len(wrong)} weights are wrong in the new file: {', '.join(wrong[:_SHOWN])}")
     return result
