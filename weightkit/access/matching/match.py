@@ -198,6 +198,7 @@ def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By, ordered: 
         return placed
     if named.pairs and _are_named(ours) and _are_named(theirs):
         return named
+    # At least half of them: a few equal paths say little.
     if placed.pairs and not placed.reshaped and 2 * len(placed.pairs) >= max(len(ours), len(theirs)):
         return placed
     raise RequestError(

@@ -77,6 +77,7 @@ class Walk:
             weights = reading.only_these(wrapper.added_weights(layer.config), node)
         elif own:
             weights = reading.only_fit(class_weights.cases_in(own, layer.config), node)
+        # The arrays contradict the class, and the file's own name does not confirm the layer.
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -244,6 +245,7 @@ def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
         stored[keys.key_base(key)].append(key)
     found: dict[str, Serialized] = {}
     for base, of_class in _by_key_base(layers).items():
+        # By length first, so that `dense_2` comes before `dense_10`.
         present = sorted(stored[base], key=lambda key: (len(key), key))
         if len(present) == len(of_class):
             found.update(zip(present, of_class, strict=True))
@@ -273,5 +275,6 @@ def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:
         one = serialized(value)
         if one is not None and one.name is not None:
             yield one
+        # Each level of layers takes several levels of JSON.
         if depth < MAX_DEPTH * 8 and isinstance(value, (Mapping, list)):
             stack.extend((item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value))

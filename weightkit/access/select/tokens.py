@@ -167,6 +167,7 @@ class _Reader:
         """The members in regular expression syntax."""
         return "".join(self._member(low, high, opened) for low, high in _MEMBER.findall(members))
 
+    # The last character counts: an escaped one comes with its backslash.
     def _member(self, low: str, high: str, opened: int) -> str:
         if not high:
             return re.escape(low[-1])
