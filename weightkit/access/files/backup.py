@@ -78,6 +78,7 @@ def require_nameable(target: Path) -> None:
         RequestError: The name would be too long.
     """
     try:
+        # Looking is enough to learn it; any other error says nothing about the length.
         os.lstat(next(_next_names(target)))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
@@ -122,8 +123,9 @@ def copy_status(source: OpenFile, fd: int) -> None:
         os.fchown(fd, status.st_uid, status.st_gid)
     except PermissionError:
         with contextlib.suppress(PermissionError):
+            # Only root may give files away, but an owner may set a group of its own.
             os.fchown(fd, -1, status.st_gid)
-    os.fchmod(fd, status.st_mode & 0o7777)
+    os.fchmod(fd, status.st_mode & 0o7777)  # after the owner: a new owner clears set-user-ID
     if hasattr(os, "listxattr"):
         _copy_extended_attributes(source.fd, fd)
 

@@ -127,8 +127,10 @@ class Replacement:
     def __init__(self, source: OpenFile, destination: Destination, target: Target, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
         in_place = destination.output is None
+        # The backup of a file with other links is a copy, which takes space too.
         copied = source.size if in_place and destination.backup and has_other_links(source) else 0
         _require_space(target.path, size + copied, source.name)
+        # In place, nobody else reads it before it has the original's mode.
         self._temporary = Temporary.beside(target.path, 0o600 if in_place else source.status.st_mode & 0o777)
         try:
             with machine_errors("making room for the new file", str(target.path)):

@@ -104,6 +104,7 @@ class OpenFile:
             RequestError: This process has the file open for editing.
             BusyError: Another process holds it, or changed the file before the lock was taken.
         """
+        # Never waits: a program that keeps a model open may keep it for days.
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         try:
             fcntl.flock(self.fd, operation)

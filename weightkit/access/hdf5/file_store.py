@@ -275,6 +275,7 @@ class FileStore(WeightStore):
         """Approximate upper bound of the new file's size, in bytes."""
         grown = sum((dtype.itemsize - ref.dtype.itemsize) * ref.size for ref, dtype in changes.types.items())
         gone = sum(d.size for path, d in self._index.datasets.items() if is_gone(path, changes.dropped))
+        # Weights that were compressed in an archive are written back uncompressed.
         unpacked = 0 if self._container.holds_body else self._container.body.length
         return self._source.size + unpacked + max(0, grown) - gone
 

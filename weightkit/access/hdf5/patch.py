@@ -77,6 +77,7 @@ def copy_around(
 
 def _ranges_to_copy(start: int, stop: int, changing: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     done = start
+    # They do not overlap: the index requires it.
     for place, length in sorted(changing):
         if length >= _WORTH_SKIPPING:
             yield done, place

@@ -62,6 +62,7 @@ class PlacedSink(Sink):
     def _due(self, fd: int, start: int, stop: int) -> tuple[int, int] | None:
         """The range that the disk may start writing out: a contiguous run, once it is large or another run starts."""
         low, high = self._written.get(fd, (start, start))
+        # Threads finish out of order, so what is near a run belongs to it.
         if not low - STEP <= start <= high + STEP:
             self._written[fd] = (start, stop)
             return (low, high) if high > low else None

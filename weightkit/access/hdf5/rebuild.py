@@ -51,7 +51,7 @@ class Rebuild:
         job.container.require_intact()
         self._start = job.container.begin(job.fd, self.changes.members)
         self._build()
-        self._require_structure(whole=False)
+        self._require_structure(whole=False)  # before values go to the offsets that the new file gives
         self._copy_unchanged()
         return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label, self.finish)
 

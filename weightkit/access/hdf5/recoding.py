@@ -37,7 +37,7 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
     rows: dict[int, list[Chunk]] = {}
     for chunk in table.chunks:
         rows.setdefault(chunk.at[0], []).append(chunk)
-    ordered = [chunk for chunks in rows.values() for chunk in chunks]
+    ordered = [chunk for chunks in rows.values() for chunk in chunks]  # as they are taken below
     blocks = in_order(lambda chunk: _block(body, table, chunk), ordered, math.prod(table.chunk) * element)
     for first, chunks in rows.items():
         values = _row(spool, offset, table, first, element)

@@ -234,6 +234,7 @@ def _closed_on_error(channel: socket.socket) -> Iterator[None]:
 
 def _end_of(process: subprocess.Popen[bytes]) -> str:
     try:
+        # It has closed its channel, so it is about to end.
         status = process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         process.kill()

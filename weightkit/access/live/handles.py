@@ -141,6 +141,7 @@ def as_numpy(value: Any) -> np.ndarray:
         return _torch_as_numpy(value)
     if home == "tensorflow":
         try:
+            # The tensor's own memory; its `numpy()` copies.
             return np.asarray(memoryview(value))
         except (TypeError, ValueError):  # variables, tensors elsewhere, bfloat16
             return np.asarray(value.numpy())

@@ -168,6 +168,7 @@ class LiveStore(WeightStore):
         addresses: dict[int, list[WeightRef]] = {}
         for ref, place in self._places.items():
             if place.variable is not None:
+                # By identity: `==` of Keras' variables compares their values.
                 addresses.setdefault(id(place.variable), []).append(ref)
         shared = [refs for refs in addresses.values() if len(refs) > 1 and not wanted.isdisjoint(refs)]
         for refs in shared:

@@ -86,6 +86,7 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
     with explained(part):
         new = h5f.open(b"built", h5f.ACC_RDWR, fapl=access_list(part, None))
         for piece in request["pieces"]:
+            # Names that are not UTF-8 become the very bytes that the scan read.
             dataset = h5d.open(new, piece["path"].encode("utf-8", "surrogateescape"))
             content = os.pread(staging, piece["size"], piece["at"])
             if piece["chunk"] is None:
@@ -180,7 +181,7 @@ class _Copy:
         creation = _creation(old, new_type)
         made = h5d.create(home, name, kind, old.get_space(), dcpl=creation, lcpl=link)
         yield _ALIVE
-        if path not in self._deferred:
+        if path not in self._deferred:  # the others' values are still to come from the parent
             yield from _copy_values(old, made)
         self._copy_attributes(old, made, path)
 
@@ -235,6 +236,7 @@ def _creation(old: h5d.DatasetID, new_type: str | None) -> h5p.PropDCID:
     known = old.get_create_plist()
     creation = known if new_type is None else _for_type(old, known, np.dtype(new_type))
     creation.set_obj_track_times(bool(h5o.get_info(old).mtime))  # the list says yes for all old headers
+    # What the old file never wrote gets no space here either.
     in_one_piece = known.get_layout() == h5d.CONTIGUOUS and old.get_storage_size()
     if in_one_piece and type_name(old.get_type()) != LONG_TEXT:
         creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
@@ -257,6 +259,7 @@ def _for_type(old: h5d.DatasetID, known: h5p.PropDCID, dtype: np.dtype) -> h5p.P
             # The option of shuffle is the old type's size; the library sets it anew for the new type.
             creation.set_filter(code, flags, options)
     fill = fill_value(old, known)
+    # bfloat16 is opaque bytes for the library: no fill value can be cast to it.
     if fill is not None and {fill.dtype.kind, dtype.kind} == {"f"}:
         # An overflow does no harm: all chunks of a dataset with a new type are written, none reads as fill.
         with np.errstate(all="ignore"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LENGTH = 8  # bytes, before each request
-_OFTEN = 1.0  # seconds
+_OFTEN = 1.0  # seconds; by default, the parent takes a minute of silence for a hang
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ _SAFE_FILTERS = {
 }
 _LAYOUTS = {h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.COMPACT: "compact"}
 _LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
+# The same words as `_dataset` has: replies on two files are compared byte for byte.
 _PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
@@ -210,6 +211,7 @@ def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Jso
     kind = dataset.get_type()
     values = np.empty(dataset.shape, dtype=f"V{kind.get_size()}")
     dataset.read(h5s.ALL, h5s.ALL, values, mtype=kind)
+    # As text, since replies are JSON; HDF5 allows no more than 64 KiB in a header.
     yield {"values": values.tobytes().hex()}
 
 

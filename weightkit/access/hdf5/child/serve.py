@@ -36,6 +36,7 @@ def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json
             yield record
     except scan.Refusal as refusal:
         yield refusal.record
+    # The limit on address space makes allocations fail.
     except MemoryError:
         yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
     except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
@@ -69,6 +70,7 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
 
 def line(record: Json) -> bytes:
     """One record of a reply as it is sent."""
+    # ASCII is enough: JSON escapes all else, lone surrogates too.
     return _COMPACT(record).encode("ascii") + b"\n"
 
 
