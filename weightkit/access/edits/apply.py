@@ -80,6 +80,7 @@ class _Work:
 
     def __init__(self, edit: Edit, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
         self._edit, self._sink, self._progress = edit, sink, progress
+        # Without a copy: `transformed` makes what it gets read-only.
         self._read: Callable[[WeightRef, slice], np.ndarray] = store.look
         self._lock = threading.Lock()
         self._found: _Found = {}

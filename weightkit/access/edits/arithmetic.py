@@ -94,6 +94,7 @@ def losses(before: np.ndarray, after: np.ndarray) -> Losses:
     if before.dtype == after.dtype:
         return Losses(nonfinite)
     with np.errstate(invalid="ignore"):  # signalling NaNs
+        # float64 holds every value of the other floating-point types.
         back, exact = after.astype(np.float64), before.astype(np.float64)
         zeros = np.count_nonzero((back == 0) & (exact != 0))
         inexact = np.count_nonzero((back != exact) & np.isfinite(back) & np.isfinite(exact))

@@ -159,6 +159,7 @@ class Plan:
             if verify:
                 require_verifiable(store)
             plan = self.on(store)
+            # Again: the plan may have been made on another store.
             plan.transform.require_apart(store)
             with held_open(plan.transform):
                 done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)

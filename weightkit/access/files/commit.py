@@ -157,6 +157,7 @@ class Replacement:
                 self._source.require_unchanged()  # last: nothing slow comes between this check and the replacement
                 outcome = self._put_beside() if self._destination.output is not None else self._replace_source()
         except BaseException as error:
+            # A signal that was held back arrives only now, after the replacement.
             if outcome is not None:
                 error.add_note(f"the edit was complete: {_described(outcome)}")
             raise

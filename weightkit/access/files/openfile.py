@@ -156,6 +156,7 @@ class OpenFile:
             now: Identity | None = Identity.of(self.path.stat())
         except OSError:
             now = None
+        # Both: the path may lead to another file, or the open file may have changed.
         if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:
             raise BusyError(
                 "another process changed the file since it was opened; nothing was written",

@@ -47,6 +47,7 @@ class Archive:
 
 def recognizes(file: UnknownFile) -> bool:
     """Whether the file starts like a zip archive."""
+    # An archive without members starts with its end record.
     return file.source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
 

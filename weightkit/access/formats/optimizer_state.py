@@ -188,6 +188,7 @@ def _model_ref(index: Index, group: str) -> WeightRef:
             layer=layer,
             index=int(_need(told, "index", group)),
             name=name,
+            # The empty text is the shape of a scalar.
             shape=tuple(int(axis) for axis in _need(told, "shape", group).split(",") if axis),
             dtype=_dtype(_need(told, "dtype", group)),
             kind=Kind(_need(told, "kind", group)),

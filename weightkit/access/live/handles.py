@@ -113,6 +113,7 @@ class TorchHandle(AnyHandle):
 
     def set(self, values: np.ndarray) -> None:
         """Into the parameter's own memory: the optimizer and views stay valid."""
+        # On the CPU, which `handle_of` requires, the array is the parameter's own memory.
         as_numpy(self.value())[...] = values
 
     def put_back(self, kept: Any) -> None:
@@ -173,7 +174,7 @@ def _home(value: Any) -> str:
 
 
 def _on_cpu(variable: Any) -> bool:
-    return "CPU:" in variable.device
+    return "CPU:" in variable.device  # /job:localhost/replica:0/task:0/device:CPU:0
 
 
 def _torch_as_numpy(value: Any) -> np.ndarray:

@@ -97,6 +97,7 @@ def shape_of(variable: Any) -> tuple[int, ...]:
 
 def dtype_of(variable: Any) -> np.dtype:
     """NumPy's type of a variable's values; it may be narrower than the declared type."""
+    # JAX holds float64 as float32 unless x64 is enabled.
     held = getattr(variable._value, "dtype", None)  # noqa: SLF001  # `dtype` is another one within an autocast scope
     name = getattr(held, "name", None) or str(held or variable._dtype).removeprefix("torch.")  # noqa: SLF001
     return _dtype_named(name)

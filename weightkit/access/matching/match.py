@@ -150,6 +150,7 @@ def match(
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
+    # Apart: counters and optimizers are not in every format, and must not spoil the match of the weights.
     parts = (_is_weight, Match.is_counter, _trains)
     weights, counters, training = ((_only(part, own), _only(part, other)) for part in parts)
     found = _of_models(*weights, by, order)

@@ -69,6 +69,7 @@ class Walk:
         if node.path in self.claims:
             return
         flag = layer.config.get("trainable")
+        # A sublayer without a flag of its own goes by that of its layer.
         trainable = flag if isinstance(flag, bool) else trainable
         known = class_weights.find(layer.class_name) if layer.builtin else None
         own = weightkit_layers.find(layer)
@@ -101,6 +102,7 @@ class Walk:
             if below is not None:
                 above = below.path.split("/")[: -1 - child.path.count("/")]
                 inner = below.path.split("/")[len(above) : -1]
+                # The groups on the way, such as `cells` in `cells/lstm_cell_1`, are lists.
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
                 inner_layer = Serialized(child.class_name, child.config, child.builtin, child.package)
                 self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
@@ -123,6 +125,7 @@ class Walk:
         if below is None or inside is None:
             return
         told = wrapper.inner_of(layer.config)
+        # Before the layer inside is claimed, which is then read without these weights.
         for path, places in _by_object(below.path, told.tied).items():
             self.absent[path] = places
         self.claim(below, inside, inside.name, trainable)

@@ -36,6 +36,7 @@ _LEGACY_RULES: Mapping[str, _Rule] = {
     "beta": ("beta_initializer", "zeros", None),
     "moving_mean": ("moving_mean_initializer", "zeros", None),
     "moving_variance": ("moving_variance_initializer", "ones", None),
+    # Defaults of Keras' `enable_lora`: no configuration stores its initializers.
     "lora_kernel_a": (None, "he_uniform", None),
     "lora_kernel_b": (None, "zeros", None),
     "lora_embeddings_a": (None, "he_uniform", None),

@@ -87,6 +87,7 @@ def name_legacy_optimizer(weight_names: Sequence[str], datasets: Sequence[Stored
     namings = []
     for index, structure in enumerate(listed):
         path = _TENSOR.sub("", structure)
+        # Two names that differ only in TensorFlow's number keep it.
         layer, _, name = (path if readable[path] == 1 else structure).rpartition("/")
         namings.append(Naming(structure, index, layer, name, Kind.OPTIMIZER, known_from=Source.FILE))
     return namings + [
