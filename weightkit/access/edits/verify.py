@@ -91,6 +91,7 @@ def _is_recomputed(edit: Edit, store: WeightStore, ref: WeightRef, written: Weig
         return False
     for span in tiles(edit.transform, ref):
         expected, found = transformed(edit.transform, ref, store.read(ref, span), span), written.read(new, span)
+        # Compared as bytes: as numbers, NaN differs from itself.
         if expected.dtype != found.dtype or expected.tobytes() != found.tobytes():
             return False
     return True

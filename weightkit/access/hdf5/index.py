@@ -186,6 +186,7 @@ class Index:
         yield 0, 8, "the file's signature"
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
         for entry in entries:
+            # How long a header is, is not known here: its first byte is the least that is its own.
             yield entry.address, entry.address + 1, f"the header of {entry.path or '/'}"
 
 
@@ -276,7 +277,7 @@ def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple
     """
     reach, holder = 0, ""
     for start, stop, path in sorted((*spans, *headers)):
-        if start < reach and stop > start:
+        if start < reach and stop > start:  # an empty span overlaps nothing
             raise DamagedFileError(f"{path} and {holder} overlap in the file", hint="use another copy of the file")
         if stop > reach:
             reach, holder = stop, path
