@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.ref import WeightRef
 
-_CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_rnn_cell")
+_CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_rnn_cell")  # the second: Keras 2
 
 
 def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
@@ -34,6 +34,7 @@ def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
     root.settle(ordered=bool(getattr(refs, "ordered", False)))
     found = {ref: _address(ref, root) for ref in weights}
     seen = Counter(found.values())
+    # Two weights at one address would draw the same numbers.
     return {ref: address if seen[address] == 1 else ref.structure for ref, address in found.items()}
 
 
@@ -83,6 +84,7 @@ def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
             groups.setdefault(parts[0], []).append((parts[1], name))
     for base, numbered in groups.items():
         layers = [scope.below[name].all_weights() for _, name in numbered]
+        # Without an order, all places are equal, and the numbers of the names decide.
         places = turns(layers, ordered=ordered, nested=nested) or [0] * len(layers)
         ranked = sorted(zip(places, numbered, strict=True))
         for rank, (_, (_, name)) in enumerate(ranked):

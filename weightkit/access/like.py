@@ -64,6 +64,7 @@ def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
     """Each object's weights as text: position, shape, and whether they are real numbers."""
     found: dict[str, list[str]] = {}
     for ref in store:
+        # The same weight may be float16 in one file and float32 in the other.
         numbers = "floating-point" if is_floating(ref.dtype) else str(ref.dtype)
         found.setdefault(ref.owner, []).append(f"{ref.structure.rpartition('/')[2]} {ref.shape} {numbers}")
     return found

@@ -86,6 +86,7 @@ class FileOpening:
             self._source = opened.enter_context(OpenFile(path))
             self._source.lock(exclusive=editable)
             _require_content(self._source)
+            # Last: no process is started for what is neither HDF5 nor an archive.
             self._scanner = opened.enter_context(Scanner(limits))
             self._opened = opened.pop_all()
 
@@ -97,6 +98,7 @@ class FileOpening:
                 store = opened.enter_context(_store(source, self._scanner, limits, editable=self._editable))
                 if like is not None:
                     _require_another(source, like, editable=self._editable)
+                    # It takes over all that the first store holds, so that closing both is safe.
                     store = opened.enter_context(_named_like(store, like, limits))
             except WeightkitError as error:
                 raise error.about(source.name) from error.__cause__
@@ -171,7 +173,7 @@ def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool
         contents = contents_of(file)
         return FileStore(source, scanner, file.container, file.index, contents, editable=editable)
     except BaseException:
-        file.container.close()
+        file.container.close()  # weights that were decompressed for this file
         raise
 
 

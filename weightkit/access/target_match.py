@@ -64,5 +64,6 @@ def _is_listed(given: object) -> TypeGuard[Iterable[WeightRef]]:
     """Whether it is a store or references, which are matched as they are; else a path, a model or variables."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         return False
+    # Only a sequence is looked into: an iterator would lose its first item.
     first = next(iter(given), None) if isinstance(given, Sequence) else None
     return first is None or isinstance(first, WeightRef)

@@ -44,6 +44,7 @@ def run(
             work.do()
         found = work.found()
         nonfinite = {ref: lost for ref, lost in found.items() if lost.nonfinite}
+        # Within the `with`: the error discards what was written.
         if nonfinite and not allow_nonfinite:
             raise NonFiniteError(
                 _nonfinite_problem(nonfinite),
@@ -79,6 +80,7 @@ class _Work:
 
     def __init__(self, edit: Edit, store: WeightStore, sink: Sink, progress: Progress | None) -> None:
         self._edit, self._sink, self._progress = edit, sink, progress
+        # Without a copy: `transformed` makes what it gets read-only.
         self._read: Callable[[WeightRef, slice], np.ndarray] = store.look
         self._lock = threading.Lock()
         self._found: _Found = {}
@@ -109,6 +111,7 @@ class _Work:
                 if lost:
                     self._found[ref] = self._found.get(ref, Losses()) + lost
                 if self._progress:
+                    # Under the lock: callbacks never run in two threads at once.
                     self._progress(values.nbytes)
 
 

@@ -43,6 +43,7 @@ def transformed(transform: Transform, ref: WeightRef, values: np.ndarray, span: 
     native = values.dtype.newbyteorder("=")
     working = np.dtype(np.float32) if native in _NARROW else native
     given = values.astype(working, copy=False)
+    # It may be a variable's own memory, which a transform must not write to.
     given.flags.writeable = False
     with np.errstate(all="ignore"):  # new infinities are counted, without a warning
         return rounded(transform(ref, given, span), transform.dtype(ref))
@@ -50,6 +51,7 @@ def transformed(transform: Transform, ref: WeightRef, values: np.ndarray, span: 
 
 def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Values in another type, each rounded once to the nearest, ties to even."""
+    # ml_dtypes converts by way of float32, which would round twice.
     if values.dtype == np.float64 and dtype == ml_dtypes.bfloat16:
         values = _to_odd(values)
     return values.astype(dtype, copy=False)
@@ -63,6 +65,7 @@ def _to_odd(values: np.ndarray) -> np.ndarray:
     near = values.astype(np.float32)
     inexact = np.isfinite(near) & (near.astype(np.float64) != values)
     bits = near.view(np.uint32)
+    # One step toward zero: the bits of a float count up with its magnitude, whatever its sign.
     bits[inexact & (np.abs(near.astype(np.float64)) > np.abs(values))] -= 1
     bits[inexact] |= 1
     return near
@@ -91,6 +94,7 @@ def losses(before: np.ndarray, after: np.ndarray) -> Losses:
     if before.dtype == after.dtype:
         return Losses(nonfinite)
     with np.errstate(invalid="ignore"):  # signalling NaNs
+        # float64 holds every value of the other floating-point types.
         back, exact = after.astype(np.float64), before.astype(np.float64)
         zeros = np.count_nonzero((back == 0) & (exact != 0))
         inexact = np.count_nonzero((back != exact) & np.isfinite(back) & np.isfinite(exact))

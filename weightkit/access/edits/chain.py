@@ -51,6 +51,7 @@ class Chain(Transform):
         return self
 
     def __exit__(self, *_: object) -> None:
+        # All of them are left, in reverse order, even if one fails.
         with contextlib.ExitStack() as left:
             for step in self.steps:
                 left.push(held_open(step.transform))
@@ -144,6 +145,7 @@ def _not_last(act: Transform, last: Transform, label: str) -> RequestError:
 
 def _joined(refs: tuple[WeightRef, ...], plans: Sequence[Plan]) -> Plan:
     chosen = {ref for plan in plans for ref in plan.chosen}
+    # In reverse, so that the reason of the first act stays.
     reasons = {skipped.ref: skipped.reason for plan in reversed(plans) for skipped in plan.skipped}
     changes = NO_CHANGES
     for plan in plans:

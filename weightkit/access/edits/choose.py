@@ -86,6 +86,7 @@ class _Sorting:
         self._require_decided()
         self._require_no_quantized_layer()
         store, chosen = self._store, tuple(self._chosen)
+        # In this order: each step may use what the one before has settled.
         act = self._transform.settled(store, chosen)
         changes = act.changes(store, chosen)
         self._require_any(changes)
@@ -113,7 +114,7 @@ class _Sorting:
         return None if selector is None else selector.bind(self._refs, ordered=self._store.ordered)
 
     def _sort(self, ref: WeightRef) -> None:
-        if self._exclude is not None and self._exclude(ref):
+        if self._exclude is not None and self._exclude(ref):  # first: an exclusion protects
             self._skip(ref, _EXCLUDED)
         elif self._where is None:
             self._sort_by_default(ref)
@@ -175,6 +176,7 @@ class _Sorting:
             )
 
     def _require_any(self, changes: Changes) -> None:
+        # Some acts change a file's structure alone, such as Strip().
         if self._chosen or changes:
             return
         raise SelectionError(

@@ -80,6 +80,7 @@ def perform(
     """
     destination = options.destination()
     with (
+        # Otherwise a shared lock on the source is enough: it stays as it is.
         opened(target, editable=not options.dry_run and options.output is None, like=options.like) as store,
         contextlib.ExitStack() as sources,
     ):

@@ -51,6 +51,7 @@ class Plan:
     """What the user should know before the edit, one sentence each."""
     changes: Changes = NO_CHANGES
     """What else changes in a file."""
+    # Not compared: it says where a plan was made, not what it does.
     weights: tuple[WeightRef, ...] = field(default=(), compare=False)
     """All weights of the store, in its order."""
     ordered: bool = field(default=False, compare=False)
@@ -100,6 +101,7 @@ class Plan:
             RequestError: A weight of the plan is missing, is different, or cannot be changed there.
         """
         theirs = tuple(store)
+        # References are equal only if all that is known is equal: these are the plan's own weights.
         if set(self.chosen) <= set(theirs):
             return self
         self._require_values_alone(store)
@@ -159,6 +161,7 @@ class Plan:
             if verify:
                 require_verifiable(store)
             plan = self.on(store)
+            # Again: the plan may have been made on another store.
             plan.transform.require_apart(store)
             with held_open(plan.transform):
                 done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)

@@ -38,6 +38,7 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
             for future in [pool.submit(shared.drain, work) for _ in range(THREADS)]:
                 future.result()
         finally:
+            # Also after an interruption: the pool would wait for all tasks otherwise.
             shared.stop()
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from weightkit.access.edits.transform import Transform
     from weightkit.access.ref import WeightRef
 
+# A multiple of the 65,536 elements that one random generator draws, so that none is drawn twice.
 TILE = 131_072
 """Elements that are transformed at a time: 512 KiB of float32."""
 

@@ -76,7 +76,7 @@ def _compared(edit: Edit, store: WeightStore, written: WeightStore) -> Verificat
             right = _is_same(store, ref, written, new, result)
         if not right:
             wrong.append(ref.path)
-    wrong += found
+    wrong += found  # what is left is in the new file only
     if wrong:
         raise _failure(f"{len(wrong)} weights are wrong in the new file: {', '.join(wrong[:_SHOWN])}")
     return result
@@ -91,6 +91,7 @@ def _is_recomputed(edit: Edit, store: WeightStore, ref: WeightRef, written: Weig
         return False
     for span in tiles(edit.transform, ref):
         expected, found = transformed(edit.transform, ref, store.read(ref, span), span), written.read(new, span)
+        # Compared as bytes: as numbers, NaN differs from itself.
         if expected.dtype != found.dtype or expected.tobytes() != found.tobytes():
             return False
     return True

@@ -78,6 +78,7 @@ def require_nameable(target: Path) -> None:
         RequestError: The name would be too long.
     """
     try:
+        # Looking is enough to learn it; any other error says nothing about the length.
         os.lstat(next(_next_names(target)))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
@@ -90,6 +91,7 @@ def name_backup(old: Path, target: Path) -> Path:
     """Rename the old file, which has a hidden name, to the next backup."""
     for backup in _next_names(target):
         with contextlib.suppress(FileExistsError):
+            # A link fails where the name is taken; a rename would replace what is there.
             os.link(old, backup)
             with contextlib.suppress(OSError):  # the extra name is cleared by the next edit
                 old.unlink()
@@ -99,7 +101,7 @@ def name_backup(old: Path, target: Path) -> Path:
 
 def copy_backup(source: OpenFile) -> Path:
     """Copy the file to the next backup; the copy is complete and on disk before it gets its name."""
-    copy = Temporary.beside(source.path, 0o600)
+    copy = Temporary.beside(source.path, 0o600)  # nobody else reads it before it has the original's mode
     try:
         copy_range(source.fd, copy.fd, 0, source.size)
         copy_status(source, copy.fd)
@@ -121,8 +123,9 @@ def copy_status(source: OpenFile, fd: int) -> None:
         os.fchown(fd, status.st_uid, status.st_gid)
     except PermissionError:
         with contextlib.suppress(PermissionError):
+            # Only root may give files away, but an owner may set a group of its own.
             os.fchown(fd, -1, status.st_gid)
-    os.fchmod(fd, status.st_mode & 0o7777)
+    os.fchmod(fd, status.st_mode & 0o7777)  # after the owner: a new owner clears set-user-ID
     if hasattr(os, "listxattr"):
         _copy_extended_attributes(source.fd, fd)
 

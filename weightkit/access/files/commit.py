@@ -127,8 +127,10 @@ class Replacement:
     def __init__(self, source: OpenFile, destination: Destination, target: Target, size: int) -> None:
         self._source, self._destination, self._target = source, destination, target
         in_place = destination.output is None
+        # The backup of a file with other links is a copy, which takes space too.
         copied = source.size if in_place and destination.backup and has_other_links(source) else 0
         _require_space(target.path, size + copied, source.name)
+        # In place, nobody else reads it before it has the original's mode.
         self._temporary = Temporary.beside(target.path, 0o600 if in_place else source.status.st_mode & 0o777)
         try:
             with machine_errors("making room for the new file", str(target.path)):
@@ -147,14 +149,15 @@ class Replacement:
         """Sync it to disk, put it in place, keep the old file as asked."""
         with machine_errors("writing the new file to the disk", str(self._target.path)):
             if self._destination.output is None:
-                copy_status(self._source, self.fd)
+                copy_status(self._source, self.fd)  # before the sync, which covers it too
             os.fsync(self.fd)
         outcome = None
         try:
             with signals_held():
-                self._source.require_unchanged()
+                self._source.require_unchanged()  # last: nothing slow comes between this check and the replacement
                 outcome = self._put_beside() if self._destination.output is not None else self._replace_source()
         except BaseException as error:
+            # A signal that was held back arrives only now, after the replacement.
             if outcome is not None:
                 error.add_note(f"the edit was complete: {_described(outcome)}")
             raise
@@ -182,7 +185,7 @@ class Replacement:
             else:
                 try:
                     publish(self._temporary.path, target)
-                except FileExistsError:
+                except FileExistsError:  # it appeared since `target_of` looked
                     raise _exists_already(str(target)) from None
         sync_folder(target)
         return Outcome(target, notes=self._target.notes)

@@ -12,6 +12,7 @@ STEP = 32 << 20
 """Bytes that are copied or written before the disk is asked to start writing them out."""
 _WORTH_ASKING = 1 << 20  # bytes copied by one call
 _BUFFER = 1 << 20  # bytes, where the kernel cannot do the copy
+# What systems answer when they cannot copy between these two files, such as across disks.
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTSUP}
 
 
@@ -24,6 +25,7 @@ def copy_range(source: int, target: int, start: int, stop: int, *, shift: int = 
     while start < stop:
         try:
             count = os.copy_file_range(source, target, min(stop - start, STEP), start, start + shift)
+        # AttributeError: Python has this call on some systems only, and not on macOS.
         except (AttributeError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
                 raise

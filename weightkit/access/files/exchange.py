@@ -34,6 +34,7 @@ def exchange(new: Path, source: OpenFile, *, backup: bool) -> Path | None:
         return _exchange_with_copy(new, source)
     old = hidden_name(source.path, OLD)
     try:
+        # A second name first: the old file has one at every moment, also if this process is killed.
         os.link(source.path, old)
     except OSError as error:
         if error.errno not in NO_LINKS:
@@ -53,6 +54,7 @@ def exchange(new: Path, source: OpenFile, *, backup: bool) -> Path | None:
 
 def _undo(new: Path, old: Path, target: Path) -> None:
     try:
+        # The new file gets its temporary name back, under which its writer removes it.
         os.link(target, new)
     except OSError as error:
         raise DurabilityError(

@@ -57,6 +57,7 @@ class Held:
 
     def close(self) -> None:
         """Give everything back; safe to call twice."""
+        # Only one call gets an answer, so that nothing is given back twice.
         if self._finalizer.detach() is not None:
             self._open = False
             _give_back(self._things)

@@ -47,6 +47,7 @@ def clear_leftovers(target: Path, source: OpenFile | None = None) -> list[Path]:
 
 
 def _clear(path: Path, suffix: str, target: Path, source: OpenFile | None) -> Path | None:
+    # Anything may have such a name: follow no link, and wait for no pipe.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
@@ -63,7 +64,7 @@ def _clear(path: Path, suffix: str, target: Path, source: OpenFile | None) -> Pa
 def _is_nobodys(fd: int, source: OpenFile | None) -> bool:
     if source is not None and source.alone and os.path.samestat(os.fstat(fd), os.fstat(source.fd)):
         return True  # this process holds the lock, so no other edit of it is running
-    return lock_alone(fd) is True
+    return lock_alone(fd) is True  # None, no locks: an edit may be running, so the file stays
 
 
 def _has_a_name(old: os.stat_result, target: Path) -> bool:

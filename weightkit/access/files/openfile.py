@@ -104,6 +104,7 @@ class OpenFile:
             RequestError: This process has the file open for editing.
             BusyError: Another process holds it, or changed the file before the lock was taken.
         """
+        # Never waits: a program that keeps a model open may keep it for days.
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         try:
             fcntl.flock(self.fd, operation)
@@ -116,6 +117,7 @@ class OpenFile:
             self.alone, self._locked_by = exclusive, os.getpid()
             if exclusive:
                 _EDITED_HERE[self._key] = os.getpid()
+        # It may have been replaced after it was opened and before it was locked.
         self.require_unchanged()
 
     def _unlock(self) -> None:
@@ -154,6 +156,7 @@ class OpenFile:
             now: Identity | None = Identity.of(self.path.stat())
         except OSError:
             now = None
+        # Both: the path may lead to another file, or the open file may have changed.
         if now != self.identity or Identity.of(os.fstat(self.fd)) != self.identity:
             raise BusyError(
                 "another process changed the file since it was opened; nothing was written",
@@ -186,6 +189,7 @@ def read_exactly(fd: int, buffer: WriteableBuffer, offset: int, name: str) -> No
     done = 0
     while done < len(view):
         try:
+            # In a loop: Linux reads at most 2 GiB in one call.
             count = os.preadv(fd, [view[done:]], offset + done)
         except OSError as error:
             raise MachineError(f"reading failed at byte {offset + done}: {error.strerror}", file=name) from error
@@ -203,6 +207,7 @@ def _resolved(name: str) -> Path:
         return Path(name).resolve(strict=True)
     except FileNotFoundError:
         raise RequestError("there is no such file", hint="check the path", file=name) from None
+    # RuntimeError: a loop of symbolic links, before Python 3.13.
     except (OSError, RuntimeError) as error:
         raise MachineError(f"the path cannot be resolved: {_reason(error)}", file=name) from error
     except ValueError:

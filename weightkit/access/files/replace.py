@@ -77,6 +77,7 @@ def signals_held() -> Iterator[None]:
     before = {}
     try:
         for number in _TO_HOLD:
+            # A handler that is not Python's is None here, and could not be put back.
             if signal.getsignal(number) is not None:
                 before[number] = signal.signal(number, lambda arrived, _: waiting.append(arrived))
         yield

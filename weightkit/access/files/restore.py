@@ -75,7 +75,7 @@ def _restored(
     if source is not None and not dry_run:
         source.lock(exclusive=True)
     notes = link_note(name, target, "is restored, and its backups lie beside it")
-    notes += () if dry_run else recovered(target, source)
+    notes += () if dry_run else recovered(target, source)  # first: a killed edit may have left the latest backup
     chosen = _chosen(name, target, to)
     _require_whole(chosen, source)
     if source is not None:
@@ -137,7 +137,7 @@ def _require_whole(backup: Backup, source: OpenFile | None) -> None:
 def _put_back(held: OpenFile, source: OpenFile | None, target: Path, *, backup: bool) -> Path | None:
     kept, done = None, False
     try:
-        os.fsync(held.fd)
+        os.fsync(held.fd)  # whoever wrote the file may never have synced it
         with signals_held():
             held.require_unchanged()
             if source is None:

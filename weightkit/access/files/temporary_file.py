@@ -32,6 +32,7 @@ _PREFIX = 180  # bytes that are kept of a longer one
 
 def hidden_name(target: Path, suffix: str) -> Path:
     """A new hidden name next to the target, made from its name."""
+    # Random too: a process may run several edits, and its number may come again.
     return target.with_name(f"{_stem(target)}{os.getpid()}-{os.urandom(4).hex()}{suffix}")
 
 
@@ -109,6 +110,7 @@ def leads_to(path: Path, fd: int) -> bool:
 
 def _create(path: Path, mode: int) -> int:
     try:
+        # O_EXCL and O_NOFOLLOW: never opens what somebody else put under this name.
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     except OSError as error:
         raise MachineError(

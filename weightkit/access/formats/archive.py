@@ -47,6 +47,7 @@ class Archive:
 
 def recognizes(file: UnknownFile) -> bool:
     """Whether the file starts like a zip archive."""
+    # An archive without members starts with its end record.
     return file.source.read(0, 4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
@@ -71,6 +72,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
     """
     _require_small_directory(source, limits)
     try:
+        # A duplicate: `zipfile` closes what it reads, and the store's descriptor stays open.
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
             _require_safe(archive, limits)
             _require_apart(archive)
@@ -95,6 +97,7 @@ def _require_small_directory(source: OpenFile, limits: Limits) -> None:
     claimed = END.unpack_from(tail, place)[5]
     large = tail.rfind(b"PK\6\6", 0, place)
     if claimed == IN_EXTRA and large >= 0 and len(tail) >= large + 48:
+        # In the zip64 end record, the directory's size is at byte 40.
         claimed = struct.unpack_from("<Q", tail, large + 40)[0]
     if claimed > limits.directory:
         raise UnsafeFileError(
@@ -118,9 +121,11 @@ def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
 
 
 def _fault(member: zipfile.ZipInfo) -> str:
+    # As stored: the other name is cut at a null character, and its separators are replaced.
     name = member.orig_filename
     if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or ":" in name.split("/")[0]:
         return "has a name that leads out of the archive"
+    # The upper half holds the Unix mode.
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a symbolic link"
     if member.flag_bits & IS_ENCRYPTED:

@@ -168,6 +168,7 @@ def _split(index: Index, *, whole: bool) -> tuple[dict[str, Dataset], dict[str, 
 def _groups(index: Index, prefix: str) -> list[LegacyGroup]:
     names = split_list(index, prefix, "layer_names")
     inside = f"{prefix}/" if prefix else ""
+    # Keras stores the model's own weights in a group that its list of layers does not mention.
     if f"{inside}{_TOP_LEVEL}" in index.groups and _TOP_LEVEL not in names:
         names = (*names, _TOP_LEVEL)
     return [LegacyGroup(name, split_list(index, f"{inside}{name}", "weight_names")) for name in names]
@@ -193,6 +194,7 @@ def parse_config(text: str | bytes) -> Mapping[str, Any] | None:
     """A model's configuration; None where the text is not a JSON object."""
     try:
         config = json.loads(text)
+    # RecursionError: JSON that is nested too deeply.
     except (ValueError, RecursionError):
         return None
     return config if isinstance(config, dict) else None

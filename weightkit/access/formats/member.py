@@ -182,6 +182,7 @@ def local_header(source: OpenFile, info: zipfile.ZipInfo, end: int) -> LocalHead
     same_flags = not (flags ^ info.flag_bits) & _TELLING and method == info.compress_type
     if not (same_name and same_sizes and same_flags):
         raise DamagedFileError(f"the archive describes {info.filename} in two ways", hint=_HINT)
+    # A streamed archive writes 0 here, and the checksum after the bytes.
     if crc != info.CRC and not (streamed and crc == 0):
         raise DamagedFileError(f"the archive keeps two checksums of {info.filename}", hint=_HINT)
     behind_name = info.header_offset + LOCAL.size + name

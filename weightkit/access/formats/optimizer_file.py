@@ -57,6 +57,7 @@ class OptimizerFile:
         return write_fresh(path, self._fresh)
 
     def _add(self, path: str, values: np.ndarray, attributes: dict[str, str]) -> None:
+        # HDF5 stores it as two opaque bytes; this says what they are.
         bfloat16 = {"dtype": "bfloat16"} if values.dtype.name == "bfloat16" else {}
         self._fresh.datasets[path] = values
         self._fresh.attributes[path] = attributes | bfloat16

@@ -74,6 +74,7 @@ class Manifest:
 def recognizes(file: UnknownFile) -> bool:
     """Whether the file says that it is an optimizer's state."""
     schema = file.index.attributes("").get("schema")
+    # Of any version: a newer one is then refused by its version, not as a file of unknown kind.
     return isinstance(schema, str) and schema.rpartition("/")[0] == _FAMILY
 
 
@@ -187,6 +188,7 @@ def _model_ref(index: Index, group: str) -> WeightRef:
             layer=layer,
             index=int(_need(told, "index", group)),
             name=name,
+            # The empty text is the shape of a scalar.
             shape=tuple(int(axis) for axis in _need(told, "shape", group).split(",") if axis),
             dtype=_dtype(_need(told, "dtype", group)),
             kind=Kind(_need(told, "kind", group)),
@@ -218,6 +220,7 @@ def _need(told: Mapping[str, object], name: str, group: str) -> str:
 
 def _number(group: str) -> int:
     number = group.removeprefix(f"{WEIGHTS}/")
+    # `isdecimal` alone accepts the digits of other scripts.
     if not number.isdecimal() or not number.isascii() or len(number) > _DIGITS:
         raise _damaged(group, "it is not a number")
     return int(number)

@@ -82,6 +82,7 @@ class Packing:
         entry = self._entries[-1]
         entry.packed = entry.size = length
         entry.crc = crc32_of(fd, self._start, length)
+        # Over the header that `begin` wrote: it has the same length, whatever the sizes.
         _write(fd, entry.offset, _local(entry, large=True))
         place, behind = self._start + length, False
         for member in self.members:
@@ -89,7 +90,7 @@ class Packing:
                 place = self._copy(fd, place, member)
             behind = behind or member.info.filename == self.weights
         place += _write(fd, place, self._directory(place))
-        os.ftruncate(fd, place)
+        os.ftruncate(fd, place)  # the space reserved for the file may reach further
         return place
 
     def _copy(self, fd: int, place: int, member: Stored) -> int:
@@ -112,6 +113,7 @@ class Packing:
         count, size = len(self._entries), len(records)
         end = b""
         if count > _MOST or size > _LARGEST or start > _LARGEST:
+            # The record's own size does not count its first 12 bytes.
             end = END64.pack(b"PK\6\6", END64.size - 12, _VERSION, _VERSION, 0, 0, count, count, size, start)
             end += LOCATOR64.pack(b"PK\6\7", 0, start + size, 1)
         few = _fitting(count, _MOST, _MANY)
@@ -136,6 +138,7 @@ def stored_name(info: zipfile.ZipInfo) -> bytes:
 
 def _when(info: zipfile.ZipInfo) -> tuple[int, int]:
     year, month, day, hour, minute, second = info.date_time
+    # MS-DOS form: years from 1980, in steps of two seconds.
     return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
 
 
@@ -145,8 +148,10 @@ def _local(entry: _Entry, *, large: bool = False) -> bytes:
     extra = _other_extra(entry.extra)
     sizes = (entry.packed, entry.size)
     if large or max(sizes) > _LARGEST:
+        # In this header, zip64 requires both sizes, even if only one does not fit.
         extra = struct.pack("<2H2Q", _ZIP64, 16, entry.size, entry.packed) + extra
         sizes = (_FULL, _FULL)
+    # Checksum and sizes are in this header, so none come after the bytes.
     flags = info.flag_bits & ~HAS_DESCRIPTOR
     header = (b"PK\3\4", _VERSION, flags, entry.method, *_when(info), entry.crc, *sizes, len(name), len(extra))
     return LOCAL.pack(*header) + name + extra
@@ -157,6 +162,7 @@ def _central(entry: _Entry) -> bytes:
     beyond = [number for number in (entry.size, entry.packed, entry.offset) if number > _LARGEST]
     extra = _other_extra(info.extra)
     if beyond:
+        # In the directory, zip64 has only the numbers that do not fit, in this order.
         extra = struct.pack(f"<2H{len(beyond)}Q", _ZIP64, 8 * len(beyond), *beyond) + extra
     made_by = info.create_system << 8 | _VERSION
     record = (

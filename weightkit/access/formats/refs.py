@@ -39,6 +39,7 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             layer=naming.layer,
             index=naming.index,
             name=naming.name,
+            # A null dataspace holds no element; () would be a scalar.
             shape=(0,) if dataset.shape is None else dataset.shape,
             dtype=dtype_of(dataset),
             kind=naming.kind,

@@ -29,6 +29,7 @@ class Format(Protocol):
         """
 
 
+# The archive is told by its first bytes, before anything is scanned; the last one has the weakest mark.
 FORMATS: tuple[Format, ...] = (archive, optimizer_state, legacy, weights_h5)
 """In the order in which they are asked."""
 

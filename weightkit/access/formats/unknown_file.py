@@ -27,7 +27,7 @@ class UnknownFile:
     def enter(self, container: Container) -> None:
         """Look at the HDF5 file inside a container from now on."""
         self.container = container
-        self.__dict__.pop("index", None)
+        self.__dict__.pop("index", None)  # the cached one is of the container's own bytes
 
     @functools.cached_property
     def index(self) -> Index:
@@ -38,4 +38,4 @@ class UnknownFile:
         """
         body = self.container.body
         index = Index.of(self._scanner.records(body.fd, body.start, body.length), body.length)
-        return replace(index, reply_digest=self._scanner.reply_digest)
+        return replace(index, reply_digest=self._scanner.reply_digest)  # known after the last record only

@@ -26,6 +26,7 @@ _INCOMPLETE = (
     "Keras' load_model will fail; model.load_weights(file, skip_mismatch=True) loads all layers except those that lack "
     "a variable"
 )
+# At the root of a model's file: the layers in Keras 3, the same in 2.12 and 2.13, the model's own variables.
 _ROOTS = {"layers", "_layer_checkpoint_dependencies", _VARIABLES}
 
 
@@ -34,6 +35,7 @@ def recognizes(file: UnknownFile) -> bool:
     index = file.index
     top = {path for path in index.groups if path and "/" not in path}
     variables = [path for path in index.groups if path.rsplit("/", 1)[-1] == _VARIABLES]
+    # Objects of a subclassed model are at the root under any name: only the form of their paths tells.
     return bool(variables) and (bool(top & _ROOTS) or any(_is_variable(path) for path in index.datasets))
 
 
@@ -61,6 +63,7 @@ class ObjectLayout:
         if dtype == ml_dtypes.bfloat16:
             return Changes(attributes={dataset.path: {"dtype": "bfloat16"}})
         if dataset.dtype == "|V2":
+            # The old attribute would call the new numbers bfloat16.
             return Changes(attributes={dataset.path: {"dtype": None}})
         return NO_CHANGES
 

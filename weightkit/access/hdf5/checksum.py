@@ -25,6 +25,7 @@ def crc32_of(fd: int, start: int, length: int) -> int:
 
     half = length // 2
     with ThreadPoolExecutor(1) as pool:
+        # zlib gives up the interpreter lock for large buffers, so both halves really run at once.
         second = pool.submit(_crc32, fd, start + half, length - half)
         first = _crc32(fd, start, half)
         return joined(first, second.result(), length - half)
@@ -62,6 +63,7 @@ def _times(a: int, b: int) -> int:
 
 def _power_of_x(exponent: int) -> int:
     """``x**exponent`` modulo CRC-32's polynomial, by squaring."""
+    # 1 and x: with the bits reversed, a shift to the right multiplies by x.
     power, square = _ONE, _ONE >> 1
     while exponent:
         if exponent & 1:

@@ -109,7 +109,7 @@ class ChunkTable:
             UnsafeFileError: Its chunks are too large or too many.
             UnsupportedFileError: A filter is applied twice, which no tool does.
         """
-        self._check_form(dataset)
+        self._check_form(dataset)  # first: the check of the chunks divides by the chunk shape
         self._check_chunks(dataset, length)
 
     def _check_form(self, dataset: Dataset) -> None:

@@ -65,6 +65,7 @@ class FileStore(WeightStore):
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
         self._values = Values(container.body, scanner, contents.weights, index)
+        # Given back in this order: the lock, which `source` holds, goes last.
         self._held = Held(self, source.name, self._values, container, scanner, source)
 
     @property
@@ -230,15 +231,17 @@ class FileStore(WeightStore):
             job = Job(self._container, self._index, self._scanner, fd, datasets, self.label, size)
             sink = self._writer(job, changes, new).begin()
             yield sink
-            sink.complete()
+            sink.complete()  # no effect if the caller did it already
             sink.outcome = replacement.commit()
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__
         except BaseException as error:
+            # A note is there if something was changed, or if it is said already.
             if not hasattr(error, "__notes__"):
                 error.add_note("nothing was changed")
             raise
         finally:
+            # Also after an error: the descriptor here then leads to the old file, not to the one at the path.
             if replacement.is_in_place:
                 self._held.mark_edited()
             replacement.discard()
@@ -252,6 +255,7 @@ class FileStore(WeightStore):
         try:
             patched = not changes and all(dataset.offset is not None for dataset in datasets.values())
             new = None if patched else planned(self._index, self._types(changes), changes)
+            # Decodes what is not contiguous, so that damage shows before the new file exists.
             for ref in datasets:
                 self._values.of(ref)
         except WeightkitError as error:
@@ -271,6 +275,7 @@ class FileStore(WeightStore):
         """Approximate upper bound of the new file's size, in bytes."""
         grown = sum((dtype.itemsize - ref.dtype.itemsize) * ref.size for ref, dtype in changes.types.items())
         gone = sum(d.size for path, d in self._index.datasets.items() if is_gone(path, changes.dropped))
+        # Weights that were compressed in an archive are written back uncompressed.
         unpacked = 0 if self._container.holds_body else self._container.body.length
         return self._source.size + unpacked + max(0, grown) - gone
 

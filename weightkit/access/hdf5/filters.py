@@ -40,6 +40,7 @@ def decoded(content: bytes, filters: tuple[Filter, ...], mask: int, length: int)
     Raises:
         DamagedFileError: It does not inflate, its checksum is wrong, or it has another length.
     """
+    # A checksum that was added before deflate is in what inflates.
     most = length + _CHECKSUM.size * sum(step.name == "fletcher32" for step in filters)
     for number in reversed(range(len(filters))):
         if not mask >> number & 1:

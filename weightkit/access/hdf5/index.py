@@ -20,6 +20,7 @@ _LARGEST_AXIS = 1 << 62
 _MOST_AXES = 32  # HDF5 allows no more
 _DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at most this many
 _MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare without storing them
+# As in `child.type_names`, which cannot be imported here: it loads h5py.
 _LONG_TEXT = "<text of variable length>"
 _REFERRING = {"<list of variable length>", "<reference>", "<structure with references>"}
 _NUMBERS = {f"{order}{letter}" for order in "<>" for letter in ("f2", "f4", "f8", *_INTEGERS)} | {"|b1"}
@@ -156,12 +157,14 @@ class Index:
         spans = []
         for dataset in self.datasets.values():
             _check_shape(dataset)
+            # Chunks may be compressed, and values never written take no space: only these have an exact size.
             if dataset.layout == "compact" or dataset.offset is not None:
                 _check_size(dataset)
             if dataset.offset is not None:
                 _check_place(dataset, self.length)
                 spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
         require_apart(spans, self.headers())
+        # Chunks have no place here yet, but together all must fit into the file.
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
             raise DamagedFileError(
@@ -183,6 +186,7 @@ class Index:
         yield 0, 8, "the file's signature"
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
         for entry in entries:
+            # How long a header is, is not known here: its first byte is the least that is its own.
             yield entry.address, entry.address + 1, f"the header of {entry.path or '/'}"
 
 
@@ -273,7 +277,7 @@ def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple
     """
     reach, holder = 0, ""
     for start, stop, path in sorted((*spans, *headers)):
-        if start < reach and stop > start:
+        if start < reach and stop > start:  # an empty span overlaps nothing
             raise DamagedFileError(f"{path} and {holder} overlap in the file", hint="use another copy of the file")
         if stop > reach:
             reach, holder = stop, path

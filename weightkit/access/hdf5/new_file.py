@@ -78,12 +78,14 @@ def written_anew(name: str) -> Iterator[tuple[int, Path]]:
     """
     target = _target(name)
     recovered(target)
-    temporary = Temporary.beside(target, 0o666)
+    temporary = Temporary.beside(target, 0o666)  # less the umask, as for any new file
     try:
         yield temporary.fd, target
         with machine_errors("writing the new file to the disk", name):
             if target.exists():
+                # Without set-user-ID and set-group-ID: those were granted to the old content.
                 os.fchmod(temporary.fd, target.stat().st_mode & 0o777)
+            # Before the name changes: after a power cut, the name leads to a whole file, old or new.
             os.fsync(temporary.fd)
             with signals_held():
                 temporary.path.replace(target)
@@ -118,9 +120,10 @@ def _fill(fd: int, fresh: Fresh, name: str) -> None:
     }
     with Scanner() as scanner:
         [answer] = scanner.ask(request, fd)
+        # Checked like any other file, before bytes are written at the offsets that it gives.
         index = Index.of(scanner.records(fd, 0, answer["built"]), answer["built"])
     with machine_errors("writing the new file", name):
         for path, values in fresh.datasets.items():
             offset = index.datasets[path].offset
-            if offset is not None:
+            if offset is not None:  # an empty array takes no space
                 write_all(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, offset)

@@ -40,4 +40,5 @@ def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], size: int
         while waiting:
             yield waiting.popleft().result()
     finally:
+        # Also after an error, or when the results are not taken to the end.
         pool.shutdown(cancel_futures=True)

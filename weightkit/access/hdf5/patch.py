@@ -44,6 +44,7 @@ class Patch:
     def finish(self) -> int:
         """Repair the container, and require the new structure to equal the old one; the new file's descriptor."""
         job = self.job
+        # The checksum of the old bytes: a new one over damaged bytes would hide the damage.
         job.container.require_intact()
         if job.container.holds_body:
             job.container.seal(job.fd)
@@ -76,6 +77,7 @@ def copy_around(
 
 def _ranges_to_copy(start: int, stop: int, changing: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     done = start
+    # They do not overlap: the index requires it.
     for place, length in sorted(changing):
         if length >= _WORTH_SKIPPING:
             yield done, place

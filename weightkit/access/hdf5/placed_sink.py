@@ -50,16 +50,19 @@ class PlacedSink(Sink):
         content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         start = place.offset + first * place.dtype.itemsize
         with machine_errors("writing the new file", self._label):
+            # No lock: each call states its own offset, and spans do not overlap.
             write_all(place.fd, content, start)
         with self._lock:
             self._missing[ref] -= last - first
             due = self._due(place.fd, start, start + len(content))
         if due:
+            # Outside the lock, so that other threads go on meanwhile.
             begin_writing(place.fd, *due)
 
     def _due(self, fd: int, start: int, stop: int) -> tuple[int, int] | None:
         """The range that the disk may start writing out: a contiguous run, once it is large or another run starts."""
         low, high = self._written.get(fd, (start, start))
+        # Threads finish out of order, so what is near a run belongs to it.
         if not low - STEP <= start <= high + STEP:
             self._written[fd] = (start, stop)
             return (low, high) if high > low else None

@@ -51,7 +51,7 @@ class Rebuild:
         job.container.require_intact()
         self._start = job.container.begin(job.fd, self.changes.members)
         self._build()
-        self._require_structure(whole=False)
+        self._require_structure(whole=False)  # before values go to the offsets that the new file gives
         self._copy_unchanged()
         return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label, self.finish)
 
@@ -83,6 +83,7 @@ class Rebuild:
         self._length = int(answer["built"])
         with machine_errors("copying the user block", job.label):
             shift = self._start - body.start
+            # The library reserves room for the user block, and leaves it empty.
             copy_range(body.fd, job.fd, body.start, body.start + int(answer["user_block"]), shift=shift)
 
     def _fill(self, pieces: list[dict[str, object]]) -> None:
@@ -93,6 +94,7 @@ class Rebuild:
 
     def _answer(self, request: dict[str, object], *descriptors: int) -> dict[str, int]:
         answer: dict[str, int] = {}
+        # Only the last record counts: those before it are signs of life.
         for record in self.job.scanner.ask(request, *descriptors):
             answer = record
         return answer
@@ -108,6 +110,7 @@ class Rebuild:
         with machine_errors("copying the file", self.job.label):
             for path, old in self.planned.datasets.items():
                 new = self._new.datasets[path]
+                # Text of variable length is in place: its bytes point into a heap, so the reading process copied it.
                 if path in changed or old.is_long_text or old.offset is None or new.offset is None or not old.size:
                     continue
                 first = body.start + old.offset

@@ -29,7 +29,7 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
         DamagedFileError: A chunk does not decode to its exact length.
         MachineError: The spool has no room for the values.
     """
-    element = len(table.fill)
+    element = len(table.fill)  # a fill value is one element: the table's check requires it
     nbytes = table.shape[0] * table.row * element
     offset = spool.reserve(nbytes)
     if len(table.chunks) < table.possible and any(table.fill):
@@ -37,7 +37,7 @@ def spool_chunks(body: Body, table: ChunkTable, spool: Spool) -> int:
     rows: dict[int, list[Chunk]] = {}
     for chunk in table.chunks:
         rows.setdefault(chunk.at[0], []).append(chunk)
-    ordered = [chunk for chunks in rows.values() for chunk in chunks]
+    ordered = [chunk for chunks in rows.values() for chunk in chunks]  # as they are taken below
     blocks = in_order(lambda chunk: _block(body, table, chunk), ordered, math.prod(table.chunk) * element)
     for first, chunks in rows.items():
         values = _row(spool, offset, table, first, element)
@@ -92,6 +92,7 @@ def _new_blocks(
         values = _row(spool, offset, table, first, element)
         for at in table.places(first):
             part = values[table.inside(at)]
+            # Compared as bytes: as numbers, NaN differs from itself, and -0.0 equals a fill value of 0.0.
             if not retyped and at not in written and part.tobytes() == table.fill * part.size:
                 continue
             block = np.zeros(table.chunk, part.dtype)

@@ -67,6 +67,7 @@ class Scanner:
         self.reply_digest = ""
         """Digest of the last description that was read to its end."""
         ours, theirs = socket.socketpair()
+        # Their end is closed here once the process has it: else its death would not end the stream.
         with theirs, _closed_on_error(ours):
             self._process = _start(theirs, limits)
         ours.settimeout(max(limits.silence, _START_UP))
@@ -193,6 +194,7 @@ def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
             "-c",
             _START,
             json.dumps(dataclasses.asdict(limits) | more),
+            # Not the empty entry, the working folder: modules there may be anyone's.
             json.dumps([entry for entry in sys.path if entry]),
         ],
         stdin=channel.fileno(),
@@ -232,6 +234,7 @@ def _closed_on_error(channel: socket.socket) -> Iterator[None]:
 
 def _end_of(process: subprocess.Popen[bytes]) -> str:
     try:
+        # It has closed its channel, so it is about to end.
         status = process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         process.kill()

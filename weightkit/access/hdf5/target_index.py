@@ -121,6 +121,7 @@ def _with_attributes(entry: _Entry, changes: Changes) -> _Entry:
 def _changed(attributes: Sequence[Attribute], changed: Mapping[str, AttributeValue]) -> tuple[Attribute, ...]:
     kept = [attribute for attribute in attributes if attribute.name not in changed]
     set_here = [
+        # An empty list is written as Keras writes it, without text, and is reported without text.
         Attribute(name, _SET_HERE, tuple(value) or None if isinstance(value, list) else value)
         for name, value in changed.items()
         if value is not None
@@ -129,4 +130,5 @@ def _changed(attributes: Sequence[Attribute], changed: Mapping[str, AttributeVal
 
 
 def _comparable(attributes: Sequence[Attribute], changed: Mapping[str, AttributeValue]) -> tuple[object, ...]:
+    # Sorted: a plan has the attributes that are set anew at the end, a scan has them by name.
     return tuple(sorted((a.name, a.text if a.name in changed else a.digest) for a in attributes))

@@ -113,6 +113,7 @@ class Values:
         if dataset.path not in self._tables:
             table = ChunkTable.ask(self._scanner, self._body, dataset)
             spans = [(chunk.offset, chunk.offset + chunk.size, dataset.path) for chunk in table.chunks]
+            # The index does not know where chunks are, so its own check could not cover them.
             require_apart(spans, self._index.headers())
             self._tables[dataset.path] = table
         return self._tables[dataset.path]

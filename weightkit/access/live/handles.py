@@ -99,6 +99,7 @@ class JaxHandle(AnyHandle):
         """On the same devices as the old array; uncommitted if that was uncommitted."""
         before = self.value()
         put: Callable[..., Any] = sys.modules["jax"].device_put
+        # JAX refuses to compute with arrays that are committed to different devices.
         bound = getattr(before, "committed", True)
         self._variable.assign(put(values, before.sharding) if bound else put(values))
 
@@ -112,6 +113,7 @@ class TorchHandle(AnyHandle):
 
     def set(self, values: np.ndarray) -> None:
         """Into the parameter's own memory: the optimizer and views stay valid."""
+        # On the CPU, which `handle_of` requires, the array is the parameter's own memory.
         as_numpy(self.value())[...] = values
 
     def put_back(self, kept: Any) -> None:
@@ -123,6 +125,7 @@ def handle_of(variable: Any) -> Handle:
     """The handle for a Keras variable."""
     value = variable._value  # noqa: SLF001
     home = _home(value)
+    # Not for distributed variables: a raw operation would set one replica and leave the others.
     if home == "tensorflow" and type(value).__name__ == "ResourceVariable" and _on_cpu(value):
         return TensorFlowHandle(variable)
     if home in {"jax", "jaxlib"}:
@@ -139,6 +142,7 @@ def as_numpy(value: Any) -> np.ndarray:
         return _torch_as_numpy(value)
     if home == "tensorflow":
         try:
+            # The tensor's own memory; its `numpy()` copies.
             return np.asarray(memoryview(value))
         except (TypeError, ValueError):  # variables, tensors elsewhere, bfloat16
             return np.asarray(value.numpy())
@@ -164,15 +168,17 @@ def _raw() -> Any:
     return sys.modules["tensorflow"].raw_ops
 
 
+# By name: a backend that is not in use must not be imported, which takes seconds.
 def _home(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
 
 
 def _on_cpu(variable: Any) -> bool:
-    return "CPU:" in variable.device
+    return "CPU:" in variable.device  # /job:localhost/replica:0/task:0/device:CPU:0
 
 
 def _torch_as_numpy(value: Any) -> np.ndarray:
+    # The same memory on the CPU; NumPy refuses a tensor that needs a gradient.
     data = value.detach().cpu()
     try:
         found: np.ndarray = data.numpy()

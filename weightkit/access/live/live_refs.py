@@ -35,6 +35,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
         computed: The values among them that are not variables, by key.
     """
     of_optimizer = is_optimizer(saved.thing)
+    # Variables know their names; only computed values need those of the class.
     names = _names_by_class(saved, computed) if computed else {}
     describe = _of_optimizer if of_optimizer else _of_layer
     prefix = f"{saved.path}/vars/" if saved.path else "vars/"
@@ -96,6 +97,7 @@ def shape_of(variable: Any) -> tuple[int, ...]:
 
 def dtype_of(variable: Any) -> np.dtype:
     """NumPy's type of a variable's values; it may be narrower than the declared type."""
+    # JAX holds float64 as float32 unless x64 is enabled.
     held = getattr(variable._value, "dtype", None)  # noqa: SLF001  # `dtype` is another one within an autocast scope
     name = getattr(held, "name", None) or str(held or variable._dtype).removeprefix("torch.")  # noqa: SLF001
     return _dtype_named(name)
@@ -141,7 +143,7 @@ def _kind_of(name: str, class_name: str | None, *, trained: bool, integer: bool,
 
 @functools.lru_cache(maxsize=64)
 def _is_integer(dtype: np.dtype) -> bool:
-    return dtype.kind in "iub" or dtype.name in {"int4", "uint4"}
+    return dtype.kind in "iub" or dtype.name in {"int4", "uint4"}  # of ml_dtypes, whose kind is "V"
 
 
 def _names_by_class(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> dict[str, str]:

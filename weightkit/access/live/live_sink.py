@@ -41,10 +41,11 @@ class LiveSink(Sink):
             raise AssertionError(f"{ref.path}: {values.size} elements of {values.dtype} for {last - first}")
         with self._lock:
             new = slot.taking(last - first)
-        new[first:last] = values.reshape(-1)
+        new[first:last] = values.reshape(-1)  # outside the lock: spans do not overlap
 
     def commit(self) -> None:
         """Give every variable its new value."""
+        # All are checked before the first variable is set.
         for slot in self._slots.values():
             slot.require_complete()
         for ref, slot in self._slots.items():
@@ -82,5 +83,6 @@ class _Slot:
     def commit(self, log: UndoLog) -> None:
         """Give the variable its new values; it may keep their memory."""
         if self._new is not None:
+            # No reference stays here: the variable may take the memory over.
             new, self._new = self._new.reshape(self._ref.shape), None
             log.set(self._ref.path, self._handle, self._value, new)

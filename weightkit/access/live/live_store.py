@@ -74,6 +74,7 @@ class LiveStore(WeightStore):
 
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """Like `read` but without a copy, for edits: do not change or keep the array."""
+        # An edit reads what was there when it began.
         values = self._sink.before(ref) if self._sink is not None else None
         return _part(self._value(ref) if values is None else values, span)
 
@@ -168,6 +169,7 @@ class LiveStore(WeightStore):
         addresses: dict[int, list[WeightRef]] = {}
         for ref, place in self._places.items():
             if place.variable is not None:
+                # By identity: `==` of Keras' variables compares their values.
                 addresses.setdefault(id(place.variable), []).append(ref)
         shared = [refs for refs in addresses.values() if len(refs) > 1 and not wanted.isdisjoint(refs)]
         for refs in shared:

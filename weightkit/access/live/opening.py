@@ -48,6 +48,7 @@ def _of_variables(variables: Sequence[Any]) -> LiveStore:
     seen: Counter[str] = Counter()
     places = []
     for index, variable in enumerate(variables):
+        # Paths are not unique: layers of subclassed models may share their names.
         seen[variable.path] += 1
         number = seen[variable.path]
         structure = variable.path if number == 1 else f"{variable.path}#{number}"

@@ -28,6 +28,7 @@ class Steady:
     def value(self, ref: WeightRef, place: Place) -> np.ndarray:
         """A weight's value, computed once for consecutive spans: do not change or keep it."""
         with self._lock:
+            # Under the lock: otherwise two threads would compute the same value.
             if ref not in self._values:
                 while len(self._values) >= _KEPT:
                     del self._values[next(iter(self._values))]
@@ -36,6 +37,6 @@ class Steady:
 
     def configured(self, thing: Any, ask: Callable[[Any], Configured | None]) -> Configured | None:
         """What ``ask`` returns for a layer, called once for all of its weights."""
-        if id(thing) not in self._configured:
+        if id(thing) not in self._configured:  # the store keeps all things alive, so an id names one of them
             self._configured[id(thing)] = ask(thing)
         return self._configured[id(thing)]

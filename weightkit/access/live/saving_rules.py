@@ -110,4 +110,5 @@ class SavingRules:
 
 
 def _private_last(name: str) -> str:
+    # As Keras sorts them: "~" comes after all letters.
     return f"~{name}" if name.startswith("_") else name

@@ -11,6 +11,7 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# In turn: tf_keras, Keras up to 2.12, Keras 2.13 to 2.15, and TensorFlow's own copy.
 _KERAS_2 = ("tf_keras", "keras.engine", "keras.src.engine", "tensorflow.python.keras")
 _HINT = "give a path, a Keras model or layer, or a list of variables"
 

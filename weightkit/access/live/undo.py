@@ -30,6 +30,7 @@ class UndoLog:
             before: Its current value, from the handle.
             values: The new ones.
         """
+        # Recorded first: an interruption between the two then restores an unchanged value, which does no harm.
         self.keep(path, handle, before)
         handle.set(values)
 
@@ -51,7 +52,7 @@ class UndoLog:
                 handle.put_back(kept)
             except KeyboardInterrupt as stop:
                 interrupted = stop
-                continue
+                continue  # the entry is still there: it is tried again
             except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still restored
                 failed[path] = error
             self._kept.pop()

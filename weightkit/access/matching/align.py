@@ -129,6 +129,7 @@ def in_order(ours: Sequence[Layer], theirs: Sequence[Layer]) -> Pairs:
     """The longest runs of layers that look the same, and those between the runs if both sides have equally many."""
     if len(ours) * len(theirs) > _WORTH_ALIGNING:
         return list(zip(ours, theirs, strict=False))
+    # `autojunk` ignores what occurs often, and in a deep model most layers look the same.
     matcher = SequenceMatcher(
         None, [layer.signature for layer in ours], [layer.signature for layer in theirs], autojunk=False
     )

@@ -34,7 +34,7 @@ class Layer:
     @property
     def signature(self) -> Signature:
         """Names and shapes of all weights in it and below it, with automatic names without numbers."""
-        if self._signature is None:
+        if self._signature is None:  # kept, since a layer is compared with many others
             own = sorted((name, ref.shape) for name, ref in self.weights.items())
             below = ((_bare(layer), layer.signature) for layer in self.layers.values())
             self._signature = (tuple(own), tuple(sorted(below, key=repr)))

@@ -150,9 +150,11 @@ def match(
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
     own, other = list(ours), list(theirs)
+    # Apart: counters and optimizers are not in every format, and must not spoil the match of the weights.
     parts = (_is_weight, Match.is_counter, _trains)
     weights, counters, training = ((_only(part, own), _only(part, other)) for part in parts)
     found = _of_models(*weights, by, order)
+    # Counters go by the rule that matched the weights.
     counted = _by_name(*counters, order) if found.by == "name" else by_structure(*counters)
     return _match(found.by, own, other, found.pairs | counted | _of_optimizers(*training))
 
@@ -191,13 +193,16 @@ def _match(by: str, ours: list[WeightRef], theirs: list[WeightRef], pairs: Pairs
 
 def _of_models(ours: list[WeightRef], theirs: list[WeightRef], by: By, ordered: Ordered) -> Match:
     named = _match("name", ours, theirs, _by_name(ours, theirs, ordered))
+    # All names match; but if only the paths fit in shape, the names mislead.
     if by == "name" or (named.complete and (named.fits or not _fits_by_structure(ours, theirs))):
         return named
     placed = _by_structure(ours, theirs)
     if by == "structure" or (placed.fits and not _contradicts(placed, ours, theirs)):
         return placed
+    # A match by name with gaps is trusted only if every weight has a name of its own.
     if named.pairs and _are_named(ours) and _are_named(theirs):
         return named
+    # At least half of them: a few equal paths say little.
     if placed.pairs and not placed.reshaped and 2 * len(placed.pairs) >= max(len(ours), len(theirs)):
         return placed
     raise RequestError(

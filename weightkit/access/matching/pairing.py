@@ -56,7 +56,7 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
 def _class_key(ref: WeightRef) -> str | None:
     """The class's key in a file; if the class is not known, an automatic name gives it too."""
     if ref.layer_class is not None:
-        return keys_of_class(ref.layer_class)[0]
+        return keys_of_class(ref.layer_class)[0]  # Keras 3's form, whichever version wrote the file
     found = automatic(ref.layer.rpartition("/")[2]) if ref.layer else None
     return None if found is None else found[0]
 

@@ -9,6 +9,7 @@ from weightkit.access.names.class_table import table
 from weightkit.access.names.keys import keys_of_class
 
 _NUMBERED = re.compile(r"(.*?)(?:_(\d{1,9}))?", re.DOTALL)
+# A Functional model is named `model_1` by Keras 2 and `functional_1` by Keras 3.
 _MODELS = {"model": "model", "functional": "model", "sequential": "sequential"}
 _DIRECTIONS = ("forward_", "backward_")
 

@@ -69,6 +69,7 @@ class Walk:
         if node.path in self.claims:
             return
         flag = layer.config.get("trainable")
+        # A sublayer without a flag of its own goes by that of its layer.
         trainable = flag if isinstance(flag, bool) else trainable
         known = class_weights.find(layer.class_name) if layer.builtin else None
         own = weightkit_layers.find(layer)
@@ -77,6 +78,7 @@ class Walk:
             weights = reading.only_these(wrapper.added_weights(layer.config), node)
         elif own:
             weights = reading.only_fit(class_weights.cases_in(own, layer.config), node)
+        # The arrays contradict the class, and the file's own name does not confirm the layer.
         if known and weights is None and self.names.get(node.path, "") != name:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
@@ -100,6 +102,7 @@ class Walk:
             if below is not None:
                 above = below.path.split("/")[: -1 - child.path.count("/")]
                 inner = below.path.split("/")[len(above) : -1]
+                # The groups on the way, such as `cells` in `cells/lstm_cell_1`, are lists.
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
                 inner_layer = Serialized(child.class_name, child.config, child.builtin, child.package)
                 self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
@@ -122,6 +125,7 @@ class Walk:
         if below is None or inside is None:
             return
         told = wrapper.inner_of(layer.config)
+        # Before the layer inside is claimed, which is then read without these weights.
         for path, places in _by_object(below.path, told.tied).items():
             self.absent[path] = places
         self.claim(below, inside, inside.name, trainable)
@@ -244,6 +248,7 @@ def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
         stored[keys.key_base(key)].append(key)
     found: dict[str, Serialized] = {}
     for base, of_class in _by_key_base(layers).items():
+        # By length first, so that `dense_2` comes before `dense_10`.
         present = sorted(stored[base], key=lambda key: (len(key), key))
         if len(present) == len(of_class):
             found.update(zip(present, of_class, strict=True))
@@ -273,5 +278,6 @@ def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:
         one = serialized(value)
         if one is not None and one.name is not None:
             yield one
+        # Each level of layers takes several levels of JSON.
         if depth < MAX_DEPTH * 8 and isinstance(value, (Mapping, list)):
             stack.extend((item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value))

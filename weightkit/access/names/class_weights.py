@@ -86,7 +86,7 @@ def quantization_mode(config: Mapping[str, Any]) -> Any:
     """``int8``, ``int4/128``, …, None for none, FREE if the configuration does not say."""
     policy = config.get("dtype", FREE)
     if isinstance(policy, str):
-        return policy.split("_from_")[0] if "_from_" in policy else None
+        return policy.split("_from_")[0] if "_from_" in policy else None  # int8_from_float32
     layer = serialized(policy)
     if layer is None or layer.class_name == "DTypePolicyMap":
         return FREE

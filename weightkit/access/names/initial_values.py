@@ -36,6 +36,7 @@ _LEGACY_RULES: Mapping[str, _Rule] = {
     "beta": ("beta_initializer", "zeros", None),
     "moving_mean": ("moving_mean_initializer", "zeros", None),
     "moving_variance": ("moving_variance_initializer", "ones", None),
+    # Defaults of Keras' `enable_lora`: no configuration stores its initializers.
     "lora_kernel_a": (None, "he_uniform", None),
     "lora_kernel_b": (None, "zeros", None),
     "lora_embeddings_a": (None, "he_uniform", None),
@@ -55,7 +56,7 @@ _LEGACY_CLASSES = frozenset(
 """Classes of Keras 2 that Keras 3 no longer has; other classes' weights may have had other names."""
 
 _FORGET_PARTS = {"CuDNNLSTM": (5, 8)}  # two biases in one array; the second one's forget gate is open
-_FORGET_PART = (1, 4)
+_FORGET_PART = (1, 4)  # part and parts: the gates are input, forget, cell, output
 _EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
 
 
@@ -103,6 +104,7 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     key, default, flag = rule
     spec = configured.config.get(key, default) if key else default
     forget = None
+    # Keras opens the forget gate by default.
     if flag is not None and configured.config.get(flag, True):
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
     # Keras' default for an initializer of None.

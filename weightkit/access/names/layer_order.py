@@ -57,6 +57,7 @@ def _numbers_in_list(layers: Sequence[Sequence[WeightRef]]) -> list[int] | None:
 
 def _shared(paths: list[list[str]]) -> int:
     """How many first steps all paths have in common."""
+    # What the least and the greatest path have in common, all between them have too.
     low, high = min(paths), max(paths)
     return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)) - 1)
 

@@ -81,6 +81,7 @@ def index_of(structure: str) -> int | None:
     """The 3 of ``layers/dense/vars/3``; None where a path has another ending."""
     group, _, number = structure.rpartition("/")
     in_vars = group == "vars" or group.endswith("/vars")
+    # `isdecimal` alone accepts the digits of other scripts.
     if in_vars and len(number) <= MAX_DIGITS and number.isascii() and number.isdecimal():
         return int(number)
     return None

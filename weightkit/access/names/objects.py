@@ -46,6 +46,7 @@ def name_objects(
     rest = (node for node in root.below() if node.path not in walked.claims)
     late = (node for node in root.below() if node.path in training and node.path in walked.claims)
     namings: list[Naming] = []
+    # What training saves comes last: it belongs to no layer.
     for node in chain(nodes, sorted(rest, key=lambda node: node.path in training), late):
         namings += training.get(node.path) or _of(node, layers[node.path], walked, reads)
     return namings + list(_outside(variables, namings)), ordered

@@ -50,6 +50,7 @@ def names_and_kinds(weights: Weights) -> tuple[tuple[str, str], ...]:
 
 def fits(weights: Weights, node: Node) -> bool:
     """Whether an object's arrays match a class's weights in number, ranks, types and sizes."""
+    # Keras numbers weights without a gap: with one, a weight is missing.
     if len(weights) != len(node.variables) or not node.whole:
         return False
     sizes: dict[str, Any] = {}
@@ -75,6 +76,7 @@ def _same_sizes(dimensions: Sequence[str], shape: Sequence[int], sizes: dict[str
         if letter and factor == 1:
             factor = sizes.setdefault(letter, size)
         elif letter:
+            # 0 where the size is not known yet: nothing fits then.
             factor *= sizes.get(letter, 0)
         if size != factor:
             return False

@@ -52,6 +52,7 @@ class Automaton:
         """The leading parts of an address that match, shortest first; the empty one too, under ``**``."""
         current: set[int] = set()
         self._enter(0, current)
+        # One more round after the last name, to see whether the glob may end there.
         for length, name in enumerate((*names, "")):
             if ends := [place for place in map(self._places.__getitem__, current) if place.ends]:
                 yield Leading(length, any(place.ends_named for place in ends))
@@ -102,6 +103,7 @@ class Automaton:
                 place.by_name[segment.literal] = self._new()
             return place.by_name[segment.literal]
         if segment.regex not in place.by_regex:
+            # DOTALL: a name in a file may hold a line break.
             place.by_regex[segment.regex] = (re.compile(segment.regex, re.DOTALL), self._new())
         return place.by_regex[segment.regex][1]
 

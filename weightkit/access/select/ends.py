@@ -81,7 +81,7 @@ class EndLayers(Selector):
         if ref.kind is Kind.OPTIMIZER:  # stored after the layers, but not a layer
             return None
         for names, leading in self._compiled.matches(ref):
-            if leading.length:
+            if leading.length:  # `**` also matches the empty part
                 return "/".join(names[: leading.length])
         return None
 

@@ -111,6 +111,7 @@ class Field(Selector):
             hint = f"write a number of axes from 0 to {HIGHEST_RANK}, as in 'rank:2', 'rank:2|4' or 'rank:>=2'"
             raise malformed(str(self), fault, hint)
         compare, bound = _COMPARE[match[1]], int(match[2])
+        # As text, so that ranks are matched by the automaton, like all other values.
         ranks = (str(rank) for rank in range(HIGHEST_RANK + 1) if compare(rank, bound))
         return [Segment((Token(Part.TEXT, rank),)) for rank in ranks]
 

@@ -33,6 +33,7 @@ class Role(enum.StrEnum):
 _KERAS_1 = re.compile(r"(?:^|_)(W|U|b)(?:_(?:i|f|c|o|z|r|h|carry))?$")
 _KERAS_1_ROLES = {"W": Role.KERNEL, "U": Role.RECURRENT, "b": Role.BIAS}
 
+# In this order: `recurrent_kernel` ends in `kernel` too.
 _BY_ENDING = (
     ("recurrent_kernel", Role.RECURRENT),
     ("kernel", Role.KERNEL),
@@ -51,7 +52,7 @@ def role_of(ref: WeightRef) -> Role | None:
     """The weight's role; None where it has none of these, or its name is not known."""
     if ref.name is None or ref.kind in _WITHOUT_ROLE:
         return None
-    name = ref.name.rpartition("/")[2].partition(":")[0]
+    name = ref.name.rpartition("/")[2].partition(":")[0]  # scopes and TensorFlow's `:0` may be around it
     if name.startswith("lora_"):
         return Role.LORA
     if _is_norm(name, ref.layer_class):

@@ -106,6 +106,7 @@ class _Joined(Selector):
         """Combine; nested combinations with the same operator are flattened."""
         parts: list[Selector] = []
         for side in map(as_selector, sides):
+            # Flat, so that selections that say the same are equal and print alike.
             parts.extend(side.parts if isinstance(side, cls) else (side,))
         return cls(tuple(parts))
 

@@ -101,6 +101,7 @@ def _near_paths(pattern: str, refs: list[WeightRef], limit: int) -> list[str]:
     ranked: list[tuple[float, str]] = []
     for tail in tails:
         matcher.set_seq1(tail)
+        # Two upper bounds first: they cost far less than the ratio.
         if matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE:
             ranked.append((matcher.ratio(), tail))
     best = heapq.nlargest(limit, ranked, key=lambda scored: scored[0])
@@ -135,6 +136,7 @@ def _most_pairs_in_common(wanted: str, tails: Iterable[str]) -> list[str]:
     pairs = {wanted[at : at + 2] for at in range(len(wanted) - 1)} or {wanted}
 
     def share(tail: str) -> float:
+        # Relative to the length, as difflib's ratio is: a long name has many pairs by chance.
         return sum(map(tail.__contains__, pairs)) / (len(tail) + len(wanted))
 
     return heapq.nlargest(_MOST_COMPARED, tails, key=share)

@@ -12,6 +12,7 @@ from weightkit.access.select.selection_errors import malformed, refuse_absurd_le
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Braces multiply: a short text can stand for billions of alternatives.
 MOST_ALTERNATIVES = 1000
 LARGEST_EXPANSION = 1 << 18  # tokens in all alternatives together
 DEEPEST_BRACES = 16  # levels
@@ -133,6 +134,7 @@ class _Reader:
             raise self._fault("has a backslash with nothing after it", self.at, "write '\\\\' for a backslash")
         self.at += 2
         is_slash = char == "/" and self.is_path
+        # An escaped slash separates names too; it may only stand beside an empty one.
         return Token(Part.SLASH, "\\/") if is_slash else Token(Part.TEXT, char)
 
     def _group(self, depth: int) -> Group:
@@ -167,6 +169,7 @@ class _Reader:
         """The members in regular expression syntax."""
         return "".join(self._member(low, high, opened) for low, high in _MEMBER.findall(members))
 
+    # The last character counts: an escaped one comes with its backslash.
     def _member(self, low: str, high: str, opened: int) -> str:
         if not high:
             return re.escape(low[-1])

@@ -71,10 +71,12 @@ def build(source: int, target: int, request: Json) -> Iterator[Json]:
     part = Target(target, request["target_start"], 0)
     root = h5g.open(old, b"/")
     with explained(part):
+        # The driver writes through `part`; the name appears in messages only.
         new = h5f.create(b"built", h5f.ACC_TRUNC, fcpl=_file_creation(old, root), fapl=access_list(part, old))
         yield from _Copy(request).group(root, h5g.open(new, b"/"), "")
         new.close()
         length = part.truncate(part.seek(0, os.SEEK_END))
+    # The parent copies the user block: the library reserves room for it, and leaves it empty.
     yield {"built": length, "user_block": old.get_create_plist().get_userblock()}
 
 
@@ -84,14 +86,16 @@ def fill(target: int, staging: int, request: Json) -> Iterator[Json]:
     with explained(part):
         new = h5f.open(b"built", h5f.ACC_RDWR, fapl=access_list(part, None))
         for piece in request["pieces"]:
+            # Names that are not UTF-8 become the very bytes that the scan read.
             dataset = h5d.open(new, piece["path"].encode("utf-8", "surrogateescape"))
             content = os.pread(staging, piece["size"], piece["at"])
             if piece["chunk"] is None:
                 kind = dataset.get_type()
+                # Raw bytes of the file's own type on both sides: the library converts nothing.
                 values = np.frombuffer(content, dtype=f"V{kind.get_size()}").reshape(dataset.shape)
                 dataset.write(h5s.ALL, h5s.ALL, values, mtype=kind)
             else:
-                dataset.write_direct_chunk(tuple(piece["chunk"]), content, 0)
+                dataset.write_direct_chunk(tuple(piece["chunk"]), content, 0)  # no filter was skipped
             yield _ALIVE
         new.close()
         length = part.truncate(part.seek(0, os.SEEK_END))
@@ -116,6 +120,7 @@ def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:
     """The file access list for a part of a file; with the format version of ``like`` if that is later."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
+    # Closing the file closes what Python still refers to in it, so that everything is written.
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     if like is not None and like.get_create_plist().get_version()[0] > _DENSE:
         access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
@@ -157,6 +162,7 @@ class _Copy:
             link.set_char_encoding(cset)
             address = h5o.get_info(child).addr
             if address in self._made:
+                # One object with two names stays one: the second name is a hard link.
                 home, first = self._made[address]
                 new.links.create_hard(name, home, first, lcpl=link)
                 continue
@@ -175,7 +181,7 @@ class _Copy:
         creation = _creation(old, new_type)
         made = h5d.create(home, name, kind, old.get_space(), dcpl=creation, lcpl=link)
         yield _ALIVE
-        if path not in self._deferred:
+        if path not in self._deferred:  # the others' values are still to come from the parent
             yield from _copy_values(old, made)
         self._copy_attributes(old, made, path)
 
@@ -230,9 +236,11 @@ def _creation(old: h5d.DatasetID, new_type: str | None) -> h5p.PropDCID:
     known = old.get_create_plist()
     creation = known if new_type is None else _for_type(old, known, np.dtype(new_type))
     creation.set_obj_track_times(bool(h5o.get_info(old).mtime))  # the list says yes for all old headers
+    # What the old file never wrote gets no space here either.
     in_one_piece = known.get_layout() == h5d.CONTIGUOUS and old.get_storage_size()
     if in_one_piece and type_name(old.get_type()) != LONG_TEXT:
         creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+        # The parent fills the space: fill values would be written for nothing.
         creation.set_fill_time(h5d.FILL_TIME_NEVER)
     return creation
 
@@ -248,9 +256,12 @@ def _for_type(old: h5d.DatasetID, known: h5p.PropDCID, dtype: np.dtype) -> h5p.P
         creation.set_chunk(known.get_chunk())
         for number in range(known.get_nfilters()):
             code, flags, options, _ = known.get_filter(number)
+            # The option of shuffle is the old type's size; the library sets it anew for the new type.
             creation.set_filter(code, flags, options)
     fill = fill_value(old, known)
+    # bfloat16 is opaque bytes for the library: no fill value can be cast to it.
     if fill is not None and {fill.dtype.kind, dtype.kind} == {"f"}:
+        # An overflow does no harm: all chunks of a dataset with a new type are written, none reads as fill.
         with np.errstate(all="ignore"):
             creation.set_fill_value(fill.astype(dtype))
     return creation
@@ -293,6 +304,7 @@ def _copy_attribute(old: h5a.AttrID, owner: Any) -> None:
     new = h5a.create(owner, old.name, kind, space)
     if space.get_simple_extent_npoints():
         values = attribute_values(old, kind, list(space.shape))
+        # Python's text: h5py has to convert it, so it gets no type in memory.
         if values.dtype.hasobject:
             new.write(values)
         else:
@@ -322,7 +334,7 @@ def set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.At
         h5a.create(owner, encoded, kind, space).write(values)
         return
     kind = h5t.C_S1.copy()
-    kind.set_size(max(1, *map(len, texts)))
+    kind.set_size(max(1, *map(len, texts)))  # HDF5 has no text type of 0 bytes
     kind.set_strpad(h5t.STR_NULLPAD)
     values = np.array(texts, dtype=f"S{kind.get_size()}").reshape(space.shape)
     h5a.create(owner, encoded, kind, space).write(values, mtype=kind)

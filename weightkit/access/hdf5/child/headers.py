@@ -29,6 +29,7 @@ _SPACE_START = struct.Struct("<BBB5s")  # version, axes, whether their greatest 
 _LAYOUT = struct.Struct("<BBQQ")  # version, class, address, bytes
 _SPACE, _TYPE, _FILL, _PLACE, _CHANGED, _NOTHING = 0x1, 0x3, 0x5, 0x8, 0x12, 0x0
 _CONSTANT = 1  # a flag: this message does not change
+# The messages of a plain dataset in the library's order; the last two may be absent.
 _KINDS = {
     (_SPACE, _TYPE, _FILL, _PLACE, *changed, *nothing) for changed in ((), (_CHANGED,)) for nothing in ((), (_NOTHING,))
 }
@@ -84,6 +85,7 @@ def messages_of(header: bytes) -> Messages:
         kind, size, flags, zeros = _MESSAGE.unpack_from(header, place)
         start = place + _MESSAGE.size
         place = start + size
+        # Other flags say that the message is shared, so stored elsewhere, or needs rules unknown here.
         if place > end or flags > _CONSTANT or any(zeros):
             return []
         found.append((kind, header[start:place]))

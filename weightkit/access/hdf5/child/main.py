@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LENGTH = 8  # bytes, before each request
-_OFTEN = 1.0  # seconds
+_OFTEN = 1.0  # seconds; by default, the parent takes a minute of silence for a hang
 
 
 def main() -> None:
@@ -69,8 +69,10 @@ def _end_with_parent() -> None:
 
 def _confine(limits: Json) -> None:
     """Limit memory, processor time and writing; the address space in use so far does not count."""
+    # A crash on a damaged file is expected, and leaves no core file behind.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _allow_writing(0)
+    # A write past the limit then fails with an error, and does not kill this process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     _lower(resource.RLIMIT_CPU, limits["processor"])
     if sys.platform == "linux":
@@ -89,6 +91,7 @@ def _allow_writing(size: int) -> None:
     """Let this process write no file past ``size`` bytes; with 0, it can write nothing."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     bound = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    # The hard limit stays: a process cannot raise it again for the next request.
     resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))
 
 

@@ -30,6 +30,7 @@ def make(target: int, request: Json) -> Iterator[Json]:
         for path, code, shape, attributes in request["datasets"]:
             creation = h5p.create(h5p.DATASET_CREATE)
             creation.set_layout(h5d.CONTIGUOUS)
+            # The parent fills the space: it must exist, and fill values would be written for nothing.
             creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
             creation.set_fill_time(h5d.FILL_TIME_NEVER)
             space = h5s.create_simple(tuple(shape)) if shape else h5s.create(h5s.SCALAR)

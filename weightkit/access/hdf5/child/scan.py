@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# What the parent decodes itself; any other filter may be a plugin, which is code.
 _SAFE_FILTERS = {
     h5z.FILTER_DEFLATE: "deflate",
     h5z.FILTER_SHUFFLE: "shuffle",
@@ -29,6 +30,7 @@ _SAFE_FILTERS = {
 }
 _LAYOUTS = {h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.COMPACT: "compact"}
 _LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
+# The same words as `_dataset` has: replies on two files are compared byte for byte.
 _PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
@@ -209,6 +211,7 @@ def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Jso
     kind = dataset.get_type()
     values = np.empty(dataset.shape, dtype=f"V{kind.get_size()}")
     dataset.read(h5s.ALL, h5s.ALL, values, mtype=kind)
+    # As text, since replies are JSON; HDF5 allows no more than 64 KiB in a header.
     yield {"values": values.tobytes().hex()}
 
 
@@ -282,6 +285,7 @@ def _attributes(owner: Any, path: str, limits: Json) -> list[list[Any]]:
         attribute, name = h5a.open(owner, stored), text_of(stored)
         space, kind = attribute.get_space(), attribute.get_type()
         size = space.get_simple_extent_npoints() * kind.get_size()
+        # An attribute that declares too much is refused below, without reading it.
         digest, value = _attribute(attribute, kind, _shape(space)) if size <= limits["attribute"] else ("", None)
         if max(size, _length(value)) > limits["attribute"]:
             raise Refusal("unsafe", path, f"its attribute {name} has more than {limits['attribute']} bytes")

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 _SIGN_OF_LIFE = 256  # objects read between two signs of life
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
+# What libhdf5 says of a file that ends early.
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
@@ -35,11 +36,13 @@ def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json
             yield record
     except scan.Refusal as refusal:
         yield refusal.record
+    # The limit on address space makes allocations fail.
     except MemoryError:
         yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
     except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
         yield {"refuse": "damaged", "path": "/", "why": _in_words(error)}
     else:
+        # The parent compares the count: a stream that lost records is noticed.
         yield {"end": count}
 
 
@@ -67,6 +70,7 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
 
 def line(record: Json) -> bytes:
     """One record of a reply as it is sent."""
+    # ASCII is enough: JSON escapes all else, lone surrogates too.
     return _COMPACT(record).encode("ascii") + b"\n"
 
 

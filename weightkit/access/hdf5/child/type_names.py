@@ -14,7 +14,7 @@ _FLOATS = {
     8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 }
 _INTEGER_SIZES = {1, 2, 4, 8}
-_BOOLEAN = {b"FALSE": 0, b"TRUE": 1}
+_BOOLEAN = {b"FALSE": 0, b"TRUE": 1}  # h5py stores NumPy's booleans as this enumeration
 LONG_TEXT = "<text of variable length>"
 
 
@@ -39,9 +39,11 @@ def type_name(kind: h5t.TypeID) -> str:
     """NumPy's letter code of a plain number, boolean or 2-byte opaque type, else a name in angle brackets."""
     size, family = kind.get_size(), kind.get_class()
     if family == h5t.FLOAT:
+        # Compared as a whole: a float of the same size may lay out its bits in another way.
         for order, known in zip("<>", _FLOATS.get(size, ()), strict=False):
             if kind == known:
                 return f"{order}f{size}"
+    # An integer with padding bits is not NumPy's, whatever its size.
     if family == h5t.INTEGER and size in _INTEGER_SIZES and kind.get_precision() == size * 8:
         sign = "i" if kind.get_sign() == h5t.SGN_2 else "u"
         return f"{'>' if kind.get_order() == h5t.ORDER_BE else '<'}{sign}{size}"

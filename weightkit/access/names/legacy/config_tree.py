@@ -105,7 +105,8 @@ class LayerTree:
             for child in layer.children:
                 if child.name is not None:
                     layer.by_name[child.name] = None if child.name in layer.by_name else child
-            todo.extend(reversed(layer.children))
+            todo.extend(reversed(layer.children))  # the last one is taken first
+        # In reverse pre-order, what is inside a layer comes before it.
         for layer in reversed(self._layers):
             if layer.parent is not None:
                 layer.parent.last = max(layer.parent.last, layer.last)

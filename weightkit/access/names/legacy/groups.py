@@ -88,6 +88,7 @@ class Places:
         start, stop = len(self._before), len(self._before) + len(self._own)
         own = scopes[start:stop]
         if own == self._own:
+            # A model may hold a layer of its own name: a weight right below that name is the layer's.
             return scopes[start:] if len(scopes) == stop and self._has("/".join(own)) else scopes[stop:]
         if own and [*own[:-1], without_number(own[-1])] == self._own and not self._has("/".join(own)):
             return scopes[stop:]

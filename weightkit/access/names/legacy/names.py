@@ -66,6 +66,7 @@ def name_legacy(
     for group in groups:
         names = _GroupNames(group, tree, tops.get(group.name), major)
         for weight_name in group.weight_names:
+            # Taken out: a list may name one dataset twice, after tf.keras failed to save two weights of one name.
             if (dataset := waiting.pop(f"{group.name}/{weight_name}", None)) is not None:
                 naming = names.naming(weight_name, dataset)
                 named.append(replace(naming, index=seen[naming.layer or ""]))
@@ -86,6 +87,7 @@ def name_legacy_optimizer(weight_names: Sequence[str], datasets: Sequence[Stored
     namings = []
     for index, structure in enumerate(listed):
         path = _TENSOR.sub("", structure)
+        # Two names that differ only in TensorFlow's number keep it.
         layer, _, name = (path if readable[path] == 1 else structure).rpartition("/")
         namings.append(Naming(structure, index, layer, name, Kind.OPTIMIZER, known_from=Source.FILE))
     return namings + [
