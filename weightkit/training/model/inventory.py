@@ -55,6 +55,7 @@ class ModelWeights:
         """
         view, store = view_model(model), open_live(model)
         trained = {id(variable) for variable in model.trainable_variables}
+        # Reversed, so that the first of several layers with the variable counts.
         makers = {id(v): layer for layer in reversed(view.layers) for v in layer._trainable_variables}  # noqa: SLF001
         saved = set(store)
         found: dict[int, ModelWeight] = {}

@@ -25,6 +25,7 @@ class ParkedSlots:
     """Whether weightkit made this MultiOptimizer from a single optimizer, for weights with their own step count."""
 
 
+# Weak keys, so that parked slots go when their model goes.
 _PARKED: weakref.WeakKeyDictionary[Any, ParkedSlots] = weakref.WeakKeyDictionary()
 
 

@@ -71,6 +71,7 @@ def _load(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_s
     loading = Loading(store, is_new=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
     for name, variable in contents.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
+    # Counted here, since the values of slots are added to the same list.
     state = len(loading.values)
     _require_valid_state(loading.values, store.label)
     notes = _match_slots(model, loading, contents, manifest)
@@ -154,6 +155,7 @@ def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, mani
             loading.take_trained(weight, partner)
         elif partner is not None and partner.slots:
             frozen.append((weight, partner))
+    # All frozen weights at once: one trial optimizer for each inner one is enough.
     known = slots_for(model, [weight.variable for weight, _ in frozen])
     for weight, partner in frozen:
         loading.take_frozen(weight, partner, *known[id(weight.variable)])
