@@ -74,6 +74,7 @@ def _numbers(value: object) -> Value:
         value = value.tolist()
     if isinstance(value, list | tuple):
         found = tuple(_numbers(one) for one in value)
+        # Ragged lists are not arrays, and an empty one has no numbers.
         if len({np.shape(one) for one in found}) == 1:
             return found
     elif isinstance(value, int | float | np.number) and is_finite(value):

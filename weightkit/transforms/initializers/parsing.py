@@ -47,6 +47,7 @@ def get(spec: object) -> Initializer:
 
 def _from_text(text: str) -> Initializer:
     try:
+        # Parsed and never run: the text may come from a file.
         called = ast.parse(text.strip(), mode="eval").body
         if isinstance(called, ast.Name):
             return _made(called.id, (), {})
@@ -54,6 +55,7 @@ def _from_text(text: str) -> Initializer:
             positional = [ast.literal_eval(argument) for argument in called.args]
             named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in called.keywords}
             return _made(called.func.id, positional, named)
+    # All that `ast` raises; MemoryError and RecursionError come from deep nesting.
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         pass
     raise RequestError(f"{text!r} is not an initializer", hint=_HINT)
@@ -82,6 +84,7 @@ def _made(name: str, positional: Any, named: Mapping[str, Any]) -> Initializer:
     try:
         return make(*positional, **named)
     except TypeError as error:
+        # Python's message begins with the name of a method that no user called.
         wrong = str(error).partition("() ")[2] or str(error)
         raise RequestError(f"{name} {wrong}", hint=_arguments(name, make)) from None
 
