@@ -110,6 +110,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
     def _rows_of(self, ids: Any, valid: Any) -> Any:
         """The row of the table to read for each id; it always exists."""
+        # What a NaN becomes as an integer depends on the backend.
         inside = ops.where(ids == ids, ids, ops.zeros_like(ids))  # noqa: PLR0124  # NaN is not itself
         inside = ops.clip(inside, 0, self.input_dim - 1)
         index = ops.cast(inside, "int32" if self.input_dim < _INT32 else "int64")

@@ -95,6 +95,7 @@ class LowRank(Parametrization):
         a, b = added["a"].variable.value, added["b"].variable.value
         if training and self.dropout:
             a = a * self._dropout_mask(axes, weight, a.dtype)
+        # The factor has fewer elements to scale than the product.
         update = ops.matmul(a, b if self.scale == 1 else b * self.scale)
         if not self.magnitude:
             return base + axes.from_matrices(update)
@@ -156,6 +157,7 @@ def _lengths(matrix: Any) -> Any:
 
 
 def _copy(variable: Any) -> Any:
+    # A train step donates a variable's array on JAX, and writes into it on PyTorch.
     return ops.copy(variable.value)
 
 

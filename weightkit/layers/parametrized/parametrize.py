@@ -82,6 +82,7 @@ def parametrize(
         copy_weights(old, new.layer if targets[id(old)] else new)
         if targets[id(old)]:
             _copy_added(old, new.layer)
+            # Lengths and vectors were initialized from other weights, before the copy.
             new.reinitialize()
         else:
             _copy_added(old, new)
@@ -108,6 +109,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     plain = rebuild(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())
+    # A selection in the settings may leave weights out: these keep the model's values.
     copy_weights(model, plain)
     copy_from(plain, source, **settings)
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
@@ -163,6 +165,7 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
             "trainable": config["config"].get("trainable", True),
             "layer": config,
             "weights": {"**": [keras.saving.serialize_keras_object(one) for one in steps]},
+            # The addresses that were selected, since the selection `**` alone would find more.
             "targets": {"**": targets},
         },
     }
