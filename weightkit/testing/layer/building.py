@@ -17,6 +17,7 @@ from weightkit.testing.layer import backends
 from weightkit.testing.layer.exemptions import point
 from weightkit.testing.layer.subject import LayerSubject
 
+# What Keras calls a variable that was given no name.
 _AUTOMATIC = re.compile(r"variable(_\d+)?")
 
 

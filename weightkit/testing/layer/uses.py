@@ -66,6 +66,7 @@ class UsePoints(LayerSubject):
         self._fit(model)
         for variable, old in zip(slots, before, strict=True):
             np.testing.assert_array_equal(backends.array(variable.value), old)
+        # Adam has two slots for each weight; the head has a kernel and a bias.
         assert self._slots(optimizer) == 2 * 2
         layer.trainable = True
         assert [id(v) for v in layer.trainable_variables] == [id(v) for v in slots]
@@ -114,6 +115,7 @@ class UsePoints(LayerSubject):
         settled = len(calls)
         for _ in range(_STEPS):
             model.train_on_batch(inputs, targets)
+        # PyTorch runs the Python code in every step; the others run what they traced.
         assert len(calls) - settled == (_STEPS if backends.backend() == "torch" else 0)
 
     @point(15)
@@ -123,6 +125,7 @@ class UsePoints(LayerSubject):
         for number in range(_CALLS):
             layer(inputs, training=number % 2 == 0)
         assert [id(v) for v in layer.variables] == before
+        # Losses must not pile up from call to call either.
         assert layer.losses == [] or len(layer.losses) <= len(layer.trainable_variables)
 
     @point(17)
@@ -172,6 +175,7 @@ class UsePoints(LayerSubject):
         prefixes = [a.removesuffix("_regularizer") for a in arguments if a.endswith("_regularizer")]
         prefixes = [prefix for prefix in prefixes if prefix != "activity"]
         present = self.weights_by_name(self.built())
+        # Some configurations lack a weight, such as a bias, and still take its arguments.
         return {prefix: prefix for prefix in prefixes if prefix in present}
 
     @point(19)
