@@ -58,6 +58,7 @@ def show(result: Result, *, as_json: bool) -> None:
     else:
         for line in result.lines:
             sys.stdout.write("\t".join(escape(cell) for cell in line) + "\n")
+        # Before the notes, which are to come last where both streams go to one file.
         sys.stdout.flush()
         for remark in (*result.heading, *result.notes):
             say(remark)
