@@ -86,6 +86,7 @@ def _arrays(batch: Batch) -> Batch:
 def _random_batch(model: Any) -> Batch:
     # A fixed seed, so that a report can be repeated.
     generator = np.random.default_rng(0)
+    # Keras 3.15 has the nested form of inputs and outputs in private attributes only.
     inputs, outputs = getattr(model, "_inputs_struct", None), getattr(model, "_outputs_struct", None)
     functional = getattr(model, "_functional", None)  # what a Sequential is inside
     if functional is not None:

@@ -44,6 +44,7 @@ def gradients_of(model: Any, batch: Batch) -> dict[int, Gradient]:
     attributes.update(train_function=None, _run_eagerly=True, _jit_compile=False)
     with _recording(model, found):
         model.train_on_batch(*batch)
+    # Only then, since it takes another trace of the model.
     if Gradient.ZERO in found.values() and "jax" in _backend():
         _mark_unconnected(model, batch, found)
     return found

@@ -61,6 +61,7 @@ class ModelWeights:
         found: dict[int, ModelWeight] = {}
         for ref in view.refs:
             variable = view.parameters[ref] if ref in view.parameters else store.variable(ref)
+            # Variables that a saved value is computed from have addresses that the store does not know.
             owner = makers.get(id(variable)) or (store.owner(ref) if ref in saved else None)
             weight = ModelWeight(ref, variable, owner, id(variable) in trained, ref in view.parameters)
             found.setdefault(id(variable), weight)

@@ -114,6 +114,7 @@ class Recompilation:
         self._copy_state(new)
         parked = self._parked(new, known)
         now = {id(owner) for owner in self._owners}
+        # `-` binds more strongly than `&`.
         restored = len(now & waiting.keys() - trained - self._reset)
         notes = _notes(len(late), len(apart), own_steps=self._own_steps)
         return new, parked, Recompiled(len(now & trained), len(parked.slots), restored, len(new_owners), notes)

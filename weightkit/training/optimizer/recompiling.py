@@ -129,6 +129,7 @@ def compile_with(
         reset: See `Recompilation`.
         may_unsplit: See `Recompilation`.
     """
+    # Outside the scope of a MirroredStrategy, the new optimizer would get variables without replicas.
     with scope_of(model):
         work = Recompilation(
             model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit

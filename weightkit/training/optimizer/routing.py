@@ -155,6 +155,7 @@ def _default(optimizer: Any) -> Any:
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
         return optimizer
     known = optimizer._optimizer_map  # noqa: SLF001
+    # A user's function has no default: any will do, since variables of the others get patterns.
     return getattr(known, "default_optimizer", None) or optimizer.optimizers[0]
 
 

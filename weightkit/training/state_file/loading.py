@@ -41,6 +41,7 @@ def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_steps: boo
                 hint="use a file that save_optimizer_state wrote",
                 file=store.label,
             )
+        # The file is one to load from here on; until then nothing is built.
         before = _build(model)
         with restore_on_error(before.put_back):
             return _load(model, store, manifest, skip=skip, own_steps=own_steps)
@@ -105,6 +106,7 @@ def _set(model: Any, loading: Loading, *, own_steps: bool) -> tuple[str, ...]:
         for label, variable, values in loading.values:
             handle = handle_of(variable)
             log.set(label, handle, handle.value(), owned(values))
+        # Inside the log: where compiling again fails, the values are undone too.
         notes = _start_without_slots(model, loading.without_slots, own_steps=own_steps)
         if loading.parked:
             add_parked_slots(model, loading.parked)
