@@ -101,6 +101,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         if self.on_invalid == "raise":
             refuse_invalid_ids(self.name, ids, valid, self.input_dim)
         rows = ops.take(self.embeddings, self._rows_of(ids, valid), axis=0)
+        # Without autocast, which would round the ids, the rows are cast here.
         rows = ops.cast(rows, self.compute_dtype)
         return self._with_rule(rows, ops.expand_dims(valid, -1))
 

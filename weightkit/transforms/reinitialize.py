@@ -86,6 +86,7 @@ class Reinitialize(Transform):
 
     def drawing(self, drawn: Mapping[WeightRef, tuple[Initializer, Draws]]) -> Reinitialize:
         """The same, with an initializer and draws for each weight."""
+        # `dataclasses.replace` would call `__init__`, which takes other arguments.
         known = copy.copy(self)
         object.__setattr__(known, "drawn", drawn)
         return known

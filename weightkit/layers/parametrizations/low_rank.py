@@ -115,6 +115,7 @@ class LowRank(Parametrization):
         before = {"base": _copy(weight.variable)} | {key: _copy(one.variable) for key, one in added.items()}
         weight.variable.assign(value)
         added["b"].variable.assign(ops.zeros_like(added["b"].variable.value))
+        # After the weight, since its lengths are now those of the merged one.
         if self.magnitude:
             added["magnitude"].reinitialize()
         lengths = {"magnitude": _copy(added["magnitude"].variable)} if self.magnitude else {}

@@ -119,6 +119,7 @@ class Tied(Parametrization):
 
 def _upstream(tensors: Any) -> Any:
     """Every layer that symbolic tensors come from, and the layers in it."""
+    # Keras 3.15 has no public way from a symbolic tensor back to its layers.
     waiting, seen = list(keras.tree.flatten(tensors)), set()
     while waiting:
         history = getattr(waiting.pop(), "_keras_history", None)

@@ -76,6 +76,7 @@ def parametrize(
     chosen = _chosen(model, where, exclude, steps)
     targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
     made = rebuild(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
+    # A Sequential without an Input has its input shape only in the build configuration.
     if not made.built:
         made.build_from_config(model.get_build_config())
     for old, new in zip(leaf_layers(model), leaf_layers(made), strict=True):

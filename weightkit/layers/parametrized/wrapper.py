@@ -82,6 +82,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
         copy_call_signature(self, layer)
+        # Only where it differs: Keras' setter would also reset the flags of single weights inside.
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
         note_wrapper(layer, self)

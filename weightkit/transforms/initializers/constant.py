@@ -41,6 +41,7 @@ class Constant:
         """The numbers; nothing is drawn."""
         if isinstance(self.value, float):
             return np.full(last - first, self.value)
+        # `flat` copies the span alone, not the whole weight.
         return np.broadcast_to(np.asarray(self.value, np.float64), shape).flat[first:last]
 
 

@@ -38,6 +38,7 @@ def get(spec: object) -> Initializer:
         return _from_text(spec)
     if isinstance(spec, Mapping):
         return _from_config(spec)
+    # weightkit's own initializers, which need not be parsed.
     if is_dataclass(spec) and not isinstance(spec, type) and hasattr(spec, "objection"):
         return cast("Initializer", spec)
     if hasattr(spec, "get_config") and not isinstance(spec, type):
