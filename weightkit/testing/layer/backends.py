@@ -104,6 +104,7 @@ def _by_tensorflow(layer: Any, tensors: list[Any], cotangent: Any, call: Any, tr
 
     floats = [one for one in tensors if one.dtype.is_floating]
     with tf.GradientTape() as tape:
+        # The tape follows variables by itself, and inputs only when it is told to.
         tape.watch(floats)
         loss = tf.reduce_sum(layer(call(tensors), training=training) * cotangent)
     weights = [variable._value for variable in layer.trainable_variables]  # noqa: SLF001

@@ -93,6 +93,7 @@ class NumberPoints(LayerSubject):
         output, after = backends.array(output), [backends.array(one) for one in after]
         for variable, value in zip(layer.variables, before, strict=True):
             np.testing.assert_array_equal(backends.array(variable.value), value)
+        # From the same state a call draws the same numbers.
         state.restore()
         np.testing.assert_array_equal(backends.array(layer(inputs, training=True)), output)
         for variable, value in zip(layer.non_trainable_variables, after, strict=True):

@@ -39,6 +39,7 @@ class UsePoints(LayerSubject):
         if isinstance(shape[0], tuple):
             return tuple(self._resized(one, batch) for one in shape)
         free = self._partly_unknown(shape)
+        # Another size than the layer was built with.
         return (batch, *(size + 2 if axis is None else size for size, axis in zip(shape[1:], free, strict=True)))
 
     @point(11)
@@ -154,6 +155,7 @@ class UsePoints(LayerSubject):
     def test_constraints_hold_their_weights(self) -> None:
         chosen = self._regularized()
         if chosen:
+            # Over the whole weight, so that it fits any rank.
             held = {f"{prefix}_constraint": backends.keras.constraints.UnitNorm(axis=None) for prefix in chosen}
             layer = self.built(**held)
             model, _ = self._compiled_model(layer)
