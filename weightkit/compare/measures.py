@@ -199,7 +199,7 @@ def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance
     both_integers = are_integers(ours.dtype) and are_integers(theirs.dtype)
     apart = _between_integers(ours, theirs) if both_integers else b - a
     zero, moved, count = b == 0, apart != 0, a.size
-    # -0.0 equals 0.0 and has other bits: only where every value moved, bits need no look.
+    # -0.0 equals 0.0 and has other bits: bits are compared unless every value moved.
     changed = moved if moved.all() else differing(ours, theirs)
     difference, outside, lost = _norm(apart), 0, 0
     if not math.isfinite(difference):  # a NaN or an infinity somewhere

@@ -30,6 +30,7 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
         return found
     pairs = _by_values(missing, unused, ours, theirs)
     if ours.ordered and theirs.ordered:
+        # Layers that were just found by their values count as neighbors.
         pairs |= _by_place(missing, unused, found.pairs | pairs, (list(ours), list(theirs)))
     return _joined(found, pairs) if pairs else found
 
