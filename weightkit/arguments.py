@@ -81,6 +81,7 @@ def number(
         upper = [] if below == math.inf else [f"< {below}"]
         bounds = " and ".join(lower + upper)
         raise RequestError(f"{name} must be a finite number{' ' if bounds else ''}{bounds}, got {value!r}")
+    # Plain Python numbers from all of these checks: Keras cannot serialize NumPy's.
     return float(value)
 
 

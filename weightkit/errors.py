@@ -56,6 +56,7 @@ class SelectionError(RequestError):
     """The selection is malformed, selects nothing, or leaves something undecided."""
 
 
+# A KeyError too: `store[path]` raises it, as every mapping does.
 class UnknownWeightError(RequestError, KeyError):
     """No weight has the given address."""
 

@@ -12,6 +12,7 @@ app = typer.Typer(
     name="weightkit",
     # Plain help: the rich one costs 200 ms more at every --help.
     rich_markup_mode=None,
+    # Every error becomes one line in `main.py`.
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},

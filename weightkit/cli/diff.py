@@ -67,6 +67,7 @@ def _result(found: Diff) -> output.Result:
         rows=tuple(cells(weight) for weight in changed),
         lines=tuple(_line(weight) for weight in (*changed, *(w for w in found.optimizer if w.differs))),
         notes=found.lines(),
+        # As `diff` and `cmp` exit.
         code=int(not found.equal),
     )
 

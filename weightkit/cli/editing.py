@@ -36,6 +36,7 @@ def command(*without: str) -> Callable[[Callable[..., Any]], Callable[..., outpu
     """
 
     def decorate(make: Callable[..., Any]) -> Callable[..., output.Result]:
+        # `from __future__ import annotations` leaves text, and typer needs the types.
         own = inspect.signature(make, eval_str=True).parameters
         file, *shared = (option for option in options.EDITING if option.name not in without)
 

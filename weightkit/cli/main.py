@@ -17,6 +17,7 @@ from weightkit.errors import MachineError, RefusedError, RequestError, Weightkit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Above 128 as shells count: 128 and the number of SIGINT, SIGTERM or SIGPIPE.
 _REQUEST, _REFUSED, _MACHINE, _INTERRUPTED, _TERMINATED, _CLOSED_PIPE = 2, 3, 4, 130, 143, 141
 _HALF_DONE = "nothing was left half done"
 _CODES: dict[type[WeightkitError], int] = {
@@ -61,8 +62,10 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 a comparison found differences, 2 the request is wrong, 3 the file is refused, 4 the system failed, 130
     and 143 interrupted.
     """
+    # Not from typer: a command line that it cannot parse is answered in JSON too.
     as_json = "--json" in arguments
     try:
+        # Outside its standalone mode, typer leaves errors and exit codes to this function.
         result = app(list(arguments), prog_name="weightkit", standalone_mode=False)
         code = result if isinstance(result, int) else 0
         if isinstance(result, output.Result):

@@ -58,6 +58,7 @@ def show(result: Result, *, as_json: bool) -> None:
     else:
         for line in result.lines:
             sys.stdout.write("\t".join(escape(cell) for cell in line) + "\n")
+        # Before the notes, which are to come last where both streams go to one file.
         sys.stdout.flush()
         for remark in (*result.heading, *result.notes):
             say(remark)
@@ -112,7 +113,9 @@ def _show_to_people(result: Result) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    # Rich would color numbers in names.
     console = Console(highlight=False)
+    # As Text, since Rich reads [brackets] in a plain string as markup.
     for line in result.heading:
         console.print(Text(escape(line), style="bold"))
     if result.rows and _least_width(result) > console.width:
@@ -147,5 +150,6 @@ def _stack(result: Result, console: Console) -> None:
     for first, *rest in result.rows:
         console.print(Text(escape(first)))
         cells = zip(result.columns[1:], rest, strict=True)
+        # The no-break space keeps a heading and its value on one line.
         rest_of_row = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
         console.print(Padding(Text(rest_of_row, style="dim"), (0, 0, 0, 2)))

@@ -86,6 +86,7 @@ def _list(backups: Backups) -> output.Result:
 
 
 def _date(backup: Backup) -> str:
+    # Local time, as `ls -l` shows it.
     return datetime.fromtimestamp(backup.status.st_mtime).astimezone().isoformat(" ", "seconds")
 
 

@@ -94,6 +94,7 @@ def holds(hypothesis: Hypothesis, ours: np.ndarray, theirs: np.ndarray) -> bool:
     """Whether it gives exactly these elements; float16 and bfloat16 compute in float32 and are rounded once."""
     with np.errstate(all="ignore"):
         made = rounded(hypothesis(ours.astype(_working(ours.dtype), copy=False)), theirs.dtype)
+        # A NaN may come out with other bits; it is a NaN all the same.
         return is_same(made, theirs) or not (differing(made, theirs) & ~(np.isnan(made) & np.isnan(theirs))).any()
 
 
@@ -126,6 +127,7 @@ def _usable(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     held = ml_dtypes.finfo(theirs.dtype)
     fraction, smallest = int(held.nmant), float(held.smallest_subnormal) / 2
     _, exponent = np.frexp(b)
+    # `frexp` gives mantissas below 1, so half a unit in the last place has this exponent.
     return a[kept], b, np.maximum(np.ldexp(np.ones_like(b), exponent - fraction - 2), smallest)
 
 

@@ -82,6 +82,7 @@ class Measures:
             self.finite + other.finite,
             other.largest if farther else self.largest,
             other.max_at if farther else self.max_at,
+            # `hypot` neither overflows nor loses small norms, as sums of squares do.
             math.hypot(self.difference, other.difference),
             math.hypot(self.ours, other.ours),
             math.hypot(self.theirs, other.theirs),
@@ -112,6 +113,7 @@ class Measures:
         norms = self.ours * self.theirs
         if not (_LEAST <= norms < math.inf and math.isfinite(self.product)):
             return None
+        # Rounding may give a little more than 1.
         return max(-1.0, min(1.0, self.product / norms))
 
     def to_dict(self, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -197,6 +199,7 @@ def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance
     both_integers = are_integers(ours.dtype) and are_integers(theirs.dtype)
     apart = _between_integers(ours, theirs) if both_integers else b - a
     zero, moved, count = b == 0, apart != 0, a.size
+    # -0.0 equals 0.0 and has other bits: bits are compared unless every value moved.
     changed = moved if moved.all() else differing(ours, theirs)
     difference, outside, lost = _norm(apart), 0, 0
     if not math.isfinite(difference):  # a NaN or an infinity somewhere
@@ -268,6 +271,7 @@ def _norm(values: np.ndarray) -> float:
     largest = float(np.abs(values).max())
     if largest == 0 or not math.isfinite(largest):
         return largest
+    # Scaling by a power of two is exact.
     _, exponent = math.frexp(largest)
     scaled = np.ldexp(values, -exponent)
     return float(np.ldexp(math.sqrt(_product(scaled, scaled)), exponent))

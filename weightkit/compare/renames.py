@@ -30,6 +30,7 @@ def with_renames(found: Match, ours: WeightStore, theirs: WeightStore) -> Match:
         return found
     pairs = _by_values(missing, unused, ours, theirs)
     if ours.ordered and theirs.ordered:
+        # Layers that were just found by their values count as neighbors.
         pairs |= _by_place(missing, unused, found.pairs | pairs, (list(ours), list(theirs)))
     return _joined(found, pairs) if pairs else found
 
@@ -57,9 +58,11 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
     pairs: dict[WeightRef, WeightRef] = {}
     for layer, refs in list(missing.items()):
         for other, candidates in unused.items():
+            # Not strict: `_like` refuses lists of different lengths.
             both = list(zip(refs, candidates, strict=False))
             if _like(refs, candidates) and all(_is_same(ours, theirs, a, b) for a, b in both):
                 pairs |= dict(both)
+                # The loop over `unused` ends here, since a dictionary must not change under it.
                 del missing[layer], unused[other]
                 break
     return pairs
@@ -75,6 +78,7 @@ def _by_place(
 ) -> dict[WeightRef, WeightRef]:
     """Layers between the same two neighbors, if both sides have equally many."""
     first, second = _gaps(missing, orders[0], pairs), _gaps(unused, orders[1], {b: a for a, b in pairs.items()})
+    # The empty address is the neighbor before the first layer and after the last.
     anchors = {ours.structure: theirs.structure for ours, theirs in pairs.items()} | {"": ""}
     found: dict[WeightRef, WeightRef] = {}
     for (before, after), layers in first.items():

@@ -49,6 +49,7 @@ def _matches(bound: tuple[Selector | None, ...], refs: tuple[WeightRef | None, .
 def _require_found(selector: Selector | None, stores: Sequence[WeightStore]) -> None:
     for part in () if selector is None else selector.alternatives:
         errors = [error for store in stores if (error := _miss(part, store)) is not None]
+        # A layer may be in one store only: that is what a comparison is to find.
         if len(errors) == len(stores):
             raise errors[0]
 

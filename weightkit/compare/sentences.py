@@ -31,6 +31,7 @@ def what_happened(measures: Measures, hypothesis: Hypothesis | None) -> str:
         return "zeroed" if measures.zeros == measures.size else f"with {_values(measures.zeroed)} zeroed"
     if hypothesis is not None:
         return hypothesis.text
+    # Where most elements are equal, an angle says nothing of what changed.
     if 2 * measures.changed < measures.size or measures.size == 1:
         return f"with {_values(measures.changed)} changed"
     return _from_angle(measures)
@@ -55,6 +56,7 @@ def _from_angle(measures: Measures) -> str:
         return "set from zero" if was_zero else f"with {_values(measures.changed)} changed"
     factor = measures.product / measures.ours / measures.ours
     left = math.sqrt(max(0.0, 1 - cosine * cosine))
+    # A factor closer to 1 than ten times the remainder may be chance.
     if left < _ABOUT and abs(factor - 1) > 10 * left:
         return f"scaled by about {factor:.4g}"
     if measures.size >= _MANY and abs(cosine) <= max(_UNRELATED, _DEVIATIONS / math.sqrt(measures.size)):

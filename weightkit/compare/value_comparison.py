@@ -83,6 +83,7 @@ def compare(
         work.do()
         for pair in work.compared:
             if pair.measures.changed:
+                # In the order of the weight: sums in another order round differently from run to run.
                 for span in sorted(pair.same, key=lambda span: span.start):
                     pair.measures += unchanged(_native(ours.read(pair.ours, span)))
     return work.compared
@@ -123,6 +124,7 @@ class _Work:
         same = is_same(ours, theirs)
         pair.examine(span.start, ours, theirs, same=same)
         found = Measures(ours.size) if same else measure(ours, theirs, span.start, self._tolerance)
+        # Neither the sums nor the caller's progress are made for two threads at once.
         with self._lock:
             pair.add(span.start, found)
             if same:

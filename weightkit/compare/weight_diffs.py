@@ -134,6 +134,7 @@ def _renames(results: Iterable[WeightDiff]) -> list[str]:
     layers = {
         (found.ours.layer, found.theirs.layer) for found in results if found.is_renamed and found.ours and found.theirs
     }
+    # By text, since a layer without a name is None, which does not sort.
     return [f"layer {old} is renamed to {new} in the second" for old, new in sorted(layers, key=str)]
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weightkit.inspect.listing import Listing, list_weights
     from weightkit.inspect.statistics import Statistics, measure
 
+# Loaded when first used: `show` starts the reading process before NumPy is loaded.
 _HOMES = {
     "Listed": "listed_weight",
     "Listing": "listing",

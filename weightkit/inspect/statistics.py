@@ -92,6 +92,7 @@ def _of_tile(values: np.ndarray) -> Statistics:
     infinities = numbers.size - finite.size - nans
     if not finite.size:
         return Statistics(nans=nans, infinities=infinities)
+    # Squares may leave float64's range; JSON has None for such a measure.
     with np.errstate(over="ignore"):
         mean = float(finite.mean())
         return Statistics(

@@ -101,6 +101,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         if self.on_invalid == "raise":
             refuse_invalid_ids(self.name, ids, valid, self.input_dim)
         rows = ops.take(self.embeddings, self._rows_of(ids, valid), axis=0)
+        # Without autocast, which would round the ids, the rows are cast here.
         rows = ops.cast(rows, self.compute_dtype)
         return self._with_rule(rows, ops.expand_dims(valid, -1))
 
@@ -110,6 +111,7 @@ class CheckedEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
     def _rows_of(self, ids: Any, valid: Any) -> Any:
         """The row of the table to read for each id; it always exists."""
+        # What a NaN becomes as an integer depends on the backend.
         inside = ops.where(ids == ids, ids, ops.zeros_like(ids))  # noqa: PLR0124  # NaN is not itself
         inside = ops.clip(inside, 0, self.input_dim - 1)
         index = ops.cast(inside, "int32" if self.input_dim < _INT32 else "int64")

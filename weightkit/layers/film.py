@@ -90,6 +90,7 @@ class FiLM(keras.layers.Layer):  # type: ignore[misc]
         """Reshape ``(batch, channels)`` so that it broadcasts to the features."""
         middle = [1] * (rank - 2)
         middle.insert(self._axis - 1, values.shape[-1])
+        # -1 stands for the batch, whose size may be unknown.
         return ops.reshape(values, (-1, *middle))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:  # noqa: ARG002

@@ -91,6 +91,7 @@ class GradientReversal(keras.layers.Layer):  # type: ignore[misc]
 def _reversed(inputs: Any, factor: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         incoming = arguments[-1] if upstream is None else upstream  # JAX passes it by position
+        # Each argument of the function needs a gradient, the factor too.
         return ops.negative(factor) * incoming, ops.zeros_like(factor)
 
     return inputs, gradient

@@ -102,8 +102,10 @@ class HyperDense(keras.layers.Layer):  # type: ignore[misc]
         features, embedding = (beyond_float16(one) for one in inputs)
         made = matmul(embedding, self.kernel)
         made = made + ops.cast(self.kernel_bias, made.dtype)
+        # Axes between batch and features share the kernel of their sample.
         middle = [1] * (len(features.shape) - 3)
         made = ops.reshape(made, (-1, *middle, self._inputs, self._hidden))
+        # A product of matrices, one for each sample, needs an axis of rows.
         rows = ops.expand_dims(features, -2) if len(features.shape) == 2 else features  # noqa: PLR2004
         summed = matmul(rows, made)
         outputs = matmul(summed, self.output_kernel)

@@ -16,6 +16,7 @@ from weightkit.layers.making.weight_arguments import add_weight, set_weight_argu
 if TYPE_CHECKING:
     from weightkit.layers.making.shapes import Shape
 
+# Section 3.2 of the paper.
 _SIGMA = {"factorized": 0.5, "independent": 0.017}
 _WEIGHTS = ("kernel", "bias")
 
@@ -125,6 +126,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         return self.activation(outputs)
 
     def _draw(self, inputs: int) -> tuple[Any, Any]:
+        # Drawn in full precision and then cast: half precision has too few different numbers.
         dtype = keras.backend.floatx() if self.compute_dtype != "float64" else "float64"
 
         def normal(shape: tuple[int, ...]) -> Any:

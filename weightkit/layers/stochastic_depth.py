@@ -81,6 +81,7 @@ class StochasticDepth(keras.layers.Layer):  # type: ignore[misc]
         if not training or self.rate == 0:
             return inputs
         shape = (ops.shape(inputs)[0] if self.per == "sample" else 1, *[1] * (len(inputs.shape) - 1))
+        # float32 under every policy: bfloat16 has too few numbers between 0 and 1 for small rates.
         drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         scaled = inputs * ops.cast(1 / (1 - self.rate), inputs.dtype)
         return ops.where(drawn >= self.rate, scaled, ops.zeros_like(inputs))

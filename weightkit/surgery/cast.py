@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weightkit.access import Report, Target, WeightRef, WeightStore, Where
 
 TYPES: dict[str, np.dtype] = {
+    # Little-endian by name: a file is the same whichever machine writes it.
     "float16": np.dtype("<f2"),
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
     "float32": np.dtype("<f4"),
@@ -76,6 +77,7 @@ class Cast(Transform):
             return "it belongs to a quantized layer, whose integers and scales stay unchanged"
         if not is_floating(ref.dtype):
             return f"it holds {ref.dtype}, and only floating-point numbers can be cast"
+        # A big-endian float32 is a float32 too.
         same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
         return f"it is already {self.to}" if same else ""
 

@@ -60,6 +60,7 @@ class Drop(Transform):
             SelectionError: None stays.
         """
         dropped = set(chosen)
+        # Optimizer state alone is not a model.
         if all(ref in dropped or ref.kind is Kind.OPTIMIZER for ref in store):
             raise SelectionError(
                 "the selection must leave at least one weight, got every weight",

@@ -75,6 +75,7 @@ class Strip(Transform):
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
         """That the model must be compiled again, if the file has a training configuration."""
+        # The configuration is an attribute of legacy files, and text in a member of a `.keras` file.
         return (_COMPILE,) if changes.attributes or changes.members else ()
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:  # noqa: ARG002

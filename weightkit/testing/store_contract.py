@@ -95,6 +95,7 @@ class StoreContract:
     def test_what_is_read_is_a_copy_to_keep(self, store: WeightStore) -> None:
         for ref in store:
             for span in (ALL, slice(0, 2)):
+                # 9 is in none of VALUES.
                 store.read(ref, span)[...] = 9
                 assert not (store.read(ref, span) == 9).all()  # noqa: PLR2004
 

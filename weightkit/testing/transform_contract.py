@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.edits.transform import Transform
 
+# 6 x 10, the shape of every weight here.
 _SIZE = 60
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weightkit.transforms.reinitialize import Reinitialize
     from weightkit.transforms.scale import Scale
 
+# Loaded when first used: each of them imports NumPy, which `weightkit --help` does without.
 _HOMES = {"CopyFrom": "copy_from", "Reinitialize": "reinitialize", "Scale": "scale"}
 
 __all__ = ["CopyFrom", "Reinitialize", "Scale"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from weightkit.access import Changes, Match, Report, Target, WeightRef, WeightStore, Where
 
+# Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
 
 
@@ -77,6 +78,7 @@ class CopyFrom(Transform):
             source = entered.enter_context(self.reader)
             if self.planned is not None:
                 self.planned.require_unchanged(source)
+            # From here on `__exit__` closes the source; on an error above, this block does.
             entered.pop_all()
         return self
 

@@ -86,6 +86,7 @@ class Reinitialize(Transform):
 
     def drawing(self, drawn: Mapping[WeightRef, tuple[Initializer, Draws]]) -> Reinitialize:
         """The same, with an initializer and draws for each weight."""
+        # `dataclasses.replace` would call `__init__`, which takes other arguments.
         known = copy.copy(self)
         object.__setattr__(known, "drawn", drawn)
         return known
@@ -177,6 +178,7 @@ def reinitialize(
 
 def _seed(seed: object) -> int:
     if seed is None:
+        # Not NumPy's global generator, which a script may have seeded: runs would get one "random" seed.
         return secrets.randbelow(_LARGEST_FRESH_SEED)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise RequestError(f"seed must be an integer >= 0, got {seed!r}", hint="give one, such as 7")
@@ -212,6 +214,7 @@ class _Sources(Transform):
             return ""
         if objection := initializer.objection(ref.shape):
             return objection
+        # Raised, since a returned objection would skip this weight and re-initialize the others.
         if not is_held_by(ref.dtype, size_of(initializer)):
             raise RequestError(
                 f"{shortened(initializer)} must give finite numbers in {ref.dtype}, the dtype of {ref.path}, got "

@@ -75,6 +75,7 @@ class Scale(Transform):
         """Refuse the whole edit: scaling only weights of a wider dtype would leave a half-scaled model."""
         with np.errstate(all="ignore"):
             rounded = float(dtype.type(self.factor))
+        # A tiny factor becomes zero in float32, which would erase the weights.
         if math.isinf(rounded) or (rounded == 0) != (self.factor == 0):
             raise RequestError(
                 f"factor must stay finite and nonzero in {dtype}, in which {ref.path} is computed, got "

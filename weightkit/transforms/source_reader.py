@@ -26,6 +26,7 @@ class SourceReader:
         self._target = target
         self.name = repr(target.label if isinstance(target, WeightStore) else target)
         """The source as given, for a ``repr``."""
+        # Threads of one edit read spans at the same time: opening and closing must each happen once.
         self._lock = threading.RLock()
         self._users = 0
         self._store: WeightStore | None = None

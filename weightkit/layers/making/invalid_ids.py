@@ -57,6 +57,7 @@ def _by_tensorflow(name: str, ids: Any, valid: Any, size: int) -> None:
     # Where all ids are valid this is empty, and the assertion holds.
     first = tf.where(tf.logical_not(valid))[:1]
     message = [f"{name}: ids must be in [0, {size}), got", tf.gather_nd(ids, first), "at position", first]
+    # TensorFlow shows only three elements of a tensor by default.
     tf.debugging.Assert(tf.reduce_all(flat), [*message, f"— {_HINT}"], summarize=16)
 
 

@@ -34,6 +34,7 @@ def input_axes(name: str, value: Any, rank: int) -> tuple[int, ...]:
         weightkit.errors.RequestError: axis must have axes from 1 to 2, each once, for an input of rank 3, got 4
     """
     given = (value,) if isinstance(value, numbers.Integral) else tuple(value)
+    # An axis outside becomes 0, the batch axis, which is refused as well.
     found = sorted(int(axis) % rank if -rank <= axis < rank else 0 for axis in given)
     if 0 in found or len(set(found)) < len(found) or not found:
         raise RequestError(

@@ -73,8 +73,10 @@ def axes_of(owner: Any, name: str, shape: tuple[int, ...]) -> Axes:
     if name == "depthwise_kernel" or (isinstance(owner, _DEPTHWISE) and name == "kernel"):
         return Axes(shape, every[-2:-1], every[:-2], every[-1:])
     if isinstance(owner, _TRANSPOSED):
+        # Keras stores this kernel as (height, width, filters, channels).
         return Axes(shape, (), (*every[:-2], every[-1]), every[-2:-1])
     if name == "embeddings":
+        # Each row of the table is read alone: rows are the outputs.
         return Axes(shape, (), every[1:], every[:1])
     if isinstance(owner, keras.layers.EinsumDense) and name == "kernel":
         return _of_einsum(owner.equation, shape)
@@ -83,6 +85,7 @@ def axes_of(owner: Any, name: str, shape: tuple[int, ...]) -> Axes:
 
 def _of_einsum(equation: str, shape: tuple[int, ...]) -> Axes:
     """By an equation such as ``abc,cde->abde``: axes that the output does not have are summed over."""
+    # The ellipsis stands for axes of the batch, which a kernel does not have.
     operands, output = equation.replace(" ", "").replace("...", "").split("->")
     data, kernel = operands.split(",")
     every = range(len(shape))

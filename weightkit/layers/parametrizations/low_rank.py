@@ -95,6 +95,7 @@ class LowRank(Parametrization):
         a, b = added["a"].variable.value, added["b"].variable.value
         if training and self.dropout:
             a = a * self._dropout_mask(axes, weight, a.dtype)
+        # The factor has fewer elements to scale than the product.
         update = ops.matmul(a, b if self.scale == 1 else b * self.scale)
         if not self.magnitude:
             return base + axes.from_matrices(update)
@@ -114,6 +115,7 @@ class LowRank(Parametrization):
         before = {"base": _copy(weight.variable)} | {key: _copy(one.variable) for key, one in added.items()}
         weight.variable.assign(value)
         added["b"].variable.assign(ops.zeros_like(added["b"].variable.value))
+        # After the weight, since its lengths are now those of the merged one.
         if self.magnitude:
             added["magnitude"].reinitialize()
         lengths = {"magnitude": _copy(added["magnitude"].variable)} if self.magnitude else {}
@@ -156,6 +158,7 @@ def _lengths(matrix: Any) -> Any:
 
 
 def _copy(variable: Any) -> Any:
+    # A train step donates a variable's array on JAX, and writes into it on PyTorch.
     return ops.copy(variable.value)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @keras.saving.register_keras_serializable(package="weightkit")
+# `==` of two arrays has no single truth value.
 @dataclass(frozen=True, eq=False)
 class Mask(Parametrization):
     """The weight times a fixed mask of ones and zeros, as in MADE (Germain 2015, arXiv 1502.03509, equation 5).

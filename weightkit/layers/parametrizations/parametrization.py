@@ -153,6 +153,7 @@ class ComputedWeight:
             return self._after_steps(count, training=False)
 
     def _after_steps(self, count: int, *, training: bool) -> Any:
+        # The variable of a tied weight has no value (`save_without`).
         tensor = self.weight.variable.value if all(one.keeps_base for one, _ in self.steps) else None
         for one, added in self.steps[:count]:
             tensor = one.compute(tensor, added, self.weight, training=training)

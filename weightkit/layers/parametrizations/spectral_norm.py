@@ -73,11 +73,13 @@ class SpectralNorm(Parametrization):
             v = ops.stop_gradient(_unit(product, ops.zeros_like(product)))
         sigma = ops.sum(v * _times(matrices, u), axis=-1)
         sigma = ops.where(sigma > _TINY, sigma, ops.ones_like(sigma))
+        # One norm for the whole weight: it divides in the weight's own shape, without transposing.
         if not weight.axes.batch:
             return ops.cast(at_least_float32(base) / sigma, base.dtype)
         return ops.cast(weight.axes.from_matrices(matrices / sigma[:, None, None]), base.dtype)
 
 
+# Any fixed number: the same weights get the same vectors.
 _SEED = 1802
 
 

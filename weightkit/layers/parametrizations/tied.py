@@ -35,6 +35,7 @@ class Tied(Parametrization):
     other: Any
     weight: str | None = None
     transpose: bool | None = None
+    # A dictionary, since the dataclass is frozen and the layer may be found later.
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     keeps_base = False
@@ -103,6 +104,7 @@ class Tied(Parametrization):
             yield from ((layer, one) for one in getattr(layer, "computed", ()) if isinstance(one, ComputedWeight))
 
     def _source(self) -> Any:
+        # What wrappers add, such as factors, is not a weight of the layer to tie to.
         added = {id(one.variable) for _, found in self._computed() for _, step in found.steps for one in step.values()}
         weights = [one for one in self._found["layer"].weights if id(one) not in added]
         if self.weight is None:
@@ -117,6 +119,7 @@ class Tied(Parametrization):
 
 def _upstream(tensors: Any) -> Any:
     """Every layer that symbolic tensors come from, and the layers in it."""
+    # Keras 3.15 has no public way from a symbolic tensor back to its layers.
     waiting, seen = list(keras.tree.flatten(tensors)), set()
     while waiting:
         history = getattr(waiting.pop(), "_keras_history", None)

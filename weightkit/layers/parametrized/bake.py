@@ -40,6 +40,7 @@ def bake(model: Any) -> Any:
     if not model.built:
         raise RequestError(f"bake: {model.name!r} must be built, and is not", hint="call it on data first")
     plain = rebuild(model, without_wrappers)
+    # A Sequential without an Input has its input shape only in the build configuration.
     if not plain.built:
         plain.build_from_config(model.get_build_config())
     copy_weights(model, plain, values_of(model))

@@ -10,6 +10,7 @@ def copy_call_signature(wrapper: Any, layer: Any) -> None:
     """Copy what Keras 3.15 reads from the signatures of ``call`` and ``build`` to decide how a layer is called."""
     signature = layer._call_signature  # noqa: SLF001
     if "training" not in signature.parameters and not _takes_anything(signature):
+        # Keras passes `training` only where it is in the signature, and parametrizations need it.
         training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
         signature = signature.replace(parameters=[*signature.parameters.values(), training])
     wrapper._call_signature = signature  # noqa: SLF001

@@ -22,6 +22,7 @@ def apply_parametrizations(parametrizations: list[Parametrization], weight: Weig
     Raises:
         RequestError: One of them cannot be applied to the weight.
     """
+    # All are asked first: nothing is added to the weight where one of them refuses.
     objection = next(filter(None, (one.objection(weight) for one in parametrizations)), "")
     if objection:
         raise RequestError(objection)
@@ -29,6 +30,7 @@ def apply_parametrizations(parametrizations: list[Parametrization], weight: Weig
     computed = ComputedWeight(weight, [], variable.constraint)
     for one in parametrizations:
         computed.append(one)
+    # Keras would apply it to the variable after each step, not to the computed weight.
     variable.constraint = None
     if not all(one.keeps_base for one in parametrizations):
         save_without(weight.owner, variable)

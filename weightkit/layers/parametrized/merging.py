@@ -34,6 +34,7 @@ def merge(name: str, computed: Iterable[ComputedWeight]) -> None:
     new = [step for step in found if not _is_merged(step) or step[1].is_trained(step[2], step[0].merge_record)]
     if not new:
         raise RequestError(f"{name}: the factors are merged already", hint="call unmerge(), or train them")
+    # Numbered, since a merge may be of some of the weights, and is undone for the same ones.
     number = _last(found) + 1
     with _restored_on_error(new):
         for one, low_rank, added in new:
@@ -54,6 +55,7 @@ def unmerge(name: str, computed: Iterable[ComputedWeight]) -> None:
             f"{name}: nothing is merged", hint="call merge() first; a merge that was saved cannot be undone"
         )
     steps = [step for step in found if step[0].merge_record.get("number") == last]
+    # All are checked before any of them changes.
     for step in steps:
         problem, hint = _obstacle(step)
         if problem:
@@ -62,6 +64,7 @@ def unmerge(name: str, computed: Iterable[ComputedWeight]) -> None:
         for one, low_rank, added in steps:
             low_rank.unmerge(added, one.weight, one.merge_record)
             earlier = one.merge_record["earlier"]
+            # Its values are gone, and its number says that there was an earlier merge.
             one.merge_record = {"number": earlier} if earlier else {}
 
 

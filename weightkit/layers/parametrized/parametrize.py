@@ -76,12 +76,14 @@ def parametrize(
     chosen = _chosen(model, where, exclude, steps)
     targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
     made = rebuild(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
+    # A Sequential without an Input has its input shape only in the build configuration.
     if not made.built:
         made.build_from_config(model.get_build_config())
     for old, new in zip(leaf_layers(model), leaf_layers(made), strict=True):
         copy_weights(old, new.layer if targets[id(old)] else new)
         if targets[id(old)]:
             _copy_added(old, new.layer)
+            # Lengths and vectors were initialized from other weights, before the copy.
             new.reinitialize()
         else:
             _copy_added(old, new)
@@ -108,6 +110,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     plain = rebuild(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())
+    # A selection in the settings may leave weights out: these keep the model's values.
     copy_weights(model, plain)
     copy_from(plain, source, **settings)
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
@@ -163,6 +166,7 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
             "trainable": config["config"].get("trainable", True),
             "layer": config,
             "weights": {"**": [keras.saving.serialize_keras_object(one) for one in steps]},
+            # The addresses that were selected, since the selection `**` alone would find more.
             "targets": {"**": targets},
         },
     }

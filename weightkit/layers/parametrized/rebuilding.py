@@ -55,6 +55,7 @@ def rebuild(model: Any, change: Callable[[Any, dict[str, Any]], dict[str, Any]])
         change: Takes a layer (None for one in another layer's configuration) and its serialized configuration, and
             returns the new serialized configuration.
     """
+    # A user's class need not be registered with Keras.
     classes = {type(one).__name__: type(one) for one in model._flatten_layers()}  # noqa: SLF001
     with keras.saving.CustomObjectScope(classes):
         if is_functional(model):

@@ -22,6 +22,7 @@ def save_without(owner: Any, variable: Any) -> None:
 def saved_variables(layer: Any) -> dict[str, Any]:
     """What a layer's class saves, by key, including what `save_without` removed."""
     record: dict[str, Any] = {}
+    # The method of the class: that of the object may be the hook that calls this.
     type(layer).save_own_variables(layer, record)
     return record
 

@@ -82,6 +82,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
         copy_call_signature(self, layer)
+        # Only where it differs: Keras' setter would also reset the flags of single weights inside.
         if trainable is not None and layer.trainable != trainable:
             layer.trainable = trainable
         note_wrapper(layer, self)
@@ -124,6 +125,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        # Keras' setter sets every flag inside, that of a frozen base weight too.
         keras.layers.Layer.trainable.fset(self, value)
         self._freeze()
 
@@ -139,6 +141,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             self.add_loss(loss * 1.0)  # JAX would count the same object twice
         for variable, value in mapping:
             now = scope.get_current_value(variable)
+            # Only what the call itself updates, such as moving statistics and seeds.
             if now is not value and not variable.trainable and self._is_plain(variable):
                 variable.assign(now)
         return outputs
@@ -197,6 +200,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         unmerge(self.name, self.computed)
 
     def _require_plain(self) -> None:
+        # Checked on each call: `model.quantize` may come after wrapping.
         if any(getattr(one, "quantization_mode", None) for one in self.layer._flatten_layers()):  # noqa: SLF001
             raise RequestError(f"{self.name}: the layer inside must not be quantized", hint="bake it, then quantize it")
 
@@ -211,6 +215,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The output of the layer inside, as a symbolic tensor."""
         if not self.layer._call_has_training_arg:  # noqa: SLF001
+            # The wrapper's signature has it for the parametrizations (`copy_call_signature`).
             kwargs.pop("training", None)
         return self.layer.compute_output_spec(*args, **kwargs)
 
@@ -222,6 +227,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def build_from_config(self, config: Any) -> None:
         """Build the layer inside from its configuration, then add variables."""
         if config and not self.built:
+            # As in a call, the wrapper's name comes before the paths of the variables.
             with self._open_name_scope():
                 if not self.layer.built:
                     self.layer.build_from_config(config)

@@ -14,6 +14,7 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Weak on both sides: the record keeps neither a layer nor a wrapper in memory.
 _WRAPPERS: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
 
 

@@ -65,4 +65,5 @@ class AccessPoints(LayerSubject):
 
 
 def _selection(ref: WeightRef) -> str:
+    # A structural address may hold characters that a selection reads as wildcards.
     return "".join(f"\\{c}" if c in "*?[]{}\\" else c for c in ref.structure)

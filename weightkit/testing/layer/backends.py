@@ -45,6 +45,7 @@ def tensor(values: np.ndarray) -> Any:
 def with_values(layer: Any, values: Sequence[tuple[Any, Any]], inputs: Any, *, training: bool) -> Any:
     """Call a layer while its variables have other values; afterwards they have their own values again."""
     others = [variable for variable in layer.variables if all(variable is not one for one, _ in values)]
+    # All of them: a StatelessScope hides the values of a scope around it.
     mapping = [*values, *((variable, variable.value) for variable in others)]
     with importlib.import_module("keras").StatelessScope(state_mapping=mapping):
         return layer(inputs, training=training)
@@ -68,6 +69,7 @@ def double_precision() -> Iterator[None]:
             stack.enter_context(jax.enable_x64(True))
         # Keras 3.15: on JAX and PyTorch, operations of two float64 tensors, matmul among them, have a float32 result.
         narrowed = importlib.import_module("keras.src.backend.common.dtypes").BIT64_TO_BIT32_DTYPE
+        # Before the change, so that it is undone whatever happens.
         stack.callback(narrowed.update, dict(narrowed))
         narrowed["float64"] = "float64"
         yield
@@ -102,9 +104,11 @@ def _by_tensorflow(layer: Any, tensors: list[Any], cotangent: Any, call: Any, tr
 
     floats = [one for one in tensors if one.dtype.is_floating]
     with tf.GradientTape() as tape:
+        # The tape follows variables by itself, and inputs only when it is told to.
         tape.watch(floats)
         loss = tf.reduce_sum(layer(call(tensors), training=training) * cotangent)
     weights = [variable._value for variable in layer.trainable_variables]  # noqa: SLF001
+    # The gradient of an Embedding is sparse (IndexedSlices).
     found = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(loss, [*floats, *weights])]
     of_floats = iter(found)
     return [next(of_floats) if one.dtype.is_floating else None for one in tensors], found[len(floats) :]
@@ -136,6 +140,7 @@ def _by_torch(layer: Any, tensors: list[Any], cotangent: Any, call: Any, trainin
     weights = [variable._value for variable in layer.trainable_variables]  # noqa: SLF001
     output = layer(call(tensors), training=training)
     loss = (output * torch.as_tensor(cotangent)).sum()
+    # `autograd.grad` raises where the output depends on nothing.
     if not loss.requires_grad:
         return [None] * len(tensors), [None] * len(weights)
     found = torch.autograd.grad(loss, [*floats, *weights], allow_unused=True)

@@ -17,6 +17,7 @@ from weightkit.testing.layer import backends
 from weightkit.testing.layer.exemptions import point
 from weightkit.testing.layer.subject import LayerSubject
 
+# What Keras calls a variable that was given no name.
 _AUTOMATIC = re.compile(r"variable(_\d+)?")
 
 
@@ -111,6 +112,7 @@ class BuildingPoints(LayerSubject):
     def test_the_example_in_its_docstring_runs(self) -> None:
         layer_class = type(self.make_layer())
         module = sys.modules[layer_class.__module__]
+        # The names of the layer's module, as when its own doctests run.
         found = doctest.DocTestFinder(recurse=False).find(layer_class, globs=dict(vars(module)))
         examples = [test for test in found if test.examples]
         assert examples, f"{layer_class.__name__} has no example in its docstring"

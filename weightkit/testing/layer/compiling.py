@@ -43,6 +43,7 @@ class CompilingPoints(LayerSubject):
             for _ in range(2 if draws else 1):
                 state.restore()
                 found.append(backends.array(function(*self._leaves(values, arrays))))
+            # TensorFlow's XLA draws other numbers than eager code: a call is compared with its repetition.
             self.close(found[0], found[-1] if draws else eager, dtype)
 
     @staticmethod

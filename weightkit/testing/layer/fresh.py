@@ -46,13 +46,16 @@ class Session:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._facts: dict[str, Any] = {}
         here = backends.backend()
+        # Both at once: they work while this process runs the tests that need neither.
         for backend in (here, _another(here)):
             self._start(backend)
 
     def _start(self, backend: str) -> None:
         environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        # pytest puts test folders on the path, where the modules of layers may be.
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         command = [sys.executable, "-m", "weightkit.testing.layer.loader", str(self._folder), backends.backend()]
+        # A file: nobody reads a pipe meanwhile, and a full one would stop the process.
         with (self._folder / f"{backend}.log").open("wb") as log:
             self._processes[backend] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
@@ -63,6 +66,7 @@ class Session:
         if backend not in self._facts:
             code = self._processes[backend].wait()
             log = (self._folder / f"{backend}.log").read_text(encoding="utf-8", errors="replace")
+            # The traceback is at the end, after the backend's messages.
             assert code == 0, log[-3000:]
             found = (self._folder / f"{backend}.facts").read_bytes()
             self._facts[backend] = pickle.loads(found)  # noqa: S301  # our own process wrote it a moment ago

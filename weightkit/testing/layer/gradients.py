@@ -110,6 +110,7 @@ class _Probe:
             moved = [one + step * direction if i == index else one for i, one in enumerate(self.inputs)]
             return self._number(moved)
 
+        # Central differences, whose error shrinks with the square of the step.
         return (at(_STEP) - at(-_STEP)) / (2 * _STEP)
 
     def slope_of_weight(self, variable: Any, values: np.ndarray, direction: np.ndarray) -> float:

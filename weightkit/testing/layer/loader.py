@@ -32,6 +32,7 @@ def main() -> None:
         backends.two_processors()
     facts = {path.parent.name: _facts(path.parent, same=same) for path in sorted(folder.glob("*/subject.json"))}
     (folder / f"{backends.backend()}.facts").write_bytes(pickle.dumps(facts))
+    # `os._exit` flushes nothing.
     sys.stdout.flush()
     os._exit(0)  # TensorFlow's replicas take up to a minute to end
 

@@ -42,6 +42,7 @@ class NumberPoints(LayerSubject):
         policies = backends.keras.DTypePolicy(policy)
         with backends.double_precision():
             layer = self.built(dtype=policy)
+            # The square of 1e4 is beyond float16, which ends at 65,504.
             for scale in (1.0, 1e4):
                 inputs = [one * np.float32(scale) if one.dtype.kind == "f" else one for one in self._arrays()]
                 for training in (False, True):
@@ -66,6 +67,7 @@ class NumberPoints(LayerSubject):
     def test_the_same_seed_gives_the_same_in_training(self) -> None:
         layer, inputs = self.built(), self.make_inputs(self.shape)
         other = self.twin(layer)
+        # Twice, since the seed's state must move on in both alike.
         for _ in range(2):
             one, two = (backends.array(each(inputs, training=True)) for each in (layer, other))
             np.testing.assert_array_equal(one, two)
@@ -91,6 +93,7 @@ class NumberPoints(LayerSubject):
         output, after = backends.array(output), [backends.array(one) for one in after]
         for variable, value in zip(layer.variables, before, strict=True):
             np.testing.assert_array_equal(backends.array(variable.value), value)
+        # From the same state a call draws the same numbers.
         state.restore()
         np.testing.assert_array_equal(backends.array(layer(inputs, training=True)), output)
         for variable, value in zip(layer.non_trainable_variables, after, strict=True):

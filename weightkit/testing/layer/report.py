@@ -31,6 +31,7 @@ def summary(passed: Iterable[Any]) -> list[str]:
         properties = dict(getattr(report, "user_properties", ()))
         if "point" not in properties:
             continue
+        # A node id ends with the class and the test.
         subject, point = report.nodeid.split("::")[-2], properties["point"]
         if properties.get("not_looked_at"):
             unseen[f"point {point}, {properties['not_looked_at']}: {subject}"] += 1

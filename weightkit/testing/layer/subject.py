@@ -164,6 +164,7 @@ class LayerSubject:
         first, second = np.asarray(first), np.asarray(second)
         assert first.shape == second.shape, f"{first.shape} is not {second.shape}"
         bound = self.tolerances[dtype] * factor
+        # A small element of a sum has the rounding errors of the large ones.
         largest = float(np.max(np.abs(second), initial=1.0, where=np.isfinite(second)))
         np.testing.assert_allclose(first, second, rtol=0, atol=bound * largest)
 

@@ -39,6 +39,7 @@ class UsePoints(LayerSubject):
         if isinstance(shape[0], tuple):
             return tuple(self._resized(one, batch) for one in shape)
         free = self._partly_unknown(shape)
+        # Another size than the layer was built with.
         return (batch, *(size + 2 if axis is None else size for size, axis in zip(shape[1:], free, strict=True)))
 
     @point(11)
@@ -66,6 +67,7 @@ class UsePoints(LayerSubject):
         self._fit(model)
         for variable, old in zip(slots, before, strict=True):
             np.testing.assert_array_equal(backends.array(variable.value), old)
+        # Adam has two slots for each weight; the head has a kernel and a bias.
         assert self._slots(optimizer) == 2 * 2
         layer.trainable = True
         assert [id(v) for v in layer.trainable_variables] == [id(v) for v in slots]
@@ -114,6 +116,7 @@ class UsePoints(LayerSubject):
         settled = len(calls)
         for _ in range(_STEPS):
             model.train_on_batch(inputs, targets)
+        # PyTorch runs the Python code in every step; the others run what they traced.
         assert len(calls) - settled == (_STEPS if backends.backend() == "torch" else 0)
 
     @point(15)
@@ -123,6 +126,7 @@ class UsePoints(LayerSubject):
         for number in range(_CALLS):
             layer(inputs, training=number % 2 == 0)
         assert [id(v) for v in layer.variables] == before
+        # Losses must not pile up from call to call either.
         assert layer.losses == [] or len(layer.losses) <= len(layer.trainable_variables)
 
     @point(17)
@@ -151,6 +155,7 @@ class UsePoints(LayerSubject):
     def test_constraints_hold_their_weights(self) -> None:
         chosen = self._regularized()
         if chosen:
+            # Over the whole weight, so that it fits any rank.
             held = {f"{prefix}_constraint": backends.keras.constraints.UnitNorm(axis=None) for prefix in chosen}
             layer = self.built(**held)
             model, _ = self._compiled_model(layer)
@@ -172,6 +177,7 @@ class UsePoints(LayerSubject):
         prefixes = [a.removesuffix("_regularizer") for a in arguments if a.endswith("_regularizer")]
         prefixes = [prefix for prefix in prefixes if prefix != "activity"]
         present = self.weights_by_name(self.built())
+        # Some configurations lack a weight, such as a bias, and still take its arguments.
         return {prefix: prefix for prefix in prefixes if prefix in present}
 
     @point(19)

@@ -13,6 +13,7 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The batch size that `fit` uses by default.
 _ROWS = 32
 _RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
 """Random data: the number of rows, and the length of axes of unknown length."""
@@ -42,6 +43,7 @@ def batch_of(model: Any, data: Any) -> Batch:
     if data is None:
         return _random_batch(model)
     if isinstance(data, dict):
+        # A dictionary may also be a model's inputs by name.
         arguments = set(data) <= set(Batch._fields) and "x" in data
         return _first_rows(Batch(**data) if arguments else Batch(data))
     if isinstance(data, tuple | list):
@@ -82,7 +84,9 @@ def _arrays(batch: Batch) -> Batch:
 
 
 def _random_batch(model: Any) -> Batch:
+    # A fixed seed, so that a report can be repeated.
     generator = np.random.default_rng(0)
+    # Keras 3.15 has the nested form of inputs and outputs in private attributes only.
     inputs, outputs = getattr(model, "_inputs_struct", None), getattr(model, "_outputs_struct", None)
     functional = getattr(model, "_functional", None)  # what a Sequential is inside
     if functional is not None:
@@ -97,6 +101,7 @@ def _random_batch(model: Any) -> Batch:
 
 
 def _smallest_vocabulary(model: Any) -> int:
+    # Which input feeds which Embedding is unknown: random ids must be valid in all of them.
     sizes = (getattr(layer, "input_dim", None) for layer in model._flatten_layers())  # noqa: SLF001
     return min((size for size in sizes if isinstance(size, int)), default=2)
 
@@ -119,6 +124,7 @@ def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> 
         if isinstance(loss, dict):
             raise RequestError("data must be given for losses by name and outputs by position", hint=_HINT)
         losses = loss if isinstance(loss, list | tuple) else itertools.repeat(loss)
+        # `repeat` never ends, so this zip cannot be strict.
         return [_random_target(generator, one, output) for one, output in zip(losses, outputs, strict=False)]
     [output] = outputs if isinstance(outputs, list | tuple) else [outputs]
     [one] = loss if isinstance(loss, list | tuple) else [loss]
@@ -128,6 +134,7 @@ def _random_targets(generator: np.random.Generator, loss: Any, outputs: Any) -> 
 def _random_target(generator: np.random.Generator, loss: Any, output: Any) -> np.ndarray:
     name = str(loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", ""))
     make = _TARGETS.get(name)
+    # A user's own loss may have a Keras name and take other targets.
     if make is None or (not isinstance(loss, str) and not _is_keras_loss(loss)):
         raise RequestError(f"data must be given for the loss {name or loss!r}: its targets are unknown", hint=_HINT)
     return make(generator, _shape(output))

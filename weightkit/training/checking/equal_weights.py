@@ -25,6 +25,7 @@ def equal_weights(model: Any, weights: ModelWeights) -> Iterator[Finding]:
     read completely only where their first elements are equal.
     """
     del model
+    # Single numbers, such as scales of 1, are often equal on purpose.
     for group_of_first in _equal_groups(
         [weight for weight in weights if weight.is_trained and weight.ref.size > 1], _first_bytes
     ):
@@ -55,6 +56,7 @@ def _first_bytes(weight: ModelWeight) -> bytes:
 
 
 def _digest(weight: ModelWeight) -> bytes:
+    # A digest, since keeping the values of all candidates may take as much memory as the model.
     return hashlib.blake2b(np.ascontiguousarray(_values(weight)).view(np.uint8).data, digest_size=16).digest()
 
 

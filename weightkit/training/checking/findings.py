@@ -40,6 +40,7 @@ class Finding:
 def stale_flags(model: Any, weights: ModelWeights) -> Iterator[Finding]:
     """Flags that changed after the optimizer was built, or after the train function was traced."""
     optimizer = getattr(model, "optimizer", None)
+    # An optimizer that is not built yet reads the flags when it is built: they cannot be stale.
     if optimizer is None or not getattr(optimizer, "built", False):
         return
     known = {id(variable) for variable in optimizer._trainable_variables}  # noqa: SLF001  # Keras 3.15 has no public accessor
@@ -59,6 +60,7 @@ def _stale_trace(model: Any, weights: ModelWeights, known: set[int]) -> Iterator
     """On TensorFlow, a train function that was traced with other flags."""
     parameters = [weight for weight in weights if weight.is_parameter and id(weight.variable) in known]
     handles = {weight.path: handle_id(weight.variable) for weight in parameters}
+    # A variable with replicas has several handles, and traces cannot be compared.
     if None in handles.values():
         return
     stale = [path for trace in traces_of(model) for path, handle in handles.items() if handle not in trace]
@@ -75,10 +77,12 @@ def trainable_below_frozen(model: Any, weights: ModelWeights) -> Iterator[Findin
         owners[id(weight.owner)].append(weight)
     known: set[str] = set()
     for parent in _layers(model):
+        # Keras trains nothing of a model whose own flag is off, so nothing below it is.
         if parent.trainable or parent is model:
             continue
         below = parent._flatten_layers(include_self=False)  # noqa: SLF001
         found = [weight.path for layer in below for weight in owners[id(layer)] if _changes(layer, weight)]
+        # A weight below two frozen layers is reported once.
         new = [path for path in found if path not in known]
         known.update(new)
         if new:
@@ -145,6 +149,7 @@ def idle_patterns(model: Any, weights: ModelWeights) -> Iterator[Finding]:
     if not hasattr(chooser, "default_optimizer"):
         return
     paths = [weight.variable.path for weight in weights]
+    # As OptimizerMap of Keras 3.15 does: an equal path first, then a pattern for the whole path.
     idle = tuple(key for key in chooser if key not in paths and not any(re.fullmatch(key, path) for path in paths))
     if idle:
         problem = f"{listed(idle)} matches no path, so the default optimizer trains the weights that it was meant for"

@@ -44,6 +44,7 @@ def gradients_of(model: Any, batch: Batch) -> dict[int, Gradient]:
     attributes.update(train_function=None, _run_eagerly=True, _jit_compile=False)
     with _recording(model, found):
         model.train_on_batch(*batch)
+    # Only then, since it takes another trace of the model.
     if Gradient.ZERO in found.values() and "jax" in _backend():
         _mark_unconnected(model, batch, found)
     return found
@@ -75,6 +76,7 @@ def _recording(model: Any, found: dict[int, Gradient]) -> Iterator[None]:
         with _without_recording(optimizer):  # it calls `apply` with arrays in place of variables
             return stateless_apply(optimizer_variables, grads, trainable_variables)
 
+    # Through `vars`: the optimizer's own `__setattr__` (Keras 3.15) tracks what is set.
     vars(optimizer).update(apply=recording_apply, stateless_apply=recording_stateless_apply)
     try:
         yield
@@ -112,6 +114,7 @@ def _mark_unconnected(model: Any, batch: Batch, found: dict[int, Gradient]) -> N
 
 def _used(model: Any, batch: Batch) -> list[bool]:
     """For each trainable variable, whether the derivative of the loss uses it; True where that is unknown."""
+    # Keras runs on it, so it is imported already.
     jax: Any = sys.modules["jax"]
     groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     trained, others, metrics = ([one._value for one in group] for group in groups)  # noqa: SLF001
@@ -126,6 +129,7 @@ def _used(model: Any, batch: Batch) -> list[bool]:
         partial_eval = jax.interpreters.partial_eval
         _, derivative = jax.linearize(loss, trained)
         closed = jax.make_jaxpr(derivative)(trained)
+        # Dead-code elimination keeps only the inputs that the derivative depends on.
         _, used = partial_eval.dce_jaxpr(closed.jaxpr, [True])
     except Exception:  # noqa: BLE001  # another version of JAX, or a custom train step
         return [True] * len(trained)

@@ -83,8 +83,10 @@ def _refill(container: Any, members: Any) -> None:
         set.clear(inner)
         set.update(inner, members)
     else:
+        # TensorFlow's wrapper of a list has the members twice: as a list itself, and in `_storage`.
         for one in (inner, getattr(container, "_storage", inner)):
             list.__setitem__(one, slice(None), members)
+    # `tuple` is for containers that have no such method: calling it does nothing.
     getattr(container, "_update_snapshot", tuple)()
 
 

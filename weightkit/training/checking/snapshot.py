@@ -82,6 +82,7 @@ class Snapshot:
             replicas.put_back()
         for variable, gradient in self._gradients:
             if gradient is not _NO_GRADIENT:
+                # A copy each time: PyTorch adds to a gradient in place, and this may be called again.
                 variable._value.grad = None if gradient is None else gradient.clone()  # noqa: SLF001
         _set_random_states(self._random)
 
@@ -135,6 +136,7 @@ def _global_seed() -> Any:
 
 
 def _global_state() -> Any:
+    # Keras 3.15 has no public accessor for its global seed generator.
     return sys.modules["keras.src.backend.common.global_state"]
 
 

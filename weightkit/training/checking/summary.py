@@ -181,6 +181,7 @@ def trainable_summary(model: Any) -> TrainableSummary:
     rates = learning_rates(getattr(model, "optimizer", None), [one.variable for one in weights if one.is_trained])
     by_layer: dict[tuple[str, int], list[ModelWeight]] = {}
     for weight in weights:
+        # Two layers may have one name, so the layer itself is part of the key.
         by_layer.setdefault((_name(weight), id(weight.owner)), []).append(weight)
     return TrainableSummary(
         weights.label, tuple(_summary(layer, found, rates) for (layer, _), found in by_layer.items())
@@ -196,6 +197,7 @@ def _summary(layer: str, weights: Sequence[ModelWeight], rates: dict[int, float]
     trained = [weight for weight in weights if weight.is_trained]
     frozen = [weight for weight in weights if weight.is_parameter and not weight.is_trained]
     other = [weight for weight in weights if not weight.is_parameter and not weight.is_trained]
+    # A dictionary, since a set would lose the order.
     present_rates = dict.fromkeys(rates[id(weight.variable)] for weight in trained if id(weight.variable) in rates)
     return LayerSummary(
         layer,
@@ -216,6 +218,7 @@ def statistics_of(weights: Iterable[ModelWeight]) -> str:
         return ""
     if not is_batch_norm(owner):
         return "fixed"
+    # The layer's flag alone decides, not those of gamma and beta (Keras 3.15).
     return "updated" if owner.trainable else "frozen"
 
 

@@ -82,9 +82,11 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
         try:
             gradients, changed = _step(model, batch, weights, before)
         except Exception as error:
+            # On JAX a step with stale flags raises: that is a finding of the report, not an error of the caller.
             if not stale:
                 raise _failed(error, weights.label) from error
             return StepReport(weights.label, (), (*flags.mismatches, *stale, f"the step failed: {_line(error)}"))
+    # A rate of zero or a skipped step changes no weight: one note says so, not a warning for each.
     idle = not any(changed[id(weight.variable)] for weight in weights if weight.is_trained)
     reports = tuple(_judge(weight, flags, gradients, changed[id(weight.variable)], idle=idle) for weight in weights)
     return StepReport(weights.label, reports, (*flags.mismatches, *stale), tuple(_notes(weights, gradients, idle=idle)))
@@ -98,6 +100,7 @@ def _step(
         for message in _REPORTED_HERE:
             warnings.filterwarnings("ignore", message)
         gradients = gradients_of(model, batch)
+        # The eager step moved weights and seeds; the real step starts from the same state.
         before.put_back()
         for _ in range(_steps_of_an_update(model.optimizer)):
             model.train_on_batch(*batch)
@@ -107,6 +110,7 @@ def _step(
 def _steps_of_an_update(optimizer: Any) -> int:
     """How many calls of ``train_on_batch`` one update of the weights takes."""
     steps = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+    # The last 1 is for optimizers with no others inside: `max` of one number raises.
     return max(steps, *map(_steps_of_an_update, inner_optimizers(optimizer).values()), 1)
 
 
@@ -117,6 +121,7 @@ def _failed(error: Exception, label: str) -> RequestError:
 
 
 def _line(error: Exception) -> str:
+    # Errors of a traced step may quote the whole graph.
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
@@ -134,6 +139,7 @@ def _judge_statistics(weight: ModelWeight, expected: str, *, changed: bool) -> W
     if expected == "frozen":
         failure = "its statistics must stay frozen, and changed" if changed else ""
         return WeightReport(weight.path, expected, "", changed, failure)
+    # Statistics that already equal the batch's do not change, so this alone is only a warning.
     warning = "" if changed else "its statistics must be updated, and did not change"
     failure = "" if changed or weight.owner.trainable else f"{warning}: the layer's flag is off"
     return WeightReport(weight.path, expected, "", changed, failure, "" if failure else warning)

@@ -38,6 +38,7 @@ class AppliedFreeze:
         if model is None:
             raise RequestError("the model of this plan no longer exists", hint="apply the plan to another model")
         compiles = self.recompiles and is_compiled(model)
+        # Before any flag changes: what cannot be compiled again must stay as it is.
         if compiles:
             require_compilable(model)
         now = flags_of(tuple(layer for layer, _ in self.before.layers))
@@ -66,4 +67,5 @@ def _merged(
     left = {id(thing): flag for thing, flag in after}
     present = {id(thing): flag for thing, flag in now}
     for thing, flag in before:
+        # A layer may have lost the variable since, as when it is quantized: its flag is as the plan left it.
         yield thing, flag, left[id(thing)], present.get(id(thing), left[id(thing)])

@@ -149,6 +149,7 @@ class FreezePlan:
             weights = tuple(map(flag_from_dict, data["weights"]))
             statistics = tuple(map(flag_from_dict, data["statistics"]))
             return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
+        # Any JSON may be in the file: each of these means that a part has another form.
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(f"the plan ({SCHEMA}) is incomplete: {error!r}", hint="save the plan again") from error
 
@@ -178,6 +179,7 @@ class FreezePlan:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except RequestError as error:
             raise error.about(str(path)) from error.__cause__
+        # RecursionError: Python's parser of JSON calls itself for each nested list.
         except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise RequestError(
@@ -223,6 +225,7 @@ def apply_flags(
             plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
     if not trained:
         plan = replace(plan, notes=(*plan.notes, _NOTHING))
+    # A weak reference: a plan that is kept must not keep the model. Flags are read back, those of all layers.
     applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)
     return replace(plan, applied=applied)
 

@@ -63,6 +63,7 @@ def freeze(
     options = CompileOptions(recompile, optimizer_state)
     view = view_model(model)
     chosen = select_weights(view, where, exclude)
+    # The selection may also find statistics and seeds, which have no flag of their own.
     wanted = {ref: False for ref in chosen if ref in view.parameters}
     updating, notes = updating_layers(view, chosen, wanted, statistics)
     notes += spectral_norm_notes(view, wanted)

@@ -20,6 +20,7 @@ def lora_bases(view: ModelView) -> set[int]:
     found = set()
     for layer in view.layers:
         if getattr(layer, "lora_enabled", False):
+            # Where Dense, EinsumDense, convolutions and Embedding of Keras 3.15 keep what LoRA is added to.
             names = ("_kernel", "_embeddings")
             found |= {id(getattr(layer, name)) for name in names if getattr(layer, name, None) is not None}
         found |= {id(variable) for variable in getattr(layer, "frozen_base_variables", ())}
@@ -29,6 +30,7 @@ def lora_bases(view: ModelView) -> set[int]:
 def normalizations_of(view: ModelView, wanted: dict[WeightRef, bool]) -> list[Any]:
     """The BatchNormalizations that have one of these weights."""
     variables = {id(view.parameters[ref]) for ref in wanted}
+    # Mean and variance both lead to their layer: each layer counts once.
     layers = {id(layer): layer for layer in view.normalizations.values()}.values()
     return [layer for layer in layers if any(id(v) in variables for v in layer._trainable_variables)]  # noqa: SLF001
 

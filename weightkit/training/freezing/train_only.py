@@ -75,6 +75,7 @@ def freeze_to(
 
 def _count(view: ModelView, depth: int | str, layers: list[str]) -> int:
     """How many of the layers ``depth`` freezes."""
+    # True is an int in Python.
     if not isinstance(depth, int | np.integer | str) or isinstance(depth, bool):
         raise RequestError(f"depth must be a number of layers or a layer's name, got {depth!r}")
     if not view.ordered:
@@ -84,6 +85,7 @@ def _count(view: ModelView, depth: int | str, layers: list[str]) -> int:
             file=view.label,
         )
     if isinstance(depth, str):
+        # A selection may find several layers: the last one decides.
         return 1 + max(layers.index(ref.owner) for ref in select_weights(view, depth, None))
     if abs(depth) > len(layers):
         raise SelectionError(
@@ -101,6 +103,7 @@ def _train_only(
     off = {ref: False for ref, flag in wanted.items() if not flag}
     on = {ref: True for ref, flag in wanted.items() if flag}
     updating, notes = updating_layers(view, [ref for ref in view.refs if ref not in chosen], off, statistics)
+    # A layer that is trained in part goes on updating its statistics, although they are not selected.
     if statistics != "keep":
         updating |= {id(layer): True for layer in normalizations_of(view, on)}
     notes += spectral_norm_notes(view, off)

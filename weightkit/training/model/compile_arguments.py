@@ -30,6 +30,7 @@ def compile_again(model: Any, optimizer: Any) -> None:
     aliases = optimizer_aliases(model)
     given = model._compile_config.config  # noqa: SLF001  # `get_compile_config` has serialized copies
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    # All arguments: Keras 3.15 resets `jit_compile` and `steps_per_execution` where they are left out.
     keras.Model.compile(
         model,
         optimizer=optimizer,

@@ -61,9 +61,11 @@ def flag_from_dict(data: dict[str, Any]) -> Flag:
         TypeError: A value has another type.
     """
     for key, kinds in _TYPES.items():
+        # JSON's true is an int in Python.
         if not isinstance(data[key], kinds) or (kinds is int and isinstance(data[key], bool)):
             raise TypeError(f"{key} is {data[key]!r}")
     name = data["dtype"]
+    # NumPy itself has neither bfloat16 nor the types of float8.
     dtype = np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)
     ref = WeightRef(
         structure=data["structure"],

@@ -62,6 +62,7 @@ def layer_flags(layers: tuple[Any, ...], trained: set[int], statistics: dict[int
             found.append((layer, statistics[id(layer)]))
         elif any(id(variable) in trained for variable in made):
             found.append((layer, True))
+        # Place 0 is the model itself, whose flag stays on.
         elif made and place:
             found.append((layer, False))
     return found

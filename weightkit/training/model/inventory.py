@@ -55,11 +55,13 @@ class ModelWeights:
         """
         view, store = view_model(model), open_live(model)
         trained = {id(variable) for variable in model.trainable_variables}
+        # Reversed, so that the first of several layers with the variable counts.
         makers = {id(v): layer for layer in reversed(view.layers) for v in layer._trainable_variables}  # noqa: SLF001
         saved = set(store)
         found: dict[int, ModelWeight] = {}
         for ref in view.refs:
             variable = view.parameters[ref] if ref in view.parameters else store.variable(ref)
+            # Variables that a saved value is computed from have addresses that the store does not know.
             owner = makers.get(id(variable)) or (store.owner(ref) if ref in saved else None)
             weight = ModelWeight(ref, variable, owner, id(variable) in trained, ref in view.parameters)
             found.setdefault(id(variable), weight)

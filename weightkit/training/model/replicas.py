@@ -28,4 +28,5 @@ class Replicas:
 def replicas_of(variable: Any) -> tuple[Any, ...]:
     """The backend's variable on each replica; empty where a Keras variable has no replicas."""
     values = getattr(variable._value, "values", None)  # noqa: SLF001  # on PyTorch this may be a method
+    # A MirroredVariable of TensorFlow has its variables in this tuple.
     return values if isinstance(values, tuple) else ()

@@ -44,6 +44,7 @@ def updating_layers(
         is_selected = key in selected_layers
         if statistics == "keep" or not (is_selected or has_new_flag):
             continue
+        # A layer that is trained in part needs statistics that follow its inputs, unless they are selected.
         if statistics == "update" or is_selected or not any(_flags_after(layer, flags)):
             updating[key] = statistics == "update"
         else:

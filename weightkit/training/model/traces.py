@@ -22,6 +22,7 @@ def traces_of(model: Any) -> list[frozenset[int]]:
     Variables that it passes to conditions and loops count. There are no traces on other backends, and none where the
     graphs have another form.
     """
+    # In Keras 3.15 the traced function is two closures deep in `train_function`.
     step: Any = _cells(_cells(getattr(model, "train_function", None)).get("one_step_on_data")).get("step_func")
     try:
         functions = step._list_all_concrete_functions()  # noqa: SLF001
@@ -54,6 +55,7 @@ def _captured_inputs(graph: Any, types: tuple[str, ...], outside: dict[str, int]
     """Captured handles among the inputs of operations of some types."""
     for operation in graph.get_operations():
         if any(name in operation.type for name in types):
+            # An assignment's first input is the variable; a nested function may assign to any of its inputs.
             for tensor in operation.inputs[:1] if first else operation.inputs:
                 if tensor.name in outside:
                     yield outside[tensor.name]

@@ -47,6 +47,7 @@ class Clones:
 
     def _clone(self, optimizer: Any) -> Any:
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            # Not `from_config`, which would make an inner optimizer of its own, without its state.
             return type(optimizer)(
                 self.of(optimizer.inner_optimizer),
                 initial_scale=optimizer.initial_scale,

@@ -28,6 +28,7 @@ def optimizers_in(thing: Any) -> Iterator[tuple[str, Any]]:
         where, value = waiting.popleft()
         if isinstance(value, keras.optimizers.Optimizer):
             yield where, value
+        # Remembered by `id`, since a list may contain itself.
         elif isinstance(value, dict | list | tuple | set | frozenset) and id(value) not in seen:
             seen.add(id(value))
             items = value.items() if isinstance(value, dict) else enumerate(value)

@@ -17,6 +17,7 @@ class ParkedSlots:
     """State that belongs to an optimizer which has no variables for it now."""
 
     optimizer: weakref.ref[Any]
+    # Each entry holds its variable, so no other one can get the same `id`.
     slots: dict[int, VariableSlots] = field(default_factory=dict)
     """Slots of frozen weights, by ``id`` of the weight's variable."""
     state: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
@@ -25,6 +26,7 @@ class ParkedSlots:
     """Whether weightkit made this MultiOptimizer from a single optimizer, for weights with their own step count."""
 
 
+# Weak keys, so that parked slots go when their model goes.
 _PARKED: weakref.WeakKeyDictionary[Any, ParkedSlots] = weakref.WeakKeyDictionary()
 
 

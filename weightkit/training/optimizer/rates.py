@@ -29,6 +29,7 @@ def learning_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]
         return learning_rates(inner, variables)
     if hasattr(optimizer, "optimizers"):
         chosen = [(variable, _chosen(optimizer, variable)) for variable in variables]
+        # Once for each optimizer, since a schedule computes its rate when it is read.
         rates = {id(one): _rate(one) for _, one in chosen if one is not None}
         return {id(variable): rates[id(one)] for variable, one in chosen if one is not None}
     rate = _rate(optimizer)

@@ -114,6 +114,7 @@ class Recompilation:
         self._copy_state(new)
         parked = self._parked(new, known)
         now = {id(owner) for owner in self._owners}
+        # `-` binds more strongly than `&`.
         restored = len(now & waiting.keys() - trained - self._reset)
         notes = _notes(len(late), len(apart), own_steps=self._own_steps)
         return new, parked, Recompiled(len(now & trained), len(parked.slots), restored, len(new_owners), notes)
@@ -138,11 +139,13 @@ class Recompilation:
             return unsplit(self._old, self._clones)
         if not apart and not routes_by_function(self._old):
             return self._clones.of(self._old)
+        # Frozen variables too: the routes must be right when they are trained again.
         unique = {id(variable): variable for variable in (*trainable_variables_in(self._model), *self._owners)}
         return split(self._old, self._clones, list(unique.values()), apart, self._model.name)
 
     def _copy_state(self, new: Any) -> None:
         copy_state(self._clones.pairs(), {} if self._earlier is None else self._earlier.state)
+        # After the state, which has the old rate. A schedule is configuration, and new already.
         if isinstance(self._rate, float):
             wrappers = keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer
             for part in parts_of(new):

@@ -98,6 +98,7 @@ def recompile(
         name = getattr(model, "name", model)
         raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
     options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
+    # `np.bool_` is not a Real; it is checked with the numbers to be refused.
     if isinstance(learning_rate, numbers.Real | np.bool_):
         learning_rate = _plain_rate(learning_rate)  # a configuration with a NumPy number cannot be saved
     require_compilable(model)
@@ -128,11 +129,13 @@ def compile_with(
         reset: See `Recompilation`.
         may_unsplit: See `Recompilation`.
     """
+    # Outside the scope of a MirroredStrategy, the new optimizer would get variables without replicas.
     with scope_of(model):
         work = Recompilation(
             model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit
         )
         new, parked, report = work.fresh() if fresh else work.carried()
+        # Only compiling changes the model: the new optimizer was made beside it.
         before, parked_before = ObjectStates([model], []), parked_of(model)
         with restore_on_error(lambda: park(model, parked_before)), restore_on_error(before.put_back):
             compile_again(model, new)

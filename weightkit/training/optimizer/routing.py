@@ -59,6 +59,7 @@ def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
         return routes(optimizer.inner_optimizer, variables)
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
         return [optimizer] * len(variables)
+    # Keras makes the table of routes when it builds the optimizer.
     known = getattr(optimizer, "_var_to_optimizer_idx", {})
     found = []
     for variable in variables:
@@ -143,6 +144,7 @@ def _groups(
     for variable, old in zip(variables, routes(optimizer, variables), strict=True):
         key = (id(old), id(variable) in apart_ids)
         if key not in groups:
+            # `another` gets no state of the old optimizer, so that its step count starts at zero.
             groups[key] = (clones.another(old) if key[1] else clones.of(old), [])
         groups[key][1].append(variable)
     return list(groups.values())
@@ -153,6 +155,7 @@ def _default(optimizer: Any) -> Any:
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
         return optimizer
     known = optimizer._optimizer_map  # noqa: SLF001
+    # A user's function has no default: any will do, since variables of the others get patterns.
     return getattr(known, "default_optimizer", None) or optimizer.optimizers[0]
 
 
@@ -171,6 +174,7 @@ def _require_distinct_paths(groups: Sequence[tuple[Any, list[Any]]], root: str) 
     patterns = [re.compile(_pattern(members, root)) for _, members in groups]
     for place, (_, members) in enumerate(groups):
         for variable in members:
+            # OptimizerMap of Keras 3.15 uses `fullmatch` too.
             if any(pattern.fullmatch(variable.path) for i, pattern in enumerate(patterns) if i != place):
                 raise RequestError(
                     f"weights with different optimizers must have different paths, got {escape(variable.path)} twice: "

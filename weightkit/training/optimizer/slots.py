@@ -22,6 +22,7 @@ _NAMES = {
     "_iterations": "iteration",
     "_model_variables_moving_average": "average",
     "_accumulated_gradients": "gradient_accumulator",
+    # Adam, RMSprop, Lion, LAMB and others; SGD and Muon have no underscore.
     "_momentums": "momentum",
     "momentums": "momentum",
     "_velocities": "velocity",
@@ -32,6 +33,7 @@ _NAMES = {
     "_accumulated_grads": "accumulated_grad",
     "_accumulated_delta_vars": "accumulated_delta_var",
     "_linears": "linear",
+    # Adamax has `_m` and `_u`, Adafactor `_r`, `_c` and `_v`.
     "_m": "momentum",
     "_u": "norm",
     "_v": "velocity",
@@ -144,6 +146,7 @@ def _is_parallel(value: Any, owners: tuple[Any, ...]) -> bool:
     """Whether an attribute's value is a list of slots, one for each owner."""
     if not isinstance(value, list | tuple) or len(value) != len(owners):
         return False
+    # None where the optimizer needs no such slot, as Muon for what it trains without Adam.
     return any(isinstance(one, keras.Variable) for one in value) and all(
         one is None or isinstance(one, keras.Variable) for one in value
     )

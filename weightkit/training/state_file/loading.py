@@ -41,6 +41,7 @@ def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_steps: boo
                 hint="use a file that save_optimizer_state wrote",
                 file=store.label,
             )
+        # The file is one to load from here on; until then nothing is built.
         before = _build(model)
         with restore_on_error(before.put_back):
             return _load(model, store, manifest, skip=skip, own_steps=own_steps)
@@ -71,6 +72,7 @@ def _load(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_s
     loading = Loading(store, is_new=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
     for name, variable in contents.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
+    # Counted here, since the values of slots are added to the same list.
     state = len(loading.values)
     _require_valid_state(loading.values, store.label)
     notes = _match_slots(model, loading, contents, manifest)
@@ -104,6 +106,7 @@ def _set(model: Any, loading: Loading, *, own_steps: bool) -> tuple[str, ...]:
         for label, variable, values in loading.values:
             handle = handle_of(variable)
             log.set(label, handle, handle.value(), owned(values))
+        # Inside the log: where compiling again fails, the values are undone too.
         notes = _start_without_slots(model, loading.without_slots, own_steps=own_steps)
         if loading.parked:
             add_parked_slots(model, loading.parked)
@@ -154,6 +157,7 @@ def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, mani
             loading.take_trained(weight, partner)
         elif partner is not None and partner.slots:
             frozen.append((weight, partner))
+    # All frozen weights at once: one trial optimizer for each inner one is enough.
     known = slots_for(model, [weight.variable for weight, _ in frozen])
     for weight, partner in frozen:
         loading.take_frozen(weight, partner, *known[id(weight.variable)])

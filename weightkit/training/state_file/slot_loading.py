@@ -86,6 +86,7 @@ class Loading:
         found = self._slots(weight, slots, dict.fromkeys(slots, kind), entry)
         if found and (found.keys() - _INDEPENDENT or not slots.keys() - _INDEPENDENT):
             self.parked[id(weight.variable)] = VariableSlots(weight.variable, kind, found)
+        # `_slots` has not said why, as this optimizer would have no slots for the weight.
         elif len(self.missing) == before and entry.slots:
             self.missing.append(f"{weight.ref.path}: {kind} has no slots, and the file has {', '.join(entry.slots)}")
 
@@ -141,6 +142,7 @@ def slots_for(model: Any, variables: Sequence[Any]) -> dict[int, tuple[str, dict
     found: dict[int, tuple[str, dict[str, Any]]] = {}
     with scope_of(model):
         for by, members in groups.values():
+            # Only a built optimizer has slots, and the live one must not be built a second time.
             trial = Clones().another(by)
             trial.build(members)
             found |= {id(one): (type(by).__name__, {}) for one in members}
@@ -160,5 +162,6 @@ def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
         return values
     if values.dtype.kind not in "iu" or dtype.kind not in "iu":
         return None
+    # Keras' step count is int64 on TensorFlow, int32 on JAX and PyTorch.
     cast = values.astype(dtype)
     return cast if np.array_equal(cast, values) else None

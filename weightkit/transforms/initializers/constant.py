@@ -41,6 +41,7 @@ class Constant:
         """The numbers; nothing is drawn."""
         if isinstance(self.value, float):
             return np.full(last - first, self.value)
+        # `flat` copies the span alone, not the whole weight.
         return np.broadcast_to(np.asarray(self.value, np.float64), shape).flat[first:last]
 
 
@@ -74,6 +75,7 @@ def _numbers(value: object) -> Value:
         value = value.tolist()
     if isinstance(value, list | tuple):
         found = tuple(_numbers(one) for one in value)
+        # Ragged lists are not arrays, and an empty one has no numbers.
         if len({np.shape(one) for one in found}) == 1:
             return found
     elif isinstance(value, int | float | np.number) and is_finite(value):

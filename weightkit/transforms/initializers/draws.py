@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+# Part of what a seed means: with another size, every seed gives other weights.
 DRAW_TILE = 65_536
 """Elements (C order) that come from one generator."""
 
@@ -54,6 +55,7 @@ class Draws:
         return (drawn[0] if len(drawn) == 1 else np.concatenate(drawn))[first - start : last - start]
 
     def _generator(self, tile: int) -> np.random.Generator:
+        # A name in a file may have bytes that are not UTF-8; they arrive as lone surrogates.
         text = f"{self.seed} {tile} {self.address}".encode("utf-8", "surrogatepass")
         key = hashlib.blake2b(text, digest_size=16).digest()  # Philox takes 128 bits
         return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))

@@ -38,5 +38,6 @@ class ForgetBias:
         """The part before the forget gate, the forget gate, and the part after it."""
         units = shape[0] // self.parts
         sizes = (self.part * units, units, (self.parts - self.part - 1) * units)
+        # The names key the draws: with other names, every seed gives another bias.
         pieces = zip(("before", "forget", "behind"), (self.around, self.forget, self.around), sizes, strict=True)
         return np.concatenate([how((size,), draws.part(name), 0, size) for name, how, size in pieces if size])

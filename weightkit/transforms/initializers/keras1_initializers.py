@@ -64,6 +64,7 @@ def _scaled(numerator: float, *, both_fans: bool = False, normal: bool = False) 
 
 
 _BY_NAME: dict[str, Callable[[bool], Initializer]] = {
+    # The spread of 0.05, and 1.1 for orthogonal, are the defaults of Keras 1.2.2.
     "uniform": lambda _: RandomUniform(-0.05, 0.05),
     "normal": lambda _: RandomNormal(0.0, 0.05),
     "lecun_uniform": _scaled(3.0),

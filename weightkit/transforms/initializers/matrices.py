@@ -39,6 +39,7 @@ class Orthogonal:
         Computed in float64; Keras computes it in the weight's own type.
         """
         rows, columns = math.prod(shape[:-1]), shape[-1]
+        # Columns can be orthonormal only where there are at least as many rows.
         normal = draws.normal(rows * columns, first, last).reshape(max(rows, columns), min(rows, columns))
         q, r = np.linalg.qr(normal)
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)

@@ -15,6 +15,7 @@ def is_finite(value: object) -> bool:
         return False
     try:
         return math.isfinite(value)
+    # TypeError: a complex number of NumPy.
     except (TypeError, OverflowError):
         return False
 

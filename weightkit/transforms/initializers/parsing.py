@@ -38,6 +38,7 @@ def get(spec: object) -> Initializer:
         return _from_text(spec)
     if isinstance(spec, Mapping):
         return _from_config(spec)
+    # weightkit's own initializers, which need not be parsed.
     if is_dataclass(spec) and not isinstance(spec, type) and hasattr(spec, "objection"):
         return cast("Initializer", spec)
     if hasattr(spec, "get_config") and not isinstance(spec, type):
@@ -47,6 +48,7 @@ def get(spec: object) -> Initializer:
 
 def _from_text(text: str) -> Initializer:
     try:
+        # Parsed and never run: the text may come from a file.
         called = ast.parse(text.strip(), mode="eval").body
         if isinstance(called, ast.Name):
             return _made(called.id, (), {})
@@ -54,6 +56,7 @@ def _from_text(text: str) -> Initializer:
             positional = [ast.literal_eval(argument) for argument in called.args]
             named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in called.keywords}
             return _made(called.func.id, positional, named)
+    # All that `ast` raises; MemoryError and RecursionError come from deep nesting.
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         pass
     raise RequestError(f"{text!r} is not an initializer", hint=_HINT)
@@ -82,6 +85,7 @@ def _made(name: str, positional: Any, named: Mapping[str, Any]) -> Initializer:
     try:
         return make(*positional, **named)
     except TypeError as error:
+        # Python's message begins with the name of a method that no user called.
         wrong = str(error).partition("() ")[2] or str(error)
         raise RequestError(f"{name} {wrong}", hint=_arguments(name, make)) from None
 

@@ -68,6 +68,7 @@ class RandomUniform(AnyShape):
                 f"minval of {type(self).__name__} must be <= maxval={self.maxval!r}, got {self.minval!r}",
                 hint="swap them",
             )
+        # Two finite numbers may be infinitely far apart in float64.
         if not is_finite(self.maxval - self.minval):
             raise RequestError(
                 f"maxval - minval of {type(self).__name__} must be finite, got {self.maxval!r} - {self.minval!r}",

@@ -77,9 +77,11 @@ class VarianceScaling:
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "truncated_normal":
+            # Truncation narrows the distribution; dividing makes up for it, as Keras does.
             return TruncatedNormal(0.0, math.sqrt(variance) / _TRUNCATION)
         if self.distribution == "untruncated_normal":
             return RandomNormal(0.0, math.sqrt(variance))
+        # A uniform distribution within the limit has a variance of limit squared / 3.
         limit = math.sqrt(3.0 * variance)
         return RandomUniform(-limit, limit)
 
