@@ -17,7 +17,7 @@ from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.tiles import TILE
 from weightkit.access.edits.transform import Transform
 from weightkit.access.store import ALL, Destination
-from weightkit.errors import NonFiniteError
+from weightkit.errors import NonFiniteError, RequestError
 
 LARGE = (1537, 1021)  # more than 4 MiB of float32 and no multiple of a tile: two threads, a last tile that is short
 
@@ -134,8 +134,14 @@ def test_a_plan_is_applied_to_a_path_and_what_was_opened_for_it_is_closed(large,
 
 def test_a_plan_is_applied_to_an_open_store_which_stays_open(large):
     with open_weights(large, editable=True) as store:
-        plan(store, Scale(0.5), "small").apply(store)
-        assert store["small/kernel"].shape == (3, 5)
+        before, half = store["small/kernel"], plan(store, Scale(0.5), "small")
+        half.apply(store, Destination(large.with_name("out.h5")))
+        assert store["small/kernel"].tobytes() == before.tobytes()
+        half.apply(store)
+        with pytest.raises(RequestError, match="this store has been edited: open it again"):
+            store["small/kernel"]
+    with open_weights(large) as again:
+        assert again["small/kernel"].tobytes() == (before * np.float32(0.5)).tobytes()
 
 
 @pytest.mark.parametrize("error", [ArithmeticError("no"), KeyboardInterrupt(), SystemExit(7)])
