@@ -84,10 +84,10 @@ FULL = "--full" in sys.argv
 
 
 def transforms_for(kind, form):
-    """All of them for every kind in every format; where time is short, two: each still meets every format and kind."""
+    """All for every kind in every format; by default one, another in each turn: each still meets every format."""
     turn = list(KINDS).index(kind) + FORMATS.index(form)
     for number, (name, transform) in enumerate(TRANSFORMS.items()):
-        if (name, kind) not in UNTOLD and (FULL or (number - turn) % len(FORMATS) == 0):
+        if (name, kind) not in UNTOLD and (FULL or (number - turn) % len(TRANSFORMS) == 0):
             yield name, transform
 
 

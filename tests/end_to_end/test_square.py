@@ -11,7 +11,7 @@ CHECK = "square_check.py"
 
 @pytest.fixture(scope="module", params=BACKENDS if full.on_every_backend else BACKENDS[:1])
 def facts(request):
-    return facts_of(CHECK, request.param, *(["--full"] if full.enabled else []))
+    return facts_of(CHECK, request.param, *(["--full"] if full.on_every_backend else []))
 
 
 def test_the_backend_is_the_one_asked_for(facts):
