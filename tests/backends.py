@@ -9,7 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import full
+
 BACKENDS = os.environ.get("WEIGHTKIT_TEST_BACKENDS", "tensorflow").split(",")
+FIRST_OR_ALL = BACKENDS if full.on_every_backend else BACKENDS[:1]
+"""Where what does not differ by backend runs: on the first, with ``--unmarked`` (as in CI) on each."""
 CHECKS = Path(__file__).parent / "end_to_end"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import full
 import pytest
-from backends import BACKENDS, facts_of
+from backends import FIRST_OR_ALL, facts_of
 
 CHECK = "diff_check.py"
 
 
-@pytest.fixture(scope="module", params=BACKENDS if full.on_every_backend else BACKENDS[:1])
+@pytest.fixture(scope="module", params=FIRST_OR_ALL)
 def facts(request):
     """The facts that one process found on one backend; a backend that is asked for and missing fails here."""
     found = facts_of(CHECK, request.param)

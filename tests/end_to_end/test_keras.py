@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from backends import BACKENDS, facts_of
+from backends import BACKENDS, FIRST_OR_ALL, facts_of
 from support import DATA
 
 CHECK = "backend_check.py"
@@ -23,7 +23,7 @@ def golden_of(backend):
     return LOADED_BY_KERAS_3 if backend == BACKENDS[0] else ON_EVERY_BACKEND
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=FIRST_OR_ALL)
 def backend(request):
     """The facts that one process found on one backend; a backend that is asked for and missing fails here."""
     return request.param, facts_of(CHECK, request.param, *(DATA / name for name in golden_of(request.param)))

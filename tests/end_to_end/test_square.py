@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import full
 import pytest
-from backends import BACKENDS, facts_of, wrong
+from backends import FIRST_OR_ALL, facts_of, wrong
 
 CHECK = "square_check.py"
 
 
-@pytest.fixture(scope="module", params=BACKENDS if full.on_every_backend else BACKENDS[:1])
+@pytest.fixture(scope="module", params=FIRST_OR_ALL)
 def facts(request):
     return facts_of(CHECK, request.param, *(["--full"] if full.on_every_backend else []))
 
