@@ -19,6 +19,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,8 @@ class Tally:
 def main() -> int:
     """Run what the arguments ask for; 1 where anything deviates."""
     options = _arguments()
+    # What is started in the background ignores it, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen = cases(options.verbs, options.formats, options.places)
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="weightkit-faults-", dir=options.folder) as name:
