@@ -125,7 +125,8 @@ def test_a_process_that_speaks_nonsense_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nonsense: str
 ) -> None:
     greeting = "echo '{\"ready\": {}}' >&0"
-    monkeypatch.setattr(sys, "executable", script(tmp_path, greeting, f"echo '{nonsense}' >&0"))
+    asked = "head -c 40 <&0 >/dev/null"  # else it may be gone before the request, which is an error too
+    monkeypatch.setattr(sys, "executable", script(tmp_path, greeting, asked, f"echo '{nonsense}' >&0"))
     with Scanner() as scanner, pytest.raises(RefusedError):
         ask(scanner, GOLDEN[0])
 
