@@ -1,4 +1,4 @@
-"""The square, on the first backend or, if asked, on each: edit the file and load it == load it and edit the model."""
+"""The square, a sample on the first backend or all of it on each: edit and load the file == load and edit the model."""
 
 from __future__ import annotations
 
