@@ -28,6 +28,7 @@ import numpy as np
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats.refs import dtype_of, with_other_names
 from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.names.object_tree import place_of
 from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.errors import DamagedFileError, UnsupportedFileError
 
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 SCHEMA = "weightkit.optimizer/1"
 _FAMILY = SCHEMA.rpartition("/")[0]
 _TYPE = re.compile(r"[a-z]+[0-9a-z_]*")
-_DIGITS = 9
-"""Largest number of digits in a weight's number."""
 OPTIMIZER, WEIGHTS = "optimizer", "weights"
 
 
@@ -219,11 +218,10 @@ def _need(told: Mapping[str, object], name: str, group: str) -> str:
 
 
 def _number(group: str) -> int:
-    number = group.removeprefix(f"{WEIGHTS}/")
-    # `isdecimal` alone accepts the digits of other scripts.
-    if not number.isdecimal() or not number.isascii() or len(number) > _DIGITS:
+    place = place_of(group.removeprefix(f"{WEIGHTS}/"))
+    if place is None:
         raise _damaged(group, "it is not a number")
-    return int(number)
+    return place
 
 
 def _damaged(group: str, why: str) -> DamagedFileError:

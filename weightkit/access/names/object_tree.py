@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 """Levels of groups; anything deeper stays unknown."""
 
-MAX_DIGITS = 9
+_MAX_DIGITS = 9
 """Most digits of a weight's number; Keras counts from 0."""
 
 
@@ -81,10 +81,13 @@ def index_of(structure: str) -> int | None:
     """The 3 of ``layers/dense/vars/3``; None where a path has another ending."""
     group, _, number = structure.rpartition("/")
     in_vars = group == "vars" or group.endswith("/vars")
+    return place_of(number) if in_vars else None
+
+
+def place_of(number: str) -> int | None:
+    """A place in a list, written as a name; None for any other name, and for more digits than a place has."""
     # `isdecimal` alone accepts the digits of other scripts.
-    if in_vars and len(number) <= MAX_DIGITS and number.isascii() and number.isdecimal():
-        return int(number)
-    return None
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS else None
 
 
 def _sort(node: Node) -> None:
