@@ -130,5 +130,5 @@ def _changed(attributes: Sequence[Attribute], changed: Mapping[str, AttributeVal
 
 
 def _comparable(attributes: Sequence[Attribute], changed: Mapping[str, AttributeValue]) -> tuple[object, ...]:
-    # Sorted: a plan has the attributes that are set anew at the end, a scan has them by name.
+    # Sorted: a plan has the attributes that it sets at the end, a scan has them by name.
     return tuple(sorted((a.name, a.text if a.name in changed else a.digest) for a in attributes))

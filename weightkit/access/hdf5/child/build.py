@@ -256,7 +256,7 @@ def _for_type(old: h5d.DatasetID, known: h5p.PropDCID, dtype: np.dtype) -> h5p.P
         creation.set_chunk(known.get_chunk())
         for number in range(known.get_nfilters()):
             code, flags, options, _ = known.get_filter(number)
-            # The option of shuffle is the old type's size; the library sets it anew for the new type.
+            # The option of shuffle is the old type's size; the library sets it for the new type.
             creation.set_filter(code, flags, options)
     fill = fill_value(old, known)
     # bfloat16 is opaque bytes for the library: no fill value can be cast to it.
