@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from weightkit.access.files.backup import backups_of, copy_backup, name_backup
+from weightkit.access.files.backup import backups_of, copy_backup, name_backup, require_nameable
 from weightkit.access.files.openfile import OpenFile
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,9 @@ def path(tmp_path: Path) -> Any:
         (["bak.1"], "m.h5.bak.2"),
         (["bak", "bak.9"], "m.h5.bak.10"),
         (["bak.20260131"], "m.h5.bak"),
+        (["bak.260131"], "m.h5.bak"),
+        (["bak.999999"], "m.h5.bak"),
+        (["bak.99998"], "m.h5.bak.99999"),
     ],
 )
 @pytest.mark.parametrize("copied", [False, True])
@@ -73,3 +77,18 @@ def test_what_is_no_file_takes_no_space(path: Path) -> None:
     path.with_name("m.h5.bak.1").mkdir()
     path.with_name("m.h5.bak.2").write_bytes(b"four")
     assert [(backup.number, backup.size) for backup in backups_of(path)] == [(2, 4), (1, 0), (0, 0)]
+
+
+def test_a_backup_whose_number_would_not_be_recognized_is_refused_before_the_edit(path: Path) -> None:
+    path.with_name("m.h5.bak.99999").write_bytes(b"there")
+    with pytest.raises(RequestError, match=r"it has a backup m\.h5\.bak\.99999, and no number follows"):
+        require_nameable(path)
+
+
+def test_every_backup_that_is_made_is_recognized(path: Path) -> None:
+    path.with_name("m.h5.bak.99998").write_bytes(b"there")
+    with OpenFile(path) as source:
+        made = copy_backup(source)
+        assert backups_of(path)[0].path == made
+        with pytest.raises(RequestError, match="no number follows"):
+            copy_backup(source)

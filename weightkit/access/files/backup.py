@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import re
 import stat
@@ -17,14 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range
+from weightkit.access.files.kept_status import copy_status
 from weightkit.access.files.replace import publish
 from weightkit.access.files.temporary_file import Temporary
-from weightkit.errors import RequestError
+from weightkit.errors import MachineError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access.files.openfile import OpenFile
+
+
+_ELSEWHERE = "give --no-backup, or write elsewhere with -o OUT"
+_DIGITS = 5  # of a backup's number at most; dates, such as .260131 and .20260131, have more
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Backup:
 
 def backups_of(target: Path) -> list[Backup]:
     """Everything beside a file that has the name of one of its backups, latest first."""
-    pattern = re.compile(rf"{re.escape(target.name)}\.bak(?:\.([1-9][0-9]{{0,5}}))?")  # not dates, such as .20260131
+    pattern = re.compile(rf"{re.escape(target.name)}\.bak(?:\.([1-9][0-9]{{0,{_DIGITS - 1}}}))?")
     found = []
     with os.scandir(target.parent) as entries:
         for entry in entries:
@@ -72,19 +76,24 @@ def backups_of(target: Path) -> list[Backup]:
 
 
 def require_nameable(target: Path) -> None:
-    """Check that the name of the next backup is not too long.
+    """Check that the next backup can have a name: one that is not too long, and whose number is recognized later.
 
     Raises:
-        RequestError: The name would be too long.
+        RequestError: It would have none.
+        MachineError: The folder cannot be listed, so nobody knows which names are free.
     """
     try:
-        # Looking is enough to learn it; any other error says nothing about the length.
-        os.lstat(next(_next_names(target)))
+        name = next(_next_names(target))
+    except OSError as error:
+        raise MachineError(
+            f"its folder {target.parent} cannot be listed, so its backups cannot be numbered: {error.strerror}",
+            hint=_ELSEWHERE,
+        ) from error
+    try:
+        name.lstat()  # looking is enough to learn it; any other error says nothing about the length
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise RequestError(
-                "the name of its backup would be too long", hint="give --no-backup, or write elsewhere with -o OUT"
-            ) from None
+            raise RequestError("the name of its backup would be too long", hint=_ELSEWHERE) from None
 
 
 def name_backup(old: Path, target: Path) -> Path:
@@ -96,7 +105,7 @@ def name_backup(old: Path, target: Path) -> Path:
             with contextlib.suppress(OSError):  # the extra name is cleared by the next edit
                 old.unlink()
             return backup
-    raise AssertionError("unreachable: the names do not end")
+    raise AssertionError("unreachable: past the last name is an error")
 
 
 def copy_backup(source: OpenFile) -> Path:
@@ -104,40 +113,24 @@ def copy_backup(source: OpenFile) -> Path:
     copy = Temporary.beside(source.path, 0o600)  # nobody else reads it before it has the original's mode
     try:
         copy_range(source.fd, copy.fd, 0, source.size)
-        copy_status(source, copy.fd)
+        copy_status(source.fd, copy.fd)
         os.utime(copy.fd, ns=(source.status.st_atime_ns, source.status.st_mtime_ns))
         os.fsync(copy.fd)
         for backup in _next_names(source.path):
             with contextlib.suppress(FileExistsError):
                 publish(copy.path, backup)
                 return backup
-        raise AssertionError("unreachable: the names do not end")
+        raise AssertionError("unreachable: past the last name is an error")
     finally:
         copy.discard()
 
 
-def copy_status(source: OpenFile, fd: int) -> None:
-    """Give an edited file, or a copied backup, the owner, mode and extended attributes of the original."""
-    status = source.status
-    try:
-        os.fchown(fd, status.st_uid, status.st_gid)
-    except PermissionError:
-        with contextlib.suppress(PermissionError):
-            # Only root may give files away, but an owner may set a group of its own.
-            os.fchown(fd, -1, status.st_gid)
-    os.fchmod(fd, status.st_mode & 0o7777)  # after the owner: a new owner clears set-user-ID
-    if hasattr(os, "listxattr"):
-        _copy_extended_attributes(source.fd, fd)
-
-
-def _copy_extended_attributes(source: int, fd: int) -> None:
-    with contextlib.suppress(OSError):  # a file system without extended attributes
-        for name in os.listxattr(source):
-            with contextlib.suppress(OSError):  # setting security.* may need privileges
-                os.setxattr(fd, name, os.getxattr(source, name))
-
-
 def _next_names(target: Path) -> Iterator[Path]:
     present = backups_of(target)
-    for number in itertools.count(present[0].number + 1 if present else 0):
+    for number in range(present[0].number + 1 if present else 0, 10**_DIGITS):
         yield target.with_name(f"{target.name}.bak.{number}" if number else f"{target.name}.bak")
+    raise RequestError(
+        f"it has a backup {target.name}.bak.{10**_DIGITS - 1}, and no number follows",
+        hint=f"move the backups that you no longer need away, or {_ELSEWHERE.removeprefix('give ')}",
+        file=str(target),
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightkit.access.files.backup import backups_of, copy_status, require_nameable
+from weightkit.access.files.backup import backups_of, require_nameable
 from weightkit.access.files.exchange import exchange, has_other_links
+from weightkit.access.files.kept_status import clear_special_bits, copy_status
 from weightkit.access.files.leftovers import clear_leftovers, leftovers_of
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.replace import publish, signals_held, sync_folder
@@ -34,11 +36,13 @@ def target_of(source: OpenFile, destination: Destination) -> Target:
     """Where the new file goes; leftovers of killed edits there are cleared.
 
     Raises:
-        RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
+        RequestError: The output is the input, exists, or cannot be there; or the input has several hard links or is
+            read-only.
     """
     if destination.output is not None:
         path = _output_target(source, destination)
         return Target(path, (*link_note(str(destination.output), path, "is written"), *recovered(path)))
+    require_writable(source)
     notes = (
         *link_note(source.name, source.path, "is edited, and its backups are next to it"),
         *recovered(source.path, source),
@@ -52,17 +56,34 @@ def require_place(source: OpenFile, destination: Destination) -> None:
     """Refuse what `target_of` refuses, without touching anything.
 
     Raises:
-        RequestError: The output is the input, exists, or cannot be there; or the input has several hard links.
+        RequestError: The output is the input, exists, or cannot be there; or the input has several hard links or is
+            read-only.
     """
     if destination.output is not None:
         _output_target(source, destination)
         return
+    require_writable(source)
     if destination.backup:
         require_nameable(source.path)
     with contextlib.suppress(OSError):  # no permission to list the folder
         if leftovers_of(source.path):  # killed edits left some of the file's links; the next edit clears them
             return
     parted_links(source, part=destination.break_links)
+
+
+def require_writable(source: OpenFile) -> None:
+    """Check that the file's owner may write to it: replacing it asks for no such right, so nothing else would.
+
+    Raises:
+        RequestError: Its owner made it read-only.
+    """
+    mode = os.fstat(source.fd).st_mode
+    if not mode & stat.S_IWUSR:
+        raise RequestError(
+            f"the file is read-only (mode {stat.S_IMODE(mode):04o})",
+            hint="make it writable first (chmod u+w), or write elsewhere with -o OUT",
+            file=source.name,
+        )
 
 
 def parted_links(source: OpenFile, *, part: bool) -> tuple[str, ...]:
@@ -90,7 +111,8 @@ def link_note(named: str, target: Path, what: str) -> tuple[str, ...]:
 
 def recovered(target: Path, source: OpenFile | None = None) -> tuple[str, ...]:
     """Clear what killed edits left next to a file; returns notes about it."""
-    with contextlib.suppress(OSError):  # a folder may be writable but not listable
+    changing = contextlib.nullcontext() if source is None else source.changing_links()
+    with contextlib.suppress(OSError), changing:  # a folder may be writable but not listable
         return tuple(
             f"a killed edit left a copy of the old file: it is kept as {backup}"
             for backup in clear_leftovers(target, source)
@@ -130,8 +152,9 @@ class Replacement:
         # The backup of a file with other links is a copy, which takes space too.
         copied = source.size if in_place and destination.backup and has_other_links(source) else 0
         _require_space(target.path, size + copied, source.name)
-        # In place, nobody else reads it before it has the original's mode.
-        self._temporary = Temporary.beside(target.path, 0o600 if in_place else source.status.st_mode & 0o777)
+        # Nobody else reads it before it has the mode of the file whose place it takes.
+        private = in_place or target.path.exists()
+        self._temporary = Temporary.beside(target.path, 0o600 if private else source.status.st_mode & 0o777)
         try:
             with machine_errors("making room for the new file", str(target.path)):
                 _reserve(self.fd, size)
@@ -148,8 +171,7 @@ class Replacement:
     def commit(self) -> Outcome:
         """Sync it to disk, put it in place, keep the old file as asked."""
         with machine_errors("writing the new file to the disk", str(self._target.path)):
-            if self._destination.output is None:
-                copy_status(self._source, self.fd)  # before the sync, which covers it too
+            self._notes = (*self._target.notes, *self._keep_status())  # before the sync, which covers it too
             os.fsync(self.fd)
         outcome = None
         try:
@@ -177,6 +199,14 @@ class Replacement:
         """Remove the new file, if it has no other name; safe to call twice."""
         self._temporary.discard()
 
+    def _keep_status(self) -> tuple[str, ...]:
+        """Make the new file as private, and as open, as the one whose place it takes, as that one is now."""
+        if self._destination.output is None:
+            return copy_status(self._source.fd, self.fd)
+        if not self._target.path.exists():
+            return ()
+        return tuple(f"{self._target.path}: {note}" for note in copy_status(self._target.path, self.fd))
+
     def _put_beside(self) -> Outcome:
         target = self._target.path
         with machine_errors("putting the output in place", str(target)):
@@ -188,14 +218,20 @@ class Replacement:
                 except FileExistsError:  # it appeared since `target_of` looked
                     raise _exists_already(str(target)) from None
         sync_folder(target)
-        return Outcome(target, notes=self._target.notes)
+        return Outcome(target, notes=self._notes)
 
     def _replace_source(self) -> Outcome:
         target = self._target.path
         with machine_errors("putting the edited file in place", self._source.name):
             kept = exchange(self._temporary.path, self._source, backup=self._destination.backup)
         sync_folder(target)
-        return Outcome(target, kept, *_held_by_backups(target), self._target.notes)
+        return Outcome(target, kept, *_held_by_backups(target), (*self._notes, *self._tamed(kept)))
+
+    def _tamed(self, backup: Path | None) -> tuple[str, ...]:
+        """Take the special rights from the old file if it is the backup now; under other names it stays as it is."""
+        if backup is None or not os.path.samestat(backup.lstat(), os.fstat(self._source.fd)):
+            return ()
+        return clear_special_bits(self._source.fd)
 
 
 def _described(outcome: Outcome) -> str:

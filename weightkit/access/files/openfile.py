@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,21 @@ class Identity:
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
+    """When anything of it changed, its mode or the other times too; no program can put this back."""
+    links: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
         """The identity from a ``stat`` result."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_nlink
+        )
+
+    @property
+    def content(self) -> Identity:
+        """It without what another name for the file changes."""
+        return replace(self, ctime_ns=0, links=0)
 
 
 class OpenFile:
@@ -163,6 +173,17 @@ class OpenFile:
                 hint="try again",
                 file=self.name,
             )
+
+    @contextlib.contextmanager
+    def changing_links(self) -> Iterator[None]:
+        """Unlink or link other names of it inside, and only that: its identity is as it is then."""
+        self.require_unchanged()
+        try:
+            yield
+        finally:
+            now = Identity.of(os.fstat(self.fd))
+            if now.content == self.identity.content:  # else it was changed, and is found to be so later
+                self.identity = now
 
     def read_into(self, buffer: WriteableBuffer, offset: int) -> None:
         """Fill ``buffer`` with the bytes from ``offset`` on.

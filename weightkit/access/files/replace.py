@@ -51,7 +51,10 @@ def sync_folder(target: Path) -> None:
         DurabilityError: The disk does not confirm it.
     """
     try:
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = _opened(target.parent)
+        if folder is None:
+            os.sync()  # all disks: slower, and as sure
+            return
         try:
             os.fsync(folder)
         finally:
@@ -62,6 +65,14 @@ def sync_folder(target: Path) -> None:
             hint="run `sync` and check the disk",
             file=str(target),
         ) from error
+
+
+def _opened(folder: Path) -> int | None:
+    """Its descriptor; None for a folder that one may write to and not list."""
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return None
 
 
 @contextlib.contextmanager

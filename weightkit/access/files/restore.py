@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightkit.access.files.backup import Backup, backups_of, require_nameable
-from weightkit.access.files.commit import link_note, parted_links, recovered
+from weightkit.access.files.commit import link_note, parted_links, recovered, require_writable
 from weightkit.access.files.exchange import exchange
 from weightkit.access.files.openfile import OpenFile, machine_errors
 from weightkit.access.files.replace import publish, signals_held, sync_folder
@@ -79,6 +79,7 @@ def _restored(
     chosen = _chosen(name, target, to)
     _require_whole(chosen, source)
     if source is not None:
+        require_writable(source)
         notes += parted_links(source, part=break_links)
         if backup:
             require_nameable(target)
@@ -122,7 +123,12 @@ def _chosen(name: str, target: Path, to: str | int | None) -> Backup:
 def _is_named(backup: Backup, to: str) -> bool:
     if to.isascii() and to.isdigit():
         return int(to) == backup.number
-    return to == backup.path.name or (os.sep in to and Path(to).absolute() == backup.path)
+    return to == backup.path.name or (os.sep in to and backup.path in (Path(to).resolve(), _in_its_folder(Path(to))))
+
+
+def _in_its_folder(path: Path) -> Path:
+    """The path with the links of its folders followed, but not itself."""
+    return path.parent.resolve() / path.name
 
 
 def _require_whole(backup: Backup, source: OpenFile | None) -> None:

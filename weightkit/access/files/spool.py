@@ -81,6 +81,13 @@ def _allocate(fd: int, size: int) -> None:
 
 def _no_room(size: int, error: OSError) -> MachineError:
     return MachineError(
-        f"its values need {size} bytes in the temporary folder {tempfile.gettempdir()}: {error.strerror or error}",
+        f"its values need {size} bytes in {_place()}: {error.strerror or error}",
         hint="make room there, or set TMPDIR to a folder with enough space",
     )
+
+
+def _place() -> str:
+    try:
+        return f"the temporary folder {tempfile.gettempdir()}"
+    except OSError:
+        return "a temporary folder"
