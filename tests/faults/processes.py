@@ -50,7 +50,7 @@ def _read(limits: str, channel: int) -> NoReturn:
         connect(2, os.devnull, os.O_WRONLY)
         os.closerange(3, 1 << 10)
         sys.argv = ["-c", limits]
-        main.main()
+        main.prepare()()
     finally:
         os._exit(0)
 

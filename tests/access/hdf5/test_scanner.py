@@ -76,7 +76,7 @@ def test_a_process_that_hangs_is_killed_after_its_silence() -> None:
     with Scanner(Limits(silence=0.5)) as scanner:
         ask(scanner, GOLDEN[0])
         os.kill(scanner._process.pid, signal.SIGSTOP)
-        with pytest.raises(DamagedFileError, match=r"hung for 0\.5 seconds"):
+        with pytest.raises(MachineError, match=r"said nothing for 0\.5 seconds"):
             ask(scanner, GOLDEN[0])
         assert scanner._process.wait() == -signal.SIGKILL
 

@@ -16,8 +16,10 @@ import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.hdf5.channel import Channel
 from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
 from weightkit.errors import (
     DamagedFileError,
@@ -49,14 +51,33 @@ _NONSENSE = (ValueError, KeyError, TypeError, RecursionError)
 
 # The child finds its modules where this process finds them, and nothing is read from the user's site or startup files.
 _START = """
-import json, sys
+import json, os, sys
 sys.path[:] = json.loads(sys.argv.pop(2))
-from weightkit.access.hdf5.child.main import main
-main()
+try:
+    from weightkit.access.hdf5.child.main import prepare
+    serve = prepare()
+except BaseException as error:
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    os.write(0, json.dumps({"failed": said}).encode() + b"\\n")
+    sys.exit(1)
+serve()
 """
 
 
 _START_UP = 20.0  # seconds for the process to load h5py from a slow disk on a busy machine
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Receipt:
+    """What the end of an answer repeats of its request."""
+
+    number: int
+    path: str | None
+
+    def require_on(self, record: dict[str, Any]) -> None:
+        """Check that an answer is the one to this request, and of this weight."""
+        if (record["number"], record.get("of")) != (self.number, self.path):
+            raise ValueError(f"an answer to another request: {record}")
 
 
 class Scanner:
@@ -70,11 +91,11 @@ class Scanner:
         # Their end is closed here once the process has it: else its death would not end the stream.
         with theirs, _closed_on_error(ours):
             self._process = _start(theirs, limits)
-        ours.settimeout(max(limits.silence, _START_UP))
-        self._channel = ours
-        self._replies = ours.makefile("rb", buffering=1 << 16)
+        self._channel = Channel(ours)
+        self._channel.wait_for(max(limits.silence, _START_UP))
         self._ready = self._answering = False
-        self._finalizer = weakref.finalize(self, _end, os.getpid(), self._process, ours, self._replies)
+        self._asked = 0
+        self._finalizer = weakref.finalize(self, _end, os.getpid(), self._process, self._channel.replies)
 
     def __enter__(self) -> Self:
         return self
@@ -120,11 +141,11 @@ class Scanner:
         if self._answering:  # the rest of an unread answer would be taken for this one's
             self._process.kill()
         self._answering = True
-        text = json.dumps(request).encode()
+        self._asked += 1
+        text = json.dumps(request | {"number": self._asked}).encode()
         try:
-            socket.send_fds(self._channel, [len(text).to_bytes(8, "big")], descriptors)
-            self._channel.sendall(text)
-            yield from self._reply(on_record)
+            self._channel.send(len(text).to_bytes(8, "big"), text, descriptors)
+            yield from self._reply(_Receipt(self._asked, request.get("path")), on_record)
         except (OSError, *_NONSENSE) as error:
             raise self._child_failure(error, writes="writes" in request) from error
 
@@ -132,20 +153,21 @@ class Scanner:
         if self._ready:
             return
         try:
-            self._ready = "ready" in json.loads(self._replies.readline(1 << 16))
+            greeting = json.loads(self._channel.replies.readline(1 << 16))
+            self._ready = "ready" in greeting
             if not self._ready:
-                raise ValueError("another process answered")
-            self._channel.settimeout(self.limits.silence)
-        except (OSError, *_NONSENSE) as error:
+                raise ValueError(greeting.get("failed", "another process answered"))
+            self._channel.wait_for(self.limits.silence)
+        except (OSError, AttributeError, *_NONSENSE) as error:
             self._process.kill()
+            why = f"{_end_of(self._process)}: {error}" if isinstance(error, ValueError) else _end_of(self._process)
             raise MachineError(
-                f"the HDF5 reader did not start ({_end_of(self._process)})",
-                hint="check that `python -c 'import h5py'` works here",
+                f"the HDF5 reader did not start ({why})", hint=f"check that `{sys.executable} -c 'import h5py'` works"
             ) from error
 
-    def _reply(self, on_record: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
+    def _reply(self, wanted: _Receipt, on_record: Callable[[bytes], None] | None) -> Iterator[dict[str, Any]]:
         budget, count = self.limits.reply, 0
-        while line := self._replies.readline(self.limits.attribute * 4):
+        while line := self._channel.replies.readline(self.limits.attribute * 4):
             budget -= len(line)
             if budget < 0:
                 raise UnsafeFileError(
@@ -153,11 +175,13 @@ class Scanner:
                 )
             record = json.loads(line)
             if "end" in record:
+                wanted.require_on(record)
                 if record["end"] != count:
                     raise ValueError(record)
                 self._answering = False
                 return
             if "refuse" in record:
+                wanted.require_on(record)
                 refusal = _refusal(record)
                 self._answering = False
                 raise refusal
@@ -169,17 +193,17 @@ class Scanner:
 
     def _child_failure(self, error: Exception, *, writes: bool) -> WeightkitError:
         """The error for a process that died, hung or sent an invalid reply on this file."""
-        if isinstance(error, TimeoutError):
+        during = "while it wrote the new file; nothing was changed" if writes else "on this file"
+        if isinstance(error, TimeoutError):  # a busy machine or a slow disk can do that: it condemns no file
             self._process.kill()
-            fate, end = f"hung for {self.limits.silence:g} seconds", ""
-        else:
-            fate, end = "crashed", f" ({_end_of(self._process)})"
-        if writes:
             return MachineError(
-                f"the HDF5 library {fate} while it wrote the new file{end}; nothing was changed",
-                hint=_HINTS["machine"],
+                f"the HDF5 library said nothing for {self.limits.silence:g} seconds {during}",
+                hint="try again, with less other work on this machine",
             )
-        return DamagedFileError(f"the HDF5 library {fate} on this file{end}", hint=_HINTS["damaged"])
+        end = _end_of(self._process)
+        if writes:
+            return MachineError(f"the HDF5 library crashed ({end}) {during}", hint=_HINTS["machine"])
+        return DamagedFileError(f"the HDF5 library crashed {during} ({end})", hint=_HINTS["damaged"])
 
 
 def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
@@ -194,14 +218,20 @@ def _start(channel: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
             "-c",
             _START,
             json.dumps(dataclasses.asdict(limits) | more),
-            # Not the empty entry, the working folder: modules there may be anyone's.
-            json.dumps([entry for entry in sys.path if entry]),
+            json.dumps(_search_path()),
         ],
         stdin=channel.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=_environment(),
     )
+
+
+def _search_path() -> list[str]:
+    """Where the child looks for modules: this very package first, whatever else is installed."""
+    own = str(Path(__file__).parents[3])
+    # Not the empty entry, the working folder: modules there may be anyone's. Anything else than text is ignored.
+    return [own, *(entry for entry in sys.path if isinstance(entry, str) and entry != own and entry)]
 
 
 def _refusal(record: dict[str, Any]) -> WeightkitError:

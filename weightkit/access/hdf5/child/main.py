@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LENGTH = 8  # bytes, before each request
+_USUAL = 1 << 30  # bytes of address space of Python with NumPy and h5py: several hundred million
 _OFTEN = 1.0  # seconds; by default, the parent takes a minute of silence for a hang
 
 
-def main() -> None:
-    """Serve requests on the socket given as standard input until the parent closes it."""
+def prepare() -> Callable[[], None]:
+    """Load h5py and take on the limits; what is returned serves requests on standard input until that closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     limits = json.loads(sys.argv[1])
     from weightkit.access.hdf5.child import serve  # noqa: F401, PLC0415  # h5py is loaded here, before the limits
@@ -37,7 +38,7 @@ def main() -> None:
     if limits["main_thread"]:  # the kernel watches the thread that started this process, not its process
         _end_with_parent()
     _confine(limits)
-    converse(socket.socket(fileno=0), limits, _allow_writing)
+    return lambda: converse(socket.socket(fileno=0), limits, _allow_writing)
 
 
 def converse(channel: socket.socket, limits: Json, allow_writing: Callable[[int], None]) -> None:
@@ -76,9 +77,16 @@ def _confine(limits: Json) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     _lower(resource.RLIMIT_CPU, limits["processor"])
     if sys.platform == "linux":
+        _lower(resource.RLIMIT_AS, _in_use() + limits["memory"])
+
+
+def _in_use() -> int:
+    """Bytes of address space that this process uses."""
+    try:
         with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # pathlib is not loaded here
-            in_use = int(statm.read().split()[0]) * resource.getpagesize()
-        _lower(resource.RLIMIT_AS, in_use + limits["memory"])
+            return int(statm.read().split()[0]) * resource.getpagesize()
+    except OSError:  # there is no /proc
+        return _USUAL
 
 
 def _lower(what: int, bound: int) -> None:

@@ -28,7 +28,13 @@ def versions() -> Json:
 
 
 def answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
-    """The records that answer one request; the last one says how it ended."""
+    """The records that answer one request; the last one says how it ended, and which request it answers."""
+    for record in _answer(request, descriptors, limits):
+        is_last = "end" in record or "refuse" in record
+        yield record | {"number": request["number"], "of": request.get("path")} if is_last else record
+
+
+def _answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
     count = 0
     try:
         for record in _records(request, descriptors, limits):
