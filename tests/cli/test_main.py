@@ -187,7 +187,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_system_error(folder):
 INTERRUPTED = """
 import os, signal, sys
 from weightkit.access.files import commit
-from weightkit.access.hdf5 import placed_sink as sink
+from weightkit.access.hdf5.writing import placed_sink as sink
 
 def at(place, name, number):
     original = getattr(place, name)
@@ -325,7 +325,7 @@ def test_an_error_of_our_own_is_one_line_too_and_asks_for_a_report(tmp_path):
     shutil.copyfile(GOLDEN, tmp_path / "model.keras")
     before = Folder.of(tmp_path)
     code = (
-        "import weightkit.access.hdf5.placed_sink as sink\n"
+        "import weightkit.access.hdf5.writing.placed_sink as sink\n"
         "def write(*_): raise ZeroDivisionError('oh')\n"
         "sink.PlacedSink.write = write\n"
         "from weightkit.cli import main; main()"

@@ -78,7 +78,7 @@ MUTANTS = [
     # What the reading process may do, and what is believed of it.
     Mutant(
         "the reading process may not take more memory than it is given",
-        f"{_CHILD}/main.py", '_lower(resource.RLIMIT_AS, in_use + limits["memory"])', "pass",
+        f"{_CHILD}/main.py", '_lower(resource.RLIMIT_AS, _in_use() + limits["memory"])', "pass",
         f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
@@ -93,7 +93,7 @@ MUTANTS = [
     ),
     Mutant(
         "a reading process that says nothing is killed",
-        f"{_HDF5}/scanner.py", "self._channel.settimeout(self.limits.silence)", "self._channel.settimeout(None)",
+        f"{_HDF5}/channel.py", "self._socket.settimeout(wait)", "self._socket.settimeout(None)",
         f"{_HDF5_TESTS}/test_scanner.py",
     ),
     Mutant(
@@ -175,16 +175,16 @@ MUTANTS = [
     ),
     Mutant(
         "every element that was to change was written",
-        f"{_HDF5}/placed_sink.py", "self.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
+        f"{_HDF5}/writing/placed_sink.py", "self.require_complete()", "pass", f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
         "a patched file has the structure of the old one",
-        f"{_HDF5}/patch.py", "if not job.same(self._start, job.body.length):", "if False:",
+        f"{_HDF5}/writing/patch.py", "if not job.same(self._start, job.body.length):", "if False:",
         f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
         "a file built anew has the structure that was planned",
-        f"{_HDF5}/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
+        f"{_HDF5}/writing/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
     ),
     Mutant(
         "--verify reads every value back",

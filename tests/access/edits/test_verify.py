@@ -15,7 +15,7 @@ from weightkit import Scale, edit, open_weights
 from weightkit.access.edits import verify
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.files import commit
-from weightkit.access.hdf5 import placed_sink
+from weightkit.access.hdf5.writing import placed_sink
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.access.store import Destination, WeightStore
 from weightkit.errors import MachineError, RequestError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from weightkit import diff, open_weights
-from weightkit.access.hdf5.new_file import Fresh, write_fresh
+from weightkit.access.hdf5.writing.new_file import Fresh, write_fresh
 from weightkit.access.ref import Kind
 from weightkit.errors import DamagedFileError, UnsupportedFileError
 

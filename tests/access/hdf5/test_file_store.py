@@ -16,9 +16,9 @@ from support import GOLDEN, REAL, Folder, digest, half, halve, plain_datasets, p
 
 from weightkit import open_weights
 from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.hdf5.patch import Patch
-from weightkit.access.hdf5.placed_sink import PlacedSink
 from weightkit.access.hdf5.scanner import Scanner
+from weightkit.access.hdf5.writing.patch import Patch
+from weightkit.access.hdf5.writing.placed_sink import PlacedSink
 from weightkit.access.store import Destination
 from weightkit.errors import DamagedFileError, MachineError, RequestError, UnsafeFileError, UnsupportedFileError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightkit.access.formats.optimizer_state import OPTIMIZER, SCHEMA, WEIGHTS
-from weightkit.access.hdf5.new_file import Fresh, write_fresh
+from weightkit.access.hdf5.writing.new_file import Fresh, write_fresh
 
 if TYPE_CHECKING:
     import os

@@ -12,11 +12,11 @@ import numpy as np
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
 from weightkit.access.files.held import Held
-from weightkit.access.hdf5.patch import Patch
-from weightkit.access.hdf5.rebuild import Rebuild
-from weightkit.access.hdf5.target_index import is_gone, planned
 from weightkit.access.hdf5.values import Values
-from weightkit.access.hdf5.writers import Job, Writer
+from weightkit.access.hdf5.writing.patch import Patch
+from weightkit.access.hdf5.writing.rebuild import Rebuild
+from weightkit.access.hdf5.writing.target_index import is_gone, planned
+from weightkit.access.hdf5.writing.writers import Job, Writer
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
 from weightkit.errors import RequestError, WeightkitError
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.container import Container
     from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.hdf5.layout import Layout
-    from weightkit.access.hdf5.placed_sink import PlacedSink
     from weightkit.access.hdf5.scanner import Scanner
+    from weightkit.access.hdf5.writing.placed_sink import PlacedSink
     from weightkit.access.ref import WeightRef
 
 

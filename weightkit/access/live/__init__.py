@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weightkit.access.edits.counterparts import counterparts
     from weightkit.access.formats.optimizer_file import OptimizerFile
     from weightkit.access.formats.optimizer_state import Kept, Manifest
-    from weightkit.access.hdf5.new_file import write_file
+    from weightkit.access.hdf5.writing.new_file import write_file
     from weightkit.access.live.handles import as_numpy, handle_of, owned
     from weightkit.access.live.live_refs import ref_of_variable
     from weightkit.access.live.live_store import LiveStore
@@ -31,7 +31,7 @@ _HOMES = {
     "owned": "weightkit.access.live.handles",
     "ref_of_variable": "weightkit.access.live.live_refs",
     "undone_on_error": "weightkit.access.live.undo",
-    "write_file": "weightkit.access.hdf5.new_file",
+    "write_file": "weightkit.access.hdf5.writing.new_file",
 }
 
 __all__ = [

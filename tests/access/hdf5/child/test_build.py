@@ -13,8 +13,8 @@ from support import Folder, halve, plain_datasets
 
 from weightkit import open_weights
 from weightkit.access.changes import Changes
-from weightkit.access.hdf5.rebuild import Rebuild
 from weightkit.access.hdf5.scanner import Scanner
+from weightkit.access.hdf5.writing.rebuild import Rebuild
 from weightkit.access.store import Destination
 from weightkit.errors import MachineError, RefusedError
 

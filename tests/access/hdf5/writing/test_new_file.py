@@ -7,8 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from weightkit.access.hdf5 import new_file as module
-from weightkit.access.hdf5.new_file import Fresh, write_fresh
+from weightkit.access.hdf5.writing import new_file as module
+from weightkit.access.hdf5.writing.new_file import Fresh, write_fresh
 from weightkit.errors import MachineError, RequestError
 
 VALUES = {

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from weightkit.access.files.openfile import OpenFile
-from weightkit.access.hdf5.patch import copy_around
-from weightkit.access.hdf5.placed_sink import Place, PlacedSink
+from weightkit.access.hdf5.writing.patch import copy_around
+from weightkit.access.hdf5.writing.placed_sink import Place, PlacedSink
 from weightkit.access.ref import Kind, WeightRef
 
 if TYPE_CHECKING:

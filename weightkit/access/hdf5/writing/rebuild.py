@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from weightkit.access.files.copying import copy_range
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.hdf5.index import Index
-from weightkit.access.hdf5.placed_sink import Place, PlacedSink
 from weightkit.access.hdf5.recoding import encoded_chunks
-from weightkit.access.hdf5.target_index import described, type_code
+from weightkit.access.hdf5.writing.placed_sink import Place, PlacedSink
+from weightkit.access.hdf5.writing.target_index import described, type_code
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weightkit.access.changes import Changes
     from weightkit.access.files.spool import Spool
     from weightkit.access.hdf5.chunks import ChunkTable
-    from weightkit.access.hdf5.writers import Job
+    from weightkit.access.hdf5.writing.writers import Job
     from weightkit.access.ref import WeightRef
 
 _HEADROOM = 64 << 20  # bytes that a new file's structure may take beyond the old one's

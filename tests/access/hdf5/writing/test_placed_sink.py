@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from weightkit.access.hdf5 import placed_sink as module
-from weightkit.access.hdf5.placed_sink import Place, PlacedSink
+from weightkit.access.hdf5.writing import placed_sink as module
+from weightkit.access.hdf5.writing.placed_sink import Place, PlacedSink
 from weightkit.access.ref import Kind, WeightRef
 
 if TYPE_CHECKING:

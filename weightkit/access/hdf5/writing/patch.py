@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range
 from weightkit.access.files.openfile import machine_errors
-from weightkit.access.hdf5.placed_sink import Place, PlacedSink
+from weightkit.access.hdf5.writing.placed_sink import Place, PlacedSink
 from weightkit.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weightkit.access.hdf5.writers import Job
+    from weightkit.access.hdf5.writing.writers import Job
 
 _WORTH_SKIPPING = 64 << 10  # bytes; below this, copying a span that is overwritten later costs less than a call
 

@@ -17,7 +17,7 @@ from weightkit.access.files.replace import signals_held, sync_folder
 from weightkit.access.files.temporary_file import Temporary
 from weightkit.access.hdf5.index import Index
 from weightkit.access.hdf5.scanner import Scanner
-from weightkit.access.hdf5.target_index import type_code
+from weightkit.access.hdf5.writing.target_index import type_code
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:

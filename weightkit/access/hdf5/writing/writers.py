@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from weightkit.access.hdf5.container import Body, Container
     from weightkit.access.hdf5.index import Dataset
-    from weightkit.access.hdf5.placed_sink import PlacedSink
     from weightkit.access.hdf5.scanner import Scanner
+    from weightkit.access.hdf5.writing.placed_sink import PlacedSink
     from weightkit.access.ref import WeightRef
 
 
