@@ -84,8 +84,7 @@ target = target_of(store._source, Destination())
 replacement = Replacement(store._source, Destination(), target, 100)
 scanner = store._scanner
 os.kill(scanner._process.pid, signal.SIGSTOP)
-import socket
-socket.send_fds(scanner._channel, [bytes(8)], [store._source.fd, replacement.fd])
+scanner._channel.send(bytes(8), b"", [store._source.fd, replacement.fd])
 print(scanner._process.pid, flush=True)
 sys.stdin.read()
 """
