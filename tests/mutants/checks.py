@@ -56,16 +56,16 @@ MUTANTS = [
     ),
     Mutant(
         "filters that are not known are refused",
-        f"{_CHILD}/scan.py", "if code not in _SAFE_FILTERS:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+        f"{_CHILD}/stored_values.py", "if code not in _SAFE_FILTERS:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "attributes are bounded",
-        f"{_CHILD}/scan.py", 'if max(size, _length(value)) > limits["attribute"]:', "if False:",
+        f"{_CHILD}/attributes.py", 'if max(size, _length(value)) > limits["attribute"]:', "if False:",
         f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "shuffled chunks that nothing tells are refused",
-        f"{_CHILD}/scan.py", "if alone and over and", "if False and", f"{_CHILD_TESTS}/test_scan.py",
+        f"{_CHILD}/stored_values.py", "if alone and over and", "if False and", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "a header is told by its bytes only where all of it is as the library writes it: fill value",

@@ -16,7 +16,7 @@ from tests.hostile.corpus import plant_victims
 from tests.hostile.reasons import SCANNED, cases_of
 from weightkit import open_weights
 from weightkit.access.files.openfile import OpenFile
-from weightkit.access.hdf5.child import scan
+from weightkit.access.hdf5.child import refusal, scan, stored_values
 from weightkit.access.hdf5.child.file_part import Part
 from weightkit.access.hdf5.index import Index
 from weightkit.access.hdf5.limits import Limits
@@ -284,17 +284,17 @@ def test_places_of_chunks_are_counted_from_the_start_of_the_file_whatever_the_li
         file.create_dataset("d", data=values, chunks=(3,))
     with path.open("rb") as source, h5py.File(path) as file:
         dataset, part = file["d"].id, Part(source.fileno(), 0, path.stat().st_size)
-        found = scan.stored_chunks(dataset)
+        found = stored_values.stored_chunks(dataset)
         assert [path.read_bytes()[info.byte_offset :][: info.size] for info in found] == [
             values[:3].tobytes(),
             values[3:].tobytes(),
         ]
-        assert scan._shift(file.id, dataset, found, part) == 0
+        assert stored_values._shift(file.id, dataset, found, part) == 0
         from_block = [info._replace(byte_offset=info.byte_offset - block) for info in found]
-        assert scan._shift(file.id, dataset, from_block, part) == block
+        assert stored_values._shift(file.id, dataset, from_block, part) == block
         elsewhere = [info._replace(byte_offset=info.byte_offset + 4) for info in found]
-        with pytest.raises(scan.Refusal, match="are not where the file says"):
-            scan._shift(file.id, dataset, elsewhere, part)
+        with pytest.raises(refusal.Refusal, match="are not where the file says"):
+            stored_values._shift(file.id, dataset, elsewhere, part)
 
 
 @pytest.mark.parametrize(("options", "shape"), [({"shuffle": True}, (6,)), ({"shuffle": True, "compression": 1}, (5,))])

@@ -15,8 +15,10 @@ import h5py
 import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t
 
+from weightkit.access.hdf5.child.attributes import attribute_values, text_of
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
-from weightkit.access.hdf5.child.scan import Refusal, attribute_values, fill_value, stored_chunks, text_of
+from weightkit.access.hdf5.child.refusal import Refusal
+from weightkit.access.hdf5.child.stored_values import fill_value, stored_chunks
 from weightkit.access.hdf5.child.type_names import LONG_TEXT, type_name, type_of
 
 if TYPE_CHECKING:

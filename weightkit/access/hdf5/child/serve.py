@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from weightkit.access.hdf5.child import build, make, scan
+from weightkit.access.hdf5.child import build, make, scan, stored_values
+from weightkit.access.hdf5.child.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def _answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Jso
         for record in _records(request, descriptors, limits):
             count += 1
             yield record
-    except scan.Refusal as refusal:
+    except Refusal as refusal:
         yield refusal.record
     # The limit on address space makes allocations fail.
     except MemoryError:
@@ -63,8 +64,8 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
     answers: dict[str, Callable[[], Iterator[Json]]] = {
         "scan": lambda: scan.scan(source, request["start"], request["length"], limits),
         "digest": lambda: _digested(scan.scan(source, request["start"], request["length"], limits)),
-        "chunks": lambda: scan.chunks(source, request["start"], request["length"], request["path"]),
-        "compact": lambda: scan.compact(source, request["start"], request["length"], request["path"]),
+        "chunks": lambda: stored_values.chunks(source, request["start"], request["length"], request["path"]),
+        "compact": lambda: stored_values.compact(source, request["start"], request["length"], request["path"]),
         "build": lambda: build.build(source, descriptors[1], request),
         "fill": lambda: build.fill(source, descriptors[1], request),
         "make": lambda: make.make(source, request),
