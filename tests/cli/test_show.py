@@ -40,7 +40,7 @@ def show(path, *options, **more):
 def test_every_dataset_is_shown_as_json_and_as_lines(path):
     datasets = plain_datasets(path)
     record = json.loads(show(path, "--json"))
-    assert list(record) == ["schema", "file", "format", "keras_version", "weights", "totals"]
+    assert list(record) == ["schema", "file", "format", "keras_version", "weights", "totals", "notes"]
     assert record["schema"] == "weightkit.show/1"
     assert all(list(weight) == FIELDS for weight in record["weights"])
     structures = [weight["structure"] for weight in record["weights"]]

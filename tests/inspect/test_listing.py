@@ -48,7 +48,7 @@ def test_every_dataset_is_listed_once_with_its_shape_type_and_size(path):
 def test_a_listing_is_json_of_the_documented_shape(path):
     record = listed(path)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert list(record) == ["schema", "file", "format", "keras_version", "weights", "totals"]
+    assert list(record) == ["schema", "file", "format", "keras_version", "weights", "totals", "notes"]
     assert record["schema"] == "weightkit.show/1"
     assert record["file"] == str(path)
     for weight in record["weights"]:

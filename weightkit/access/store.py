@@ -119,6 +119,11 @@ class WeightStore(ABC):
         return None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the whole store, one sentence each."""
+        return ()
+
+    @property
     def nbytes(self) -> int:
         """Size of the store in bytes: for a file, of the whole file."""
         return sum(ref.nbytes for ref in self)

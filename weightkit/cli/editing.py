@@ -84,6 +84,7 @@ def _result(report: Report) -> output.Result:
             *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),
         ),
+        warnings=plan.store_notes,
         notes=(*_unchanged(report), *plan.notes, *_result_notes(report)),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from weightkit.escape import escape
@@ -42,7 +42,9 @@ class Result:
     """For people: what fits on a terminal."""
     lines: tuple[tuple[str, ...], ...] = ()
     """For programs: complete fields, one line per row."""
-    notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    """What nobody should overlook, before the notes."""
+    notes: tuple[str, ...] = ()
     code: int = 0
     """The exit code: 1 where a comparison found differences."""
 
@@ -60,7 +62,7 @@ def show(result: Result, *, as_json: bool) -> None:
             sys.stdout.write("\t".join(escape(cell) for cell in line) + "\n")
         # Before the notes, which are to come last where both streams go to one file.
         sys.stdout.flush()
-        for remark in (*result.heading, *result.notes):
+        for remark in (*result.heading, *result.warnings, *result.notes):
             say(remark)
 
 
@@ -131,6 +133,8 @@ def _show_to_people(result: Result) -> None:
         for row in result.rows:
             table.add_row(*(Text(escape(cell)) for cell in row))
         console.print(table)
+    for line in result.warnings:
+        console.print(Text(escape(line)))
     for line in result.notes:
         console.print(Text(escape(line), style="dim"))
 

@@ -55,6 +55,7 @@ def _result(listing: Listing) -> output.Result:
         columns=tuple(_column(*column) for column in zip(table.headings, table.numeric, strict=True)),
         rows=table.rows,
         lines=tuple(_line(listed, with_statistics=listing.with_statistics) for listed in listing.weights),
+        warnings=listing.file_notes,
         notes=(listing.summary(), *listing.notes),
     )
 

@@ -30,6 +30,8 @@ class Listing:
     with_statistics: bool
     notes: tuple[str, ...] = ()
     """What the user should know about the selection."""
+    file_notes: tuple[str, ...] = ()
+    """What the user should know about the whole file."""
 
     def heading(self) -> str:
         """The file, its format, version and size, in one line."""
@@ -50,6 +52,7 @@ class Listing:
         lines = (
             self.heading(),
             *aligned(listing_table(self.weights, with_statistics=self.with_statistics)),
+            *self.file_notes,
             self.summary(),
             *self.notes,
         )
@@ -57,7 +60,7 @@ class Listing:
 
     def _repr_html_(self) -> str:
         shown = listing_table(self.weights, with_statistics=self.with_statistics)
-        return table(self.heading(), shown.headings, shown.rows, (self.summary(), *self.notes))
+        return table(self.heading(), shown.headings, shown.rows, (*self.file_notes, self.summary(), *self.notes))
 
     def totals(self) -> dict[str, Any]:
         """Counts of weights, elements and bytes, overall and by kind."""
@@ -75,6 +78,7 @@ class Listing:
             "keras_version": self.keras_version,
             "weights": [listed.to_dict(with_statistics=self.with_statistics) for listed in self.weights],
             "totals": self.totals() | {"file_bytes": self.file_bytes},
+            "notes": [*self.file_notes, *self.notes],
         }
 
 
@@ -86,7 +90,8 @@ def list_weights(store: WeightStore, where: Where = None, exclude: Where = None,
     """
     found = selected(store, where, exclude)
     weights = tuple(Listed(ref, measure(store, ref) if stats else None) for ref in found.refs)
-    return Listing(store.label, store.format, store.keras_version, store.nbytes, weights, stats, found.notes)
+    about = (store.label, store.format, store.keras_version, store.nbytes)
+    return Listing(*about, weights, stats, found.notes, store.notes)
 
 
 def _total(refs: list[WeightRef]) -> dict[str, int]:

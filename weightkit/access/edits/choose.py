@@ -92,7 +92,7 @@ class _Sorting:
         self._require_any(changes)
         notes += (*act.notes(), *self._notes_on_unknown(), *act.advice(store, chosen, changes))
         skipped, weights = tuple(self._skipped), tuple(self._refs)
-        return Plan(store.label, act, chosen, skipped, notes, changes, weights, store.ordered)
+        return Plan(store.label, act, chosen, skipped, notes, changes, store.notes, weights, store.ordered)
 
     def _notes_on_unknown(self) -> tuple[str, ...]:
         """A selection decides about weights of unknown kind; the user should know, if kinds matter to the act."""

@@ -51,6 +51,8 @@ class Plan:
     """What the user should know before the edit, one sentence each."""
     changes: Changes = NO_CHANGES
     """What else changes in a file."""
+    store_notes: tuple[str, ...] = ()
+    """What the user should know about the whole store, one sentence each."""
     # Not compared: it says where a plan was made, not what it does.
     weights: tuple[WeightRef, ...] = field(default=(), compare=False)
     """All weights of the store, in its order."""
@@ -66,6 +68,11 @@ class Plan:
     def nbytes(self) -> int:
         """Bytes of all selected weights."""
         return sum(ref.nbytes for ref in self.chosen)
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What the user should know about the store, then about the edit."""
+        return (*self.store_notes, *self.notes)
 
     def reasons(self) -> dict[str, int]:
         """How many weights stay unchanged for each reason, the most common first."""
@@ -87,12 +94,13 @@ class Plan:
         lines = [self.summary()]
         lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
         lines += [f"  unchanged: {count}, {reason}" for reason, count in self.reasons().items()]
-        lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  note: {note}" for note in self.all_notes]
         return "\n".join(escape(line) for line in lines)
 
     def _repr_html_(self) -> str:
         unchanged = (f"unchanged: {count}, {reason}" for reason, count in self.reasons().items())
-        return weight_table(self.summary(), self.chosen, (*unchanged, *(f"note: {note}" for note in self.notes)))
+        notes = (f"note: {note}" for note in self.all_notes)
+        return weight_table(self.summary(), self.chosen, (*unchanged, *notes))
 
     def on(self, store: WeightStore) -> Plan:
         """The same edit for another store with the same weights: a model that was loaded from the file, or a copy.
@@ -103,7 +111,7 @@ class Plan:
         theirs = tuple(store)
         # References are equal only if all that is known is equal: these are the plan's own weights.
         if set(self.chosen) <= set(theirs):
-            return self
+            return self if self.store_notes == store.notes else replace(self, store_notes=store.notes)
         self._require_values_alone(store)
         found = counterparts(self.weights, self.chosen, store, self.label, store.label, ordered=self.ordered)
         transform = self.transform.rebound(found)  # the planned one does not know these weights
@@ -120,6 +128,7 @@ class Plan:
             transform=transform,
             chosen=tuple(found.values()),
             skipped=skipped,
+            store_notes=store.notes,
             weights=theirs,
             ordered=store.ordered,
         )
@@ -205,7 +214,7 @@ class Report:
         lost = [f"{ref.path}: {_in_words(lost)}" for ref, lost in self.lost.items() if lost]
         places = [("written to", outcome.output), ("the old file is kept as", outcome.backup)]
         where = [f"{what} {path}" for what, path in places if path is not None]
-        return (*unchanged, *self.plan.notes, *lost, *where, *outcome.notes)
+        return (*unchanged, *self.plan.all_notes, *lost, *where, *outcome.notes)
 
     def __repr__(self) -> str:
         return f"<Report: {escape(self.summary())}>"
@@ -229,7 +238,7 @@ class Report:
             "dropped": [] if self.plan.sets_values else chosen,
             "skipped": [_weight(skipped.ref) | {"reason": skipped.reason} for skipped in self.plan.skipped],
             "bytes": self.plan.nbytes,
-            "notes": [*self.plan.notes, *outcome.notes],
+            "notes": [*self.plan.all_notes, *outcome.notes],
             "output": None if outcome.output is None else str(outcome.output),
             "backup": None if outcome.backup is None else str(outcome.backup),
             "backups": {"count": outcome.backups, "bytes": outcome.backups_bytes},

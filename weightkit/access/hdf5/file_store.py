@@ -47,6 +47,8 @@ class Contents:
     """Configurations of the weights' layers, by structural address."""
     manifest: Any = None
     """What else the format knows about the whole file, in its own form."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about the whole file, one sentence each."""
 
 
 class FileStore(WeightStore):
@@ -87,6 +89,11 @@ class FileStore(WeightStore):
     def keras_version(self) -> str | None:
         """The version of Keras that wrote it, where it says so."""
         return self._contents.keras_version
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the whole file: weights that its lists name and that are missing."""
+        return self._contents.notes
 
     @property
     def config(self) -> Mapping[str, Any] | None:
