@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.formats.listed_names import notes_on_lists
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.names.legacy.names import LegacyGroup, name_legacy, name_legacy_optimizer
@@ -47,9 +48,13 @@ def contents(file: UnknownFile) -> Contents:
     weights, optimizer, rest = _split(index, whole=whole)
     version = _text(index, prefix, "keras_version") or _text(index, "", "keras_version")
     structures = {path: _structure(index, path, dataset) for path, dataset in weights.items()}
-    named = name_legacy(_groups(index, prefix), stored(weights), config, version)
+    inside = f"{prefix}/" if prefix else ""
+    layers = split_list(index, prefix, "layer_names")
+    groups = _groups(index, inside, layers)
+    named = name_legacy(groups, stored(weights), config, version)
     namings = [replace(naming, structure=structures[naming.structure]) for naming in named]
-    namings += name_legacy_optimizer(split_list(index, _OPTIMIZER, "weight_names"), stored(optimizer))
+    slots = LegacyGroup(_OPTIMIZER, split_list(index, _OPTIMIZER, _NAMES) if whole else ())
+    namings += name_legacy_optimizer(slots.weight_names, stored(optimizer))
     namings += _unnamed(rest)
     datasets = {structures[path]: dataset for path, dataset in weights.items()} | optimizer | rest
     return Contents(
@@ -60,6 +65,7 @@ def contents(file: UnknownFile) -> Contents:
         config=config,
         layout=ListLayout(index, prefix),
         configured=configured_of(namings),
+        notes=(*notes_on_lists(index, inside, layers, groups), *notes_on_lists(index, "", (), [slots])),
     )
 
 
@@ -165,12 +171,12 @@ def _split(index: Index, *, whole: bool) -> tuple[dict[str, Dataset], dict[str, 
     return weights, optimizer, rest
 
 
-def _groups(index: Index, prefix: str) -> list[LegacyGroup]:
-    names = split_list(index, prefix, "layer_names")
-    inside = f"{prefix}/" if prefix else ""
+def _groups(index: Index, inside: str, layers: Iterable[str]) -> list[LegacyGroup]:
+    """The groups of the layers, each once: a name that is listed again names the same group."""
+    names = [*dict.fromkeys(layers)]
     # Keras stores the model's own weights in a group that its list of layers does not mention.
     if f"{inside}{_TOP_LEVEL}" in index.groups and _TOP_LEVEL not in names:
-        names = (*names, _TOP_LEVEL)
+        names.append(_TOP_LEVEL)
     return [LegacyGroup(name, split_list(index, f"{inside}{name}", "weight_names")) for name in names]
 
 
