@@ -220,8 +220,8 @@ def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones():
     hdf5 = {"weightkit.access.formats.legacy", "weightkit.access.formats.weights_h5"}
     optimizer = {"weightkit.access.formats.optimizer_state", "weightkit.access.formats.optimizer_file"}
     zipped = {
-        f"weightkit.access.formats.{name}" for name in ("archive", "member", "packing", "zip_records")
-    }  # one format, three ideas
+        f"weightkit.access.formats.{name}" for name in ("archive", "member", "packing", "zip_directory", "zip_records")
+    }  # one format, several ideas
     for arrow in INSIDE:
         if arrow.source == "weightkit.access.formats.table":
             continue  # it is there to name them all

@@ -107,13 +107,29 @@ def _deflated_sizes() -> None:
 def _other_methods() -> None:
     for name, method in {"bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}.items():
 
-        def other(path: Path, method: int = method) -> None:
+        def weights(path: Path, method: int = method) -> None:
             pack(path, method=method)
 
-        contained(
-            f"packed_with_{name}.keras", f"weights packed with {name} are contained", "zip allows it", UNSUPPORTED,
-            show=(0, 3), scale=(0, 3), strip=(0, 3),
-        )(other)  # fmt: skip
+        refused(
+            f"packed_with_{name}.keras", f"weights packed with {name} are refused", "Keras stores them", UNSUPPORTED
+        )(weights)
+        for member in ("config.json", "metadata.json", "assets/bomb", MEMBER):
+
+            def bomb(path: Path, member: str = member, method: int = method) -> None:
+                with zipfile.ZipFile(path, "w") as archive:
+                    with archive.open(entry(member, method), "w", force_zip64=True) as target:
+                        for _ in range(64):
+                            target.write(bytes(1 << 20))
+                    if member != MEMBER:
+                        archive.writestr(entry(MEMBER), variable_bytes())
+
+            refused(
+                f"bomb_{name}_{member.replace('/', '_')}.keras",
+                f"64 MiB of zeros as {member}, packed with {name}, are refused",
+                "zipfile unpacks them into memory without a limit",
+                UNSUPPORTED,
+                large=member != "config.json",
+            )(bomb)
 
 
 _deflated_sizes()

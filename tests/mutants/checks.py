@@ -156,7 +156,7 @@ MUTANTS = [
     ),
     Mutant(
         "an archive's members are bounded",
-        f"{_FORMATS}/archive.py", "if len(members) > limits.members:", "if False:", "tests/access/formats",
+        f"{_FORMATS}/zip_directory.py", "if members > limits.members:", "if False:", "tests/access/formats",
     ),
     Mutant(
         "an archive's member may not inflate to far more than it is",
@@ -165,7 +165,23 @@ MUTANTS = [
     ),
     Mutant(
         "an archive's members lie over no others",
-        f"{_FORMATS}/archive.py", "if info.header_offset < reach:", "if False:", "tests/access/formats",
+        f"{_FORMATS}/zip_directory.py", "if info.header_offset < reach:", "if False:", "tests/access/formats",
+    ),
+    Mutant(
+        "an archive's members are stored or deflated",
+        f"{_FORMATS}/zip_directory.py",
+        "if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:", "if False:",
+        "tests/access/formats/test_zip_directory.py",
+    ),
+    Mutant(
+        "extra fields of an archive's members are bounded",
+        f"{_FORMATS}/zip_directory.py", "if extra > _MOST_EXTRA:", "if False:",
+        "tests/access/formats/test_zip_directory.py",
+    ),
+    Mutant(
+        "an archive's directory is bounded, whichever record tells its size",
+        f"{_FORMATS}/zip_directory.py", "if claimed > limits.directory:", "if False:",
+        "tests/access/formats/test_zip_directory.py",
     ),
     # The edit.
     Mutant(

@@ -338,11 +338,10 @@ def test_a_member_that_is_no_hdf5_is_damaged(tmp_path: Path) -> None:
         open_weights(path)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_configuration_that_does_not_inflate_is_damage(tmp_path: Path, weights: bytes, compression: int) -> None:
+def test_a_configuration_that_does_not_inflate_is_damage(tmp_path: Path, weights: bytes) -> None:
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(list(range(1000))), compression)
+        archive.writestr("config.json", json.dumps(list(range(1000))), zipfile.ZIP_DEFLATED)
         archive.writestr(WEIGHTS, weights)
     raw = bytearray(path.read_bytes())
     for place in range(60, 160):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 WEIGHTS = "model.weights.h5"
-COMPRESSIONS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+COMPRESSIONS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]
 
 
 class Unseekable(io.RawIOBase):
@@ -54,7 +54,7 @@ def packed(path: Path, weights: bytes, compression: int = zipfile.ZIP_DEFLATED) 
             info = zipfile.ZipInfo(name, (1980 + number, 12, 31, 23, 59, 58))
             info.comment, info.extra = b"remark", struct.pack("<HH4s", 0x7777, 4, b"more")
             info.external_attr, info.create_system = (0o100640 << 16) + number, number
-            info.compress_type = [zipfile.ZIP_STORED, *COMPRESSIONS][number]
+            info.compress_type = COMPRESSIONS[number % 2]
             archive.writestr(info, f"content {number} " * 300)
             if number == 2:
                 archive.writestr(WEIGHTS, weights, compression)
@@ -142,7 +142,7 @@ def test_a_compressed_member_is_edited_and_all_others_are_as_they_were(
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_every_compression_of_zipfile_is_read(tmp_path: Path, weights: bytes, compression: int) -> None:
+def test_both_ways_in_which_keras_packs_are_read(tmp_path: Path, weights: bytes, compression: int) -> None:
     path = packed(tmp_path / "model.keras", weights, compression)
     with open_weights(path) as store:
         assert [store.read(ref).tolist() for ref in store] == [KERNEL.tolist(), [1.0] * 4]
@@ -150,7 +150,7 @@ def test_every_compression_of_zipfile_is_read(tmp_path: Path, weights: bytes, co
     assert weights_of(tmp_path / "out.keras") == ((KERNEL / 2).tolist(), [0.5] * 4)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_members_are_replaced_and_the_weights_built_anew_in_one_edit(
     tmp_path: Path, weights: bytes, compression: int
 ) -> None:
@@ -237,15 +237,14 @@ def test_a_compressed_member_that_is_damaged_or_empty_is_refused(tmp_path: Path,
     for content in (b"", b"no HDF5", weights[:-100]):
         with pytest.raises(RefusedError):
             open_weights(packed(tmp_path / "model.keras", content))
-    for compression in COMPRESSIONS:
-        path = packed(tmp_path / "model.keras", weights, compression)
-        raw = bytearray(path.read_bytes())
-        start = raw.index(WEIGHTS.encode())
-        for place in range(start + 40, start + 90):
-            raw[place] ^= 0x5A
-        path.write_bytes(raw)
-        with pytest.raises(DamagedFileError):
-            open_weights(path)
+    path = packed(tmp_path / "model.keras", weights)
+    raw = bytearray(path.read_bytes())
+    start = raw.index(WEIGHTS.encode())
+    for place in range(start + 40, start + 90):
+        raw[place] ^= 0x5A
+    path.write_bytes(raw)
+    with pytest.raises(DamagedFileError):
+        open_weights(path)
 
 
 def test_a_disk_that_cannot_take_the_inflated_weights_is_the_machine_s_fault(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import lzma
 import os
-import stat
 import struct
 import zipfile
 import zlib
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
 from weightkit.access.formats.weights_h5 import contents_with
-from weightkit.access.formats.zip_records import CENTRAL, END, HAS_DESCRIPTOR, IN_EXTRA, IS_ENCRYPTED, LOCAL
+from weightkit.access.formats.zip_directory import require_safe, require_small
+from weightkit.access.formats.zip_records import CENTRAL, HAS_DESCRIPTOR
 from weightkit.access.hdf5.container import Body
 from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
 
@@ -28,11 +27,9 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.limits import Limits
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
-_END_REACH = 65_557 + 76  # bytes: the end record with the longest comment, and the zip64 records before it
 _CENTRAL_CRC = 16
 _DESCRIPTOR = b"PK\x07\x08"
-_BAD_DATA = {None, errno.EINVAL}  # bz2 raises OSError without a number; a directory may point before the file
-_UNPACKING = (zlib.error, lzma.LZMAError, struct.error)
+_NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, zlib.error, struct.error)
 _HINT = "use another copy of the file"
 
 
@@ -70,67 +67,22 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         UnsafeFileError: A member's name or size is one that Keras never writes.
         UnsupportedFileError: It holds no weights that weightkit reads.
     """
-    _require_small_directory(source, limits)
+    require_small(source, limits)
     try:
         # A duplicate: `zipfile` closes what it reads, and the store's descriptor stays open.
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
-            _require_safe(archive, limits)
-            _require_apart(archive)
+            require_safe(archive)
             member = _member(source, archive, limits)
             config = parse_config(_small(archive, _CONFIG, limits))
             metadata = parse_config(_small(archive, _METADATA, limits)) or {}
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, *_UNPACKING) as error:
-        if isinstance(error, OSError) and error.errno not in _BAD_DATA:
+    except _NO_ZIP as error:
+        # A directory may point before the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise MachineError(f"reading the archive failed: {error.strerror}") from error
         why = "its end is missing" if "is not a zip file" in str(error) else error
         raise DamagedFileError(f"it is not a sound zip archive: {why}", hint=_HINT) from error
     version = metadata.get("keras_version")
     return Archive(member, config, version if isinstance(version, str) else None)
-
-
-def _require_small_directory(source: OpenFile, limits: Limits) -> None:
-    """Limit the directory's size before it is read into memory: a small file may claim gigabytes."""
-    tail = source.read(max(0, source.size - _END_REACH), _END_REACH)
-    place = tail.rfind(b"PK\5\6")
-    if place < 0 or len(tail) < place + END.size:
-        return  # zipfile says what is wrong
-    claimed = END.unpack_from(tail, place)[5]
-    large = tail.rfind(b"PK\6\6", 0, place)
-    if claimed == IN_EXTRA and large >= 0 and len(tail) >= large + 48:
-        # In the zip64 end record, the directory's size is at byte 40.
-        claimed = struct.unpack_from("<Q", tail, large + 40)[0]
-    if claimed > limits.directory:
-        raise UnsafeFileError(
-            f"the archive's directory must be at most {limits.directory} bytes, got {claimed}",
-            hint="do not trust this file, or repack it",
-        )
-
-
-def _require_safe(archive: zipfile.ZipFile, limits: Limits) -> None:
-    members = archive.infolist()
-    if len(members) > limits.members:
-        raise UnsafeFileError(f"it must have at most {limits.members} members, got {len(members)}")
-    names = set()
-    for member in members:
-        fault = _fault(member)
-        if not fault and member.filename in names:
-            fault = "occurs twice"
-        if fault:
-            raise UnsafeFileError(f"the member {member.filename} {fault}", hint="do not trust this file, or repack it")
-        names.add(member.filename)
-
-
-def _fault(member: zipfile.ZipInfo) -> str:
-    # As stored: the other name is cut at a null character, and its separators are replaced.
-    name = member.orig_filename
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or ":" in name.split("/")[0]:
-        return "has a name that leads out of the archive"
-    # The upper half holds the Unix mode.
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "is a symbolic link"
-    if member.flag_bits & IS_ENCRYPTED:
-        return "is encrypted"
-    return ""
 
 
 def _member(source: OpenFile, archive: zipfile.ZipFile, limits: Limits) -> Member | Inflated:
@@ -155,15 +107,6 @@ def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
         hint="give a .keras file with HDF5 weights in one member",
     )
-
-
-def _require_apart(archive: zipfile.ZipFile) -> None:
-    """Check that no two members share bytes: an edit of one would damage the other, and copies multiply the bytes."""
-    reach, holder = 0, ""
-    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-        if info.header_offset < reach:
-            raise DamagedFileError(f"the members {holder} and {info.filename} overlap", hint=_HINT)
-        reach, holder = info.header_offset + LOCAL.size + info.compress_size, info.filename
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:

@@ -175,10 +175,10 @@ def _central(entry: _Entry) -> bytes:
 
 def _other_extra(extra: bytes) -> bytes:
     """The extra fields without zip64's, which is added again where needed."""
-    kept = b""
-    while len(extra) >= 4:  # noqa: PLR2004  # an id and a length of two bytes each
-        kind, length = struct.unpack_from("<2H", extra)
+    kept, place = [], 0
+    while place + 4 <= len(extra):  # an id and a length of two bytes each
+        kind, length = struct.unpack_from("<2H", extra, place)
         if kind != _ZIP64:
-            kept += extra[: 4 + length]
-        extra = extra[4 + length :]
-    return kept
+            kept.append(extra[place : place + 4 + length])
+        place += 4 + length
+    return b"".join(kept)
