@@ -270,4 +270,15 @@ MUTANTS = [
         "an edit of a model undoes itself",
         "weightkit/access/live/undo.py", "handle.put_back(kept)", "pass", "tests/access/live/test_undo.py",
     ),
+    Mutant(
+        "a kernel of Keras 1 whose order of axes is not known is refused",
+        "weightkit/access/names/legacy/keras1_axes.py", "if first is None:", "if False:",
+        "tests/transforms/test_kernel_axes.py",
+    ),
+    Mutant(
+        "Keras 1's own initializers need the order of axes",
+        "weightkit/transforms/initializers/keras1_initializers.py",
+        "unknown = self.channels_first is None and", "unknown = False and",
+        "tests/transforms/test_kernel_axes.py",
+    ),
 ]  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.configured import Configured
     from weightkit.access.names.initial_values import Initial
+    from weightkit.access.names.kernel_axes import KernelAxes
     from weightkit.access.ref import WeightRef
     from weightkit.access.select import Where
 
@@ -213,6 +214,16 @@ class WeightStore(ABC):
         from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits need it
 
         return require_initial(self.configured(ref), ref)
+
+    def kernel_axes(self, ref: WeightRef) -> KernelAxes | None:
+        """Which axes of a weight are its inputs and outputs, where these are not the last two of a kernel.
+
+        Raises:
+            RequestError: It is a kernel whose axes may be in either order, and nothing says in which.
+        """
+        from weightkit.access.names.kernel_axes import kernel_axes  # noqa: PLC0415  # few edits need it
+
+        return kernel_axes(ref, self.configured(ref), self.keras_version)
 
     def require_possible(
         self,

@@ -14,6 +14,7 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.text import listed
 from weightkit.transforms.initializers import Draws, get
 from weightkit.transforms.initializers.configured_initializer import own_initializer
+from weightkit.transforms.initializers.kernel_initializer import for_kernel
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
 from weightkit.transforms.initializers.sizes import size_of
 
@@ -33,6 +34,10 @@ _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _HINT = (
     "give --initializer NAME (initializer=), such as he_normal, --like OTHER (like=) to use the configuration in "
     "another file of the model, or --exclude (exclude=) to leave them unchanged"
+)
+_HINT_FANS = (
+    "give --like OTHER (like=), a whole model whose configuration says it, an initializer that needs no fans, such as "
+    "--initializer 'random_normal(stddev=0.05)', or --exclude (exclude=) to leave them unchanged"
 )
 
 
@@ -207,8 +212,9 @@ class _Sources(Transform):
         """Why this weight cannot be re-initialized; weights without an initializer are reported at the end."""
         if objection := self._act.objection(ref):
             return objection
+        given = self._act.initializer
         try:
-            initializer = self._act.initializer or self._own(ref)
+            initializer = self._own(ref) if given is None else for_kernel(given, self._store, ref)
         except RequestError as error:
             self._problems[ref] = error.problem
             return ""
@@ -244,9 +250,11 @@ class _Sources(Transform):
     def _require_all(self, chosen: Sequence[WeightRef]) -> None:
         unknown = [ref for ref in chosen if ref not in self.drawn]
         if unknown:
+            own = self._act.initializer is None
             raise SelectionError(
-                f"the initializer of {listed(ref.path for ref in unknown)} is not known: {self._problems[unknown[0]]}",
-                hint=_HINT,
+                f"the {'initializer' if own else 'fans'} of {listed(ref.path for ref in unknown)} "
+                f"{'is' if own else 'are'} not known: {self._problems[unknown[0]]}",
+                hint=_HINT if own else _HINT_FANS,
                 file=self._store.label,
             )
 

@@ -7,13 +7,13 @@ loaded from it agree.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names.class_table import canonical
 from weightkit.access.names.class_weights import find
-from weightkit.access.names.legacy import keras1, kinds
+from weightkit.access.names.kernel_axes import Axes, einsum_axes
+from weightkit.access.names.legacy import keras1, keras1_axes, kinds
 from weightkit.access.names.legacy.config_tree import without_number
 from weightkit.errors import RequestError
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
 
-_Axes = tuple[tuple[int, ...], tuple[int, ...]]
 _Rule = tuple[str | None, str, str | None]
 
 _LEGACY_RULES: Mapping[str, _Rule] = {
@@ -57,7 +56,6 @@ _LEGACY_CLASSES = frozenset(
 
 _FORGET_PARTS = {"CuDNNLSTM": (5, 8)}  # two biases in one array; the second one's forget gate is open
 _FORGET_PART = (1, 4)  # part and parts: the gates are input, forget, cell, output
-_EQUATION = re.compile(r"[.]*([a-zA-Z]+)[.]*,([a-zA-Z]+)->[.]*([a-zA-Z]+)[.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +74,11 @@ class Initial:
     spec: Any
     """A name, or ``{"class_name", "config"}``."""
     forget: Forget | None = None
-    axes: _Axes | None = None
+    axes: Axes | None = None
     """Axes of the input units and of the output units, if Keras passes them to its initializer."""
     keras_1: bool = False
-    channels_first: bool = True
-    """Whether Keras 1 treats the kernel's first axis as its output units."""
+    channels_first: bool | None = True
+    """Whether Keras 1 treats the kernel's first axis as its output units; None where its configuration does not say."""
 
 
 def initial_of(configured: Configured, name: str, layer: str | None = None) -> Initial | None:
@@ -108,7 +106,7 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     if flag is not None and configured.config.get(flag, True):
         forget = Forget("ones", *_FORGET_PARTS.get(configured.layer_class, _FORGET_PART))
     # Keras' default for an initializer of None.
-    return Initial("glorot_uniform" if spec is None else spec, forget, _axes(configured, name, layer))
+    return Initial("glorot_uniform" if spec is None else spec, forget, einsum_axes(configured, name, layer))
 
 
 def require_initial(configured: Configured | None, ref: WeightRef) -> Initial:
@@ -140,25 +138,6 @@ def _rule(layer_class: str, name: str) -> _Rule | None:
     return None
 
 
-def _axes(configured: Configured, name: str, layer: str | None) -> _Axes | None:
-    """The axes that an EinsumDense passes to its kernel's initializer; attention projections have no equation here."""
-    if configured.layer_class != "EinsumDense" or without_number(name) != "kernel":
-        return None
-    equation = configured.config.get("equation")
-    if not isinstance(equation, str):
-        return ((0, 1), (2,)) if _last(layer) == "attention_output" else ((0,), (1, 2))
-    parts = _EQUATION.fullmatch(equation.replace(" ", ""))
-    if parts is None:
-        return None
-    _, kernel, output = parts.groups()
-    inputs = tuple(axis for axis, letter in enumerate(kernel) if letter not in output)
-    return inputs, tuple(axis for axis, letter in enumerate(kernel) if letter in output)
-
-
-def _last(layer: str | None) -> str:
-    return (layer or "").rpartition("/")[2]
-
-
 # Keras 1 ---------------------------------------------------------------------------------------------------------
 
 _KEYS_IN_KERAS1: Mapping[str, tuple[str | None, str]] = {
@@ -181,16 +160,7 @@ _KEYS_OF_CLASSES_IN_KERAS1: Mapping[tuple[str, str], tuple[str, Any]] = {
     ("ParametricSoftplus", "alphas"): ("alpha_init", 0.2),
     ("ParametricSoftplus", "betas"): ("beta_init", 5.0),
 }
-_ORDERED_IN_KERAS1 = frozenset(
-    {
-        "AtrousConvolution2D",
-        "Convolution2D",
-        "Convolution3D",
-        "Deconvolution2D",
-        "LocallyConnected2D",
-        "SeparableConvolution2D",
-    }
-)
+_ORDERED_IN_KERAS1 = keras1_axes.ORDERED - {"ConvLSTM2D"} | {"LocallyConnected2D"}
 """Classes that pass dim_ordering to their initializer; for others, the first axis is the output axis."""
 _CLASSES_IN_KERAS1 = _ORDERED_IN_KERAS1 | {
     "AtrousConvolution1D",
@@ -222,8 +192,8 @@ def _of_keras1(configured: Configured, name: str) -> Initial | None:
     if isinstance(spec, int | float):
         spec = {"class_name": "Constant", "config": {"value": spec}}
     forget = Forget(config.get("forget_bias_init", "one"), *_FORGET_PART) if (known, name) == ("LSTM", "b") else None
-    channels_last = config.get("dim_ordering") == "tf" and known in _ORDERED_IN_KERAS1
-    return Initial(spec, forget, keras_1=True, channels_first=not channels_last)
+    first = keras1_axes.channels_first(config) if known in _ORDERED_IN_KERAS1 else True
+    return Initial(spec, forget, keras_1=True, channels_first=first)
 
 
 def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:

@@ -48,6 +48,26 @@ class Orthogonal:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstAxisOrthogonal:
+    """`Orthogonal` for a kernel whose output axis comes first: that axis is the rows, all others the columns."""
+
+    gain: float = 1.0
+    elementwise: ClassVar[bool] = False
+
+    def objection(self, shape: Shape) -> str:
+        """The shape must be that of a matrix, or have more axes."""
+        return Orthogonal(self.gain).objection(shape)
+
+    def __call__(self, shape: Shape, draws: Draws, first: int, last: int) -> np.ndarray:
+        """The matrix with its last axis moved to the front."""
+        if len(shape) == 2:  # noqa: PLR2004  # a matrix: rows or columns are orthonormal, whichever are fewer
+            return Orthogonal(self.gain)(shape, draws, first, last)
+        turned = (*shape[1:], shape[0])
+        drawn = Orthogonal(self.gain)(turned, draws, first, last).reshape(turned)
+        return np.moveaxis(drawn, -1, 0).reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """``gain`` on the diagonal of a matrix, 0 elsewhere; it need not be square."""
 

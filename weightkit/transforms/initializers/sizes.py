@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightkit.transforms.initializers.constant import Constant
-from weightkit.transforms.initializers.matrices import Identity, Orthogonal
+from weightkit.transforms.initializers.matrices import FirstAxisOrthogonal, Identity, Orthogonal
 from weightkit.transforms.initializers.random import RandomNormal, RandomUniform, TruncatedNormal
 
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def size_of(initializer: Initializer) -> float:
         return max(abs(initializer.minval), abs(initializer.maxval))
     if isinstance(initializer, RandomNormal | TruncatedNormal):
         return max(abs(initializer.mean), initializer.stddev)
-    if isinstance(initializer, Identity | Orthogonal):
+    if isinstance(initializer, FirstAxisOrthogonal | Identity | Orthogonal):
         return abs(initializer.gain)
     return 0.0
