@@ -6,6 +6,7 @@ Each is loaded when it is first used: who tests a transform needs nothing of lay
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ _HOMES = {
     "StoreContract": "weightkit.testing.store_contract",
     "TransformContract": "weightkit.testing.transform_contract",
 }
+
+if "pytest" in sys.modules:  # not in the contract's own processes, which have no use for it
+    # pytest explains only the asserts of test files unless it is told; before the first of these is imported.
+    sys.modules["pytest"].register_assert_rewrite(
+        "weightkit.testing.layer", *(home for home in _HOMES.values() if home != _HOMES["LayerContract"])
+    )
 
 __all__ = ["LayerContract", "StoreContract", "TransformContract"]
 

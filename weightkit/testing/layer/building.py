@@ -32,12 +32,13 @@ class BuildingPoints(LayerSubject):
     @point(1)
     def test_it_makes_its_weights_when_it_is_built_and_names_them_all(self) -> None:
         layer = self.make_layer()
-        assert layer.weights == []
-        assert not layer.built
+        assert layer.weights == [], "weights must be made in `build`, not in the constructor"
+        assert not layer.built, "a new layer must not be built before it is called"
         layer(self.make_inputs(self.shape))
         names = [variable.path for variable in layer.weights]
-        assert len(set(names)) == len(names)
-        assert [name for name in names if _AUTOMATIC.fullmatch(name.rpartition("/")[2])] == []
+        assert len(set(names)) == len(names), f"two weights have one path: {sorted(names)}"
+        unnamed = [name for name in names if _AUTOMATIC.fullmatch(name.rpartition("/")[2])]
+        assert unnamed == [], 'every weight needs a name: `self.add_weight(..., name="kernel")`'
 
     @point(1)
     def test_two_of_it_in_a_model_share_no_path(self) -> None:
@@ -115,6 +116,6 @@ class BuildingPoints(LayerSubject):
         # The names of the layer's module, as when its own doctests run.
         found = doctest.DocTestFinder(recurse=False).find(layer_class, globs=dict(vars(module)))
         examples = [test for test in found if test.examples]
-        assert examples, f"{layer_class.__name__} has no example in its docstring"
+        assert examples, f"the docstring of {layer_class.__name__} needs an example that runs, with lines of `>>> `"
         runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
         assert sum(runner.run(test).failed for test in examples) == 0

@@ -168,7 +168,11 @@ class UsePoints(LayerSubject):
         layer = self.built()
         prefix = f"{layer.path}/"
         names = {v.path.removeprefix(prefix) for v in layer.trainable_variables}
-        assert names <= set(self._regularized().values())
+        left = sorted(names - set(self._regularized().values()))
+        assert left == [], (
+            f"no argument regularizes or constrains {', '.join(left)}: take NAME_regularizer and NAME_constraint for "
+            "each, or declare `regularized` where the arguments have other names"
+        )
 
     def _regularized(self) -> dict[str, str]:
         if self.regularized is not None:
