@@ -34,7 +34,7 @@ CHUNKS = {
     "end to end": (300, ("end_to_end",)),
     "access": (140, ("access",)),
     "command line": (110, ("cli", "surgery", "test_readme.py")),
-    "faults and hostile": (100, ("faults", "hostile")),
+    "faults and hostile": (110, ("faults", "fuzz", "hostile")),
 }
 """Parts of the tests without Keras, with about what each takes in processor seconds; all others are one part more."""
 WITHOUT_KERAS = ("end_to_end/test_bare_environment.py", "end_to_end/test_files.py")
