@@ -86,6 +86,36 @@ def _short(path: Path) -> None:
     overwrite(path, _EOF, le(2048))
 
 
+def _oversize() -> None:
+    """A copy of more bytes than the new file has room for would run over what comes after it."""
+    types: dict[str, Any] = {
+        "compound": np.dtype([("a", "f4"), ("b", "i4")]),
+        "text": np.dtype("S8"),
+        "array": np.dtype(("f4", (2,))),
+        "enumeration": h5py.enum_dtype({"A": 0, "B": 7}, "i8"),
+        "opaque": np.dtype("V8"),
+        "reference": h5py.ref_dtype,
+    }
+    for name, dtype in types.items():
+
+        def make(path: Path, dtype: Any = dtype) -> None:
+            with variables(path) as file:
+                created = h5p.create(h5p.DATASET_CREATE)
+                created.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+                kind = h5t.py_create(dtype, logical=True)
+                odd = h5d.create(file[WEIGHTS].id, b"odd", kind, h5s.create_simple((9,)), created)
+                was, room = odd.get_offset(), odd.get_storage_size()
+                file[HERE] = ODD  # the bytes after it, so that the larger size is still in the file
+            replace(path, le(was) + le(room), le(was) + le(4096))
+
+        refused(
+            f"oversize_{name}.weights.h5", f"a dataset ({name}) that takes more than it needs is refused", LIES, DAMAGED
+        )(make)
+
+
+_oversize()
+
+
 def _shapes() -> None:
     for name, length in {"2_62": 1 << 62, "2_63": 1 << 63, "2_64": (1 << 64) - 1, "more": LENGTH + 1}.items():
 

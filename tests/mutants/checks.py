@@ -47,11 +47,11 @@ MUTANTS = [
     ),
     Mutant(
         "external storage is refused",
-        f"{_CHILD}/scan.py", "if creation.get_external_count():", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+        f"{_CHILD}/dataset_record.py", "if creation.get_external_count():", "if False:", f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "virtual datasets are refused",
-        f"{_CHILD}/scan.py", "return _LAYOUTS[layout]", 'return "contiguous"',
+        f"{_CHILD}/dataset_record.py", "return _LAYOUTS[layout]", 'return "contiguous"',
         f"{_CHILD_TESTS}/test_scan.py {_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
@@ -120,7 +120,7 @@ MUTANTS = [
     ),
     Mutant(
         "values take the bytes that their shape and type need",
-        f"{_HDF5}/index.py", "if dtype is not None and wanted * dtype.itemsize != dataset.size:", "if False:",
+        f"{_HDF5}/index.py", "if count * dataset.element != dataset.size:", "if False:",
         f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
@@ -201,6 +201,17 @@ MUTANTS = [
     Mutant(
         "a file built anew has the structure that was planned",
         f"{_HDF5}/writing/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
+    ),
+    Mutant(
+        "a file built anew has its structure checked after the last value",
+        f"{_HDF5}/writing/rebuild.py", "if pieces or self.job.scanner.digest(",
+        "if pieces or False and self.job.scanner.digest(",
+        f"{_HDF5_TESTS}/writing/test_rebuild.py",
+    ),
+    Mutant(
+        "a rebuild copies no more bytes than their place has",
+        f"{_HDF5}/writing/rebuild.py", "if old.size != new.size:", "if False:",
+        f"{_HDF5_TESTS}/writing/test_rebuild.py",
     ),
     Mutant(
         "--verify reads every value back",

@@ -40,6 +40,7 @@ def dataset(shape: tuple[int, ...] = (10, 7), filters: tuple[str, ...] = (), dty
         "address": 800,
         "shape": list(shape),
         "dtype": dtype,
+        "element": 4,
         "layout": "chunked",
         "filters": list(filters),
         "offset": None,

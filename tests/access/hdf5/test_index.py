@@ -26,6 +26,7 @@ def dataset(path: str = "d", **changes: Any) -> Any:
         "address": 800,
         "shape": [10],
         "dtype": "<f4",
+        "element": 4,
         "layout": "contiguous",
         "filters": [],
         "offset": 2000,
@@ -68,6 +69,11 @@ DAMAGED = {
     "far past the end": [dataset(offset=2**63)],
     "before the start": [dataset(offset=-1)],
     "of negative size": [dataset(shape=[10], dtype="<text>", size=-40)],
+    "text, too long for its shape": [dataset(dtype="<text>", element=8, size=4096)],
+    "text, too short for its shape": [dataset(dtype="<text>", element=8, size=40)],
+    "a compound inside a header, too long": [dataset(dtype="<compound>", layout="compact", offset=None, size=80)],
+    "of elements of no bytes": [dataset(dtype="<text>", element=0, size=0)],
+    "of elements that its type does not have": [dataset(element=8, size=80)],
     "too short for its shape": [dataset(size=36)],
     "too long for its shape": [dataset(size=44)],
     "with a negative axis": [dataset(shape=[-10])],
@@ -100,7 +106,7 @@ SOUND = {
     "with one element": [dataset(shape=[], size=4)],
     "in chunks that do not hold all of it": [dataset(shape=[1000], layout="chunked", offset=None, size=0)],
     "inside its header": [dataset(layout="compact", offset=None)],
-    "text of any size": [dataset(dtype="<text>", size=160)],
+    "text of 16 bytes": [dataset(dtype="<text>", element=16, size=160)],
 }
 
 
@@ -161,6 +167,7 @@ NONSENSE = {
     "an attribute of two fields": [group(attributes=[["a", "digest"]])],
     "one path twice": [dataset(), dataset(offset=4000, address=900)],
     "one path for a group and a dataset": [group("d"), dataset()],
+    "no bytes of an element": [{key: value for key, value in dataset().items() if key != "element"}],
     "a layout that is none": [dataset(layout="elsewhere")],
     "a number for what stands for missing values": [dataset(fill=0)],
     "a number for what else it is made with": [group(form=0)],

@@ -68,6 +68,8 @@ class Dataset:
     """Other creation properties: maximum shape, chunk shape, options of its filters."""
     fill: str = ""
     """The fill value for values never written; empty if it is the library's default."""
+    element: int = 0
+    """Bytes of one element in the file, whatever its type."""
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
@@ -206,6 +208,7 @@ def _dataset(path: str, record: dict[str, Any]) -> Dataset:
         number(record["size"]),
         _text(record["form"]),
         _text(record["fill"]),
+        number(record["element"]),
     )
 
 
@@ -240,6 +243,13 @@ def _says_bfloat16(attributes: tuple[Attribute, ...]) -> bool:
 
 
 def _check_shape(dataset: Dataset) -> None:
+    """Require a shape and a size that can be, and an element of the type's own size."""
+    dtype = dataset.numpy_dtype
+    if dataset.element < 1 or (dtype is not None and dataset.element != dtype.itemsize):
+        raise DamagedFileError(
+            f"{dataset.path}: an element of {dataset.dtype} cannot have {dataset.element} bytes",
+            hint="use another copy of the file",
+        )
     axes = dataset.shape or ()
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
     if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
@@ -249,12 +259,12 @@ def _check_shape(dataset: Dataset) -> None:
 
 
 def _check_size(dataset: Dataset) -> None:
-    dtype = dataset.numpy_dtype
-    wanted = 0 if dataset.shape is None else math.prod(dataset.shape)
-    if dtype is not None and wanted * dtype.itemsize != dataset.size:
+    """Whatever the type: a copy of too many bytes would run over what comes after it in a new file."""
+    count = 0 if dataset.shape is None else math.prod(dataset.shape)
+    if count * dataset.element != dataset.size:
         raise DamagedFileError(
-            f"{dataset.path}: {wanted} elements of {dtype} need {wanted * dtype.itemsize} bytes, "
-            f"got {dataset.size} in the file",
+            f"{dataset.path}: {count} elements of {dataset.numpy_dtype or dataset.dtype} need "
+            f"{count * dataset.element} bytes, got {dataset.size} in the file",
             hint="use another copy of the file",
         )
 

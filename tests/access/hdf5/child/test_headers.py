@@ -55,7 +55,8 @@ def told_by_h5py(path: Path) -> dict[str, Any] | None:
             assert creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED
             assert (creation.get_nfilters(), creation.get_attr_creation_order(), len(found.attrs)) == (0, 0, 0)
             size = found.id.get_storage_size()
-            return {"shape": list(found.shape), "dtype": found.dtype, "offset": found.id.get_offset(), "size": size}
+            place = {"offset": found.id.get_offset(), "size": size}
+            return {"shape": list(found.shape), "dtype": found.dtype, "element": found.dtype.itemsize} | place
     except (KeyError, OSError):
         return None
 

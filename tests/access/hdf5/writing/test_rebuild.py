@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from typing import TYPE_CHECKING
 
 import h5py
@@ -11,12 +13,18 @@ from support import GOLDEN, REAL
 
 from weightkit import open_weights
 from weightkit.access.changes import Changes
+from weightkit.access.hdf5 import file_store
+from weightkit.access.hdf5.writing.placed_sink import PlacedSink
+from weightkit.access.hdf5.writing.target_index import planned
 from weightkit.access.store import Destination
+from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+
+    from weightkit.access.hdf5.index import Index
 
 KERNEL = np.arange(12, dtype="f4").reshape(3, 4)
 NOTHING = Changes(dropped=frozenset({"what is not there"}))
@@ -261,3 +269,48 @@ def test_an_attribute_over_64_kib_is_carried_where_the_file_can_hold_one(tmp_pat
         file.attrs["large"] = np.arange(100_000, dtype="u1")
         file["layers/a"].attrs["long"] = "x" * 100_000
     assert portrait(rebuild(path, tmp_path / "out.h5")) == portrait(path)
+
+
+def test_the_structure_is_checked_once_more_after_the_last_value_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a value went to a wrong place, it may lie over the file's own tables."""
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/a/vars/0"] = KERNEL
+        file["layers/a"].attrs["name"] = np.bytes_(b"as it was")
+    whole = PlacedSink.require_complete
+
+    def spoil(sink: PlacedSink) -> None:
+        whole(sink)
+        [place] = sink._places.values()
+        size = os.fstat(place.fd).st_size
+        os.pwrite(place.fd, b"as it is!", os.pread(place.fd, size, 0).index(b"as it was"))
+
+    monkeypatch.setattr(PlacedSink, "require_complete", spoil)
+    with open_weights(path, editable=True) as store:
+        [ref] = store
+        with (
+            pytest.raises(MachineError, match="the new file's structure differs from the plan, at layers/a"),
+            store.editing([ref], Destination(tmp_path / "new.h5"), NOTHING) as sink,
+        ):
+            sink.write(ref, KERNEL)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.h5"]
+
+
+def test_no_more_bytes_are_copied_than_the_new_place_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/a/vars/0"] = KERNEL
+    monkeypatch.setattr(
+        file_store, "planned", lambda *given: _with_size(planned(*given), "layers/a/vars/0", KERNEL.nbytes + 4)
+    )
+    with pytest.raises(AssertionError, match="layers/a/vars/0: 52 bytes for a place of 48"):
+        rebuild(path, tmp_path / "new.h5")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.h5"]
+
+
+def _with_size(index: Index, path: str, size: int) -> Index:
+    return dataclasses.replace(
+        index, datasets=index.datasets | {path: dataclasses.replace(index.datasets[path], size=size)}
+    )

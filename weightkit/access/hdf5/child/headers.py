@@ -46,8 +46,8 @@ def plain_dataset(messages: Messages) -> Json | None:
     """What a scan reports about a dataset; None if the library must read it.
 
     Returns:
-        ``shape``; ``dtype``; ``offset`` in bytes from where the file's addresses count; ``size`` in bytes. It has no
-        attributes, no filters, and no fill value of its own.
+        ``shape``; ``dtype``; ``element``, bytes of one; ``offset`` in bytes from where the file's addresses count;
+        ``size`` in bytes. It has no attributes, no filters, and no fill value of its own.
     """
     if tuple(kind for kind, _ in messages) not in _KINDS:
         return None
@@ -58,7 +58,7 @@ def plain_dataset(messages: Messages) -> Json | None:
     *form, offset, size = _LAYOUT.unpack_from(layout)
     if tuple(form) != _CONTIGUOUS or offset in _NOWHERE or not size or any(layout[_LAYOUT.size :]):
         return None
-    return {"shape": shape, "dtype": dtype, "offset": offset, "size": size}
+    return {"shape": shape, "dtype": dtype, "element": int(dtype[2:]), "offset": offset, "size": size}
 
 
 def is_plain_group(messages: Messages) -> bool:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from h5py import h5d, h5f, h5g, h5l, h5o, h5p, h5z
+from h5py import h5d, h5f, h5g, h5l, h5o
 
-from weightkit.access.hdf5.child.attributes import attributes_of, shape_of, text_of
+from weightkit.access.hdf5.child.attributes import attributes_of, text_of
+from weightkit.access.hdf5.child.dataset_record import Source, dataset_record
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.headers import LONGEST, is_plain_group, messages_of, plain_dataset
 from weightkit.access.hdf5.child.refusal import Refusal
-from weightkit.access.hdf5.child.stored_values import fill_value, filters_of
-from weightkit.access.hdf5.child.type_names import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json = dict[str, Any]
 
-_LAYOUTS = {h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.COMPACT: "compact"}
 _LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
-# The same words as `_dataset` has: replies on two files are compared byte for byte.
+# The same words as `dataset_record` has: replies on two files are compared byte for byte.
 _PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 
@@ -57,8 +55,10 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
     per level is open at a time.
     """
     creation = file.get_create_plist()
+    sizes = creation.get_sizes()  # bytes of an address and of a length
     base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
-    usual = base == 0 and creation.get_sizes() == (8, 8)  # bytes of an address and of a length, as headers.py reads
+    usual = base == 0 and sizes == (8, 8)  # as headers.py reads
+    source = Source(int(sizes[0]), limits)
     root = h5g.open(file, b"/")
     seen: dict[int, str] = {}
     place = base + h5o.get_info(root).addr
@@ -83,7 +83,7 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
             continue
         child = h5o.open(above.group, name)
         if isinstance(child, h5d.DatasetID):
-            yield _dataset(child, path, place, limits)
+            yield dataset_record(child, path, place, source)
             continue
         yield _group(child, path, place, limits, plain=is_plain_group(messages))
         if len(above.above) > limits["depth"]:
@@ -122,46 +122,6 @@ def _group(group: Any, path: str, address: int, limits: Json, *, plain: bool = F
     }
 
 
-def _dataset(dataset: h5d.DatasetID, path: str, address: int, limits: Json) -> Json:
-    creation = dataset.get_create_plist()
-    layout, fill = _layout(creation, path), fill_value(dataset, creation)
-    size = dataset.get_storage_size()
-    lies = layout == "contiguous" and size > 0  # HDF5 1.14.6: without space it has an offset too after a user block
-    return {
-        "path": path,
-        "type": "dataset",
-        "address": address,
-        "shape": shape_of(dataset.get_space()),
-        "dtype": type_name(dataset.get_type()),
-        "layout": layout,
-        "filters": filters_of(creation, path) if layout == "chunked" else [],
-        "offset": dataset.get_offset() if lies else None,
-        "size": size,
-        "attributes": attributes_of(dataset, path, limits),
-        "form": _dataset_form(dataset, creation, layout),
-        "fill": "" if fill is None else fill.tobytes().hex(),
-    }
-
-
 def _group_form(group: h5g.GroupID) -> str:
     creation = group.get_create_plist()
     return f"order {creation.get_link_creation_order()} {creation.get_attr_creation_order()}"
-
-
-def _dataset_form(dataset: h5d.DatasetID, creation: h5p.PropDCID, layout: str) -> str:
-    form = f"order {creation.get_attr_creation_order()}"
-    if layout == "chunked":
-        steps = [creation.get_filter(number) for number in range(creation.get_nfilters())]
-        options = [options for code, _, options, _ in steps if code != h5z.FILTER_SHUFFLE]  # that is the type's size
-        grows = dataset.get_space().get_simple_extent_dims(maxdims=True)
-        form += f" grows {grows} chunks {creation.get_chunk()} filters {options}"
-    return form
-
-
-def _layout(creation: h5p.PropDCID, path: str) -> str:
-    if creation.get_external_count():
-        raise Refusal("unsafe", path, "it keeps its values in another file (external storage)")
-    layout = creation.get_layout()
-    if layout not in _LAYOUTS:
-        raise Refusal("unsafe", path, "it takes its values from other datasets (a virtual dataset)")
-    return _LAYOUTS[layout]

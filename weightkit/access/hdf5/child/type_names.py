@@ -5,6 +5,8 @@ Only the reading process imports this module.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from h5py import h5t
 
@@ -15,6 +17,7 @@ _FLOATS = {
 }
 _INTEGER_SIZES = {1, 2, 4, 8}
 _BOOLEAN = {b"FALSE": 0, b"TRUE": 1}  # h5py stores NumPy's booleans as this enumeration
+_LENGTH, _NUMBER, _MARKS = 4, 4, 2  # bytes: of a length, of a number in the heap of text and lists, of a reference
 LONG_TEXT = "<text of variable length>"
 
 
@@ -72,6 +75,37 @@ def _other_name(kind: h5t.TypeID) -> str:
         h5t.TIME: "time",
     }
     return f"<{names.get(family, 'number of an unusual form')}>"
+
+
+def stored_size(kind: h5t.TypeID, address: int) -> int:
+    """Bytes of one element in the file; the library gives those in memory, where text and lists are pointers.
+
+    Args:
+        kind: The type, as a dataset or an attribute has it.
+        address: Bytes of an address in this file.
+    """
+    size = int(kind.get_size())
+    match kind.get_class():
+        case h5t.VLEN:
+            return _LENGTH + address + _NUMBER
+        case h5t.STRING if kind.is_variable_str():
+            return _LENGTH + address + _NUMBER
+        case h5t.REFERENCE:
+            return _reference_size(kind, address)
+        case h5t.ARRAY:
+            return int(math.prod(kind.get_array_dims())) * stored_size(kind.get_super(), address)
+        case h5t.COMPOUND:
+            members = [kind.get_member_type(number) for number in range(kind.get_nmembers())]
+            return size + sum(stored_size(member, address) - int(member.get_size()) for member in members)
+        case _:
+            return size
+
+
+def _reference_size(kind: h5t.TypeID, address: int) -> int:
+    if kind == h5t.STD_REF_OBJ:
+        return address
+    # References of HDF5 1.12 and later hold two bytes of their own and a length before the same.
+    return address + _NUMBER + (0 if kind == h5t.STD_REF_DSETREG else _MARKS + _LENGTH)
 
 
 def type_of(name: str) -> h5t.TypeID:

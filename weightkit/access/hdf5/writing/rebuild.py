@@ -42,6 +42,8 @@ class Rebuild:
     spool: Spool
     _start: int = 0
     _length: int = 0
+    _begun: str = ""
+    """Digest of the reading process's reply on the new file before values were copied."""
     _new: Index = field(default_factory=lambda: Index(0))
     _spooled: dict[WeightRef, int] = field(default_factory=dict)
 
@@ -51,7 +53,9 @@ class Rebuild:
         job.container.require_intact()
         self._start = job.container.begin(job.fd, self.changes.members)
         self._build()
-        self._require_structure(whole=False)  # before values go to the offsets that the new file gives
+        # Before values go to the offsets that the new file gives.
+        self._require_structure(whole=all(dataset.offset is not None for dataset in job.changing.values()))
+        self._begun = job.scanner.reply_digest
         self._copy_unchanged()
         return PlacedSink({ref: self._place(ref) for ref in job.changing}, job.label, self.finish)
 
@@ -64,6 +68,8 @@ class Rebuild:
         pieces = [piece for ref in self._spooled for piece in self._pieces(ref)]
         if pieces:
             self._fill(pieces)
+        # Again after the last value was written: one in a wrong place may lie over the file's own tables.
+        if pieces or self.job.scanner.digest(self.job.fd, self._start, self._length) != self._begun:
             self._require_structure(whole=True)
         self.job.container.finish(self.job.fd, self._length)
         return self.job.fd
@@ -114,6 +120,9 @@ class Rebuild:
                 if path in changed or old.is_long_text or old.offset is None or new.offset is None or not old.size:
                     continue
                 first = body.start + old.offset
+                # More bytes than the new place has would run over what comes after it.
+                if old.size != new.size:
+                    raise AssertionError(f"{path}: {old.size} bytes for a place of {new.size}")
                 copy_range(body.fd, self.job.fd, first, first + old.size, shift=self._start + new.offset - first)
 
     def _dtype(self, ref: WeightRef) -> np.dtype:

@@ -65,7 +65,7 @@ def described(index: Index, changes: Changes, types: Mapping[str, np.dtype]) -> 
         described[path] = ("group", group.form, _comparable(group.attributes, changes.attributes.get(path, {})))
     for path, dataset in index.datasets.items():
         attributes = _comparable(dataset.attributes, changes.attributes.get(path, {}))
-        kind = (dataset.dtype, dataset.layout, dataset.filters, dataset.form)
+        kind = (dataset.dtype, dataset.element, dataset.layout, dataset.filters, dataset.form)
         described[path] = (dataset.shape, *kind, "" if path in types else dataset.fill, attributes)
     return described
 
@@ -110,7 +110,7 @@ def _require_portable(entry: Group | Dataset) -> None:
 
 
 def _retyped(dataset: Dataset, dtype: np.dtype | None) -> Dataset:
-    return dataset if dtype is None else replace(dataset, dtype=type_code(dtype))
+    return dataset if dtype is None else replace(dataset, dtype=type_code(dtype), element=dtype.itemsize)
 
 
 def _with_attributes(entry: _Entry, changes: Changes) -> _Entry:
