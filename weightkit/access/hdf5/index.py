@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
+from weightkit.access.hdf5.spans import HINT, Spans
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _INTEGERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 _LAYOUTS = ("contiguous", "chunked", "compact")
@@ -70,6 +71,10 @@ class Dataset:
     """The fill value for values never written; empty if it is the library's default."""
     element: int = 0
     """Bytes of one element in the file, whatever its type."""
+    table: str = ""
+    """Digest of where its chunks are; empty if it has none."""
+    content: str = ""
+    """Digest of values that are stored among the file's own tables: in a header, or as text of variable length."""
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
@@ -124,13 +129,13 @@ class Index:
             DamagedFileError: A dataset is outside the file, overlaps another object, or has the wrong size.
             UnsafeFileError: The reply is invalid, or the file declares far more values than it stores.
         """
-        index = cls(length)
+        index, spans = cls(length), Spans(length)
         try:
             for record in records:
-                index._add(record)
+                index._add(record, spans)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
-        index._check()
+        index._check(spans)
         if whole:
             index._require_whole()
         return index
@@ -140,8 +145,11 @@ class Index:
         group = self.groups.get(path)
         return {attribute.name: attribute.text for attribute in group.attributes} if group else {}
 
-    def _add(self, record: dict[str, Any]) -> None:
+    def _add(self, record: dict[str, Any], spans: Spans) -> None:
         path = _text(record["path"])
+        if record["type"] == "chunks":
+            spans.add(path, _chunk_spans(record, self.datasets[path]))
+            return
         if path in self.groups or path in self.datasets or path in self.aliases:
             raise ValueError(f"{path} twice")
         match record["type"]:
@@ -155,8 +163,7 @@ class Index:
             case other:
                 raise ValueError(other)
 
-    def _check(self) -> None:
-        spans = []
+    def _check(self, spans: Spans) -> None:
         for dataset in self.datasets.values():
             _check_shape(dataset)
             # Chunks may be compressed, and values never written take no space: only these have an exact size.
@@ -164,14 +171,13 @@ class Index:
                 _check_size(dataset)
             if dataset.offset is not None:
                 _check_place(dataset, self.length)
-                spans.append((dataset.offset, dataset.offset + dataset.size, dataset.path))
-        require_apart(spans, self.headers())
-        # Chunks have no place here yet, but together all must fit into the file.
+                spans.add(dataset.path, [(dataset.offset, dataset.size)])
+        self.add_headers(spans)
+        spans.require_apart()
+        # Some chunks may have no place, but together all must fit into the file.
         held = sum(dataset.size for dataset in self.datasets.values())
         if held > self.length:
-            raise DamagedFileError(
-                f"its datasets take {held} bytes, but the file has {self.length}", hint="use another copy of the file"
-            )
+            raise DamagedFileError(f"its datasets take {held} bytes, but the file has {self.length}", hint=HINT)
 
     def _require_whole(self) -> None:
         """Refuse a declared terabyte before any memory or disk space is requested."""
@@ -183,13 +189,13 @@ class Index:
                 hint="do not trust this file, or save the model again",
             )
 
-    def headers(self) -> Iterator[tuple[int, int, str]]:
-        """The first byte of each object's header: no dataset's values may overlap it."""
-        yield 0, 8, "the file's signature"
+    def add_headers(self, spans: Spans) -> None:
+        """Add the first byte of each object's header: no dataset's values may overlap it."""
+        spans.add("the file's signature", [(0, min(8, self.length))])
         entries: tuple[Group | Dataset, ...] = (*self.groups.values(), *self.datasets.values())
         for entry in entries:
             # How long a header is, is not known here: its first byte is the least that is its own.
-            yield entry.address, entry.address + 1, f"the header of {entry.path or '/'}"
+            spans.add(f"the header of {entry.path or '/'}", [(entry.address, 1)])
 
 
 def _dataset(path: str, record: dict[str, Any]) -> Dataset:
@@ -209,7 +215,24 @@ def _dataset(path: str, record: dict[str, Any]) -> Dataset:
         _text(record["form"]),
         _text(record["fill"]),
         number(record["element"]),
+        _text(record.get("table", "")),
+        _text(record.get("content", "")),
     )
+
+
+def _chunk_spans(record: dict[str, Any], dataset: Dataset) -> list[tuple[int, int]]:
+    """Offset and bytes of each chunk.
+
+    Raises:
+        DamagedFileError: A chunk that no filter changed has not the bytes that its elements need.
+    """
+    numbers = [number(item) for item in record["spans"]]
+    if dataset.layout != "chunked" or len(numbers) % 2:
+        raise ValueError(dataset.path)
+    spans, whole = list(zip(numbers[::2], numbers[1::2], strict=True)), number(record["whole"])
+    if not dataset.filters and any(size != whole for _, size in spans):
+        raise DamagedFileError(f"{dataset.path}: each of its chunks must have {whole} bytes", hint=HINT)
+    return spans
 
 
 def _attributes(record: dict[str, Any]) -> tuple[Attribute, ...]:
@@ -248,14 +271,12 @@ def _check_shape(dataset: Dataset) -> None:
     if dataset.element < 1 or (dtype is not None and dataset.element != dtype.itemsize):
         raise DamagedFileError(
             f"{dataset.path}: an element of {dataset.dtype} cannot have {dataset.element} bytes",
-            hint="use another copy of the file",
+            hint=HINT,
         )
     axes = dataset.shape or ()
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
     if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
-        raise DamagedFileError(
-            f"{dataset.path}: its shape {axes} or its size is invalid", hint="use another copy of the file"
-        )
+        raise DamagedFileError(f"{dataset.path}: its shape {axes} or its size is invalid", hint=HINT)
 
 
 def _check_size(dataset: Dataset) -> None:
@@ -265,7 +286,7 @@ def _check_size(dataset: Dataset) -> None:
         raise DamagedFileError(
             f"{dataset.path}: {count} elements of {dataset.numpy_dtype or dataset.dtype} need "
             f"{count * dataset.element} bytes, got {dataset.size} in the file",
-            hint="use another copy of the file",
+            hint=HINT,
         )
 
 
@@ -277,17 +298,3 @@ def _check_place(dataset: Dataset, length: int) -> None:
             f"but the file ends at {length}",
             hint="it is truncated: use another copy of the file",
         )
-
-
-def require_apart(spans: Iterable[tuple[int, int, str]], headers: Iterable[tuple[int, int, str]]) -> None:
-    """Check that no values overlap other values or the start of an object header.
-
-    Raises:
-        DamagedFileError: Two of them share a byte.
-    """
-    reach, holder = 0, ""
-    for start, stop, path in sorted((*spans, *headers)):
-        if start < reach and stop > start:  # an empty span overlaps nothing
-            raise DamagedFileError(f"{path} and {holder} overlap in the file", hint="use another copy of the file")
-        if stop > reach:
-            reach, holder = stop, path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from weightkit.access.files.openfile import read_exactly
 from weightkit.access.files.spool import Spool
 from weightkit.access.hdf5.chunks import ChunkTable
-from weightkit.access.hdf5.index import require_apart
 from weightkit.access.hdf5.recoding import spool_chunks
+from weightkit.access.hdf5.spans import Spans
 from weightkit.errors import DamagedFileError, RequestError, UnsafeFileError, UnsupportedFileError
 
 if TYPE_CHECKING:
@@ -112,8 +112,10 @@ class Values:
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:
             table = ChunkTable.ask(self._scanner, self._body, dataset)
-            spans = [(chunk.offset, chunk.offset + chunk.size, dataset.path) for chunk in table.chunks]
-            # The index does not know where chunks are, so its own check could not cover them.
-            require_apart(spans, self._index.headers())
+            # Once more: the index was made of an earlier reply.
+            spans = Spans(self._body.length)
+            spans.add(dataset.path, ((chunk.offset, chunk.size) for chunk in table.chunks))
+            self._index.add_headers(spans)
+            spans.require_apart()
             self._tables[dataset.path] = table
         return self._tables[dataset.path]

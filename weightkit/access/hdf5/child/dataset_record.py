@@ -5,14 +5,20 @@ Only the reading process imports this module.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from h5py import h5d, h5p, h5z
+from h5py import h5d, h5f, h5p, h5z
 
 from weightkit.access.hdf5.child.attributes import attributes_of, shape_of
+from weightkit.access.hdf5.child.chunk_spans import ChunkSpans
 from weightkit.access.hdf5.child.refusal import Refusal
-from weightkit.access.hdf5.child.stored_values import fill_value, filters_of
+from weightkit.access.hdf5.child.stored_values import content_of, fill_value, filters_of
 from weightkit.access.hdf5.child.type_names import stored_size, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weightkit.access.hdf5.child.file_part import Part
 
 Json = dict[str, Any]
 
@@ -22,28 +28,31 @@ _LAYOUTS = {h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked", h5d.COMPACT: "
 class Source(NamedTuple):
     """What a record needs to know of the file around its dataset."""
 
+    file: h5f.FileID
+    part: Part
     address: int
     """Bytes of an address."""
     limits: Json
 
 
-def dataset_record(dataset: h5d.DatasetID, path: str, address: int, source: Source) -> Json:
-    """What a scan reports about a dataset.
+def dataset_records(dataset: h5d.DatasetID, path: str, address: int, source: Source) -> Iterator[Json]:
+    """What a scan reports about a dataset, and then where its chunks are.
 
     Raises:
-        Refusal: Its values are not plain data in this file.
+        Refusal: Its values are not plain data in this file, or its chunk table is damaged.
     """
-    creation = dataset.get_create_plist()
+    creation, element = dataset.get_create_plist(), stored_size(dataset.get_type(), source.address)
     layout, fill = _layout(creation, path), fill_value(dataset, creation)
     size = dataset.get_storage_size()
     lies = layout == "contiguous" and size > 0  # HDF5 1.14.6: without space it has an offset too after a user block
-    return {
+    chunks = ChunkSpans(dataset, path) if layout == "chunked" else None
+    yield {
         "path": path,
         "type": "dataset",
         "address": address,
         "shape": shape_of(dataset.get_space()),
         "dtype": type_name(dataset.get_type()),
-        "element": stored_size(dataset.get_type(), source.address),
+        "element": element,
         "layout": layout,
         "filters": filters_of(creation, path) if layout == "chunked" else [],
         "offset": dataset.get_offset() if lies else None,
@@ -51,7 +60,11 @@ def dataset_record(dataset: h5d.DatasetID, path: str, address: int, source: Sour
         "attributes": attributes_of(dataset, path, source.limits),
         "form": _dataset_form(dataset, creation, layout),
         "fill": "" if fill is None else fill.tobytes().hex(),
+        "table": chunks.digest if chunks else "",
+        "content": content_of(dataset, layout, source.limits),
     }
+    if chunks:
+        yield from chunks.records(path, element, source.file, source.part)
 
 
 def _dataset_form(dataset: h5d.DatasetID, creation: h5p.PropDCID, layout: str) -> str:

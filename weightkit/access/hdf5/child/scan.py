@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from h5py import h5d, h5f, h5g, h5l, h5o
 
 from weightkit.access.hdf5.child.attributes import attributes_of, text_of
-from weightkit.access.hdf5.child.dataset_record import Source, dataset_record
+from weightkit.access.hdf5.child.dataset_record import Source, dataset_records
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.headers import LONGEST, is_plain_group, messages_of, plain_dataset
 from weightkit.access.hdf5.child.refusal import Refusal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
-# The same words as `dataset_record` has: replies on two files are compared byte for byte.
+# The same words as `dataset_records` has: replies on two files are compared byte for byte.
 _PLAIN_DATASET: Json = {"layout": "contiguous", "filters": [], "attributes": [], "form": "order 0", "fill": ""}
 _NO_LINK = (b"", 0, 0)
 
@@ -58,7 +58,7 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
     sizes = creation.get_sizes()  # bytes of an address and of a length
     base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
     usual = base == 0 and sizes == (8, 8)  # as headers.py reads
-    source = Source(int(sizes[0]), limits)
+    source = Source(file, part, int(sizes[0]), limits)
     root = h5g.open(file, b"/")
     seen: dict[int, str] = {}
     place = base + h5o.get_info(root).addr
@@ -83,7 +83,7 @@ def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
             continue
         child = h5o.open(above.group, name)
         if isinstance(child, h5d.DatasetID):
-            yield dataset_record(child, path, place, source)
+            yield from dataset_records(child, path, place, source)
             continue
         yield _group(child, path, place, limits, plain=is_plain_group(messages))
         if len(above.above) > limits["depth"]:

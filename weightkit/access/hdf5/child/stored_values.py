@@ -5,17 +5,19 @@ Only the reading process imports this module.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5z
 
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.refusal import Refusal
-from weightkit.access.hdf5.child.type_names import type_name
+from weightkit.access.hdf5.child.type_names import LONG_TEXT, refers, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 
@@ -50,15 +52,45 @@ def fill_value(dataset: h5d.DatasetID, creation: h5p.PropDCID) -> np.ndarray | N
     return fill
 
 
+def content_of(dataset: h5d.DatasetID, layout: str, limits: Json) -> str:
+    """Digest of values that are stored among the file's own tables, where an edit of other values may reach them.
+
+    Empty for all others, and where they cannot be read or are too many.
+    """
+    kind, size = dataset.get_type(), dataset.get_storage_size()
+    is_text = type_name(kind) == LONG_TEXT
+    if layout == "chunked" or not 0 < size <= limits["attribute"] or not (is_text or layout == "compact"):
+        return ""
+    if refers(kind):  # its bytes in memory are places in memory
+        return ""
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        for piece in _texts(dataset) if is_text else [_raw(dataset)]:
+            digest.update(len(piece).to_bytes(8, "little") + piece)
+    except (OSError, RuntimeError, TypeError, ValueError):
+        return ""  # whoever asks for these values is told
+    return digest.hexdigest()
+
+
+def _texts(dataset: h5d.DatasetID) -> Iterator[bytes]:
+    texts = np.empty(dataset.shape, dtype=h5py.string_dtype())
+    dataset.read(h5s.ALL, h5s.ALL, texts)
+    return (text if isinstance(text, bytes) else str(text).encode() for text in texts.reshape(-1))
+
+
+def _raw(dataset: h5d.DatasetID) -> bytes:
+    kind = dataset.get_type()
+    values = np.empty(dataset.shape, dtype=f"V{kind.get_size()}")
+    dataset.read(h5s.ALL, h5s.ALL, values, mtype=kind)
+    return values.tobytes()
+
+
 def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
     """The raw values that a dataset stores in its header."""
     file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
     dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
-    kind = dataset.get_type()
-    values = np.empty(dataset.shape, dtype=f"V{kind.get_size()}")
-    dataset.read(h5s.ALL, h5s.ALL, values, mtype=kind)
     # As text, since replies are JSON; HDF5 allows no more than 64 KiB in a header.
-    yield {"values": values.tobytes().hex()}
+    yield {"values": _raw(dataset).hex()}
 
 
 def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
@@ -76,7 +108,7 @@ def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json
         "fill": (bytes(dataset.get_type().get_size()) if fill is None else fill.tobytes()).hex(),
     }
     found = stored_chunks(dataset)
-    shift = _shift(file, dataset, found, part) if found else 0
+    shift = shift_of(file, dataset, found[0], part) if found else 0
     for info in found:
         place = None if info.byte_offset is None else shift + info.byte_offset
         yield {"at": list(info.chunk_offset), "mask": info.filter_mask, "offset": place, "size": info.size}
@@ -95,19 +127,36 @@ def _require_telling(file: h5f.FileID, dataset: h5d.DatasetID, creation: h5p.Pro
 
 
 def stored_chunks(dataset: h5d.DatasetID) -> list[Any]:
-    """What the library knows about every chunk; asking by index, as h5py for HDF5 1.10 must, takes quadratic time."""
+    """What the library knows about every chunk."""
     found: list[Any] = []
+    each_chunk(dataset, found.append)
+    return found
+
+
+def each_chunk(dataset: h5d.DatasetID, keep: Callable[[Any], bool | None]) -> None:
+    """Call for every chunk, until the call gives True."""
     if hasattr(dataset, "chunk_iter"):
-        dataset.chunk_iter(found.append)
-        return found
-    return [dataset.get_chunk_info(number) for number in range(dataset.get_num_chunks())]
+        dataset.chunk_iter(keep)
+        return
+    for number in range(dataset.get_num_chunks()):  # h5py for HDF5 1.10 has no other way; it takes quadratic time
+        if keep(dataset.get_chunk_info(number)):
+            return
 
 
-def _shift(file: h5f.FileID, dataset: h5d.DatasetID, found: list[Any], part: Part) -> int:
-    """What to add to the offsets of chunks: up to HDF5 1.14.1 they are counted from the end of the user block."""
-    first = found[0]
+def shift_of(file: h5f.FileID, dataset: h5d.DatasetID, first: Any, part: Part) -> int:
+    """What to add to the offsets of chunks: up to HDF5 1.14.1 they are counted from the end of the user block.
+
+    Args:
+        file: The file.
+        dataset: A dataset in it.
+        first: What the library knows about one of its chunks.
+        part: Where the file's bytes are.
+    """
+    block = int(file.get_create_plist().get_userblock())
+    if not block:
+        return 0
     _, content = dataset.read_direct_chunk(first.chunk_offset)
-    for shift in (0, int(file.get_create_plist().get_userblock())):
+    for shift in (0, block):
         part.seek(shift + first.byte_offset)
         if part.read(first.size) == content:
             return shift

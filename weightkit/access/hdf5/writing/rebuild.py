@@ -148,8 +148,9 @@ class Rebuild:
     def _require_structure(self, *, whole: bool) -> None:
         """The new file has the same objects, shapes, attributes and filters, less what the changes say."""
         self._new = self.job.scan(self._start, self._length, whole=whole)
-        wanted = described(self.planned, self.changes, self.types)
-        found = described(self._new, self.changes, self.types)
+        changing = {dataset.path for dataset in self.job.changing.values()}
+        wanted = described(self.planned, self.changes, self.types, changing)
+        found = described(self._new, self.changes, self.types, changing)
         if found != wanted:
             odd = sorted({str(path) for path, _ in found.items() ^ wanted.items()})
             raise MachineError(

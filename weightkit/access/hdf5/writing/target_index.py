@@ -11,7 +11,7 @@ from weightkit.access.hdf5.index import Attribute, Dataset, Group, Index
 from weightkit.errors import UnsupportedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import numpy as np
 
@@ -52,13 +52,16 @@ def is_gone(path: str, dropped: frozenset[str]) -> bool:
     return any("/".join(parts[:count]) in dropped for count in range(1, len(parts) + 1))
 
 
-def described(index: Index, changes: Changes, types: Mapping[str, np.dtype]) -> dict[str, tuple[object, ...]]:
+def described(
+    index: Index, changes: Changes, types: Mapping[str, np.dtype], changing: Collection[str] = ()
+) -> dict[str, tuple[object, ...]]:
     """Everything that must be equal in two files with different layouts: all but offsets and sizes.
 
     Args:
         index: What a file holds.
         changes: Changed attributes are compared by text, since weightkit chooses their types.
         types: Datasets whose type changes: their fill value changes with it.
+        changing: Datasets whose values change.
     """
     described: dict[str, tuple[object, ...]] = {path: ("alias", of) for path, of in index.aliases.items()}
     for path, group in index.groups.items():
@@ -66,7 +69,8 @@ def described(index: Index, changes: Changes, types: Mapping[str, np.dtype]) -> 
     for path, dataset in index.datasets.items():
         attributes = _comparable(dataset.attributes, changes.attributes.get(path, {}))
         kind = (dataset.dtype, dataset.element, dataset.layout, dataset.filters, dataset.form)
-        described[path] = (dataset.shape, *kind, "" if path in types else dataset.fill, attributes)
+        fill, content = "" if path in types else dataset.fill, "" if path in changing else dataset.content
+        described[path] = (dataset.shape, *kind, fill, content, attributes)
     return described
 
 
