@@ -278,6 +278,16 @@ MUTANTS = [
         f"{_FILES}/leftovers.py", "return lock_alone(fd) is True", "return True", f"{_TESTS}/test_leftovers.py",
     ),
     Mutant(
+        "a file that its writer has not closed is not replaced",
+        f"{_HDF5}/file_store.py", "if self._marked and destination.output is None:", "if False:",
+        f"{_HDF5_TESTS}/test_superblock.py",
+    ),
+    Mutant(
+        "a copy of a file that its writer has not closed loses the mark",
+        f"{_HDF5}/superblock.py", "if found is not None and found.is_marked:", "if False:",
+        f"{_HDF5_TESTS}/test_superblock.py",
+    ),
+    Mutant(
         "an edit of a model undoes itself",
         "weightkit/access/live/undo.py", "handle.put_back(kept)", "pass", "tests/access/live/test_undo.py",
     ),

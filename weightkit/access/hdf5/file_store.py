@@ -12,13 +12,14 @@ import numpy as np
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
 from weightkit.access.files.held import Held
+from weightkit.access.hdf5.superblock import is_marked
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writing.patch import Patch
 from weightkit.access.hdf5.writing.rebuild import Rebuild
 from weightkit.access.hdf5.writing.target_index import is_gone, planned
 from weightkit.access.hdf5.writing.writers import Job, Writer
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
-from weightkit.errors import RequestError, WeightkitError
+from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.scanner import Scanner
     from weightkit.access.hdf5.writing.placed_sink import PlacedSink
     from weightkit.access.ref import WeightRef
+
+_MARKED = "the file is marked as open for writing: its writer was killed or is still at work"
+_COPIED = "its values may be incomplete; an edit with -o makes a copy without the mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class FileStore(WeightStore):
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
         self._values = Values(container.body, scanner, contents.weights, index)
+        self._marked = is_marked(container.body)
         # Given back in this order: the lock, which `source` holds, goes last.
         self._held = Held(self, source.name, self._values, container, scanner, source)
 
@@ -92,8 +97,9 @@ class FileStore(WeightStore):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about the whole file: weights that its lists name and that are missing."""
-        return self._contents.notes
+        """What the user should know about the whole file: that it was never closed, what its lists name in vain."""
+        marked = (f"{_MARKED}; {_COPIED}",) if self._marked else ()
+        return (*marked, *self._contents.notes)
 
     @property
     def config(self) -> Mapping[str, Any] | None:
@@ -200,6 +206,7 @@ class FileStore(WeightStore):
             RefusedError: The file cannot be edited this way.
         """
         self.require_usable()
+        self._require_closed(destination)
         require_place(self._source, destination)
         self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
@@ -229,6 +236,7 @@ class FileStore(WeightStore):
                 hint="open it with open_weights(path, editable=True), or write elsewhere with output=",
                 file=self.label,
             )
+        self._require_closed(destination)
         target = target_of(self._source, destination)
         datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}  # an empty weight has no bytes
         new = self._prepared(datasets, changes)
@@ -252,6 +260,13 @@ class FileStore(WeightStore):
             if replacement.is_in_place:
                 self._held.mark_edited()
             replacement.discard()
+
+    def _require_closed(self, destination: Destination) -> None:
+        """Refuse to replace a file that another program may be writing: it would go on writing the old one."""
+        if self._marked and destination.output is None:
+            raise UnsupportedFileError(
+                _MARKED, hint="close it in that program, or write elsewhere with -o OUT (output=)", file=self.label
+            )
 
     def _prepared(self, datasets: Mapping[WeightRef, Dataset], changes: Changes) -> Index | None:
         """Refuse what cannot be done, before anything is written.

@@ -14,6 +14,8 @@ from typing import Any
 import h5py
 from h5py import h5f, h5p
 
+from weightkit.access.hdf5.superblock import Superblock, superblock_of
+
 _CACHE = (1 << 20, 1 << 20, 2 << 20)  # bytes: at first, at least, at most
 _DESCRIPTORS = "/proc/self/fd"  # Linux: reopens the open file itself, whatever its name leads to now
 
@@ -30,6 +32,13 @@ class Part(io.RawIOBase):
     def whole(self) -> bool:
         """Whether it is the whole file."""
         return self._start == 0 and self._length == os.fstat(self._descriptor).st_size
+
+    def unclosed(self) -> Part | None:
+        """The part as its writer would have left it, if it did not close the file; else None."""
+        found = superblock_of(self._descriptor, self._start, self._length)
+        if found is None or not found.is_marked:
+            return None
+        return _Unclosed(self._descriptor, self._start, self._length, found.cleared(self._length))
 
     def fileno(self) -> int:
         """The descriptor of the whole file."""
@@ -73,13 +82,32 @@ class Part(io.RawIOBase):
         return len(view)
 
 
+class _Unclosed(Part):
+    """A file that its writer did not close, as if it had: the library would read nothing behind the last flush."""
+
+    def __init__(self, descriptor: int, start: int, length: int, superblock: Superblock) -> None:
+        super().__init__(descriptor, start, length)
+        self._place, self._head = superblock.place, superblock.content
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer``, with the first bytes that the writer would have written."""
+        start = self._position
+        count = super().readinto(buffer)
+        first, last = max(start, self._place), min(start + count, self._place + len(self._head))
+        if first < last:
+            head = self._head[first - self._place : last - self._place]
+            memoryview(buffer).cast("B")[first - start : last - start] = head
+        return count
+
+
 def open_for_reading(part: Part) -> h5f.FileID:
     """Open the HDF5 file in ``part``; a whole file is read by the library itself, which is faster."""
-    if part.whole and Path(_DESCRIPTORS).is_dir():
+    unclosed = part.unclosed()
+    if unclosed is None and part.whole and Path(_DESCRIPTORS).is_dir():
         with contextlib.suppress(OSError):  # not permitted, or damaged: tried again below
             return h5f.open(f"{_DESCRIPTORS}/{part.fileno()}".encode(), h5f.ACC_RDONLY, fapl=_access())
     access = _access()
-    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, part)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, unclosed or part)
     return h5f.open(b"scanned", h5f.ACC_RDONLY, fapl=access)
 
 

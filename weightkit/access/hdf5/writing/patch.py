@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import copy_range
 from weightkit.access.files.openfile import machine_errors
+from weightkit.access.hdf5.superblock import clear_mark
 from weightkit.access.hdf5.writing.placed_sink import Place, PlacedSink
 from weightkit.errors import DamagedFileError
 
@@ -46,6 +47,8 @@ class Patch:
         job = self.job
         # The checksum of the old bytes: a new one over damaged bytes would hide the damage.
         job.container.require_intact()
+        with machine_errors("writing the new file", job.label):
+            clear_mark(job.fd, self._start, job.body.length)
         if job.container.holds_body:
             job.container.seal(job.fd)
         else:
