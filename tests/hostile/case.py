@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MARKER = b"planted-victim-7f3a9c51"  # in every victim, searched for in all output
 VERBS = ("show", "scale", "strip")
+EXTRA = ("stats", "other_format")  # run where a case says how they end: values measured; a suffix of another format
 DAMAGED, UNSAFE, UNSUPPORTED = "DamagedFileError", "UnsafeFileError", "UnsupportedFileError"
 REFUSED = 3
 FINE = (0,)

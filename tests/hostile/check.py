@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile.case import MARKER, REFUSED, VERBS
+from tests.hostile.case import EXTRA, MARKER, REFUSED, VERBS
 from tests.hostile.reasons import REASONS
 from tests.hostile.worker import Worker, remove, throw_away
 
@@ -97,10 +97,10 @@ class _Lane:
         outputs, temporary = here / "outputs", here / "temporary"
         throw_away(outputs)
         throw_away(temporary)
-        answers = self._ask(worker, file, outputs, temporary, _seconds(expected))
+        answers = self._ask(worker, file, outputs, temporary, expected)
         deviations = list(_deviations(file, expected, answers))
         deviations += _leaks(answers, outputs)
-        good = {f"{verb}.h5" for verb in VERBS if answers.get(verb, {}).get("exit") == 0}
+        good = {verb for verb in VERBS if answers.get(verb, {}).get("exit") == 0}
         left = sorted({path.name for path in outputs.rglob("*")} - good) + sorted(
             path.name for path in temporary.iterdir()
         )
@@ -111,21 +111,28 @@ class _Lane:
         ran = [answer for answer in answers.values() if "exit" in answer]
         return Finding(
             file,
-            {verb: _outcome(answers[verb]) for verb in VERBS if verb in answers},
+            {verb: _outcome(answers[verb]) for verb in expected["exits"] if verb in answers},
             tuple(deviations),
             max((answer["seconds"] for answer in ran), default=0),
             sum(answer["seconds"] for answer in ran),
             max((answer["peak"] for answer in ran), default=0),
         )
 
-    def _ask(self, worker: Worker, file: str, outputs: Path, temporary: Path, seconds: int) -> dict[str, Any]:
+    def _ask(
+        self, worker: Worker, file: str, outputs: Path, temporary: Path, expected: dict[str, Any]
+    ) -> dict[str, Any]:
+        scale = ["scale", "--json", "--factor", "0.5", *_CHOICE, "-o"]
         commands = {
             "show": ["show", "--json", file],
-            "scale": ["scale", "--json", "--factor", "0.5", *_CHOICE, "-o", str(outputs / "scale.h5"), file],
-            "scaled": ["show", "--json", str(outputs / "scale.h5")],
-            "strip": ["strip", "--json", "-o", str(outputs / "strip.h5"), file],
-            "stripped": ["show", "--json", str(outputs / "strip.h5")],
+            "scale": [*scale, str(outputs / "scale"), file],
+            "scaled": ["show", "--json", str(outputs / "scale")],
+            "strip": ["strip", "--json", "-o", str(outputs / "strip"), file],
+            "stripped": ["show", "--json", str(outputs / "strip")],
+            "stats": ["show", "--json", "--stats", file],
+            "other_format": [*scale, str(outputs / f"other{_other_suffix(file)}"), file],
         }
+        commands = {name: what for name, what in commands.items() if name not in EXTRA or name in expected["exits"]}
+        seconds = _seconds(expected)
         base = {
             "task": "commands",
             "folder": str(self.folder),
@@ -143,6 +150,10 @@ class _Lane:
         return answers
 
 
+def _other_suffix(file: str) -> str:
+    return ".h5" if file.endswith(".keras") else ".keras"
+
+
 def _seconds(expected: dict[str, Any]) -> int:
     """How long a command may take over a file."""
     opens = any(0 in codes for codes in expected["exits"].values())
@@ -153,7 +164,7 @@ def _deviations(file: str, expected: dict[str, Any], answers: dict[str, Any]) ->
     for name, answer in answers.items():
         if "died" in answer:
             yield f"{name}: {answer['died']}"
-        elif name in VERBS:
+        elif name in expected["exits"]:
             yield from _of_verb(name, file, expected, answer)
         elif answer["exit"] != 0:
             yield f"{name}: the output of an edit cannot be read: {answer['stderr']}"

@@ -79,8 +79,9 @@ def _chunks() -> None:
             content, mask = spoiled
             chunked(path, {1: (content() if callable(content) else content, mask)}, **options)
 
+        exits = READS | {"stats": (REFUSED,)}
         contained(
-            f"chunk_{name}.weights.h5", f"a chunk that is {name.replace('_', ' ')} is refused", WRONG, DAMAGED, **READS
+            f"chunk_{name}.weights.h5", f"a chunk that is {name.replace('_', ' ')} is refused", WRONG, DAMAGED, **exits
         )(make)
     fine: dict[str, tuple[bytes, int, dict[str, Any]]] = {
         "filters_skipped": (VALUES, 0b1, gzip),

@@ -183,6 +183,14 @@ MUTANTS = [
         f"{_FORMATS}/zip_directory.py", "if claimed > limits.directory:", "if False:",
         "tests/access/formats/test_zip_directory.py",
     ),
+    Mutant(
+        "no value of an archive is handed out before its checksum was checked",
+        f"{_HDF5}/values.py", "self._container.require_intact()", "pass", f"{_HDF5_TESTS}/test_intact_values.py",
+    ),
+    Mutant(
+        "an archive's checksum is compared",
+        f"{_FORMATS}/member.py", "if self._found != self.crc:", "if False:", f"{_HDF5_TESTS}/test_intact_values.py",
+    ),
     # The edit.
     Mutant(
         "new infinities and NaNs are refused",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,17 +81,22 @@ class Member(_Repacked):
     crc_places: tuple[int, ...]
     """Offsets in bytes of the little-endian CRC-32 of the member."""
     holds_body: bool = True
+    _found: int | None = field(default=None, init=False)
+    """The checksum of its bytes, once they have been read."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def require_intact(self) -> None:
-        """Check the member's checksum before its bytes are edited, so that an edit never hides damage.
+        """Check the member's checksum, so that no read and no edit hides damage; its bytes are read once.
 
         Raises:
             DamagedFileError: The bytes are not those that were stored.
         """
-        found = crc32_of(self.body.fd, self.body.start, self.body.length)
-        if found != self.crc:
+        with self._lock:  # any thread may read the first value
+            if self._found is None:
+                self._found = crc32_of(self.body.fd, self.body.start, self.body.length)
+        if self._found != self.crc:
             raise DamagedFileError(
-                f"{self.around.weights}: its checksum must be {self.crc:08x}, got {found:08x}", hint=_HINT
+                f"{self.around.weights}: its checksum must be {self.crc:08x}, got {self._found:08x}", hint=_HINT
             )
 
     def seal(self, fd: int) -> None:

@@ -33,7 +33,7 @@ class Container(Protocol):
         """Whether the container stores the body uncompressed, so that a copy of the container copies the body."""
 
     def require_intact(self) -> None:
-        """Check the container's checksum of the body before an edit."""
+        """Check the container's checksum of the body, once: before values are handed out, and before an edit."""
 
     def seal(self, fd: int) -> None:
         """Update the checksum in a copy of the container whose body has been edited."""

@@ -70,7 +70,7 @@ class FileStore(WeightStore):
     ) -> None:
         self._source, self._scanner, self._container, self._index = source, scanner, container, index
         self._contents, self._editable = contents, editable
-        self._values = Values(container.body, scanner, contents.weights, index)
+        self._values = Values(container, scanner, contents.weights, index)
         self._marked = is_marked(container.body)
         # Given back in this order: the lock, which `source` holds, goes last.
         self._held = Held(self, source.name, self._values, container, scanner, source)

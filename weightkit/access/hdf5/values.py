@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from weightkit.access.hdf5.container import Body
+    from weightkit.access.hdf5.container import Container
     from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.hdf5.scanner import Scanner
     from weightkit.access.ref import WeightRef
@@ -41,8 +41,11 @@ class Piece:
 class Values:
     """The values of a file's weights; values that are not contiguous are decoded on first use."""
 
-    def __init__(self, body: Body, scanner: Scanner, weights: Mapping[WeightRef, Dataset], index: Index) -> None:
-        self._body, self._scanner, self._weights, self._index = body, scanner, weights, index
+    def __init__(
+        self, container: Container, scanner: Scanner, weights: Mapping[WeightRef, Dataset], index: Index
+    ) -> None:
+        self._container, self._body = container, container.body
+        self._scanner, self._weights, self._index = scanner, weights, index
         self._spool: Spool | None = None
         self._spooled: dict[str, Piece] = {}
         self._tables: dict[str, ChunkTable] = {}
@@ -61,17 +64,18 @@ class Values:
             self._spool.close()
 
     def of(self, ref: WeightRef) -> Piece:
-        """Where a weight's values can be read.
+        """Where a weight's values can be read; none are handed out before the container was found intact.
 
         Raises:
             UnsupportedFileError: They are chunked but not plain numbers, or were declared and never written.
-            DamagedFileError: A piece does not decode to what it should.
+            DamagedFileError: A piece does not decode to what it should, or a checksum is wrong.
         """
         if ref not in self._weights:
             raise RequestError(
                 f"there is no weight {ref.path} of shape {ref.shape} and type {ref.dtype}",
                 hint="use references from this store",
             )
+        self._container.require_intact()
         dataset, body = self._weights[ref], self._body
         if dataset.offset is not None:
             return Piece(body.fd, body.start + dataset.offset, body.name)
