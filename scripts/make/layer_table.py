@@ -242,6 +242,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "StringLookup": {"vocabulary": ["a", "b"]},
     "TextVectorization": {"vocabulary": ["a", "b"]},
 }
+NAMED = ("IntegerLookup", "StringLookup", "TextVectorization")
 PROBES: tuple[Any, ...] = (
     (2, 8),
     (2, 8, 3),
@@ -585,6 +586,18 @@ def assert_weightless(name: str, cls: type) -> None:
     assert not holds_weights(layer), f"{name} has weights: it needs a recipe"
 
 
+def named_entry(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a class that saves under names, not numbers, what `adapt` measures."""
+    layer = cls(output_mode="tf_idf", idf_weights=[1.0, 2.0], **arguments)
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    assert store
+    assert not any(key.isdecimal() for key in store), cls
+    below = [(path, type(child).__name__) for path, child in saved_children(layer) if holds_weights(child)]
+    children: list[list[Any]] = [[*one, None, {}] for one in below]
+    return {"named": dict.fromkeys(store, "statistic"), "cases": [{"children": children}]}
+
+
 def layer_classes() -> dict[str, type]:
     """Every layer class of ``keras.layers`` under its own name, which is the one in files; aliases left out."""
     classes = (getattr(layers, name) for name in dir(layers))
@@ -626,6 +639,8 @@ def main() -> None:
         if name not in RECIPES and name not in OPAQUE:
             assert_weightless(name, cls)
             table.entries[name] = {"cases": [{}]}
+    for name in NAMED:
+        table.entries[name] = named_entry(getattr(layers, name), ARGUMENTS[name])
     OUTPUT.write_text(dump(table.entries), encoding="utf-8")
     json.loads(OUTPUT.read_text(encoding="utf-8"))
     print(f"{OUTPUT}: {len(table.entries)} classes, Keras {keras.__version__}")

@@ -30,6 +30,8 @@ _NEVER = {
     Kind.QUANTIZATION: "it belongs to a quantized layer, whose integers and scales stay unchanged",
     Kind.STATE: "it is state, such as a seed or a counter",
 }
+_ADAPTED = "idf_weights"
+"""The document frequencies of TextVectorization and the lookups."""
 _LARGEST_FRESH_SEED = 1 << 32  # short enough to be typed
 _HINT = (
     "give --initializer NAME (initializer=), such as he_normal, --like OTHER (like=) to use the configuration in "
@@ -111,6 +113,8 @@ class Reinitialize(Transform):
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
             return f"it holds {ref.dtype}, and only floating-point numbers can be re-initialized"
+        if ref.kind is Kind.STATISTIC and ref.name == _ADAPTED:
+            return "it is computed by adapt() and has no initializer"
         return ""
 
     def notes(self) -> tuple[str, ...]:

@@ -50,3 +50,12 @@ def test_private_and_public_attributes_answer_to_each_other() -> None:
     for path in ("mha/query_dense", "mha/_query_dense", "mha/key_dense", "mha/_key_dense"):
         assert tree.at(path) is not None
     assert tree.at("mha/value_dense/more") is None
+
+
+def test_what_is_saved_under_a_name_is_kept_beside_the_numbered() -> None:
+    node = grow(stored("a/vars/idf_weights", "a/vars/0", "a/vars/12345678901", "a/b/c")).at("a")
+    assert node is not None
+    assert [s.structure for s in node.named] == ["a/vars/idf_weights"]
+    assert [s.structure for s in node.variables] == ["a/vars/0"]
+    assert node.has_weights
+    assert not node.children

@@ -43,7 +43,8 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
     for position, (key, value) in enumerate(saved.values.items()):
         array = computed.get(key)
         shape, dtype = (shape_of(value), dtype_of(value)) if array is None else (array.shape, array.dtype)
-        name = value.name if array is None else names.get(key)
+        # A layer may save under names of its own; a file has them too.
+        name = key if not key.isdecimal() else value.name if array is None else names.get(key)
         kind, trainable = describe(saved.thing, value if array is None else None, name, dtype)
         yield WeightRef(
             structure=prefix + key,

@@ -9,6 +9,7 @@ from weightkit.access.live.saving_rules import PLAIN, SavingRules
 from weightkit.access.names import class_weights
 from weightkit.access.names.keys import snake_case
 from weightkit.builtin import defined_in
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,8 +86,25 @@ def saved_values(thing: Any) -> dict[str, Any]:
     if is_optimizer(thing) and defined_in(type(thing).save_own_variables):
         return {str(i): variable for i, variable in enumerate(thing.variables)}  # `save_own_variables` copies
     record: dict[str, Any] = {}
-    save(record)
+    if _is_unadapted(thing):
+        return record
+    try:
+        save(record)
+    except Exception as error:  # a user's own `save_own_variables` may fail in any way
+        raise RequestError(
+            f"the save_own_variables of {type(thing).__name__} {getattr(thing, 'name', '')!r} failed: "
+            f"{type(error).__name__}: {error}",
+            hint="Keras cannot save it either; give the other layers one by one, or a list of variables",
+        ) from error
     return record
+
+
+def _is_unadapted(thing: Any) -> bool:
+    """Whether a lookup of Keras has no document frequencies yet, without which its `save_own_variables` fails."""
+    lookup = getattr(thing, "_lookup_layer", thing)  # of a TextVectorization
+    if getattr(lookup, "output_mode", None) != "tf_idf" or not defined_in(type(lookup).save_own_variables):
+        return False
+    return not hasattr(lookup, "idf_weights_const")
 
 
 def is_optimizer(thing: Any) -> bool:

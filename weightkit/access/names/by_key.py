@@ -73,7 +73,7 @@ def _readings(node: Node, class_name: str, cases: list[Case], free: set[str]) ->
         if reading.fits(case.weights, node) and _nothing_else(node, case, free):
             below = [_child(node, child) for child in case.children]
             if all(below):
-                own = [Read(node, class_name, case.weights)] if node.variables else []
+                own = [Read(node, class_name, case.weights)] if node.has_weights else []
                 yield own + [one for reads in below for one in reads] + seeds(node)
 
 

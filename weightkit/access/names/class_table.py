@@ -75,6 +75,8 @@ class LayerClass:
     """Weights that LoRA freezes; their saved values have it merged in."""
     initial: Mapping[str, tuple[str | None, str, str | None]]
     """Initializers by weight name: the configuration's key, or None; the default; the flag for an open forget gate."""
+    named: Mapping[str, Kind]
+    """What it saves under names instead of numbers."""
     cases: tuple[Case, ...]
     by_flags: Mapping[tuple[Any, ...], tuple[Case, ...]]
     """The cases by the values of all flags but the quantization, in the order of ``flags``."""
@@ -138,6 +140,7 @@ def _entry(entry: dict[str, Any]) -> LayerClass:
         wraps={attribute: tuple(keys) for attribute, keys in entry.get("wraps", {}).items()},
         lora=frozenset(entry.get("lora", ())),
         initial={name: _initial(text) for name, text in entry.get("initial", {}).items()},
+        named={name: Kind(kind) for name, kind in entry.get("named", {}).items()},
         cases=cases,
         by_flags=by_flags,
     )

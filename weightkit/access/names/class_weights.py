@@ -148,6 +148,8 @@ def _kinds(class_name: str | None, *, integer: bool) -> dict[str, frozenset[Kind
     found: dict[tuple[str, bool], set[Kind]] = {}
     for name, layer_class in table().classes.items():
         if class_name in (None, name):
+            for key, kind in layer_class.named.items():
+                found.setdefault((key, False), set()).add(kind)
             for case in layer_class.cases:
                 for weight in case.weights:
                     if weight.integer or not integer:

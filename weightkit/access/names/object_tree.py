@@ -28,6 +28,8 @@ class Node:
     variables: list[Stored] = field(default_factory=list)
     """The object's own weights, in its save order."""
     indices: list[int] = field(default_factory=list)
+    named: list[Stored] = field(default_factory=list)
+    """What the object saves under names of its own, such as ``vars/idf_weights``, not under numbers."""
 
     def at(self, path: str) -> Node | None:
         """The node at a path below this one; ``_query_dense`` also answers to ``query_dense``.
@@ -51,6 +53,11 @@ class Node:
             stack.extend(reversed(node.children.values()))
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the object saves anything itself."""
+        return bool(self.variables or self.named)
+
+    @property
     def whole(self) -> bool:
         """Whether the weights are numbered 0, 1, 2, … without a gap."""
         return self.indices == list(range(len(self.indices)))
@@ -62,7 +69,7 @@ def grow(variables: Sequence[Stored]) -> Node:
     for stored in variables:
         index = index_of(stored.structure)
         keys = stored.structure.split("/")[:-2]
-        if index is None or len(keys) > MAX_DEPTH:
+        if (index is None and name_of(stored.structure) is None) or len(keys) > MAX_DEPTH:
             continue
         node = root
         for key in keys:
@@ -70,6 +77,9 @@ def grow(variables: Sequence[Stored]) -> Node:
             if child is None:
                 child = node.children[key] = Node(f"{node.path}/{key}" if node.path else key, key)
             node = child
+        if index is None:
+            node.named.append(stored)
+            continue
         node.variables.append(stored)
         node.indices.append(index)
     for node in root.below():
@@ -79,9 +89,19 @@ def grow(variables: Sequence[Stored]) -> Node:
 
 def index_of(structure: str) -> int | None:
     """The 3 of ``layers/dense/vars/3``; None where a path has another ending."""
-    group, _, number = structure.rpartition("/")
-    in_vars = group == "vars" or group.endswith("/vars")
-    return place_of(number) if in_vars else None
+    key = _key_of(structure)
+    return None if key is None else place_of(key)
+
+
+def name_of(structure: str) -> str | None:
+    """The ``idf_weights`` of ``layers/string_lookup/vars/idf_weights``; None for a number, or another ending."""
+    key = _key_of(structure)
+    return None if key is None or key.isdecimal() else key
+
+
+def _key_of(structure: str) -> str | None:
+    group, _, key = structure.rpartition("/")
+    return key if group == "vars" or group.endswith("/vars") else None
 
 
 def place_of(number: str) -> int | None:

@@ -8,13 +8,14 @@ configuration or, without a configuration, from a key that is a class, if the ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.names import by_config, by_key, optimizer
+from weightkit.access.names import by_config, by_key, class_weights, optimizer
 from weightkit.access.names.by_config import Walk
 from weightkit.access.names.naming import Naming, Stored
-from weightkit.access.names.object_tree import Node, grow, index_of
+from weightkit.access.names.object_tree import Node, grow, index_of, name_of
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _reads(root: Node, walked: Walk) -> dict[str, Read]:
 
 def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
     """Whether the configuration gives every object with weights its position."""
-    return all(node.path in walked.claims or node.path in training or not node.variables for node in root.below())
+    return all(node.path in walked.claims or node.path in training or not node.has_weights for node in root.below())
 
 
 def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
@@ -90,7 +91,7 @@ def _name(node: Node, walked: Walk) -> str | None:
         return claim.name
     # A file that names its objects names them all: an object without a name is a list, unless it has weights.
     is_list = node.path in walked.containers or node.key in by_key.LISTS or bool(walked.names)
-    return "" if is_list and not node.variables else None
+    return "" if is_list and not node.has_weights else None
 
 
 def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) -> Iterator[Naming]:
@@ -112,6 +113,19 @@ def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) 
         yield Naming(
             stored.structure, index, layer, weight.name, weight.kind, layer_class, trainable, source, configured
         )
+    own = Naming("", len(node.variables), layer, layer_class=layer_class, known_from=Source.FILE, configured=configured)
+    yield from _with_names(node, own)
+
+
+def _with_names(node: Node, whose: Naming) -> Iterator[Naming]:
+    """The namings of what an object saves under names: these are in the file, and the class tells their kinds."""
+    for place, stored in enumerate(node.named):
+        name = name_of(stored.structure)
+        integer = stored.dtype.startswith(("int", "uint", "bool"))
+        kind = class_weights.kind_of_name(name or "", whose.layer_class, integer=integer)
+        trainable = None if kind in {Kind.PARAMETER, Kind.UNKNOWN} else False
+        index = whose.index + place
+        yield replace(whose, structure=stored.structure, index=index, name=name, kind=kind, trainable=trainable)
 
 
 def _trainable(weight: NamedWeight, claim: by_config.Claim | None) -> bool | None:

@@ -50,8 +50,8 @@ def names_and_kinds(weights: Weights) -> tuple[tuple[str, str], ...]:
 
 def fits(weights: Weights, node: Node) -> bool:
     """Whether an object's arrays match a class's weights in number, ranks, types and sizes."""
-    # Keras numbers weights without a gap: with one, a weight is missing.
-    if len(weights) != len(node.variables) or not node.whole:
+    # Keras numbers weights without a gap: with one, a weight is missing. No class of its own saves both kinds of keys.
+    if len(weights) != len(node.variables) or not node.whole or (weights and node.named):
         return False
     sizes: dict[str, Any] = {}
     return all(_fits(weight, stored, sizes) for weight, stored in zip(weights, node.variables, strict=True))
