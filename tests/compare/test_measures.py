@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
+from weightkit.compare.equality import is_same
+from weightkit.compare.measures import EXACT, Measures, Tolerance, measure, unchanged
 
 FLOATS = arrays(np.float32, 40, elements=st.floats(-1e3, 1e3, width=32))
 
@@ -68,9 +69,18 @@ def test_a_nan_equals_a_nan_of_the_same_bits_and_no_other():
     assert (found.changed, found.outside, found.lost) == (1, 1, 0)
 
 
-def test_zeros_of_another_sign_are_changed_and_close():
-    found = measure(np.array([0.0, 1.0], "f4"), np.array([-0.0, 1.0], "f4"), 0)
-    assert (found.changed, found.outside, found.max_at) == (1, 0, None)
+def test_zeros_of_another_sign_are_changed_and_close_only_within_a_tolerance():
+    a, b = np.array([0.0, 1.0], "f4"), np.array([-0.0, 1.0], "f4")
+    found = measure(a, b, 0)
+    assert (found.changed, found.outside, found.alike, found.zeroed, found.max_at) == (1, 1, 1, 0, None)
+    assert measure(a, b, 0, Tolerance(atol=1e-30)).outside == 0
+
+
+def test_elements_of_one_value_in_other_bits_are_counted_beside_infinities_too():
+    a = np.array([0x7FC00000, 0x00000000, 0x7F800000, 0x3F800000], np.uint32).view(np.float32)
+    b = np.array([0xFFC00001, 0x80000000, 0x7F800000, 0x00000000], np.uint32).view(np.float32)
+    found = measure(a, b, 0)
+    assert (found.changed, found.alike, found.zeroed, found.lost) == (3, 2, 1, 0)
 
 
 def test_what_is_no_longer_finite_is_counted_and_left_out_of_the_sums():

@@ -63,7 +63,53 @@ def test_what_are_no_real_numbers_changed_in_so_many_values():
 
 
 def test_the_angle_of_a_few_elements_says_nothing():
-    assert said(np.array([1, 0.5], "f4"), np.array([-0.5, 1], "f4")) == "perturbed"
+    assert said(np.array([1, 0.5], "f4"), np.array([-0.5, 1], "f4")) == "with 2 values changed"
+
+
+def at_cosine(cosine, norm=1.0):
+    """A weight at an angle to `VALUES`, and as long times a number."""
+    beside = OTHER - VALUES * (OTHER @ VALUES) / (VALUES @ VALUES)
+    made = VALUES * cosine + beside * np.linalg.norm(VALUES) / np.linalg.norm(beside) * (1 - cosine**2) ** 0.5
+    return (made * norm).astype("f4")
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (at_cosine(0.95), "perturbed"),  # relative L2 is 0.32
+        (at_cosine(0.88), "changed"),  # 0.49
+        (at_cosine(0.99, 1.7), "changed"),  # 0.72
+        (at_cosine(-0.34, 1.9), "changed"),
+        (at_cosine(-0.99), "changed"),
+        (at_cosine(0.01), "re-initialized or unrelated"),
+    ],
+)
+def test_perturbed_is_only_what_is_still_near(made, words):
+    assert said(VALUES, made) == words
+
+
+def test_two_values_that_sum_to_zero_are_not_scaled_by_what_they_became():
+    assert said(np.array([0.7, -0.7], "f4"), np.array([-1.8, 1.8], "f4")) == "with 2 values changed"
+
+
+@pytest.mark.parametrize(("count", "words"), [(15, "with 15 values changed"), (16, "scaled by about 3")])
+def test_about_a_factor_is_told_from_16_elements_on(count, words):
+    made = VALUES[:count] * np.float32(3) * (1 + OTHER[:count] * np.float32(1e-5))
+    assert said(VALUES[:count], made) == words
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        ([0x7FC00000] * 20, [0x7FC00001] * 20),  # NaNs
+        ([0x00000000] * 20, [0x80000000] * 20),  # zeros
+        ([0x3F800000, 0x40000000, 0x80000000, 0x7FC00000] * 5, [0x3F800000, 0x40000000, 0x00000000, 0xFFC00000] * 5),
+    ],
+)
+def test_other_bits_of_one_value_are_neither_scaled_nor_zeroed(was, is_now):
+    a, b = (np.array(bits, np.uint32).view(np.float32) for bits in (was, is_now))
+    count = np.count_nonzero(a.view(np.uint32) != b.view(np.uint32))
+    assert said(a, b) == f"with {count} values equal except in bits (the sign of zero, or which NaN)"
 
 
 def test_a_scalar_is_one_value():
@@ -73,5 +119,7 @@ def test_a_scalar_is_one_value():
 def test_a_tally_puts_the_most_frequent_first():
     what = ["perturbed"] * 13 + ["with 4 values zeroed"] + ["scaled by 0.5"] * 14
     assert tally(206, what) == "28 of 206 weights changed: 14 scaled by 0.5, 13 perturbed, 1 with 4 values zeroed"
+    assert tally(9, ["changed", "changed", "zeroed"]) == "3 of 9 weights changed: 2 otherwise, 1 zeroed"
+    assert tally(9, ["changed", "changed"]) == "2 of 9 weights changed"
     assert tally(206, []) == "206 weights are equal"
     assert tally(1, []) == "1 weight is equal"

@@ -10,7 +10,7 @@ from support import write_legacy
 
 from weightkit import open_weights
 from weightkit.access.edits.tiles import TILE
-from weightkit.compare import value_comparison
+from weightkit.compare import pair
 from weightkit.compare.measures import measure
 from weightkit.compare.value_comparison import compare
 
@@ -129,6 +129,6 @@ def test_an_error_while_guessing_leaves_nobody_waiting(compared, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(value_comparison, "guess", fail)
+    monkeypatch.setattr(pair, "guess", fail)
     with pytest.raises(MemoryError):
         compared((drawn(), drawn(1)))

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from weightkit.access import is_floating, rounded
-from weightkit.compare.measures import differing, is_same
+from weightkit.compare.equality import differing, is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,11 +107,12 @@ def _candidates(ours: np.ndarray, theirs: np.ndarray) -> Iterator[Hypothesis]:
     is_narrow = min(ours.dtype.itemsize, theirs.dtype.itemsize) == 2  # noqa: PLR2004  # bytes
     used = slice(None) if is_narrow else slice(_ENOUGH)
     a, b, margin = _usable(ours[used], theirs[used])
-    if _distinct(a) < (_FEW_OF_NARROW if is_narrow else _FEW):
-        return
-    for bounds, kind in ((_factors, Scaled), (_constants, Shifted)):
-        for number in _between(*bounds(a, b, margin)):
-            yield kind(type_(number))
+    few = _FEW_OF_NARROW if is_narrow else _FEW
+    # Numbers of one size prove no factor, whatever their signs: two that sum to zero still do so afterwards.
+    for bounds, kind, tried in ((_factors, Scaled, np.abs(a)), (_constants, Shifted, a)):
+        if _distinct(tried) >= few:
+            for number in _between(*bounds(a, b, margin)):
+                yield kind(type_(number))
 
 
 def _working(dtype: np.dtype) -> np.dtype:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access import is_floating
+from weightkit.compare.equality import are_integers, are_numbers, between_integers, differing, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ class Tolerance:
 
 
 EXACT = Tolerance()
-_WORDS = (8, 4, 2, 1)  # bytes
 _LEAST = 1e-200
 """A sum of squares below this may have lost some squares: float64 ends at 1e-308."""
 _PART = 32_768
@@ -47,9 +46,11 @@ class Measures:
     changed: int = 0
     """Elements that are not equal."""
     outside: int = 0
-    """Changed elements that are not close either."""
+    """Changed elements that are not close either; all of them without a tolerance."""
+    alike: int = 0
+    """Changed elements with the same value in other bits: zeros of the other sign, NaNs with another payload."""
     zeroed: int = 0
-    """Changed elements that are now zero."""
+    """Changed elements that are now zero, and were not."""
     zeros: int = 0
     """Elements that are now zero, changed or not; counted if something changed."""
     lost: int = 0
@@ -76,6 +77,7 @@ class Measures:
             self.size + other.size,
             self.changed + other.changed,
             self.outside + other.outside,
+            self.alike + other.alike,
             self.zeroed + other.zeroed,
             self.zeros + other.zeros,
             self.lost + other.lost,
@@ -152,41 +154,7 @@ def unchanged(values: np.ndarray) -> Measures:
     if not are_numbers(values.dtype):
         return Measures()
     with np.errstate(all="ignore"):
-        return sum((_unchanged(_numbers(values[part])) for part in _parts(values.size)), start=Measures())
-
-
-def is_same(ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Whether two spans have the same type and bits."""
-    if ours.dtype != theirs.dtype:
-        return False
-    return np.array_equal(_bits(ours), _bits(theirs))
-
-
-def differing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Which elements are not equal."""
-    if ours.dtype == theirs.dtype:
-        width = ours.dtype.itemsize
-        if width in _WORDS:
-            return np.asarray(ours.view(f"u{width}") != theirs.view(f"u{width}"))
-        first, second = (values.view(np.uint8).reshape(values.size, width) for values in (ours, theirs))
-        return np.asarray((first != second).any(axis=1))
-    if not (are_numbers(ours.dtype) and are_numbers(theirs.dtype)):
-        return np.ones(ours.shape, np.bool_)
-    if are_integers(ours.dtype) and are_integers(theirs.dtype):
-        return np.asarray(_between_integers(ours, theirs) != 0)
-    with np.errstate(invalid="ignore"):  # signalling NaNs
-        a, b = _numbers(ours), _numbers(theirs)
-    return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
-
-
-def are_numbers(dtype: np.dtype) -> bool:
-    """Whether values of this type are real numbers, integers and booleans included."""
-    return is_floating(dtype) or are_integers(dtype)
-
-
-def are_integers(dtype: np.dtype) -> bool:
-    """Whether values of this type are integers, booleans included."""
-    return dtype.kind in "biu"
+        return sum((_unchanged(numbers_of(values[part])) for part in _parts(values.size)), start=Measures())
 
 
 def _parts(size: int) -> Iterator[slice]:
@@ -195,36 +163,53 @@ def _parts(size: int) -> Iterator[slice]:
 
 
 def _part(ours: np.ndarray, theirs: np.ndarray, first: int, tolerance: Tolerance) -> Measures:
-    a, b = _numbers(ours), _numbers(theirs)
+    a, b = numbers_of(ours), numbers_of(theirs)
     both_integers = are_integers(ours.dtype) and are_integers(theirs.dtype)
-    apart = _between_integers(ours, theirs) if both_integers else b - a
-    zero, moved, count = b == 0, apart != 0, a.size
+    apart = between_integers(ours, theirs) if both_integers else b - a
+    difference, moved = _norm(apart), apart != 0
+    # Infinities and NaNs are seen by it, since no sum with one is finite.
+    all_finite = math.isfinite(difference)
     # -0.0 equals 0.0 and has other bits: bits are compared unless every value moved.
-    changed = moved if moved.all() else differing(ours, theirs)
-    difference, outside, lost = _norm(apart), 0, 0
-    if not math.isfinite(difference):  # a NaN or an infinity somewhere
-        finite = np.isfinite(a) & np.isfinite(b)
-        changed = differing(ours, theirs)
-        count, lost = int(np.count_nonzero(finite)), int(np.count_nonzero(np.isfinite(a) & ~finite))
-        outside = int(np.count_nonzero(changed & ~finite))
+    changed = moved if all_finite and moved.all() else differing(ours, theirs)
+    counts = _counts(a, b, changed, all_finite=all_finite)
+    finite = None if all_finite else np.isfinite(a) & np.isfinite(b)
+    lost = 0 if finite is None else _count(np.isfinite(a) & ~finite)
+    close = _are_close(apart, b, tolerance, finite) if tolerance else None
+    if finite is not None:
         a, b, apart = (np.where(finite, numbers, 0.0) for numbers in (a, b, apart))
-        moved, difference = apart != 0, _norm(apart)
+        difference = _norm(apart)
     at = _largest(apart)
-    return Measures(
-        a.size,
-        int(np.count_nonzero(changed)),
-        outside + int(np.count_nonzero(_are_outside(apart, b, tolerance) if tolerance else moved)),
-        int(np.count_nonzero(zero & changed)),
-        int(np.count_nonzero(zero)),
-        lost,
-        count,
-        abs(float(apart[at])),
-        first + at if apart[at] else None,
-        difference,
-        _norm(a),
-        _norm(b),
-        _product(a, b),
+    return replace(
+        counts,
+        outside=counts.changed if close is None else _count(changed & ~close),
+        lost=lost,
+        finite=a.size if finite is None else _count(finite),
+        largest=abs(float(apart[at])),
+        max_at=first + at if apart[at] else None,
+        difference=difference,
+        ours=_norm(a),
+        theirs=_norm(b),
+        product=_product(a, b),
     )
+
+
+def _counts(a: np.ndarray, b: np.ndarray, changed: np.ndarray, *, all_finite: bool) -> Measures:
+    zero, alike, zeroed = b == 0, 0, 0
+    if zero.any():
+        was_zero = a == 0
+        alike, zeroed = _count(changed & zero & was_zero), _count(changed & zero & ~was_zero)
+    if not all_finite:
+        alike += _count(changed & np.isnan(a) & np.isnan(b))
+    return Measures(a.size, _count(changed), alike=alike, zeroed=zeroed, zeros=_count(zero))
+
+
+def _are_close(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance, finite: np.ndarray | None) -> np.ndarray:
+    close = np.abs(apart) <= tolerance.atol + tolerance.rtol * np.abs(b)
+    return np.asarray(close if finite is None else close & finite)
+
+
+def _count(which: np.ndarray) -> int:
+    return int(np.count_nonzero(which))
 
 
 def _largest(apart: np.ndarray) -> int:
@@ -240,22 +225,6 @@ def _unchanged(values: np.ndarray) -> Measures:
     kept = values if finite.all() else np.where(finite, values, 0.0)
     norm = _norm(kept)
     return Measures(finite=int(np.count_nonzero(finite)), ours=norm, theirs=norm, product=_product(kept, kept))
-
-
-def _between_integers(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """The second minus the first in float64, rounded once, so zero only if they are equal; integers of any width."""
-    (high, low), (other_high, other_low) = _halves(ours), _halves(theirs)
-    return np.asarray((other_high - high) * 2.0**32 + (other_low - low))
-
-
-def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The upper and the lower 32 bits, which float64 can hold exactly."""
-    wide = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64, copy=False)
-    return (wide >> 32).astype(np.float64), (wide & 0xFFFFFFFF).astype(np.float64)
-
-
-def _are_outside(apart: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> np.ndarray:
-    return np.asarray(np.abs(apart) > tolerance.atol + tolerance.rtol * np.abs(b))
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> float:
@@ -275,17 +244,6 @@ def _norm(values: np.ndarray) -> float:
     _, exponent = math.frexp(largest)
     scaled = np.ldexp(values, -exponent)
     return float(np.ldexp(math.sqrt(_product(scaled, scaled)), exponent))
-
-
-def _numbers(values: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):  # signalling NaNs
-        return values.astype(np.float64) if are_numbers(values.dtype) else np.zeros(values.size)
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    """The same bytes in the widest words that fit them."""
-    raw = values.view(np.uint8)
-    return raw.view(next(f"u{width}" for width in _WORDS if raw.size % width == 0))
 
 
 def _finite(value: float | None) -> float | None:

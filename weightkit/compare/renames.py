@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from weightkit.access import Kind, spans
-from weightkit.compare.measures import is_same
+from weightkit.compare.equality import is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,7 @@ class Status(enum.StrEnum):
     EQUAL = "equal"
     """The same, bit for bit."""
     CLOSE = "close"
-    """Within the tolerance, or zeros of the other sign."""
+    """Within the tolerance."""
     DIFFERS = "differs"
     RENAMED = "renamed"
     """The same values under another name."""

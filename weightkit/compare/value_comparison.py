@@ -5,59 +5,20 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access import share, spans
-from weightkit.compare.hypotheses import Hypothesis, guess, holds
-from weightkit.compare.measures import EXACT, Measures, Tolerance, is_same, measure, unchanged
+from weightkit.compare.equality import is_same
+from weightkit.compare.evidence import weigh
+from weightkit.compare.measures import EXACT, Measures, Tolerance, measure, unchanged
+from weightkit.compare.pair import Compared, native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
-
     from weightkit.access import WeightRef, WeightStore
 
 Progress = Callable[[int], None]
-
-
-@dataclass(slots=True, eq=False)
-class Compared:
-    """Two weights with the same number of elements, and the results so far."""
-
-    ours: WeightRef
-    theirs: WeightRef
-    measures: Measures = field(default_factory=Measures)
-    hypothesis: Hypothesis | None = None
-    """What turned the first into the second, as far as is known."""
-    same: list[slice] = field(default_factory=list)
-    """Equal spans: their norms are computed only if other spans of the weight differ."""
-    _early: dict[int, Measures] = field(default_factory=dict)
-    _begun: threading.Event = field(default_factory=threading.Event)
-
-    def add(self, first: int, found: Measures) -> None:
-        """Add the measures of one span; sums are made in the order of the weight, whichever thread is faster."""
-        self._early[first] = found
-        while (due := self._early.pop(self.measures.size, None)) is not None:
-            self.measures += due
-
-    def examine(self, first: int, ours: np.ndarray, theirs: np.ndarray, *, same: bool) -> None:
-        """Guess from the first span what happened, and drop the guess if a later span contradicts it."""
-        if first == 0:
-            try:
-                self.hypothesis = None if same else guess(ours, theirs)
-            finally:
-                self._begun.set()
-            return
-        self._begun.wait()  # for the thread that has the first span
-        hypothesis = self.hypothesis
-        if hypothesis is not None and not holds(hypothesis, ours, theirs):
-            self.hypothesis = None
-
-    def give_up(self) -> None:
-        """Wake threads that wait for a guess that will not come."""
-        self._begun.set()
 
 
 def compare(
@@ -85,7 +46,8 @@ def compare(
             if pair.measures.changed:
                 # In the order of the weight: sums in another order round differently from run to run.
                 for span in sorted(pair.same, key=lambda span: span.start):
-                    pair.measures += unchanged(_native(ours.read(pair.ours, span)))
+                    pair.measures += unchanged(native(ours.read(pair.ours, span)))
+        weigh(work.compared, ours, theirs)
     return work.compared
 
 
@@ -116,7 +78,7 @@ class _Work:
     def _compare(self, pair: Compared, span: slice) -> None:
         try:
             ours, theirs = (
-                _native(store.read(ref, span)) for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
+                native(store.read(ref, span)) for store, ref in ((self._ours, pair.ours), (self._theirs, pair.theirs))
             )
         except BaseException:
             pair.give_up()
@@ -131,8 +93,3 @@ class _Work:
                 pair.same.append(span)
             if self._progress:
                 self._progress(ours.nbytes)
-
-
-def _native(values: np.ndarray) -> np.ndarray:
-    """In the machine's byte order."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
