@@ -10,7 +10,7 @@ from weightkit.compare.renames import with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
 from weightkit.compare.selection import Selection
 from weightkit.compare.sentences import what_happened
-from weightkit.compare.value_comparison import Compared, compare
+from weightkit.compare.value_comparison import compare
 from weightkit.errors import RequestError, SelectionError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from weightkit.access import By, WeightRef, WeightStore, Where
     from weightkit.compare.measures import Measures, Tolerance
+    from weightkit.compare.pair import Compared
 
 
 def compared(
