@@ -77,6 +77,11 @@ MUTANTS = [
     ),
     # What the reading process may do, and what is believed of it.
     Mutant(
+        "a shape is one that NumPy can hold, without elements too",
+        f"{_HDF5}/index.py", "math.prod(axis or 1 for axis in axes)", "math.prod(axes)",
+        f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
         "the reading process may not take more memory than it is given",
         f"{_CHILD}/main.py", '_lower(resource.RLIMIT_AS, _in_use() + limits["memory"])', "pass",
         f"{_HDF5_TESTS}/test_scanner.py",

@@ -80,6 +80,7 @@ DAMAGED = {
     "with two negative axes": [dataset(shape=[-2, -5])],
     "with an endless axis": [dataset(shape=[2**63], layout="chunked", offset=None)],
     "with endless elements": [dataset(shape=[2**40, 2**40], layout="chunked", offset=None)],
+    "with an endless axis beside an empty one": [dataset(shape=[0, 2**60], layout="chunked", offset=None, size=0)],
     "of negative size, in chunks": [dataset(layout="chunked", offset=None, size=-40)],
     "too short for its shape, inside a header": [dataset(layout="compact", offset=None, size=36)],
     "too large for the file": [dataset(layout="chunked", offset=None, size=LENGTH + 1)],
@@ -100,6 +101,7 @@ def test_a_dataset_that_cannot_be_is_damage(records: list[Any]) -> None:
 SOUND = {
     "beside another": [dataset(), dataset("e", address=900, offset=2040)],
     "at the very end": [dataset(offset=LENGTH - 40)],
+    "empty, with the longest axis that NumPy can hold": [dataset(dtype="<f8", shape=[0, 2**59], offset=None, size=0)],
     "empty, and anywhere inside": [dataset(shape=[0], size=0), dataset("e", address=900, offset=1990)],
     "without space": [dataset(offset=None, size=0)],
     "without a dataspace": [dataset(shape=None, size=0)],
@@ -160,6 +162,7 @@ NONSENSE = {
     "text for an address": [dataset(address="800")],
     "a fraction for an offset": [dataset(offset=2000.0)],
     "infinity for a size": [dataset(size=math.inf)],
+    "a size that no file has": [dataset(size=10**4200)],
     "truth for an axis": [dataset(shape=[True])],
     "a number for a type of values": [dataset(dtype=4)],
     "a number for text": [group(attributes=[["a", "digest", 5]])],

@@ -20,6 +20,7 @@ from weightkit.access.names.serialized_layer import Serialized
         ("grouped_query_attention", "GroupedQueryAttention"),
         ("my_dense", None),
         ("functional", None),
+        ("dense_" + "1" * 5000, None),
     ],
 )
 def test_a_key_tells_its_class(key: str, class_name: str | None) -> None:

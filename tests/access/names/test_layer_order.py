@@ -49,3 +49,8 @@ def test_in_a_nested_legacy_model_the_order_counts_only_where_none_was_sorted_be
 
 def test_one_layer_is_in_order():
     assert turns([layer("e/dense/kernel")], ordered=False, nested=True) == [0]
+
+
+def test_a_number_of_5000_digits_is_part_of_a_name():
+    long = [layer(f"layers/dense_{digit * 5000}/vars/0") for digit in "12"]
+    assert turns(long, ordered=False, nested=False) is None

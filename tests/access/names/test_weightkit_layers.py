@@ -26,7 +26,7 @@ def serialized(class_name: str, package: str = "weightkit", **config: Any) -> di
 
 def computed(*steps: Any, package: str = "weightkit", label: str = "kernel", **config: Any) -> dict[str, Any]:
     inside = {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "dtype": F}}
-    targets = {"name:kernel": {"vars/0": label}}
+    targets = config.pop("targets", {"name:kernel": {"vars/0": label}})
     weights = {"name:kernel": list(steps)}
     return serialized("Parametrized", package, name="d", layer=inside, targets=targets, weights=weights, **config)
 
@@ -106,6 +106,14 @@ def test_what_low_rank_factors_adapt_is_frozen_unless_they_say_otherwise(freeze,
 
 def test_a_tied_weight_is_not_in_the_file():
     assert names(named(computed(serialized("Tied", other="e")), inside=((3,),))) == ["bias"]
+
+
+def test_a_tied_weight_s_number_of_5000_digits_is_none():
+    targets = {"name:kernel": {"vars/" + "1" * 5000: "kernel"}}
+    assert names(named(computed(serialized("Tied", other="e"), targets=targets), inside=((3, 4), (4,)))) == [
+        "kernel",
+        "bias",
+    ]
 
 
 @pytest.mark.parametrize("class_name", sorted(own_table().parametrizations))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _INTEGERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 _LAYOUTS = ("contiguous", "chunked", "compact")
-_LARGEST_AXIS = 1 << 62
+_LARGEST_AXIS = 1 << 59  # elements; NumPy counts bytes up to 2^63, and a number has up to 8
 _MOST_AXES = 32  # HDF5 allows no more
 _DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at most this many
 _MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare without storing them
@@ -253,8 +253,8 @@ def _text(value: Any) -> str:
 
 
 def number(value: Any) -> int:
-    """An integer; True and 1.0 do not count."""
-    if type(value) is not int:
+    """An integer of 64 bits; True and 1.0 do not count."""
+    if type(value) is not int or abs(value) >> 64:  # Python does not even print an integer of 5,000 digits
         raise TypeError(value)
     return value
 
@@ -275,7 +275,8 @@ def _check_shape(dataset: Dataset) -> None:
         )
     axes = dataset.shape or ()
     possible = len(axes) <= _MOST_AXES and all(0 <= axis <= _LARGEST_AXIS for axis in axes)
-    if not possible or dataset.size < 0 or math.prod(axes) > _LARGEST_AXIS:
+    # NumPy counts the bytes of an array without elements as if an axis of 0 were 1.
+    if not possible or dataset.size < 0 or math.prod(axis or 1 for axis in axes) > _LARGEST_AXIS:
         raise DamagedFileError(f"{dataset.path}: its shape {axes} or its size is invalid", hint=HINT)
 
 

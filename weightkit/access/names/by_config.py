@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.configured import Configured
 from weightkit.access.names import by_key, class_weights, keys, reading, weightkit_layers, wrapper
 from weightkit.access.names.class_table import canonical
-from weightkit.access.names.object_tree import MAX_DEPTH, Node
+from weightkit.access.names.object_tree import MAX_DEPTH, Node, place_of
 from weightkit.access.names.serialized_layer import Serialized, serialized, serialized_list
 
 if TYPE_CHECKING:
@@ -206,8 +206,8 @@ def _by_object(above: str, structures: Iterable[str]) -> dict[str, frozenset[int
     found: dict[str, set[int]] = defaultdict(set)
     for structure in structures:
         path, _, number = structure.rpartition("vars/")
-        if number.isdecimal():
-            found[f"{above}/{path}".rstrip("/")].add(int(number))
+        if (place := place_of(number)) is not None:
+            found[f"{above}/{path}".rstrip("/")].add(place)
     return {path: frozenset(places) for path, places in found.items()}
 
 

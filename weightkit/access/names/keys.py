@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from weightkit.access.names.class_table import canonical, table
+from weightkit.access.names.object_tree import place_of
 
 if TYPE_CHECKING:
     from weightkit.access.names.serialized_layer import Serialized
@@ -21,7 +22,7 @@ def class_of_key(key: str) -> str | None:
 def key_base(key: str) -> str:
     """``dense_1`` without its number."""
     base, separator, number = key.rpartition("_")
-    return base if separator and number.isdecimal() else key
+    return base if separator and place_of(number) is not None else key
 
 
 @functools.lru_cache(maxsize=1024)
