@@ -152,7 +152,7 @@ def _tasks(chosen: list[Case], options: argparse.Namespace) -> list[dict[str, An
             faults += _FULL
         else:
             print("full small disks: NOT TRIED, since only root may mount one")
-    drawn = random.Random(options.seed)  # noqa: S311  # nothing secret is drawn
+    drawn = random.Random(options.seed)  # nothing secret is drawn
     pairs = [(case, fault) for case in chosen for fault in faults]
     every = _QUICK_STEP if options.quick else 1
     pairs = drawn.sample(pairs, min(options.limit or len(pairs), len(pairs)))

@@ -124,7 +124,7 @@ def sample(
     found: list[list[tuple[Case, str, dict[str, Any]]]] = [[] for _ in range(jobs)]
 
     def work(number: int) -> None:
-        traced, drawn = Traced(folder / str(number)), random.Random(seed + number)  # noqa: S311  # nothing secret
+        traced, drawn = Traced(folder / str(number)), random.Random(seed + number)  # nothing secret
         if shares[number]:
             found[number].extend(_sampled(traced, shares[number], wanted, drawn, deadline))
 
