@@ -139,13 +139,13 @@ def _wraps(path: Path) -> None:
 
 @contained(
     "shape_of_nothing.weights.h5",
-    "no elements along one axis and 2^62 along another hold nothing",
+    "no elements along one axis and 2^59 along another hold nothing",
     "nothing is stored, nothing is read",
     weights=5,
 )
 def _nothing(path: Path) -> None:
     with variables(path) as file:
-        file.create_dataset(HERE, (0, 1 << 62), "f4")
+        file.create_dataset(HERE, (0, 1 << 59), "f4")
 
 
 @refused("shape_of_nothing_times_2_63.weights.h5", "axes that nothing can have are refused", LIES, DAMAGED)

@@ -87,7 +87,7 @@ DAMAGED = {
     "at a place of other axes": [head(), chunk(4)],
     "at a place of more axes": [head(), chunk(4, 0, 0)],
     "past the end of the file": [head(), chunk(0, 0, offset=LENGTH - 63)],
-    "far past the end of the file": [head(), chunk(0, 0, offset=2**64)],
+    "far past the end of the file": [head(), chunk(0, 0, offset=2**63)],
     "before the file": [head(), chunk(0, 0, offset=-1)],
     "of negative size": [head(), chunk(0, 0, size=-1)],
     "over each other": [head(), chunk(0, 0), chunk(4, 0, offset=2063)],

@@ -101,7 +101,9 @@ def test_a_dataset_that_cannot_be_is_damage(records: list[Any]) -> None:
 SOUND = {
     "beside another": [dataset(), dataset("e", address=900, offset=2040)],
     "at the very end": [dataset(offset=LENGTH - 40)],
-    "empty, with the longest axis that NumPy can hold": [dataset(dtype="<f8", shape=[0, 2**59], offset=None, size=0)],
+    "empty, with the longest axis that NumPy can hold": [
+        dataset(dtype="<f8", element=8, shape=[0, 2**59], offset=None, size=0)
+    ],
     "empty, and anywhere inside": [dataset(shape=[0], size=0), dataset("e", address=900, offset=1990)],
     "without space": [dataset(offset=None, size=0)],
     "without a dataspace": [dataset(shape=None, size=0)],
