@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+from h5py import h5d, h5p, h5s, h5t
 
 from tests.hostile.case import (
     DAMAGED,
     OPTIMIZER,
     REFUSED,
     UNSAFE,
+    WEIGHTS,
     contained,
     le,
     overwrite,
+    refused,
+    replace,
     variables,
 )
 from tests.hostile.sizes import HERE, LIES, OVER, READS
@@ -168,14 +172,68 @@ def _shared_chunks(path: Path) -> None:
         overwrite(path, other + 24, address)
 
 
-@contained(
-    "chunks_over_values.weights.h5", "a chunk over another weight's values is refused", OVER, DAMAGED, UNSAFE, **READS
-)
-def _chunk_over(path: Path) -> None:
-    chunked(path, {})
-    with h5py.File(path) as file:
-        file_offset = file[f"{OPTIMIZER}/1"].id.get_offset()
-    overwrite(path, _nodes(path)[1] + 24, le(file_offset))
+def _over() -> None:
+    """A chunk whose bytes are another weight's too: an edit of either would change both."""
+    spots: dict[str, Callable[[h5py.File], int]] = {
+        "state": lambda file: int(file[f"{OPTIMIZER}/1"].id.get_offset()),
+        "values": lambda file: int(file[f"{WEIGHTS}/0"].id.get_offset()),
+        "the_end_of_values": lambda file: int(file[f"{WEIGHTS}/0"].id.get_offset()) + 44,
+        "another_s_chunk": lambda file: int(file[f"{WEIGHTS}/3"].id.get_chunk_info(0).byte_offset) + 4,
+    }
+    for name, spot in spots.items():
+
+        def make(path: Path, spot: Callable[[h5py.File], int] = spot) -> None:
+            chunked(path, {})
+            with h5py.File(path, "r+") as file:
+                file.create_dataset(f"{WEIGHTS}/3", data=np.arange(100, dtype="f4"), chunks=(100,))
+            with h5py.File(path) as file:
+                place = spot(file)
+            overwrite(path, _nodes(path)[1] + 24, le(place))
+
+        refused(f"chunk_over_{name}.weights.h5", f"a chunk over {name.replace('_', ' ')} is refused", OVER, DAMAGED)(
+            make
+        )
+
+
+_over()
+
+
+def _among_tables() -> None:
+    """Values over what says where other values are, or over values that lie among the file's own tables."""
+
+    def tree(path: Path) -> int:
+        return _nodes(path)[1] + 8
+
+    def header(path: Path) -> int:
+        return path.read_bytes().index(b"in a header")
+
+    spots: dict[str, Callable[[Path], int]] = {"a_chunk_tree": tree, "values_in_a_header": header}
+    for name, spot in spots.items():
+
+        def make(path: Path, spot: Callable[[Path], int] = spot) -> None:
+            chunked(path, {})
+            with h5py.File(path, "r+") as file:
+                creation = h5p.create(h5p.DATASET_CREATE)
+                creation.set_layout(h5d.COMPACT)
+                held = np.frombuffer(b"this one is in a header, and longer than the weight.", "<f4")
+                space = h5s.create_simple(held.shape)
+                h5d.create(file["layers/dense"].id, b"held", h5t.IEEE_F32LE, space, creation).write(
+                    h5s.ALL, h5s.ALL, held
+                )
+                file[f"{WEIGHTS}/3"] = np.arange(1, 8, dtype="f4")
+                was = file[f"{WEIGHTS}/3"].id.get_offset()
+            replace(path, le(was) + le(28), le(spot(path)) + le(28))
+
+        contained(
+            f"values_over_{name}.weights.h5",
+            f"values that lie over {name.replace('_', ' ')} are edited apart or not at all",
+            OVER,
+            DAMAGED,
+            **READS | {"scale": (0, 3)},  # a rebuilt file gives each a place of its own
+        )(make)
+
+
+_among_tables()
 
 
 @contained(

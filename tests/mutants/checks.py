@@ -120,8 +120,38 @@ MUTANTS = [
         f"{_HDF5_TESTS}/test_index.py",
     ),
     Mutant(
-        "values lie over no other values and no header",
-        f"{_HDF5}/index.py", "if start < reach and stop > start:", "if False:", f"{_HDF5_TESTS}/test_index.py",
+        "values and chunks lie over no others and over no header",
+        f"{_HDF5}/spans.py", "if shared.size:", "if False:",
+        f"{_HDF5_TESTS}/test_spans.py {_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "chunks are checked against all else in the file",
+        f"{_HDF5}/index.py", "spans.add(path, _chunk_spans(record, self.datasets[path]))",
+        "_chunk_spans(record, self.datasets[path])", f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "the reading process tells of every chunk",
+        f"{_CHILD}/dataset_record.py", "        yield from chunks.records(", "        chunks.records(",
+        f"{_CHILD_TESTS}/test_dataset_record.py",
+    ),
+    Mutant(
+        "chunks, headers and values lie inside the file",
+        f"{_HDF5}/spans.py", "if start < 0 or size < 0 or start + size > self._length:", "if False:",
+        f"{_HDF5_TESTS}/test_spans.py",
+    ),
+    Mutant(
+        "a chunk that no filter changed has the bytes of its elements",
+        f"{_HDF5}/index.py", "if not dataset.filters and any(", "if False and any(", f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "a patched file has the chunk tables of the old one",
+        f"{_CHILD}/dataset_record.py", 'chunks.digest if chunks else ""', '""',
+        f"{_CHILD_TESTS}/test_dataset_record.py",
+    ),
+    Mutant(
+        "a patched file has the text and the values in headers of the old one",
+        f"{_CHILD}/dataset_record.py", '"content": content_of(dataset, layout, source.limits)', '"content": ""',
+        f"{_HDF5_TESTS}/writing/test_overlaps.py",
     ),
     Mutant(
         "values take the bytes that their shape and type need",

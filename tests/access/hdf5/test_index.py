@@ -42,6 +42,12 @@ def group(path: str = "", **changes: Any) -> Any:
     return {"path": path, "type": "group", "address": 96, "attributes": [], "form": ""} | changes
 
 
+def chunked(spans: list[Any], **changes: Any) -> list[Any]:
+    """A dataset in compressed chunks, and where they are."""
+    record = dataset(**{"layout": "chunked", "offset": None, "size": 0, "filters": ["deflate"]} | changes)
+    return [record, {"path": record["path"], "type": "chunks", "whole": 16, "spans": spans}]
+
+
 def test_sound_records_become_groups_datasets_and_aliases() -> None:
     attributes = [["name", "digest", "a"], ["list", "digest", ["a", "b"]], ["number", "digest", None]]
     index = Index.of(
@@ -88,6 +94,21 @@ DAMAGED = {
         dataset(layout="chunked", offset=None, size=LENGTH // 2),
         dataset("e", layout="chunked", offset=None, size=LENGTH // 2 + 1, address=900),
     ],
+    "in a chunk over another dataset": [dataset("e", address=900), *chunked([1990, 11])],
+    "in a chunk inside another dataset": [dataset("e", address=900), *chunked([2004, 4])],
+    "in a chunk around another dataset": [dataset("e", address=900), *chunked([1900, 200])],
+    "in two chunks that overlap": chunked([3000, 10, 3009, 10]),
+    "in a chunk over another's chunk": [*chunked([3000, 10]), *chunked([3009, 10], path="e", address=900)],
+    "in chunks of two records that overlap": [*chunked([3000, 10]), chunked([3009, 10])[1]],
+    "in a chunk over a header": [group(), *chunked([90, 10])],
+    "in a chunk over the signature": chunked([4, 10]),
+    "in a chunk past the end": chunked([LENGTH - 9, 10]),
+    "in a chunk far past the end": chunked([1 << 70, 10]),
+    "in a chunk before the start": chunked([-1, 10]),
+    "in a chunk of negative size": chunked([3000, -1]),
+    "in a chunk without filters of the wrong size": chunked([3000, 12], filters=[]),
+    "with its header past the end": [dataset(address=LENGTH)],
+    "with its header before the start": [dataset(address=-1)],
     "with 33 axes": [dataset(shape=[1] * 33, layout="chunked", offset=None)],
 }
 
@@ -110,6 +131,9 @@ SOUND = {
     "with one element": [dataset(shape=[], size=4)],
     "in chunks that do not hold all of it": [dataset(shape=[1000], layout="chunked", offset=None, size=0)],
     "inside its header": [dataset(layout="compact", offset=None)],
+    "in chunks beside another": [dataset("e", address=900), *chunked([1900, 100, 2040, 0, 2041, 10])],
+    "in chunks without filters": chunked([1900, 16, 1916, 16], filters=[]),
+    "in chunks that no record tells of": chunked([]),
     "text of 16 bytes": [dataset(dtype="<text>", element=16, size=160)],
 }
 
@@ -173,6 +197,14 @@ NONSENSE = {
     "one path twice": [dataset(), dataset(offset=4000, address=900)],
     "one path for a group and a dataset": [group("d"), dataset()],
     "no bytes of an element": [{key: value for key, value in dataset().items() if key != "element"}],
+    "chunks of no dataset": chunked([3000, 10])[1:],
+    "chunks of a dataset in one piece": [dataset(), chunked([3000, 10])[1]],
+    "chunks of a group": [group("d"), chunked([3000, 10])[1]],
+    "a chunk without a size": chunked([3000]),
+    "text for the place of a chunk": chunked(["3000", 10]),
+    "truth for the size of a chunk": chunked([3000, True]),
+    "a number for what digests the chunks": [dataset(table=5)],
+    "a number for what digests the values": [dataset(content=5)],
     "a layout that is none": [dataset(layout="elsewhere")],
     "a number for what stands for missing values": [dataset(fill=0)],
     "a number for what else it is made with": [group(form=0)],
