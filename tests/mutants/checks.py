@@ -39,11 +39,16 @@ MUTANTS = [
     ),
     Mutant(
         "groups are followed to a depth",
-        f"{_CHILD}/scan.py", 'if len(above.above) > limits["depth"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
+        f"{_CHILD}/scan.py", 'if len(self._stack) > self._limits["depth"]:', "if False:",
+        f"{_CHILD_TESTS}/test_scan.py",
     ),
     Mutant(
         "objects are bounded",
         f"{_CHILD}/scan.py", 'if len(seen) > limits["objects"]:', "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
+    Mutant(
+        "a file of which a part cannot be read is refused",
+        f"{_CHILD}/scan.py", "self._damage.require_none()", "pass", f"{_CHILD_TESTS}/test_damage.py",
     ),
     Mutant(
         "external storage is refused",

@@ -16,6 +16,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t
 
 from weightkit.access.hdf5.child.attributes import attribute_values, text_of
+from weightkit.access.hdf5.child.damage import in_words
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.refusal import Refusal
 from weightkit.access.hdf5.child.stored_values import fill_value, stored_chunks
@@ -114,8 +115,7 @@ def explained(part: Target) -> Iterator[None]:
     except Exception as error:
         if part.fault:
             raise Refusal("machine", "/", f"writing the new file failed: {part.fault}") from error
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        raise Refusal("unsupported", "/", f"the HDF5 library cannot rewrite the file: {why}") from error
+        raise Refusal("unsupported", "/", f"it cannot be rewritten: {in_words(error)}") from error
 
 
 def access_list(part: Part, like: h5f.FileID | None) -> h5p.PropFAID:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from h5py import h5d, h5f, h5g, h5l, h5o
 
 from weightkit.access.hdf5.child.attributes import attributes_of, text_of
+from weightkit.access.hdf5.child.damage import Damage, contents_of
 from weightkit.access.hdf5.child.dataset_record import Source, dataset_records
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.headers import LONGEST, is_plain_group, messages_of, plain_dataset
@@ -42,53 +43,72 @@ def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Jso
     """Records of all objects, parents before children.
 
     Raises:
-        Refusal: Something in the file is not plain data.
+        Refusal: Something in the file is not plain data, or cannot be read.
     """
     part = Part(descriptor, start, length)
-    return _walk(open_for_reading(part), part, limits)
+    return _Walk(open_for_reading(part), part, limits).records()
 
 
-def _walk(file: h5f.FileID, part: Part, limits: Json) -> Iterator[Json]:
-    """Depth first, without recursion; an object met again is an alias, a group inside itself is a cycle.
+class _Walk:
+    """One walk over a file: depth first, without recursion.
 
-    Every object is opened once, and read while the library still has its surroundings in memory; at most one group
-    per level is open at a time.
+    An object met again is an alias, a group inside itself is a cycle. Every object is opened once, and read while the
+    library still has its surroundings in memory; at most one group per level is open at a time.
     """
-    creation = file.get_create_plist()
-    sizes = creation.get_sizes()  # bytes of an address and of a length
-    base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
-    usual = base == 0 and sizes == (8, 8)  # as headers.py reads
-    source = Source(file, part, int(sizes[0]), limits)
-    root = h5g.open(file, b"/")
-    seen: dict[int, str] = {}
-    place = base + h5o.get_info(root).addr
-    _admit(seen, place, "", limits)
-    yield _group(root, "", place, limits)
-    stack = [_Walked(root, _links(root), "", (place,))]
-    while stack:
-        above = stack[-1]
-        name, kind, at = next(above.links, _NO_LINK)
-        if not name:
-            stack.pop()
-            continue
-        path, place = f"{above.path}/{text_of(name)}" if above.path else text_of(name), base + at
-        _require_followable(kind, place, path, above)
-        if place in seen:
-            yield {"path": path, "type": "alias", "of": seen[place]}
-            continue
-        _admit(seen, place, path, limits)
-        messages = messages_of(part.peek(place, LONGEST)) if usual else []
+
+    def __init__(self, file: h5f.FileID, part: Part, limits: Json) -> None:
+        creation = file.get_create_plist()
+        sizes = creation.get_sizes()  # bytes of an address and of a length
+        self._base = creation.get_userblock()  # HDF5 counts addresses from there, and offsets of values from 0
+        self._usual = self._base == 0 and sizes == (8, 8)  # as headers.py reads
+        self._source = Source(file, part, int(sizes[0]), limits)
+        self._limits, self._damage = limits, Damage()
+        self._seen: dict[int, str] = {}
+        self._stack: list[_Walked] = []
+
+    def records(self) -> Iterator[Json]:
+        """Records of all objects; a part that cannot be read is refused after all that can."""
+        root = h5g.open(self._source.file, b"/")
+        place = self._base + h5o.get_info(root).addr
+        _admit(self._seen, place, "", self._limits)
+        yield from self._group(root, "", place)
+        while self._stack:
+            above = self._stack[-1]
+            name, kind, at = next(above.links, _NO_LINK)
+            if not name:
+                self._stack.pop()
+                continue
+            path, place = f"{above.path}/{text_of(name)}" if above.path else text_of(name), self._base + at
+            _require_followable(kind, place, path, above)
+            if place in self._seen:
+                yield {"path": path, "type": "alias", "of": self._seen[place]}
+                continue
+            _admit(self._seen, place, path, self._limits)
+            with self._damage.at(path):
+                yield from self._object(above.group, name, path, place)
+        self._damage.require_none()
+
+    def _object(self, home: h5g.GroupID, name: bytes, path: str, place: int) -> Iterator[Json]:
+        messages = messages_of(self._source.part.peek(place, LONGEST)) if self._usual else []
         if known := plain_dataset(messages):
+            self._damage.weights += 1
             yield {"path": path, "type": "dataset", "address": place} | _PLAIN_DATASET | known
-            continue
-        child = h5o.open(above.group, name)
+            return
+        child = h5o.open(home, name)
         if isinstance(child, h5d.DatasetID):
-            yield from dataset_records(child, path, place, source)
-            continue
-        yield _group(child, path, place, limits, plain=is_plain_group(messages))
-        if len(above.above) > limits["depth"]:
-            raise Refusal("unsafe", path, f"its groups are nested more than {limits['depth']} levels deep")
-        stack.append(_Walked(child, _links(child), path, (*above.above, place)))
+            yield from dataset_records(child, path, place, self._source)
+            self._damage.weights += 1
+            return
+        if len(self._stack) > self._limits["depth"]:
+            raise Refusal("unsafe", path, f"its groups are nested more than {self._limits['depth']} levels deep")
+        yield from self._group(child, path, place, plain=is_plain_group(messages))
+
+    def _group(self, group: Any, path: str, place: int, *, plain: bool = False) -> Iterator[Json]:
+        record = _group(group, path, place, self._limits, plain=plain)
+        yield record
+        above = self._stack[-1].above if self._stack else ()
+        with self._damage.at(contents_of(record)):
+            self._stack.append(_Walked(group, _links(group), path, (*above, place)))
 
 
 def _require_followable(kind: int, place: int, path: str, above: _Walked) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
 from weightkit.access.hdf5.child import build, make, scan, stored_values
+from weightkit.access.hdf5.child.damage import in_words
 from weightkit.access.hdf5.child.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ Json = dict[str, Any]
 
 _SIGN_OF_LIFE = 256  # objects read between two signs of life
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
-# What libhdf5 says of a file that ends early.
-_TRUNCATED = re.compile(r"truncated file: eof = (\d+),.* stored_eof = (\d+)")
 
 
 def versions() -> Json:
@@ -47,16 +45,10 @@ def _answer(request: Json, descriptors: list[int], limits: Json) -> Iterator[Jso
     except MemoryError:
         yield {"refuse": "unsafe", "path": "/", "why": f"reading it takes more than {limits['memory']} bytes"}
     except Exception as error:  # noqa: BLE001  # h5py raises every class there is for a damaged file
-        yield {"refuse": "damaged", "path": "/", "why": _in_words(error)}
+        yield {"refuse": "damaged", "path": request.get("path", "/"), "why": in_words(error)}
     else:
         # The parent compares the count: a stream that lost records is noticed.
         yield {"end": count}
-
-
-def _in_words(error: Exception) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    cut = _TRUNCATED.search(text)
-    return f"it is truncated: it must have {cut[2]} bytes, got {cut[1]}" if cut else text
 
 
 def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Json]:
