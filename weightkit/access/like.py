@@ -65,7 +65,7 @@ def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for ref in store:
         # The same weight may be float16 in one file and float32 in the other.
-        numbers = "floating-point" if is_floating(ref.dtype) else str(ref.dtype)
+        numbers = "floating-point" if is_floating(ref.dtype) else ref.dtype_text
         found.setdefault(ref.owner, []).append(f"{ref.structure.rpartition('/')[2]} {ref.shape} {numbers}")
     return found
 

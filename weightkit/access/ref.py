@@ -71,6 +71,9 @@ class WeightRef:
     """Where ``name`` and ``kind`` come from; None where neither is known."""
     duplicate: int = 1
     """2 for the second weight of the same name address, and so on; shown as ``#2``."""
+    stored_as: str | None = None
+    """What it holds where that is not a plain number: ``text``, ``compound``; None for numbers, which alone are edited.
+    """
 
     def __hash__(self) -> int:  # structure is unique, and an edit looks a weight up for every tile
         return hash(self.structure)
@@ -78,7 +81,7 @@ class WeightRef:
     def __repr__(self) -> str:
         # Names come from files: repr() escapes what could control a terminal.
         known = "" if self.layer_class is None else f" of {self.layer_class!r}"
-        return f"<WeightRef {self.path!r}: {self.shape_text} {self.dtype}, {self.kind}{known}>"
+        return f"<WeightRef {self.path!r}: {self.shape_text} {self.dtype_text}, {self.kind}{known}>"
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
@@ -95,6 +98,11 @@ class WeightRef:
     def shape_text(self) -> str:
         """The shape as people read it: ``3x4``, or ``scalar``."""
         return "x".join(map(str, self.shape)) or "scalar"
+
+    @property
+    def dtype_text(self) -> str:
+        """The type as people read it: ``float32``, or ``text`` and the like for what is not a plain number."""
+        return self.stored_as or str(self.dtype)
 
     @property
     def owner(self) -> str:

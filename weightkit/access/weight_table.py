@@ -16,4 +16,4 @@ _HEADINGS = ("weight", "shape", "type", "kind")
 
 def weight_table(caption: str, refs: Iterable[WeightRef], notes: Iterable[str] = ()) -> str:
     """A table of weights with a caption above and notes below."""
-    return table(caption, _HEADINGS, ((ref.path, str(ref.shape), str(ref.dtype), str(ref.kind)) for ref in refs), notes)
+    return table(caption, _HEADINGS, ((ref.path, str(ref.shape), ref.dtype_text, str(ref.kind)) for ref in refs), notes)

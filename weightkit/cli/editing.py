@@ -79,7 +79,7 @@ def _result(report: Report) -> output.Result:
         record=report.to_dict(),
         heading=(f"{plan.label}: {plan.transform!r} {verb} {weights}",),
         columns=_COLUMNS,
-        rows=tuple((ref.path, ref.shape_text, str(ref.dtype), str(ref.kind), size(ref.nbytes)) for ref in plan.chosen),
+        rows=tuple((ref.path, ref.shape_text, ref.dtype_text, str(ref.kind), size(ref.nbytes)) for ref in plan.chosen),
         lines=(
             *((act, ref.path, ref.structure) for ref in plan.chosen),
             *(("leave", skipped.ref.path, skipped.ref.structure, skipped.reason) for skipped in plan.skipped),

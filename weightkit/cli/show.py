@@ -69,5 +69,5 @@ def _line(listed: Listed, *, with_statistics: bool) -> tuple[str, ...]:
 
     ref = listed.ref
     shape = ",".join(map(str, ref.shape)) or "scalar"
-    known = (ref.path, ref.structure, ref.layer_class or "", shape, str(ref.dtype), str(ref.kind), str(ref.nbytes))
+    known = (ref.path, ref.structure, ref.layer_class or "", shape, ref.dtype_text, str(ref.kind), str(ref.nbytes))
     return (*known, *cells(listed, MEASURES, "{!r}")) if with_statistics else known

@@ -95,8 +95,8 @@ class WeightDiff:
             "kind": str(self.ref.kind),
             "shape": None if ours is None else list(ours.shape),
             "other_shape": None if theirs is None else list(theirs.shape),
-            "dtype": None if ours is None else str(ours.dtype),
-            "other_dtype": None if theirs is None else str(theirs.dtype),
+            "dtype": None if ours is None else ours.dtype_text,
+            "other_dtype": None if theirs is None else theirs.dtype_text,
             "renamed": self.is_renamed,
             "what": self.what,
         }

@@ -104,7 +104,7 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
 
 def _types(pair: Compared, what: str) -> str:
     """A cast if it explains the values, else the cast and what else happened."""
-    cast = f"cast from {pair.ours.dtype} to {pair.theirs.dtype}"
+    cast = f"cast from {pair.ours.dtype_text} to {pair.theirs.dtype_text}"
     return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
 
 

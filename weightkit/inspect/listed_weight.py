@@ -28,7 +28,7 @@ class Listed:
             "index": ref.index,
             "name": ref.name,
             "shape": list(ref.shape),
-            "dtype": str(ref.dtype),
+            "dtype": ref.dtype_text,
             "kind": str(ref.kind),
             "trainable": ref.trainable,
             "known_from": None if ref.known_from is None else str(ref.known_from),

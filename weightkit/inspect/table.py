@@ -55,7 +55,7 @@ def _plain(weights: Sequence[Listed]) -> Table:
     return Table(
         ("weight", "class", "shape", "dtype", "kind", "size"),
         tuple(
-            (ref.path, ref.layer_class or "", ref.shape_text, str(ref.dtype), str(ref.kind), size(ref.nbytes))
+            (ref.path, ref.layer_class or "", ref.shape_text, ref.dtype_text, str(ref.kind), size(ref.nbytes))
             for ref in refs
         ),
     )

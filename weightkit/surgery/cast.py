@@ -76,7 +76,7 @@ class Cast(Transform):
         if ref.kind is Kind.QUANTIZATION:
             return "it belongs to a quantized layer, whose integers and scales stay unchanged"
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers can be cast"
+            return f"it holds {ref.dtype_text}, and only floating-point numbers can be cast"
         # A big-endian float32 is a float32 too.
         same = ref.dtype.newbyteorder("=") == TYPES[self.to].newbyteorder("=")
         return f"it is already {self.to}" if same else ""

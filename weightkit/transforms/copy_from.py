@@ -154,8 +154,10 @@ class CopyFrom(Transform):
             return "is not there"
         if own.shape != ref.shape:
             return f"is {ref.shape} here and {own.shape} there"
+        if ref.stored_as or own.stored_as:
+            return f"holds {ref.stored_as or own.stored_as}, which is not a plain number"
         if is_floating(own.dtype) != is_floating(ref.dtype):
-            return f"is {ref.dtype} here and {own.dtype} there"
+            return f"is {ref.dtype_text} here and {own.dtype_text} there"
         return ""
 
 

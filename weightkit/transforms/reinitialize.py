@@ -112,7 +112,7 @@ class Reinitialize(Transform):
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers can be re-initialized"
+            return f"it holds {ref.dtype_text}, and only floating-point numbers can be re-initialized"
         if ref.kind is Kind.STATISTIC and ref.name == _ADAPTED:
             return "it is computed by adapt() and has no initializer"
         return ""

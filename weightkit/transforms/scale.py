@@ -58,7 +58,7 @@ class Scale(Transform):
         if ref.kind in _NEVER:
             return _NEVER[ref.kind]
         if not is_floating(ref.dtype):
-            return f"it holds {ref.dtype}, and only floating-point numbers can be scaled"
+            return f"it holds {ref.dtype_text}, and only floating-point numbers can be scaled"
         self._require_kept_in(np.dtype(np.float64 if ref.dtype.itemsize == 8 else np.float32), ref)  # noqa: PLR2004
         return ""
 

@@ -92,7 +92,7 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [self.summary()]
-        lines += [f"  {ref.path}  {ref.shape}  {ref.dtype}  {ref.kind}" for ref in self.chosen]
+        lines += [f"  {ref.path}  {ref.shape}  {ref.dtype_text}  {ref.kind}" for ref in self.chosen]
         lines += [f"  unchanged: {count}, {reason}" for reason, count in self.reasons().items()]
         lines += [f"  note: {note}" for note in self.all_notes]
         return "\n".join(escape(line) for line in lines)
@@ -255,7 +255,7 @@ def _weight(ref: WeightRef) -> dict[str, Any]:
         "structure": ref.structure,
         "path": ref.path,
         "shape": list(ref.shape),
-        "dtype": str(ref.dtype),
+        "dtype": ref.dtype_text,
         "kind": str(ref.kind),
         "bytes": ref.nbytes,
     }

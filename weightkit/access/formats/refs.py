@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.hdf5.file_store import elements
 from weightkit.access.names.naming import Stored
 from weightkit.access.ref import WeightRef
 
@@ -47,6 +46,7 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             trainable=naming.trainable,
             known_from=naming.known_from,
             duplicate=seen[address] if naming.name is not None else 1,
+            stored_as=_other_type(dataset),
         )
         refs[ref] = dataset
     return refs
@@ -62,9 +62,15 @@ def dtype_of(dataset: Dataset) -> np.dtype:
     plain = dataset.numpy_dtype
     if plain is not None:
         return plain
-    count = elements(dataset)
-    size = dataset.size // count if count else 1
-    return np.dtype(f"V{size if 0 < size <= _LARGEST_ELEMENT else 1}")
+    return np.dtype(f"V{dataset.element if dataset.element <= _LARGEST_ELEMENT else 1}")
+
+
+def _other_type(dataset: Dataset) -> str | None:
+    """The name of a type that is not a plain number; None for numbers."""
+    if dataset.numpy_dtype is not None:
+        return None
+    is_named = dataset.dtype.startswith("<") and dataset.dtype.endswith(">")
+    return dataset.dtype[1:-1] if is_named else f"opaque, {dataset.element} bytes"
 
 
 def with_other_names(index: Index, datasets: Iterable[Dataset]) -> frozenset[str]:

@@ -275,6 +275,12 @@ class FileStore(WeightStore):
             The index of the file to build; None where patching a copy is enough.
         """
         try:
+            for ref in datasets:
+                if ref.stored_as:
+                    raise UnsupportedFileError(
+                        f"{ref.path}: it holds {ref.stored_as}, which is not a plain number and is never edited",
+                        hint="leave it out of the selection",
+                    )
             patched = not changes and all(dataset.offset is not None for dataset in datasets.values())
             new = None if patched else planned(self._index, self._types(changes), changes)
             # Decodes what is not contiguous, so that damage shows before the new file exists.

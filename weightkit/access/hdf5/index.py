@@ -23,7 +23,7 @@ _DEFLATE_RATIO = 1032  # zlib's manual: one byte of deflated data expands to at 
 _MOST_UNWRITTEN = 64 << 20  # bytes of values that a file may declare without storing them
 # As in `child.type_names`, which cannot be imported here: it loads h5py.
 _LONG_TEXT = "<text of variable length>"
-_REFERRING = {"<list of variable length>", "<reference>", "<structure with references>"}
+_REFERRING = {"<list of variable length>", "<reference>", "<compound with references>", "<array with references>"}
 _NUMBERS = {f"{order}{letter}" for order in "<>" for letter in ("f2", "f4", "f8", *_INTEGERS)} | {"|b1"}
 
 

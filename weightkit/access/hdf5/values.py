@@ -77,6 +77,8 @@ class Values:
             )
         self._container.require_intact()
         dataset, body = self._weights[ref], self._body
+        if dataset.is_long_text or dataset.refers:  # its bytes only say where its values are
+            raise UnsupportedFileError(f"{ref.path}: it holds {ref.stored_as}, which is not a plain number")
         if dataset.offset is not None:
             return Piece(body.fd, body.start + dataset.offset, body.name)
         if dataset.layout == "contiguous":
@@ -84,7 +86,7 @@ class Values:
                 f"{ref.path}: it is declared, but its values were never written", hint="save the model again"
             )
         if dataset.numpy_dtype is None:
-            raise UnsupportedFileError(f"{ref.path}: it holds {dataset.dtype}, which is not a plain number")
+            raise UnsupportedFileError(f"{ref.path}: it holds {ref.dtype_text}, which is not a plain number")
         with self._lock:
             if dataset.path not in self._spooled:
                 offset = self._laid_out(ref, dataset)

@@ -36,7 +36,7 @@ class Mismatch:
         if self.ours.shape != self.theirs.shape:
             parts.append(f"shape {self.ours.shape} and {self.theirs.shape}")
         if not Match.same_type(self.ours, self.theirs):
-            parts.append(f"type {self.ours.dtype} and {self.theirs.dtype}")
+            parts.append(f"type {self.ours.dtype_text} and {self.theirs.dtype_text}")
         return ", ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Mismatch:
             "ours": self.ours.path,
             "theirs": self.theirs.path,
             "shapes": [list(self.ours.shape), list(self.theirs.shape)],
-            "dtypes": [str(self.ours.dtype), str(self.theirs.dtype)],
+            "dtypes": [self.ours.dtype_text, self.theirs.dtype_text],
         }
 
 
@@ -103,8 +103,8 @@ class Match:
     def __str__(self) -> str:
         lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
         lines += [f"  mismatched: {found.ours.path} and {found.theirs.path}, {found.what}" for found in self.mismatched]
-        lines += [f"  missing: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.missing]
-        lines += [f"  unused: {ref.path}  {ref.shape}  {ref.dtype}" for ref in self.unused]
+        lines += [f"  missing: {ref.path}  {ref.shape}  {ref.dtype_text}" for ref in self.missing]
+        lines += [f"  unused: {ref.path}  {ref.shape}  {ref.dtype_text}" for ref in self.unused]
         return "\n".join(escape(line) for line in lines)
 
     def _repr_html_(self) -> str:

@@ -23,7 +23,7 @@ HIGHEST_RANK = 64  # axes; NumPy's own limit
 
 _READ: dict[str, Callable[[WeightRef], str | None]] = {
     "class": lambda ref: ref.layer_class,
-    "dtype": lambda ref: ref.dtype.name,
+    "dtype": lambda ref: ref.stored_as or ref.dtype.name,
     "kind": lambda ref: ref.kind.value,
     "name": lambda ref: ref.name,
     "rank": lambda ref: str(len(ref.shape)),

@@ -66,11 +66,11 @@ def dimension_scale(file: h5py.File) -> None:
 
 
 REFUSED = [
-    (references, "references: it holds a reference, which cannot be copied"),
-    (regions, "regions: it holds a reference, which cannot be copied"),
-    (lists, "lists: it holds a list of variable length, which cannot be copied"),
-    (structure_of_text, "structure: it holds a structure with references, which cannot be copied"),
-    (array_of_references, "array: it holds a structure with references, which cannot be copied"),
+    (references, "references: its type is reference, which cannot be copied"),
+    (regions, "regions: its type is reference, which cannot be copied"),
+    (lists, "lists: its type is list of variable length, which cannot be copied"),
+    (structure_of_text, "structure: its type is compound with references, which cannot be copied"),
+    (array_of_references, "array: its type is array with references, which cannot be copied"),
     (reference_attribute, "layers: its attribute to refers to other places"),
     (list_attribute, "layers: its attribute ragged refers to other places"),
     (dimension_scale, "its attribute (DIMENSION_LIST|REFERENCE_LIST) refers to other places"),

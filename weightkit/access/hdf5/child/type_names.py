@@ -63,7 +63,11 @@ def _other_name(kind: h5t.TypeID) -> str:
     if family == h5t.STRING and kind.is_variable_str():
         return LONG_TEXT
     if family in {h5t.COMPOUND, h5t.ARRAY} and refers(kind):
-        return "<structure with references>"
+        return f"<{'compound' if family == h5t.COMPOUND else 'array'} with references>"
+    if family in {h5t.FLOAT, h5t.INTEGER}:
+        return f"<{_number_name(kind)}>"
+    if family == h5t.COMPOUND and (size := _complex_size(kind)):
+        return f"<complex{size}>"
     names = {
         h5t.STRING: "text",
         h5t.COMPOUND: "compound",
@@ -74,7 +78,27 @@ def _other_name(kind: h5t.TypeID) -> str:
         h5t.BITFIELD: "bit field",
         h5t.TIME: "time",
     }
-    return f"<{names.get(family, 'number of an unusual form')}>"
+    return f"<{names.get(family, 'type of an unknown class')}>"
+
+
+def _number_name(kind: h5t.TypeID) -> str:
+    """The name of a number that NumPy does not have: ``float24``, ``int12 in 2 bytes``, ``long double``."""
+    bits, size = int(kind.get_precision()), int(kind.get_size())
+    if kind.get_class() == h5t.FLOAT:
+        if kind == h5t.NATIVE_LDOUBLE:
+            return "long double"
+        _, _, exponent, _, _ = kind.get_fields()
+        return f"float{bits}" if bits // 8 not in _FLOATS else f"float{bits} with {exponent} bits of exponent"
+    letter = "" if kind.get_sign() == h5t.SGN_2 else "u"
+    return f"{letter}int{bits}" if bits == size * 8 else f"{letter}int{bits} in {size} bytes"
+
+
+def _complex_size(kind: h5t.TypeCompoundID) -> int:
+    """Bits of a complex number as h5py stores it: two equal floats called r and i; 0 for any other compound."""
+    if [kind.get_member_name(number) for number in range(kind.get_nmembers())] != [b"r", b"i"]:
+        return 0
+    real, imaginary = kind.get_member_type(0), kind.get_member_type(1)
+    return int(kind.get_size()) * 8 if real == imaginary and real.get_class() == h5t.FLOAT else 0
 
 
 def stored_size(kind: h5t.TypeID, address: int) -> int:

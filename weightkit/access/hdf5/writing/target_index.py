@@ -109,7 +109,7 @@ def _require_portable(entry: Group | Dataset) -> None:
             )
     if isinstance(entry, Dataset) and entry.refers:
         raise UnsupportedFileError(
-            f"{entry.path}: it holds a {entry.dtype.strip('<>')}, which cannot be copied into a new file", hint=_HINT
+            f"{entry.path}: its type is {entry.dtype.strip('<>')}, which cannot be copied into a new file", hint=_HINT
         )
 
 
