@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
 
@@ -31,15 +31,22 @@ class Changes:
 
     def __or__(self, other: Changes) -> Changes:
         """Both changes; where both set the same attribute or member, the other's wins."""
-        attributes = {path: {**values} for path, values in self.attributes.items()}
-        for path, values in other.attributes.items():
-            attributes[path] = {**attributes.get(path, {}), **values}
-        return Changes(
-            {**self.types, **other.types},
-            self.dropped | other.dropped,
-            attributes,
-            {**self.members, **other.members},
-        )
+        return self.all_of((self, other))
+
+    @classmethod
+    def all_of(cls, several: Iterable[Changes]) -> Changes:
+        """Many changes at once, since each ``|`` copies both sides; where several set the same, the last one wins."""
+        types: dict[WeightRef, np.dtype] = {}
+        dropped: set[str] = set()
+        attributes: dict[str, dict[str, AttributeValue]] = {}
+        members: dict[str, bytes] = {}
+        for changes in several:
+            types.update(changes.types)
+            dropped.update(changes.dropped)
+            members.update(changes.members)
+            for path, values in changes.attributes.items():
+                attributes.setdefault(path, {}).update(values)
+        return cls(types, frozenset(dropped), attributes, members)
 
     def __bool__(self) -> bool:
         return bool(self.types or self.dropped or self.attributes or self.members)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.ref import Kind, Source
 from weightkit.errors import RequestError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
+
+_SHOWN = 8  # weights of an object in a message
 
 
 def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, WeightRef]:
@@ -24,7 +27,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
         RequestError: An object whose weights need names differs in ``other``, or ``other`` names none of them.
     """
     theirs = {ref.structure: ref for ref in other}
-    ours_by_object, theirs_by_object = _objects(store), _objects(other)
+    objects = _Objects(store, other)
     result, borrowed, wanting = {}, 0, 0
     for ref in store:
         result[ref] = ref
@@ -34,7 +37,7 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
         found = theirs.get(ref.structure)
         if found is None or found.name is None:
             continue
-        _require_same(ref.owner, ours_by_object[ref.owner], theirs_by_object[ref.owner], other.label)
+        objects.require_same(ref.owner)
         result[ref] = _with_names(ref, found)
         borrowed += 1
     if wanting and not borrowed:
@@ -48,12 +51,11 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
 
 def borrow_configurations(store: WeightStore, other: WeightStore) -> dict[str, Configured]:
     """Configurations that ``other`` has and ``store`` lacks, for objects that hold the same weights."""
-    ours, theirs = _objects(store), _objects(other)
+    objects = _Objects(store, other)
     found = {ref.structure: ref for ref in other}
     borrowed = {}
     for ref in store:
-        same = ref.structure in found and sorted(ours[ref.owner]) == sorted(theirs[ref.owner])
-        if same and store.configured(ref) is None:
+        if ref.structure in found and objects.same(ref.owner) and store.configured(ref) is None:
             configured = other.configured(found[ref.structure])
             if configured is not None:
                 borrowed[ref.structure] = configured
@@ -70,13 +72,26 @@ def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
     return found
 
 
-def _require_same(owner: str, ours: list[str], theirs: list[str], label: str) -> None:
-    """Names are borrowed for whole objects: the names of three vectors differ from those of four."""
-    if sorted(ours) != sorted(theirs):
-        raise RequestError(
-            f"{owner} holds {', '.join(sorted(ours))} here, and {', '.join(sorted(theirs))} in {label}",
-            hint="give a file of the same model",
-        )
+class _Objects:
+    """The objects of two stores, each compared once: one may hold all weights of a file."""
+
+    def __init__(self, store: WeightStore, other: WeightStore) -> None:
+        self._ours, self._theirs, self._label = _objects(store), _objects(other), other.label
+        self._same: dict[str, bool] = {}
+
+    def same(self, owner: str) -> bool:
+        """Whether an object holds the same weights in both."""
+        if owner not in self._same:
+            self._same[owner] = sorted(self._ours[owner]) == sorted(self._theirs[owner])
+        return self._same[owner]
+
+    def require_same(self, owner: str) -> None:
+        """Names are borrowed for whole objects: the names of three vectors differ from those of four."""
+        if not self.same(owner):
+            ours, theirs = (listed(sorted(found[owner]), _SHOWN) for found in (self._ours, self._theirs))
+            raise RequestError(
+                f"{owner} holds {ours} here, and {theirs} in {self._label}", hint="give a file of the same model"
+            )
 
 
 def _with_names(ref: WeightRef, found: WeightRef) -> WeightRef:

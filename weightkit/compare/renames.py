@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from weightkit.access import Kind, spans
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _LOOK = 256
 """Elements that distinguish most weights of one shape: many layers may be compared with many others."""
+_MOST_COMPARED = 8
+"""Layers that start with the same elements, and are compared whole with one."""
 
 _Layers: TypeAlias = "dict[str, list[WeightRef]]"
 
@@ -50,27 +54,43 @@ def _layers(refs: Iterable[WeightRef]) -> _Layers:
 
 
 def _like(ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
-    described = ([(ref.name, ref.shape, ref.dtype, ref.layer_class) for ref in refs] for refs in (ours, theirs))
-    return next(described) == next(described)
+    return _described(ours) == _described(theirs)
+
+
+def _described(refs: list[WeightRef]) -> tuple[object, ...]:
+    return tuple((ref.name, ref.shape, ref.dtype, ref.layer_class) for ref in refs)
 
 
 def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: WeightStore) -> dict[WeightRef, WeightRef]:
+    """Pairs with the same values; only layers that start with the same ones are compared whole."""
+    known = {_described(refs) for refs in missing.values()}
+    alike: dict[tuple[object, ...], dict[str, None]] = {}
+    for layer, refs in unused.items():
+        if _described(refs) in known:
+            alike.setdefault((_described(refs), _starts(theirs, refs)), {})[layer] = None
+    described = {first for first, _ in alike}
     pairs: dict[WeightRef, WeightRef] = {}
     for layer, refs in list(missing.items()):
-        for other, candidates in unused.items():
-            # Not strict: `_like` refuses lists of different lengths.
-            both = list(zip(refs, candidates, strict=False))
-            if _like(refs, candidates) and all(_is_same(ours, theirs, a, b) for a, b in both):
+        candidates = alike.get((_described(refs), _starts(ours, refs)), {}) if _described(refs) in described else {}
+        for other in islice(candidates, _MOST_COMPARED):
+            both = list(zip(refs, unused[other], strict=True))
+            if all(_is_same(ours, theirs, a, b) for a, b in both):
                 pairs |= dict(both)
-                # The loop over `unused` ends here, since a dictionary must not change under it.
-                del missing[layer], unused[other]
+                # The loop ends here, since a dictionary must not change under it.
+                del missing[layer], unused[other], candidates[other]
                 break
     return pairs
 
 
+def _starts(store: WeightStore, refs: list[WeightRef]) -> bytes:
+    digest = hashlib.blake2b()
+    for ref in refs:
+        digest.update(store.read(ref, slice(0, min(_LOOK, ref.size))).tobytes())
+    return digest.digest()
+
+
 def _is_same(ours: WeightStore, theirs: WeightStore, a: WeightRef, b: WeightRef) -> bool:
-    start = slice(0, min(_LOOK, a.size))
-    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in (start, *spans(a.size, _LOOK)))
+    return all(is_same(ours.read(a, span), theirs.read(b, span)) for span in spans(a.size, _LOOK))
 
 
 def _by_place(
@@ -95,16 +115,16 @@ def _gaps(
 ) -> dict[tuple[str, str], list[list[WeightRef]]]:
     """Unpaired layers by the paired weights around them."""
     found: dict[tuple[str, str], list[list[WeightRef]]] = {}
-    before, waiting = "", list[str]()
+    before, waiting = "", dict[str, None]()
     kept = [ref for ref in order if ref.kind is not Kind.OPTIMIZER]
     for ref in [*kept, None]:
         if ref is None or ref in paired:
             after = "" if ref is None else ref.structure
             if waiting:
                 found[before, after] = [layers[layer] for layer in waiting]
-            before, waiting = after, []
-        elif ref.layer in layers and ref.layer not in waiting:
-            waiting.append(ref.layer)
+            before, waiting = after, {}
+        elif ref.layer in layers:
+            waiting[ref.layer] = None
     return found
 
 

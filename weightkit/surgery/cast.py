@@ -84,10 +84,8 @@ class Cast(Transform):
     def changes(self, store: WeightStore, chosen: Sequence[WeightRef]) -> Changes:
         """The new types, and what else changes in the file with them."""
         file = require_file(store)
-        changes = Changes(types=dict.fromkeys(chosen, TYPES[self.to]))
-        for ref in chosen:
-            changes = changes | file.layout.retyped(file.dataset(ref), TYPES[self.to])
-        return changes
+        more = (file.layout.retyped(file.dataset(ref), TYPES[self.to]) for ref in chosen)
+        return Changes(types=dict.fromkeys(chosen, TYPES[self.to])) | Changes.all_of(more)
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
         """How Keras loads the file."""

@@ -46,8 +46,9 @@ def counterparts(
     if missing:
         few = f"{len(missing)} of {len(wanted)} have no match by {found.by} ({listed(missing)})"
         raise _others(planned_on, few, label)
+    asked = set(wanted)
     for mismatch in found.mismatched:
-        if mismatch.ours in wanted:
+        if mismatch.ours in asked:
             raise RequestError(
                 f"{mismatch.theirs.path}: {mismatch.what}, in {planned_on} and here", hint=_HINT, file=label
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
 from weightkit.access.names.layer_order import is_numbered, turns
@@ -125,16 +125,35 @@ def _by_number(layers: list[Layer]) -> list[Layer]:
     return sorted(layers, key=lambda layer: layer.automatic or ("", 0))
 
 
+class _TooMany(Exception):  # noqa: N818  # it ends an attempt, and nobody sees it
+    """The layers repeat in a way that takes the cube of their number to align."""
+
+
+class _Bounded(SequenceMatcher["tuple[object, ...]"]):
+    """Gives up where the search for the longest runs starts over too often."""
+
+    _left = 2 * _WORTH_ALIGNING
+
+    def find_longest_match(self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None) -> Match:
+        """The longest run within these bounds, which the search for all of them gives."""
+        self._left -= ((ahi or 0) - alo) * ((bhi or 0) - blo)
+        if self._left < 0:
+            raise _TooMany
+        return super().find_longest_match(alo, ahi, blo, bhi)
+
+
 def in_order(ours: Sequence[Layer], theirs: Sequence[Layer]) -> Pairs:
     """The longest runs of layers that look the same, and those between the runs if both sides have equally many."""
     if len(ours) * len(theirs) > _WORTH_ALIGNING:
         return list(zip(ours, theirs, strict=False))
     # `autojunk` ignores what occurs often, and in a deep model most layers look the same.
-    matcher = SequenceMatcher(
-        None, [layer.signature for layer in ours], [layer.signature for layer in theirs], autojunk=False
-    )
+    matcher = _Bounded(None, [layer.signature for layer in ours], [layer.signature for layer in theirs], autojunk=False)
     pairs: Pairs = []
-    for tag, first, last, start, end in matcher.get_opcodes():
+    try:
+        runs = matcher.get_opcodes()
+    except _TooMany:
+        return list(zip(ours, theirs, strict=False))
+    for tag, first, last, start, end in runs:
         if tag == "equal" or (tag == "replace" and last - first == end - start):
             pairs += zip(ours[first:last], theirs[start:end], strict=True)
     return pairs

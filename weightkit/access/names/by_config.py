@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weightkit.access.names.reading import Weights
 
 KERAS_2_LIST = "_layer_checkpoint_dependencies"
+_MOST_VALUES = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Walk:
     """Paths of groups that are lists of layers, not objects."""
     absent: dict[str, frozenset[int]] = field(default_factory=dict)
     """By path: positions of weights that a built-in layer does not save, because another layer owns them."""
+    left: int = _MOST_VALUES
+    """How many values in configurations may still be read to find the layers of classes that are not Keras' own."""
     ordered: bool = True
     """False once an object is found whose order the configuration does not give."""
 
@@ -166,7 +169,7 @@ class Walk:
         left = [node for node in self._unclaimed(scope) if node.path in self.names]
         if not left:
             return
-        by_name = _named(list(_anywhere(layer.config)))
+        by_name = _named(list(self._inside(layer.config)))
         seen: dict[str, int] = defaultdict(int)
         for node in scope.below():
             seen[self.names.get(node.path, "")] += 1
@@ -176,6 +179,15 @@ class Walk:
             if one is not None and seen[name] == 1 and self._may_be(node, one):
                 self.ordered = False
                 self.claim(node, one, name)
+
+    def _inside(self, config: Mapping[str, Any]) -> Iterator[Serialized]:
+        """Every named layer anywhere in a configuration; none once too much was read, since nested ones repeat it."""
+        for one in _anywhere(config):
+            self.left -= 1
+            if self.left < 0:
+                return
+            if one is not None and one.name is not None:
+                yield one
 
     def _unclaimed(self, scope: Node) -> Iterator[Node]:
         """What is below an object, except claimed objects and everything below them."""
@@ -270,14 +282,12 @@ def _saves_nothing(layer: Serialized) -> bool:
     return own == () and not class_weights.children(layer.class_name, layer.config)
 
 
-def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized]:
-    """Every layer anywhere in a configuration, without recursion."""
+def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized | None]:
+    """Every value anywhere in a configuration as a layer, if it is one, without recursion."""
     stack: list[tuple[Any, int]] = [(config, 0)]
     while stack:
         value, depth = stack.pop()
-        one = serialized(value)
-        if one is not None and one.name is not None:
-            yield one
+        yield serialized(value)
         # Each level of layers takes several levels of JSON.
         if depth < MAX_DEPTH * 8 and isinstance(value, (Mapping, list)):
             stack.extend((item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value))

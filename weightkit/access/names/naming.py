@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.ref import Kind, Source
+from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weightkit.access.configured import Configured
+
+_LONGEST, _MOST_LEVELS = 4096, 256  # characters and names in one layer's path
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,19 @@ class Naming:
     known_from: Source | None = None
     configured: Configured | None = field(default=None, compare=False, repr=False)
     """The layer's configuration."""
+
+
+def layer_path(names: Sequence[str]) -> str:
+    """The names of the layers around a weight, outermost first, as one path; empty names add nothing.
+
+    Raises:
+        UnsafeFileError: It is longer than any model's: a file may give a million weights one name of a megabyte.
+    """
+    length, levels = sum(map(len, names)), sum(name.count("/") + 1 for name in names)
+    if length > _LONGEST or levels > _MOST_LEVELS:
+        raise UnsafeFileError(
+            f"the path of a layer must have at most {_LONGEST} characters and {_MOST_LEVELS} levels, "
+            f"got {length} and {levels}",
+            hint="do not trust this file, or save the model with shorter names",
+        )
+    return "/".join(filter(None, names))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.names import by_config, by_key, class_weights, optimizer
 from weightkit.access.names.by_config import Walk
-from weightkit.access.names.naming import Naming, Stored
+from weightkit.access.names.naming import Naming, Stored, layer_path
 from weightkit.access.names.object_tree import Node, grow, index_of, name_of
 from weightkit.access.ref import Kind, Source
 
@@ -77,7 +77,7 @@ def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
             if name is None or above is None:
                 found[child.path] = None
             else:
-                found[child.path] = f"{above}/{name}" if above and name else above or name
+                found[child.path] = layer_path((above, name))
     return found
 
 

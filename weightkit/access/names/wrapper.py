@@ -15,6 +15,7 @@ from weightkit.access.names import class_weights, weightkit_layers
 from weightkit.access.names.class_table import own_table
 from weightkit.access.names.serialized_layer import serialized
 from weightkit.access.ref import Kind
+from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
     from weightkit.access.names.class_table import Case, NamedWeight
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from weightkit.access.names.serialized_layer import Serialized
 
 WRAPPER = "Parametrized"
+_MOST_STEPS, _LONGEST = 1_000, 1_000  # parametrizations of one layer, characters of what stands for a weight
 INNER = "layer"
 """The attribute under which the layer inside is saved."""
 
@@ -92,19 +94,29 @@ def inner_of(config: Mapping[str, Any]) -> Inner:
 
 
 def _steps(config: Mapping[str, Any]) -> Iterator[Step]:
-    """Each parametrization of each computed weight, in build order."""
-    targets, weights = config.get("targets"), config.get("weights")
+    """Each parametrization of each computed weight, in build order.
+
+    Raises:
+        UnsafeFileError: There are more than any layer has: every selection has all its weights times all its steps.
+    """
+    left, targets, weights = _MOST_STEPS, config.get("targets"), config.get("weights")
     if not isinstance(targets, Mapping) or not isinstance(weights, Mapping):
         return
     for selection, places in targets.items():
         steps = weights.get(selection)
         if not isinstance(places, Mapping) or not isinstance(steps, list):
             continue
-        for structure, label in places.items():
+        for structure, label in ((str(place), str(label)) for place, label in places.items()):
             for step in steps:
                 one = serialized(step)
+                left -= 1
+                if left < 0 or len(label) > _LONGEST:
+                    raise UnsafeFileError(
+                        f"a {WRAPPER} layer must have at most {_MOST_STEPS} parametrizations, with short names",
+                        hint="do not trust this file, or save the model again",
+                    )
                 if one is not None:
-                    yield Step(str(structure), str(label), _case_of(one))
+                    yield Step(structure, label, _case_of(one))
 
 
 def _case_of(step: Serialized) -> Case | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_REFS = 100_000  # weights to consider
 _MOST_COMPARED = 200  # candidates for difflib, which takes up to a millisecond each
+_LONGEST_ADDRESS = 4096  # characters of an address that is suggested
 _LONGEST_WORD = 200  # characters of a selection that are compared
 _ALIKE = 0.5  # difflib's ratio below which two texts are unrelated
 _WILDCARDS = re.compile(r"[*?\[\]{}^$\\]+")
@@ -121,7 +122,7 @@ def _leading_parts(refs: list[WeightRef]) -> dict[str, None]:
     """Every layer's and weight's address once, in the order of the store, layers before what is in them."""
     seen: dict[str, None] = {}
     for ref in refs:
-        for address in (ref.path, ref.structure):
+        for address in filter(_is_short, (ref.path, ref.structure)):
             fresh = []
             part = address
             while part and part not in seen:
@@ -129,6 +130,11 @@ def _leading_parts(refs: list[WeightRef]) -> dict[str, None]:
                 part = part.rpartition("/")[0]
             seen.update(dict.fromkeys(reversed(fresh)))
     return seen
+
+
+def _is_short(address: str) -> bool:
+    """Whether it is worth comparing: all leading parts of a longer one would take the square of its length."""
+    return len(address) <= _LONGEST_ADDRESS
 
 
 def _most_pairs_in_common(wanted: str, tails: Iterable[str]) -> list[str]:

@@ -13,7 +13,9 @@ from typing import Any
 from weightkit.builtin import may_be_builtin
 
 _DEEPEST = 64  # levels; deeper layers are ignored, so that every walk up is short
+_TWO_SIDED = "Bidirectional"
 _LONGEST = 8  # segments of one layer's name, which may contain "/"
+_MOST_SIDES = 1  # Bidirectionals around another: each doubles what is in it, or more
 _HOLDERS = frozenset({"layers", "layer", "cell", "cells"})  # keys whose values are layers, named or not
 
 
@@ -31,6 +33,8 @@ class ConfiguredLayer:
     """True for a model: every layer in it is one of ``children``."""
     parent: ConfiguredLayer | None = None
     depth: int = 0
+    sides: int = 0
+    """How many Bidirectionals are around it."""
     order: int = 0
     last: int = 0
     """Orders of the layers inside it run from ``order + 1`` to ``last``."""
@@ -141,13 +145,14 @@ def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> C
         lists_layers=isinstance(fields.get("layers"), list),
         parent=parent,
         depth=0 if parent is None else parent.depth + 1,
+        sides=0 if parent is None else parent.sides + (parent.class_name == _TWO_SIDED),
     )
 
 
 def _children(layer: ConfiguredLayer) -> Iterator[ConfiguredLayer]:
     """Yield the layers in a layer's configuration: a model's, a wrapper's, an RNN's cells."""
-    if layer.class_name == "Bidirectional":
-        yield from _both_sides(layer)
+    if layer.class_name == _TWO_SIDED:
+        yield from _both_sides(layer) if layer.sides <= _MOST_SIDES else ()
         return
     for key, value in layer.config.items():
         if key == "dtype":  # a dtype policy has a class and a name too

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.names.legacy import kinds
 from weightkit.access.names.legacy.config_tree import ConfiguredLayer, LayerTree, without_number
+from weightkit.access.names.naming import layer_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,12 +66,12 @@ class Places:
         """The place of the weight ``name`` in these scopes."""
         scopes = self._after_own(scopes)
         if self._tree is None or self._layer is None:
-            return Place("/".join([self._group, *scopes]))
+            return Place(layer_path([self._group, *scopes]))
         layer, start = _walk(self._tree, self._layer, scopes)
         layer, start = _into_wrapped(self._tree, layer, scopes, start, name)
         between = [around.name for around in layer.up() if around.depth > self._layer.depth and around.name]
         inside = tuple(scopes[start:])
-        return Place("/".join([self._group, *reversed(between), *inside]), layer, inside)
+        return Place(layer_path([self._group, *reversed(between), *inside]), layer, inside)
 
     def _scopes_before(self, weight_names: Sequence[str]) -> list[str]:
         """Find the scopes before the group's own that all its weights share: the model's name."""
