@@ -126,8 +126,9 @@ def try_drop(model: keras.Model) -> None:
             FACTS[f"drop {layer} of {name}: two weights"] = len(report["dropped"]) == 2
             said = failure(lambda out=out: load(out))
             wanted = "count mismatch" if legacy else "could not be loaded"
+            loader = "load_model" if name in WHOLE else "load_weights(file)"
             FACTS[f"drop {layer} of {name}: fails to load as the plan says"] = (
-                wanted in said and "load_model will fail" in report["notes"][0]
+                wanted in said and f"Keras' {loader} will fail" in report["notes"][0]
             )
             fresh = build()
             options = {"by_name": True, "skip_mismatch": True} if legacy else {"skip_mismatch": True}

@@ -144,6 +144,20 @@ def test_a_plan_says_what_keras_will_say_and_what_becomes_of_the_optimizer(path)
     assert bool(more) == trained
 
 
+def test_of_a_file_of_weights_alone_a_plan_says_that_load_weights_will_fail(tmp_path):
+    """`load_model` never opens one: it needs the configuration too."""
+    legacy = write_legacy(tmp_path / "m.h5", {name: {"kernel": np.ones(2, "f4")} for name in "ab"})
+    newer = write_variables(tmp_path / "m.weights.h5", {f"layers/dense{n}/vars/0": np.ones(2) for n in ("", "_1")})
+    for path, where, options in (
+        (legacy, "a", "by_name=True, skip_mismatch=True"),
+        (newer, "layers/dense", "file, skip_mismatch=True"),
+    ):
+        (note,) = plan(path, Drop(), where=where).notes
+        assert note.startswith("Keras' load_weights(file) will fail; model.load_weights(file, ")
+        assert options in note
+        assert "load_model" not in note
+
+
 def test_of_the_optimizer_alone_a_plan_says_only_that_keras_starts_with_a_new_one():
     for where in ("kind:optimizer", "optimizer/vars/2"):
         assert plan(NESTED, Drop(), where=where).notes == (

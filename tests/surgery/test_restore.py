@@ -8,6 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import pytest
 from killed import killed_at_every_step
@@ -55,6 +56,25 @@ def fails_with(number: int) -> Any:
 class BytesPath:
     def __fspath__(self) -> bytes:
         return b"m.h5"
+
+
+def test_a_file_that_holds_no_weights_is_restored_and_said_to_be_none(path: Path) -> None:
+    for dry_run in (True, False):
+        done = restore(path, dry_run=dry_run)
+        (warning,) = done.warnings
+        assert warning.startswith("what is restored is not a file of weights: ")
+        assert done.to_dict()["notes"] == [warning, *done.notes]
+    assert path.read_bytes() == b"two!"
+
+
+def test_of_a_file_of_weights_only_what_is_wrong_with_it_is_said(tmp_path: Path) -> None:
+    write_variables(tmp_path / "m.h5.bak", {"layers/dense/vars/0": np.ones(2)})
+    assert restore(tmp_path / "m.h5").warnings == ()
+    with h5py.File(tmp_path / "m.h5.bak", "w") as file:
+        file.attrs["layer_names"] = [b"a", b"b"]
+        file.create_group("a")
+    (warning,) = restore(tmp_path / "m.h5").warnings
+    assert "its lists name 1 layer (b), which it does not hold" in warning
 
 
 @pytest.mark.parametrize("target", [5, None, b"m.h5", BytesPath(), ["m.h5"]])

@@ -101,5 +101,6 @@ def _done(done: Restored) -> output.Result:
         record=done.to_dict(),
         heading=(heading,),
         lines=(("restore", str(done.path), str(done.backup.path)),),
+        warnings=done.warnings,
         notes=(standing, *done.notes),
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access import find_backups, put_back
+from weightkit.access import find_backups, open_weights, put_back
+from weightkit.errors import RefusedError, WeightkitError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,8 @@ class Restored:
     """The old file, now the latest backup; None if there was none or it was not kept."""
     dry_run: bool
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the restored file, one sentence each: that it is not a weight file, or was never closed."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -62,7 +65,7 @@ class Restored:
             "path": str(self.path),
             "restored": _described(self.backup),
             "kept": None if self.kept is None else str(self.kept),
-            "notes": list(self.notes),
+            "notes": [*self.warnings, *self.notes],
         }
 
 
@@ -109,7 +112,18 @@ def restore(
         >>> restore("model.h5").kept  # doctest: +SKIP
     """
     done = put_back(target, to, backup=backup, break_links=break_links, dry_run=dry_run)
-    return Restored(os.fspath(target), done.path, done.backup, done.kept, dry_run, done.notes)
+    content = done.backup.path if dry_run else done.path
+    return Restored(os.fspath(target), done.path, done.backup, done.kept, dry_run, done.notes, _warnings(content))
+
+
+def _warnings(path: Path) -> tuple[str, ...]:
+    try:
+        with open_weights(path) as store:
+            return store.notes
+    except RefusedError as error:
+        return (f"what is restored is not a file of weights: {error.problem}",)
+    except WeightkitError:  # it was restored, and somebody else uses it already
+        return ()
 
 
 def _described(backup: Backup) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_leve
 _NAMES, _TRAINING = "weight_names", "training_config"
 _OPAQUE = "Keras cannot load bfloat16 from legacy HDF5, which does not store that type"
 _INCOMPLETE = (
-    "Keras' load_model will fail; model.load_weights(file, by_name=True, skip_mismatch=True) loads all top-level "
+    "Keras' {} will fail; model.load_weights(file, by_name=True, skip_mismatch=True) loads all top-level "
     "layers except those that lack a weight (a nested model counts as one layer)"
 )
 
@@ -105,7 +105,7 @@ class ListLayout:
         if any(dtype == ml_dtypes.bfloat16 for dtype in changes.types.values()):
             return (_OPAQUE,)
         if any(_lists_weights(names) for group, names in changes.attributes.items() if group != _OPTIMIZER):
-            return (_INCOMPLETE,)
+            return (_INCOMPLETE.format("load_model" if self.prefix else "load_weights(file)"),)
         return ()
 
     def _shortened(self, group: str, dropped: frozenset[str]) -> dict[str, list[str] | str | None]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
 _INCOMPLETE = (
-    "Keras' load_model will fail; model.load_weights(file, skip_mismatch=True) loads all layers except those that lack "
+    "Keras' {} will fail; model.load_weights(file, skip_mismatch=True) loads all layers except those that lack "
     "a variable"
 )
 # At the root of a model's file: the layers in Keras 3, the same in 2.12 and 2.13, the model's own variables.
@@ -70,7 +70,7 @@ class ObjectLayout:
     def advice(self, changes: Changes) -> tuple[str, ...]:
         """What Keras 3.15 does: a layer loads all of its variables or none; it ignores other datasets."""
         if any(_is_variable(path) and not path.startswith(f"{_OPTIMIZER}/") for path in changes.dropped):
-            return (_INCOMPLETE,)
+            return (_INCOMPLETE.format("load_weights(file)" if self.config is None else "load_model"),)
         return ()
 
 
