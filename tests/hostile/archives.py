@@ -77,7 +77,9 @@ def _deflated() -> None:
     def sound(path: Path) -> None:
         pack(path, method=zipfile.ZIP_DEFLATED)
 
-    contained("deflated.keras", "deflated weights are inflated and edited", "Keras loads them", weights=4)(sound)
+    contained(
+        "deflated.keras", "deflated weights are inflated and edited", "Keras loads them", weights=4, other_format=(2,)
+    )(sound)
 
 
 _deflated()
@@ -222,7 +224,14 @@ def _hidden(path: Path) -> None:
 POLYGLOT = "what it is must not depend on who looks"
 
 
-@contained("hdf5_before_zip.weights.h5", "HDF5 with an archive behind it is HDF5", POLYGLOT, DAMAGED, weights=4)
+@contained(
+    "hdf5_before_zip.weights.h5",
+    "HDF5 with an archive behind it is HDF5",
+    POLYGLOT,
+    DAMAGED,
+    weights=4,
+    other_format=(2,),
+)
 def _hdf5_first(path: Path) -> None:
     archive = io.BytesIO()
     pack(archive, weights=b"other")

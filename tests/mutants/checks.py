@@ -229,6 +229,11 @@ MUTANTS = [
     ),
     # The edit.
     Mutant(
+        "no output promises another format to Keras",
+        f"{_FILES}/output_suffix.py", "if end and suffixes and end not in suffixes:", "if False:",
+        f"{_TESTS}/test_output_suffix.py",
+    ),
+    Mutant(
         "new infinities and NaNs are refused",
         "weightkit/access/edits/apply.py", "if nonfinite and not allow_nonfinite:", "if False:",
         "tests/access/edits/test_apply.py",

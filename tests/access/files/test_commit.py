@@ -159,12 +159,12 @@ def test_a_file_that_its_owner_made_read_only_is_not_replaced(path: Path, tmp_pa
     with open_weights(path) as store, pytest.raises(RequestError, match="the file is read-only"):
         store.require_possible(list(store))
     assert Folder.of(tmp_path) == before
-    halve(path, Destination(tmp_path / "out.h5"))
-    assert is_halved(tmp_path / "out.h5")
+    halve(path, Destination(tmp_path / "out.weights.h5"))
+    assert is_halved(tmp_path / "out.weights.h5")
 
 
 def test_an_output_that_is_overwritten_stays_as_private_as_it_was(path: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.h5"
+    out = tmp_path / "out.weights.h5"
     out.write_bytes(b"theirs")
     out.chmod(0o600)
     path.chmod(0o644)
@@ -188,7 +188,7 @@ def test_capabilities_of_a_file_are_never_carried_over(path: Path) -> None:
 
 def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    link = tmp_path / "elsewhere" / "link.h5"
+    link = tmp_path / "elsewhere" / "link.weights.h5"
     link.symlink_to("../model.weights.h5")
     outcome = halve(link)
     assert link.readlink() == Path("../model.weights.h5")
@@ -196,7 +196,7 @@ def test_a_symbolic_link_stays_one_and_target_and_backup_lie_together(path: Path
     said = f"{link} is a symbolic link: {path} is edited, and its backups are next to it"
     assert outcome.notes == (said,)
     assert is_halved(path)
-    assert [entry.name for entry in link.parent.iterdir()] == ["link.h5"]
+    assert [entry.name for entry in link.parent.iterdir()] == ["link.weights.h5"]
 
 
 def test_a_file_with_two_hard_links_is_not_parted(path: Path, tmp_path: Path) -> None:
@@ -317,28 +317,28 @@ def test_a_long_name_of_wide_letters_leaves_room_for_the_temporary_one(path: Pat
 
 def test_an_output_is_a_new_file_and_the_input_stays_untouched(path: Path, tmp_path: Path) -> None:
     before = Folder.of(tmp_path)
-    outcome = halve(path, Destination(tmp_path / "out.h5"))
-    assert (outcome.output, outcome.backup) == (tmp_path / "out.h5", None)
-    assert is_halved(tmp_path / "out.h5")
-    (tmp_path / "out.h5").unlink()
+    outcome = halve(path, Destination(tmp_path / "out.weights.h5"))
+    assert (outcome.output, outcome.backup) == (tmp_path / "out.weights.h5", None)
+    assert is_halved(tmp_path / "out.weights.h5")
+    (tmp_path / "out.weights.h5").unlink()
     assert Folder.of(tmp_path) == before
 
 
 def test_an_output_is_as_private_as_the_input(path: Path, tmp_path: Path) -> None:
     path.chmod(0o600)
-    halve(path, Destination(tmp_path / "out.h5"))
-    assert stat.S_IMODE((tmp_path / "out.h5").stat().st_mode) == 0o600
+    halve(path, Destination(tmp_path / "out.weights.h5"))
+    assert stat.S_IMODE((tmp_path / "out.weights.h5").stat().st_mode) == 0o600
 
 
 def test_an_output_may_lie_on_another_file_system(path: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path, 1 << 20) as disk:
-        halve(path, Destination(disk / "out.h5"))
-        assert is_halved(disk / "out.h5")
+        halve(path, Destination(disk / "out.weights.h5"))
+        assert is_halved(disk / "out.weights.h5")
         assert hidden(disk) == []
 
 
 def test_an_output_that_exists_is_kept_unless_it_may_be_overwritten(path: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.h5"
+    output = tmp_path / "out.weights.h5"
     output.write_bytes(b"precious")
     before = Folder.of(tmp_path)
     with pytest.raises(RequestError, match="the output exists already"), half_done(path, Destination(output)):
@@ -353,13 +353,13 @@ def same(path: Path, _: Path) -> Any:
 
 
 def through_a_symbolic_link(path: Path, tmp_path: Path) -> Any:
-    (tmp_path / "link.h5").symlink_to(path)
-    return tmp_path / "link.h5"
+    (tmp_path / "link.weights.h5").symlink_to(path)
+    return tmp_path / "link.weights.h5"
 
 
 def through_a_hard_link(path: Path, tmp_path: Path) -> Any:
-    os.link(path, tmp_path / "hard.h5")
-    return tmp_path / "hard.h5"
+    os.link(path, tmp_path / "hard.weights.h5")
+    return tmp_path / "hard.weights.h5"
 
 
 def by_a_relative_path(path: Path, tmp_path: Path) -> Any:
@@ -384,10 +384,10 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_written(path: Pa
     (tmp_path / "round").symlink_to("round")
     before = Folder.of(tmp_path)
     for output, reason in [
-        ("nowhere/out.h5", "the folder .*nowhere does not exist"),
+        ("nowhere/out.weights.h5", "the folder .*nowhere does not exist"),
         ("folder", "the output is a folder"),
         ("pipe", "the output is a pipe or a device"),
-        ("model.weights.h5/out.h5", "the folder .* does not exist"),
+        ("model.weights.h5/out.weights.h5", "the folder .* does not exist"),
         ("round", "the output path is invalid"),
         ("nu\0ll", "the output path is invalid"),
     ]:
@@ -397,17 +397,17 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_written(path: Pa
 
 
 def test_a_dangling_link_as_output_is_filled_where_it_leads(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "link.h5").symlink_to("led.h5")
-    assert halve(path, Destination(tmp_path / "link.h5")).output == tmp_path / "led.h5"
-    assert (tmp_path / "link.h5").readlink() == Path("led.h5")
-    assert is_halved(tmp_path / "led.h5")
+    (tmp_path / "link.weights.h5").symlink_to("led.weights.h5")
+    assert halve(path, Destination(tmp_path / "link.weights.h5")).output == tmp_path / "led.weights.h5"
+    assert (tmp_path / "link.weights.h5").readlink() == Path("led.weights.h5")
+    assert is_halved(tmp_path / "led.weights.h5")
 
 
 @pytest.mark.parametrize("links", [True, False])
 def test_an_output_that_appears_during_the_edit_is_kept(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    output = tmp_path / "out.h5"
+    output = tmp_path / "out.weights.h5"
     if not links:
         monkeypatch.setattr(os, "link", fails_with(errno.EPERM))
     with (
@@ -423,8 +423,8 @@ def test_where_links_are_not_known_an_output_is_put_in_place_all_the_same(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", fails_with(errno.EOPNOTSUPP))
-    halve(path, Destination(tmp_path / "out.h5"))
-    assert is_halved(tmp_path / "out.h5")
+    halve(path, Destination(tmp_path / "out.weights.h5"))
+    assert is_halved(tmp_path / "out.weights.h5")
     assert hidden(tmp_path) == []
 
 
@@ -434,11 +434,11 @@ def test_a_folder_where_nobody_may_write_is_the_machine_s_no(public: Path) -> No
     (public / "closed").mkdir(mode=0o555)
     (public / "dark").mkdir(mode=0o000)
     before = Folder.of(public)
-    for destination in (Destination(), Destination(public / "closed" / "out.h5")):
+    for destination in (Destination(), Destination(public / "closed" / "out.weights.h5")):
         with pytest.raises(MachineError, match=r"nothing can be written in .*: Permission denied"):
             halve_unprivileged(path, destination)
     with pytest.raises(MachineError, match="looking at the output failed: Permission denied"):
-        halve_unprivileged(path, Destination(public / "dark" / "out.h5"))
+        halve_unprivileged(path, Destination(public / "dark" / "out.weights.h5"))
     assert Folder.of(public) == before
 
 
@@ -472,7 +472,7 @@ def test_where_owner_and_group_cannot_be_kept_the_mode_is_narrowed_and_that_is_s
 ) -> None:
     path = write_variables(public / "model.h5", {"layers/a/vars/0": KERNEL})
     path.chmod(0o644)
-    taken = public / "out.h5" if elsewhere else path
+    taken = public / "out.weights.h5" if elsewhere else path
     taken.touch()
     taken.chmod(mode)
     public.chmod(0o777)
@@ -502,8 +502,8 @@ def test_a_folder_that_may_be_written_to_and_not_listed(public: Path, kept: bool
         assert Folder.of(public) == before
     else:
         halve_unprivileged(path, Destination(backup=False))
-        halve_unprivileged(path, Destination(public / "out.h5"))
-        assert sorted(entry.name for entry in public.iterdir()) == ["model.h5", "out.h5"]
+        halve_unprivileged(path, Destination(public / "out.weights.h5"))
+        assert sorted(entry.name for entry in public.iterdir()) == ["model.h5", "out.weights.h5"]
 
 
 # Interrupted
@@ -562,7 +562,7 @@ def touch(path: Path) -> None:
 def test_a_source_that_changes_during_the_edit_wins(
     path: Path, tmp_path: Path, change: Callable[[Path], object], elsewhere: bool
 ) -> None:
-    destination = Destination(tmp_path / "out.h5" if elsewhere else None)
+    destination = Destination(tmp_path / "out.weights.h5" if elsewhere else None)
     with pytest.raises(BusyError, match="another process changed the file"), half_done(path, destination):  # noqa: PT012
         change(path)
         before = Folder.of(tmp_path / "none")
@@ -603,7 +603,7 @@ def test_a_killed_edit_leaves_the_original_bit_for_bit_and_the_next_one_works(
     path: Path, tmp_path: Path, elsewhere: bool
 ) -> None:
     before, status = path.read_bytes(), path.stat()
-    output = [tmp_path / "out.h5"] if elsewhere else []
+    output = [tmp_path / "out.weights.h5"] if elsewhere else []
     with another_process_in_the_middle(path, *output) as process:
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -737,7 +737,7 @@ def test_a_folder_that_the_disk_does_not_confirm_is_said_after_the_replacement(
         whole(fd)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    target = tmp_path / "out.h5" if elsewhere else path
+    target = tmp_path / "out.weights.h5" if elsewhere else path
     with pytest.raises(DurabilityError, match="replaced, durability not confirmed"):
         halve(path, Destination(target if elsewhere else None))
     assert is_halved(target)

@@ -140,10 +140,10 @@ def test_weights_of_any_layout_take_another_type_and_keep_all_else(tmp_path: Pat
     with open_weights(path, editable=True) as store:
         refs = [ref for ref in store if ref.dtype == np.float32]
         changes = Changes(types=dict.fromkeys(refs, dtype))
-        with store.editing(refs, Destination(tmp_path / "out.h5"), changes) as sink:
+        with store.editing(refs, Destination(tmp_path / "out"), changes) as sink:
             for ref in refs:
                 sink.write(ref, store.read(ref).astype(dtype))
-    with h5py.File(path) as old, h5py.File(tmp_path / "out.h5") as new:
+    with h5py.File(path) as old, h5py.File(tmp_path / "out") as new:
         before, after = old["layers/a/vars/0"], new["layers/a/vars/0"]
         assert after.dtype == (np.dtype("V2") if to == "bfloat16" else dtype)
         assert np.asarray(after[()]).view(dtype).tolist() == KERNEL.astype(dtype).tolist()

@@ -56,7 +56,7 @@ def contents(file: UnknownFile) -> Contents:
     """
     found = open_archive(file.source, file.limits)
     file.enter(found.member)
-    return contents_with(file.index, ".keras archive", found.config, found.keras_version)
+    return contents_with(file.index, ".keras archive", ".keras", found.config, found.keras_version)
 
 
 def open_archive(source: OpenFile, limits: Limits) -> Archive:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.listed_names import notes_on_lists
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.hdf5.file_store import Contents
@@ -64,6 +65,7 @@ def contents(file: UnknownFile) -> Contents:
         ordered=True,
         config=config,
         layout=ListLayout(index, prefix),
+        suffixes=LEGACY,
         configured=configured_of(namings),
         notes=(*notes_on_lists(index, inside, layers, groups), *notes_on_lists(index, "", (), [slots])),
     )

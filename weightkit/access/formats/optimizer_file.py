@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from weightkit.access.formats.optimizer_state import OPTIMIZER, SCHEMA, WEIGHTS
+from weightkit.access.files.output_suffix import LEGACY, require_suffix
+from weightkit.access.formats.optimizer_state import FORM, OPTIMIZER, SCHEMA, WEIGHTS
 from weightkit.access.hdf5.writing.new_file import Fresh, write_fresh
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -51,9 +52,10 @@ class OptimizerFile:
         """Write the file in the place of whatever file is there; returns where it lies.
 
         Raises:
-            RequestError: It cannot lie there.
+            RequestError: It cannot lie there, or the name means another format.
             MachineError: The system failed; what was there is untouched.
         """
+        require_suffix(os.fspath(path), FORM, LEGACY)
         return write_fresh(path, self._fresh)
 
     def _add(self, path: str, values: np.ndarray, attributes: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ import ml_dtypes
 import numpy as np
 
 from weightkit.access.changes import NO_CHANGES, Changes
+from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.refs import dtype_of, with_other_names
 from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.names.object_tree import place_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
 
-SCHEMA = "weightkit.optimizer/1"
+FORM, SCHEMA = "optimizer state", "weightkit.optimizer/1"
 _FAMILY = SCHEMA.rpartition("/")[0]
 _TYPE = re.compile(r"[a-z]+[0-9a-z_]*")
 OPTIMIZER, WEIGHTS = "optimizer", "weights"
@@ -109,13 +110,14 @@ def contents(file: UnknownFile) -> Contents:
     )
     version = root.get("keras_version")
     return Contents(
-        format="optimizer state",
+        format=FORM,
         keras_version=version if isinstance(version, str) else None,
         weights={ref: index.datasets[path] for path, ref in refs.items()},
         ordered=manifest.ordered,
         config=None,
         layout=StateLayout(index),
         manifest=manifest,
+        suffixes=LEGACY,
     )
 
 

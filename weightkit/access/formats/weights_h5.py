@@ -76,11 +76,15 @@ class ObjectLayout:
 
 def contents(file: UnknownFile) -> Contents:
     """The weights of a version-3 file, by the names that it gives."""
-    return contents_with(file.index, "Keras weights, version 3")
+    return contents_with(file.index)
 
 
 def contents_with(
-    index: Index, name: str, config: Mapping[str, Any] | None = None, keras_version: str | None = None
+    index: Index,
+    name: str = "Keras weights, version 3",
+    suffix: str = ".weights.h5",
+    config: Mapping[str, Any] | None = None,
+    keras_version: str | None = None,
 ) -> Contents:
     """The weights of a version-3 file; named by the model's configuration where it is given."""
     namings, ordered = name_objects(stored(index.datasets), _object_names(index), config)
@@ -91,6 +95,7 @@ def contents_with(
         ordered=ordered,
         config=config,
         layout=ObjectLayout(index, config),
+        suffixes=(suffix,),
         configured=configured_of(namings),
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
 from weightkit.access.files.held import Held
+from weightkit.access.files.output_suffix import require_suffix
 from weightkit.access.hdf5.superblock import is_marked
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writing.patch import Patch
@@ -53,6 +54,8 @@ class Contents:
     """What else the format knows about the whole file, in its own form."""
     notes: tuple[str, ...] = ()
     """What the user should know about the whole file, one sentence each."""
+    suffixes: tuple[str, ...] = ()
+    """Ends of names under which Keras opens this format, the usual one first; empty if any name will do."""
 
 
 class FileStore(WeightStore):
@@ -207,6 +210,7 @@ class FileStore(WeightStore):
         """
         self.require_usable()
         self._require_closed(destination)
+        self._require_suffix(destination)
         require_place(self._source, destination)
         self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
@@ -226,7 +230,7 @@ class FileStore(WeightStore):
 
         Raises:
             RequestError: The store was opened for reading and would be edited in place, or was edited in place
-                before; or the destination is invalid.
+                before; or the destination is invalid, or its name means another format.
             BusyError: Another process changed the file meanwhile.
         """
         self.require_usable()
@@ -237,6 +241,7 @@ class FileStore(WeightStore):
                 file=self.label,
             )
         self._require_closed(destination)
+        self._require_suffix(destination)
         target = target_of(self._source, destination)
         datasets = {ref: self._contents.weights[ref] for ref in changing if ref.size}  # an empty weight has no bytes
         new = self._prepared(datasets, changes)
@@ -267,6 +272,11 @@ class FileStore(WeightStore):
             raise UnsupportedFileError(
                 _MARKED, hint="close it in that program, or write elsewhere with -o OUT (output=)", file=self.label
             )
+
+    def _require_suffix(self, destination: Destination) -> None:
+        """Refuse to write this file's format under a name that promises another one; in place, the name stays."""
+        if destination.output is not None:
+            require_suffix(destination.output, self.format, self._contents.suffixes)
 
     def _prepared(self, datasets: Mapping[WeightRef, Dataset], changes: Changes) -> Index | None:
         """Refuse what cannot be done, before anything is written.

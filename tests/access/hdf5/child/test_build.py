@@ -171,7 +171,7 @@ def test_a_new_file_that_came_out_otherwise_is_not_committed(
     before = Folder.of(tmp_path)
     spoiling(monkeypatch, spoiler)
     with pytest.raises(MachineError, match="the new file's structure differs from the plan"):
-        rebuild(path, tmp_path / "out.h5", Changes(attributes={"": {"set": "a"}}))
+        rebuild(path, tmp_path / "out", Changes(attributes={"": {"set": "a"}}))
     assert Folder.of(tmp_path) == before
 
 
@@ -223,7 +223,7 @@ def test_a_disk_that_fails_the_reading_process_is_the_machine_s_fault_and_nothin
     before = Folder.of(tmp_path)
     monkeypatch.setattr(Rebuild, "_limit", lambda _: 1000)
     with pytest.raises(MachineError, match="writing the new file failed: File too large — make room"):
-        rebuild(path, tmp_path / "out.h5")
+        rebuild(path, tmp_path / "out")
     assert Folder.of(tmp_path) == before
 
 

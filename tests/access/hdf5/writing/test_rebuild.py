@@ -249,7 +249,7 @@ def test_a_file_built_anew_without_changes_is_the_same_to_plain_h5py(
         with path.open("r+b") as raw:
             raw.write(b"#!/usr/bin/env block\n" + bytes(range(200)))
     before = path.read_bytes()
-    output = rebuild(path, tmp_path / "out.h5")
+    output = rebuild(path, tmp_path / "out")
     assert portrait(output) == portrait(path)
     assert output.read_bytes()[:block] == before[:block]
     assert path.read_bytes() == before
@@ -259,7 +259,7 @@ def test_a_file_built_anew_without_changes_is_the_same_to_plain_h5py(
 def test_a_keras_file_built_anew_without_changes_is_the_same_to_plain_h5py(tmp_path: Path, path: Path) -> None:
     copy = tmp_path / "copy.h5"
     copy.write_bytes(path.read_bytes())
-    assert portrait(rebuild(copy, tmp_path / "out.h5")) == portrait(path)
+    assert portrait(rebuild(copy, tmp_path / "out")) == portrait(path)
 
 
 def test_an_attribute_over_64_kib_is_carried_where_the_file_can_hold_one(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_an_attribute_over_64_kib_is_carried_where_the_file_can_hold_one(tmp_pat
         file["layers/a/vars/0"] = KERNEL
         file.attrs["large"] = np.arange(100_000, dtype="u1")
         file["layers/a"].attrs["long"] = "x" * 100_000
-    assert portrait(rebuild(path, tmp_path / "out.h5")) == portrait(path)
+    assert portrait(rebuild(path, tmp_path / "out")) == portrait(path)
 
 
 def test_the_structure_is_checked_once_more_after_the_last_value_was_written(
@@ -292,7 +292,7 @@ def test_the_structure_is_checked_once_more_after_the_last_value_was_written(
         [ref] = store
         with (
             pytest.raises(MachineError, match="the new file's structure differs from the plan, at layers/a"),
-            store.editing([ref], Destination(tmp_path / "new.h5"), NOTHING) as sink,
+            store.editing([ref], Destination(tmp_path / "new"), NOTHING) as sink,
         ):
             sink.write(ref, KERNEL)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.h5"]
@@ -306,7 +306,7 @@ def test_no_more_bytes_are_copied_than_the_new_place_has(tmp_path: Path, monkeyp
         file_store, "planned", lambda *given: _with_size(planned(*given), "layers/a/vars/0", KERNEL.nbytes + 4)
     )
     with pytest.raises(AssertionError, match="layers/a/vars/0: 52 bytes for a place of 48"):
-        rebuild(path, tmp_path / "new.h5")
+        rebuild(path, tmp_path / "new")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.h5"]
 
 

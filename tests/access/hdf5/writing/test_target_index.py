@@ -86,10 +86,10 @@ def test_what_points_to_other_places_is_refused_in_words_and_still_patched(
         plant(file)
     before = Folder.of(tmp_path)
     with pytest.raises(UnsupportedFileError, match=reason):
-        rebuild(path, tmp_path / "out.h5")
+        rebuild(path, tmp_path / "out")
     assert Folder.of(tmp_path) == before
-    halve(path, Destination(tmp_path / "out.h5"))
-    with h5py.File(tmp_path / "out.h5") as file:
+    halve(path, Destination(tmp_path / "out"))
+    with h5py.File(tmp_path / "out") as file:
         assert file["layers/a/vars/0"][()].tolist() == half(KERNEL).tolist()
 
 
@@ -97,8 +97,8 @@ def test_what_points_to_other_places_is_no_obstacle_where_it_goes(tmp_path: Path
     path = write_variables(tmp_path / "model.h5", {"layers/a/vars/0": KERNEL})
     with h5py.File(path, "r+") as file:
         references(file)
-    rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"references"})))
-    assert list(plain_datasets(tmp_path / "out.h5")) == ["layers/a/vars/0"]
+    rebuild(path, tmp_path / "out", Changes(dropped=frozenset({"references"})))
+    assert list(plain_datasets(tmp_path / "out")) == ["layers/a/vars/0"]
 
 
 def test_hard_links_stay_one_dataset_whichever_name_is_met_first(tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_hard_links_stay_one_dataset_whichever_name_is_met_first(tmp_path: Path)
     with open_weights(path, editable=True) as store:
         refs = list(store)
         assert len(refs) == 2
-        with store.editing(refs, Destination(tmp_path / "out.h5"), Changes(types=dict.fromkeys(refs, dtype))) as sink:
+        with store.editing(refs, Destination(tmp_path / "out"), Changes(types=dict.fromkeys(refs, dtype))) as sink:
             for ref in refs:
                 sink.write(ref, store.read(ref).astype(dtype))
-    with h5py.File(tmp_path / "out.h5") as file:
+    with h5py.File(tmp_path / "out") as file:
         assert file["z"] == file["layers/a/vars/1"]
         assert file["a"] == file["layers/a/vars/0"] == file["early/vars/0"]
         assert list(file) == ["z", "layers", "early", "a"]
@@ -132,8 +132,8 @@ def test_a_dataset_that_loses_its_first_name_lives_on_by_its_others(tmp_path: Pa
         file.create_dataset("gone/0", data=KERNEL, **options)
         file["layers/a/vars/0"] = file["gone/0"]
         file["layers/a/vars/1"] = file["gone/0"]
-    rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"gone"})))
-    with h5py.File(tmp_path / "out.h5") as file:
+    rebuild(path, tmp_path / "out", Changes(dropped=frozenset({"gone"})))
+    with h5py.File(tmp_path / "out") as file:
         assert list(file) == ["layers"]
         assert file["layers/a/vars/0"] == file["layers/a/vars/1"]
         assert file["layers/a/vars/0"][()].tolist() == KERNEL.tolist()
@@ -145,7 +145,7 @@ def test_a_group_that_would_lose_its_first_name_alone_is_refused_in_words(tmp_pa
         file["other"] = file["layers/a"]
     before = Folder.of(tmp_path)
     with pytest.raises(UnsupportedFileError, match="other: it is another name of the group layers/a, which is dropped"):
-        rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"layers/a"})))
+        rebuild(path, tmp_path / "out", Changes(dropped=frozenset({"layers/a"})))
     assert Folder.of(tmp_path) == before
 
 
@@ -153,7 +153,7 @@ def test_what_is_dropped_is_gone_with_all_below_it_and_its_space(tmp_path: Path)
     large = np.random.default_rng(7).normal(size=(100, 100))
     names = ("layers/a/vars/0", "layers/a/vars/1", "optimizer/vars/0", "optimizer/deep/er/vars/0")
     path = write_variables(tmp_path / "model.h5", dict.fromkeys(names, large))
-    output = rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"optimizer", "layers/a/vars/1"})))
+    output = rebuild(path, tmp_path / "out", Changes(dropped=frozenset({"optimizer", "layers/a/vars/1"})))
     assert list(plain_datasets(output)) == ["layers/a/vars/0"]
     assert plain_datasets(output)["layers/a/vars/0"].tolist() == large.tolist()
     assert output.stat().st_size < path.stat().st_size / 4 + 4000
@@ -169,7 +169,7 @@ def test_attributes_are_set_changed_and_removed_in_their_manner(tmp_path: Path) 
         "d": {"weight_names": []},
         "d/d/kernel:0": {"note": ["x", "yz"]},
     }
-    output = rebuild(path, tmp_path / "out.h5", Changes(attributes=changed))
+    output = rebuild(path, tmp_path / "out", Changes(attributes=changed))
     with h5py.File(path) as old, h5py.File(output) as new:
         found = dict(new.attrs)
         assert found.pop("layer_names").tolist() == old.attrs["layer_names"].tolist() == ["d"]
@@ -182,7 +182,7 @@ def test_attributes_are_set_changed_and_removed_in_their_manner(tmp_path: Path) 
 def test_two_thousand_datasets_are_built_anew(tmp_path: Path) -> None:
     values = {f"layers/{number}/vars/0": np.full(3, number, "f4") for number in range(2000)}
     path = write_variables(tmp_path / "wide.h5", values)
-    output = rebuild(path, tmp_path / "out.h5", Changes(dropped=frozenset({"layers/7"})))
+    output = rebuild(path, tmp_path / "out", Changes(dropped=frozenset({"layers/7"})))
     found = plain_datasets(output)
     assert sorted(found) == sorted(values.keys() - {"layers/7/vars/0"})
     assert all(found[name].tolist() == values[name].tolist() for name in found)
