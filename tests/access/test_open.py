@@ -56,7 +56,7 @@ def test_a_file_that_is_not_there_is_a_request_error(tmp_path):
         (b"", "the file is empty"),
         (b"hello", "neither HDF5 nor a .keras archive"),
         (b"\x00" * 5000, "neither HDF5 nor a .keras archive"),
-        (b' {"metadata": {}}', "JSON text, such as the index of sharded weights"),
+        (b' {"metadata": {}}', "JSON text, not weights"),
         (b"\x89HDF\r\n\x1a", "neither HDF5 nor"),
     ],
 )

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from weightkit.access.files.local_path import is_folder, require_local
 from weightkit.access.files.openfile import OpenFile
 from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
 from weightkit.access.hdf5.scanner import Scanner
 from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
+    from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.file_store import FileStore
     from weightkit.access.live.live_store import LiveStore
 
@@ -82,6 +84,10 @@ class FileOpening:
         if isinstance(os.fspath(path), bytes):
             raise RequestError(f"the target must be a path in text, got {type(path).__name__}", hint=_HINT)
         self._editable, self._limits = editable, limits
+        require_local(path)
+        self._folder = Path(path) if is_folder(path) else None
+        if self._folder is not None:
+            path = _weights_in(self._folder, editable=editable)
         with contextlib.ExitStack() as opened:
             self._source = opened.enter_context(OpenFile(path))
             self._source.lock(exclusive=editable)
@@ -95,7 +101,8 @@ class FileOpening:
         source, limits = self._source, self._limits
         with self._opened as opened:
             try:
-                store = opened.enter_context(_store(source, self._scanner, limits, editable=self._editable))
+                file = _unknown(source, self._scanner, limits, self._folder)
+                store = opened.enter_context(_store(file, self._scanner, editable=self._editable))
                 if like is not None:
                     _require_another(source, like, editable=self._editable)
                     # It takes over all that the first store holds, so that closing both is safe.
@@ -134,7 +141,7 @@ def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS)
         source = opened.enter_context(OpenFile.of(descriptor, name))
         _require_content(source)
         scanner = opened.enter_context(Scanner(limits))
-        store = opened.enter_context(_store(source, scanner, limits, editable=False))
+        store = opened.enter_context(_store(_unknown(source, scanner, limits), scanner, editable=False))
         store.require_intact()
         opened.pop_all()
         return store
@@ -144,13 +151,11 @@ def _require_content(source: OpenFile) -> None:
     if source.size == 0:
         raise UnsupportedFileError("the file is empty", hint=_HINT, file=source.name)
     start = source.read(0, 8)
-    if start.startswith(b"PK") or start == _HDF5_SIGNATURE or _has_user_block(source):
+    if start.startswith((b"PK\3\4", b"PK\5\6")) or start == _HDF5_SIGNATURE or _has_user_block(source):
         return
-    if start.lstrip()[:1] == b"{":
-        raise UnsupportedFileError(
-            "it is JSON text, such as the index of sharded weights, not weights", hint=_HINT, file=source.name
-        )
-    raise UnsupportedFileError("it is neither HDF5 nor a .keras archive", hint=_HINT, file=source.name)
+    from weightkit.access.formats.foreign.first_bytes import foreign  # noqa: PLC0415  # weight files do without
+
+    raise foreign(source)
 
 
 def _has_user_block(source: OpenFile) -> bool:
@@ -163,15 +168,25 @@ def _has_user_block(source: OpenFile) -> bool:
     return False
 
 
-def _store(source: OpenFile, scanner: Scanner, limits: Limits, *, editable: bool) -> FileStore:
-    from weightkit.access.formats.table import contents_of  # noqa: PLC0415  # after the child has been started
-    from weightkit.access.formats.unknown_file import UnknownFile  # noqa: PLC0415
+def _weights_in(folder: Path, *, editable: bool) -> Path:
+    from weightkit.access.formats.model_folder import weights_in  # noqa: PLC0415  # files do without
+
+    return weights_in(folder, editable=editable)
+
+
+def _unknown(source: OpenFile, scanner: Scanner, limits: Limits, folder: Path | None = None) -> UnknownFile:
+    from weightkit.access.formats.unknown_file import UnknownFile  # noqa: PLC0415  # after the child has been started
+
+    return UnknownFile(source, scanner, limits, folder)
+
+
+def _store(file: UnknownFile, scanner: Scanner, *, editable: bool) -> FileStore:
+    from weightkit.access.formats.table import contents_of  # noqa: PLC0415
     from weightkit.access.hdf5.file_store import FileStore  # noqa: PLC0415
 
-    file = UnknownFile(source, scanner, limits)
     try:
         contents = contents_of(file)
-        return FileStore(source, scanner, file.container, file.index, contents, editable=editable)
+        return FileStore(file.source, scanner, file.container, file.index, contents, editable=editable)
     except BaseException:
         file.container.close()  # weights that were decompressed for this file
         raise

@@ -310,9 +310,9 @@ def test_a_tricked_archive_is_refused_with_its_reason(tmp_path: Path, case: Case
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["config.json"], "holds no model.weights.h5$"),
+        (["config.json"], "holds no model.weights.h5: it holds config.json"),
         (["model.weights.h5.index", "model.weights-0001.h5"], "holds no model.weights.h5, only model.weights"),
-        ([], "holds no model.weights.h5$"),
+        ([], "holds no model.weights.h5: it is empty"),
     ],
 )
 def test_an_archive_without_the_member_says_what_it_has_instead(tmp_path: Path, names: list[str], reason: str) -> None:
@@ -322,7 +322,7 @@ def test_an_archive_without_the_member_says_what_it_has_instead(tmp_path: Path, 
             archive.writestr(name, b"{}")
     with pytest.raises(UnsupportedFileError) as caught:
         open_weights(path)
-    assert caught.match(f"{reason}|{reason.rstrip('$')} —")
+    assert caught.match(reason)
 
 
 def test_a_file_that_only_begins_like_an_archive_is_damaged(tmp_path: Path) -> None:

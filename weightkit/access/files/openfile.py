@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.local_path import not_there
 from weightkit.access.files.temporary_file import NO_LOCKS
 from weightkit.errors import BusyError, DamagedFileError, MachineError, RequestError, UnsupportedFileError
 
@@ -227,7 +228,7 @@ def _resolved(name: str) -> Path:
     try:
         return Path(name).resolve(strict=True)
     except FileNotFoundError:
-        raise RequestError("there is no such file", hint="check the path", file=name) from None
+        raise not_there(name) from None
     # RuntimeError: a loop of symbolic links, before Python 3.13.
     except (OSError, RuntimeError) as error:
         raise MachineError(f"the path cannot be resolved: {_reason(error)}", file=name) from error

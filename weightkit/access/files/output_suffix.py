@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-# `keras.saving.load_model` and `load_weights` of Keras 3.15 compare the ends of paths, in this order and this case.
+# `load_model` and `load_weights` of Keras 3.15, and KerasHub, compare the ends of paths, in this order and this case.
 _MEANINGS = {
     ".keras": "a .keras archive",
     ".weights.h5": "weights of Keras 3",
     ".weights.json": "the index of sharded weights",
+    ".lora.h5": "LoRA weights of KerasHub",
     ".h5": "legacy HDF5",
     ".hdf5": "legacy HDF5",
 }

@@ -7,16 +7,17 @@ import os
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.formats.foreign.zip_members import foreign_zip
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
 from weightkit.access.formats.weights_h5 import contents_with
 from weightkit.access.formats.zip_directory import require_safe, require_small
 from weightkit.access.formats.zip_records import CENTRAL, HAS_DESCRIPTOR
 from weightkit.access.hdf5.container import Body
-from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError, UnsupportedFileError
+from weightkit.errors import DamagedFileError, MachineError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.limits import Limits
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
+_IN_A_FOLDER = "its files lie in a folder ({}), so Keras' load_model does not open it: zip the files, not the folder"
 _CENTRAL_CRC = 16
 _DESCRIPTOR = b"PK\x07\x08"
 _NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, zlib.error, struct.error)
@@ -40,6 +42,8 @@ class Archive:
     member: Member | Inflated
     config: Mapping[str, Any] | None
     keras_version: str | None
+    folder: str
+    """Where the members of a model lie, with a slash at its end; empty where Keras puts them."""
 
 
 def recognizes(file: UnknownFile) -> bool:
@@ -56,7 +60,9 @@ def contents(file: UnknownFile) -> Contents:
     """
     found = open_archive(file.source, file.limits)
     file.enter(found.member)
-    return contents_with(file.index, ".keras archive", ".keras", found.config, found.keras_version)
+    read = contents_with(file.index, ".keras archive", ".keras", found.config, found.keras_version)
+    notes = (_IN_A_FOLDER.format(found.folder),) if found.folder else ()
+    return replace(read, notes=(*read.notes, *notes))
 
 
 def open_archive(source: OpenFile, limits: Limits) -> Archive:
@@ -72,9 +78,10 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         # A duplicate: `zipfile` closes what it reads, and the store's descriptor stays open.
         with open(os.dup(source.fd), "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123
             require_safe(archive)
-            member = _member(source, archive, limits)
-            config = parse_config(_small(archive, _CONFIG, limits))
-            metadata = parse_config(_small(archive, _METADATA, limits)) or {}
+            folder = _folder(archive)
+            member = _member(source, archive, folder, limits)
+            config = parse_config(_small(archive, folder + _CONFIG, limits))
+            metadata = parse_config(_small(archive, folder + _METADATA, limits)) or {}
     except _NO_ZIP as error:
         # A directory may point before the file.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
@@ -82,31 +89,34 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
         why = "its end is missing" if "is not a zip file" in str(error) else error
         raise DamagedFileError(f"it is not a sound zip archive: {why}", hint=_HINT) from error
     version = metadata.get("keras_version")
-    return Archive(member, config, version if isinstance(version, str) else None)
+    return Archive(member, config, version if isinstance(version, str) else None, folder)
 
 
-def _member(source: OpenFile, archive: zipfile.ZipFile, limits: Limits) -> Member | Inflated:
-    info = _weights(archive)
+def _member(source: OpenFile, archive: zipfile.ZipFile, folder: str, limits: Limits) -> Member | Inflated:
+    info = archive.getinfo(folder + _WEIGHTS)
     header = local_header(source, info, archive.start_dir)
-    around = Around(source, tuple(archive.infolist()), _WEIGHTS, archive.comment, archive.start_dir)
+    around = Around(source, tuple(archive.infolist()), folder, info.filename, archive.comment, archive.start_dir)
     if info.compress_type != zipfile.ZIP_STORED:
         return inflated(archive, info, around, limits)
     if info.file_size != info.compress_size:
-        raise DamagedFileError(f"the member {_WEIGHTS} is stored and has two sizes", hint=_HINT)
+        raise DamagedFileError(f"the member {info.filename} is stored and has two sizes", hint=_HINT)
     behind = _descriptor_crc(source, info, header.data_start)
     places = [*header.crc_places, _central_crc(source, archive, info), *behind]
     return Member(Body(source.fd, header.data_start, info.file_size, source.name), around, info.CRC, tuple(places))
 
 
-def _weights(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    names = archive.namelist()
-    if _WEIGHTS in names:
-        return archive.getinfo(_WEIGHTS)
-    others = [name for name in names if name.startswith("model.weights")]
-    raise UnsupportedFileError(
-        f"the archive holds no {_WEIGHTS}" + (f", only {', '.join(others[:3])}" if others else ""),
-        hint="give a .keras file with HDF5 weights in one member",
-    )
+def _folder(archive: zipfile.ZipFile) -> str:
+    """Where the members of the model lie; in a folder where somebody zipped the folder instead of its files.
+
+    Raises:
+        UnsupportedFileError: Nowhere.
+    """
+    names = set(archive.namelist())
+    folders = ["", *(name.removesuffix(_WEIGHTS) for name in names if name.endswith(f"/{_WEIGHTS}"))]
+    found = [folder for folder in folders if folder + (_CONFIG if folder else _WEIGHTS) in names]
+    if not found or (found[0] and len(found) > 1):
+        raise foreign_zip(archive.namelist())
+    return found[0]
 
 
 def _descriptor_crc(source: OpenFile, info: zipfile.ZipInfo, start: int) -> Iterator[int]:

@@ -35,6 +35,8 @@ class Around:
 
     source: OpenFile
     members: tuple[zipfile.ZipInfo, ...]
+    folder: str
+    """Where the model's members lie, with a slash at its end; empty where Keras puts them."""
     weights: str
     comment: bytes
     end: int
@@ -42,10 +44,10 @@ class Around:
 
     def packing(self, replaced: Members) -> Packing:
         """The archive to write, with some members replaced."""
-        stored = []
+        stored, new = [], {self.folder + name: content for name, content in replaced.items()}
         for info in self.members:
             header = local_header(self.source, info, self.end)
-            stored.append(Stored(info, header.data_start, header.extra, replaced.get(info.filename)))
+            stored.append(Stored(info, header.data_start, header.extra, new.get(info.filename)))
         return Packing(self.source, stored, self.weights, self.comment)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from weightkit.access.formats import archive, legacy, optimizer_state, weights_h5
-from weightkit.errors import UnsupportedFileError
+from weightkit.access.formats import archive, legacy, lora, model_folder, optimizer_state, weights_h5
+from weightkit.access.formats.foreign.hdf5_objects import foreign_hdf5
 
 if TYPE_CHECKING:
     from weightkit.access.formats.unknown_file import UnknownFile
@@ -29,8 +29,8 @@ class Format(Protocol):
         """
 
 
-# The archive is told by its first bytes, before anything is scanned; the last one has the weakest mark.
-FORMATS: tuple[Format, ...] = (archive, optimizer_state, legacy, weights_h5)
+# Folder and archive are told before anything is scanned; the last one has the weakest mark.
+FORMATS: tuple[Format, ...] = (model_folder, archive, optimizer_state, legacy, lora, weights_h5)
 """In the order in which they are asked."""
 
 
@@ -43,8 +43,4 @@ def contents_of(file: UnknownFile) -> Contents:
     for known in FORMATS:
         if known.recognizes(file):
             return known.contents(file)
-    top = [path for path in (*file.index.groups, *file.index.datasets) if path and "/" not in path]
-    holds = f"it holds {', '.join(top[:3])}" if top else "it is empty"
-    raise UnsupportedFileError(
-        f"it is HDF5, but no Keras weights: {holds}", hint="give a Keras .h5, .weights.h5 or .keras file"
-    )
+    raise foreign_hdf5(file.index)

@@ -10,6 +10,8 @@ from weightkit.access.hdf5.container import Body, Plain
 from weightkit.access.hdf5.index import Index
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.hdf5.container import Container
     from weightkit.access.hdf5.limits import Limits
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 class UnknownFile:
     """An open file, which is taken for HDF5 from its first byte to its last until a format enters a container."""
 
-    def __init__(self, source: OpenFile, scanner: Scanner, limits: Limits) -> None:
+    def __init__(self, source: OpenFile, scanner: Scanner, limits: Limits, folder: Path | None = None) -> None:
         self.source, self.limits = source, limits
+        self.folder = folder
+        """The folder that was given in place of the file in it."""
         self.container: Container = Plain(Body(source.fd, 0, source.size, source.name))
         self._scanner = scanner
 

@@ -1,0 +1,45 @@
+"""Whether a path can be one on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from weightkit.errors import RequestError
+
+# `pathlib` makes one slash of two.
+_URL = re.compile(r"(https?|ftp|gs|s3|hf|kaggle|az|abfss?|hdfs|dbfs):/", re.IGNORECASE)
+
+
+def require_local(path: str | os.PathLike[str]) -> None:
+    """Refuse a URL, unless a file has that name.
+
+    Raises:
+        RequestError: It is one.
+    """
+    name = os.fspath(path)
+    if _URL.match(name) and not os.path.exists(name):  # noqa: PTH110  # it raises nothing
+        raise RequestError(
+            "it is a URL, and weightkit opens files on this machine", hint="download it first", file=name
+        )
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file that can be reached; unlike that of `pathlib`, it raises nothing."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder that can be reached; unlike that of `pathlib`, it raises nothing."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def not_there(name: str) -> RequestError:
+    """The error of a path where nothing is."""
+    if is_file(f"{name}.index"):
+        return RequestError(
+            "it is the prefix of a TensorFlow checkpoint, which weightkit does not read",
+            hint="load it into its model (model.load_weights) with the Keras that saved it, and save that with Keras",
+            file=name,
+        )
+    return RequestError("there is no such file", hint="check the path", file=name)

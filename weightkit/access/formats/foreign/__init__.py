@@ -1,0 +1,1 @@
+"""Files that are in no format of Keras: what they are, and what to do with them."""

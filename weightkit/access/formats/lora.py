@@ -1,0 +1,59 @@
+"""``.lora.h5`` of KerasHub (``backbone.save_lora_weights``): the low-rank factors of layers by their number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access.formats.refs import refs_of
+from weightkit.access.formats.weights_h5 import ObjectLayout
+from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.names.naming import Naming
+from weightkit.access.ref import Kind, Source
+
+if TYPE_CHECKING:
+    from weightkit.access.formats.unknown_file import UnknownFile
+
+_ROOT, _VARIABLES = "lora", "vars"
+
+
+def recognizes(file: UnknownFile) -> bool:
+    """Whether the file holds factors, each under the name that KerasHub gives it."""
+    datasets = file.index.datasets
+    return any(path.startswith(f"{_ROOT}/") and _name(path).startswith("lora_") for path in datasets)
+
+
+def contents(file: UnknownFile) -> Contents:
+    """The factors, by the numbers of their layers; the file names no layer."""
+    datasets = file.index.datasets
+    paths = sorted(datasets, key=_place)
+    layers = [path.removesuffix(f"/{_VARIABLES}/{_name(path)}") for path in paths]
+    first = {layer: number for number, layer in reversed([*enumerate(layers)])}
+    namings = [
+        Naming(
+            path,
+            index=number - first[layer],
+            layer=layer,
+            name=_name(path),
+            kind=Kind.PARAMETER if _name(path).startswith("lora_") else Kind.STATE,
+            known_from=Source.FILE,
+        )
+        for number, (path, layer) in enumerate(zip(paths, layers, strict=True))
+    ]
+    return Contents(
+        format="KerasHub LoRA weights",
+        keras_version=None,
+        weights=refs_of(namings, datasets),
+        ordered=True,
+        config=None,
+        layout=ObjectLayout(file.index, None),
+        suffixes=(".lora.h5",),
+    )
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _place(path: str) -> tuple[tuple[int, int | str], ...]:
+    """For the order of the layers: numbers by their value, before names."""
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in path.split("/"))
