@@ -189,7 +189,8 @@ def _of_verb(verb: str, file: str, expected: dict[str, Any], answer: dict[str, A
 
 def _of_error(verb: str, file: str, expected: dict[str, Any], answer: dict[str, Any]) -> Iterator[str]:
     err = answer["stderr"]
-    if err.count("\n") != 1 or not err.startswith(f"weightkit: {file}: "):
+    about = f"/other{_other_suffix(file)}: " if verb == "other_format" else f"weightkit: {file}: "
+    if err.count("\n") != 1 or not err.startswith("weightkit: ") or about not in err:
         yield f"{verb}: the error is not one line about the file: {err[:300]!r}"
     if len(err) > LONGEST:
         yield f"{verb}: the error has {len(err)} characters"
