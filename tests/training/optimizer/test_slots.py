@@ -158,5 +158,5 @@ def test_a_variable_of_two_names_is_refused():
 
 
 def test_what_is_no_optimizer_is_refused():
-    with pytest.raises(RequestError, match="must be an optimizer of Keras 3, got a str"):
+    with pytest.raises(RequestError, match="must be an optimizer of Keras 3, got str"):
         parts_of("adam")

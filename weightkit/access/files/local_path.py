@@ -12,12 +12,14 @@ _URL = re.compile(r"(https?|ftp|gs|s3|hf|kaggle|az|abfss?|hdfs|dbfs):/", re.IGNO
 
 
 def require_local(path: str | os.PathLike[str]) -> None:
-    """Refuse a URL, unless a file has that name.
+    """Refuse an empty path, and a URL unless a file has that name.
 
     Raises:
-        RequestError: It is one.
+        RequestError: It is one of these.
     """
     name = os.fspath(path)
+    if not name:
+        raise RequestError("the path is empty", hint="give a path, such as 'model.h5'")
     if _URL.match(name) and not os.path.exists(name):  # noqa: PTH110  # it raises nothing
         raise RequestError(
             "it is a URL, and weightkit opens files on this machine", hint="download it first", file=name
@@ -42,4 +44,5 @@ def not_there(name: str) -> RequestError:
             hint="load it into its model (model.load_weights) with the Keras that saved it, and save that with Keras",
             file=name,
         )
-    return RequestError("there is no such file", hint="check the path", file=name)
+    hint = "expand the ~ first (Path(path).expanduser())" if name.startswith("~") else "check the path"
+    return RequestError("there is no such file", hint=hint, file=name)

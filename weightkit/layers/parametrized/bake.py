@@ -32,7 +32,7 @@ def bake(model: Any) -> Any:
     """
     if not is_functional(model) and isinstance(model, keras.Model):
         raise RequestError(
-            f"bake: model must be Functional, Sequential or a layer, got {model.name!r}, a {type(model).__name__}",
+            f"bake: model must be Functional, Sequential or a layer, got {type(model).__name__} {model.name!r}",
             hint="bake its layers one by one, and replace them",
         )
     if not isinstance(model, keras.layers.Layer):

@@ -63,7 +63,7 @@ def _first_batch(data: Any) -> Batch:
     try:
         first = data[0] if hasattr(data, "__getitem__") and hasattr(data, "num_batches") else next(iter(data))
     except (StopIteration, TypeError) as error:
-        raise RequestError(f"data must have a first batch, got a {type(data).__name__} without", hint=_HINT) from error
+        raise RequestError(f"data must have a first batch, and {type(data).__name__} has none", hint=_HINT) from error
     return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first))
 
 

@@ -46,7 +46,7 @@ def view_model(model: Any) -> ModelView:
         RequestError: It is not a model of Keras 3, or is not built.
     """
     if not isinstance(model, keras.layers.Layer):
-        raise RequestError(f"model must be a model of Keras 3, got a {type(model).__name__}")
+        raise RequestError(f"model must be a model of Keras 3, got {type(model).__name__}")
     store = open_live(model)
     layers = tuple(model._flatten_layers())  # noqa: SLF001  # `layers` leaves out layers in a user's own attributes
     made = {id(variable): variable for layer in layers for variable in layer._trainable_variables}  # noqa: SLF001

@@ -102,7 +102,7 @@ def parts_of(optimizer: Any) -> tuple[OptimizerPart, ...]:
     """
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise RequestError(
-            f"optimizer must be an optimizer of Keras 3, got a {type(optimizer).__name__}",
+            f"optimizer must be an optimizer of Keras 3, got {type(optimizer).__name__}",
             hint="compile the model with one from keras.optimizers",
         )
     parts = tuple(_parts(optimizer, ""))
