@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
+import weightkit.layers as wl
 from weightkit import Reinitialize, Scale, edit, open_weights, plan
 from weightkit.errors import WeightkitError
 
@@ -146,9 +147,143 @@ def try_own_keys() -> None:
     )
 
 
+# Draws -----------------------------------------------------------------------------------------------------------
+
+
+def distribution(values: np.ndarray) -> list[float]:
+    """What says how weights were drawn: their mean, deviation and reach; loose enough for a thousand draws."""
+    return [float(values.mean()), float(values.std()), float(np.abs(values).max())]
+
+
+def alike(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    if np.unique(theirs).size <= 2:
+        return np.array_equal(ours, theirs)
+    scale = float(np.abs(theirs).max())
+    return np.allclose(distribution(ours), distribution(theirs), rtol=0.2, atol=0.15 * scale)
+
+
+def try_draws(name: str, model: keras.Model, *left: str, formats: tuple[str, ...] = ("keras", "h5")) -> None:
+    """A model's weights are as its layers began, and the same in its files; ``left`` cannot be drawn."""
+    begun = [plain(variable) for variable in model.variables]
+    for variable in model.variables:
+        if "float" in variable.dtype and not variable.path.endswith("seed_generator_state"):
+            variable.assign(keras.ops.ones_like(variable) * 9)
+    targets = saved(model, name, *formats)
+    for form, target in targets.items():
+        if left:
+            refusal = chosen(target, Reinitialize(seed=5))
+            holds(f"draws {name} {form}: what is computed is refused", "load the model" in str(refusal), True)
+        edit(target, Reinitialize(seed=5), exclude=[f"name:{one}" for one in left] or None)
+    live = [plain(variable) for variable in model.variables]
+    for number, (variable, one, other) in enumerate(zip(model.variables, live, begun, strict=True)):
+        if "float" in variable.dtype and not variable.name.endswith(("_mask", "factor", "vector_u", *left)):
+            holds(f"draws {name} {number} {variable.path}: as its layer began", alike(one, other))
+    for form in formats:
+        loaded = keras.saving.load_model(targets[form], compile=False)
+        pairs = zip(loaded.variables, live, strict=True)
+        differing = [one.path for one, now in pairs if "float" in one.dtype and plain(one).tobytes() != now.tobytes()]
+        holds(f"draws {name} {form}: the same as in the model", differing, [])
+
+
+def own_layers() -> keras.Model:
+    """One of each of weightkit's plain layers, wide enough to see how each weight is drawn."""
+    inputs, grid, ids = keras.Input((60,)), keras.Input((4, 30)), keras.Input((3,), dtype="int32")
+    ends = [
+        wl.CosineDense(50, kernel_initializer="he_normal", name="cosine")(inputs),
+        wl.Maxout(20, 3, kernel_initializer="lecun_normal", bias_initializer="ones", name="maxout")(inputs),
+        wl.NoisyDense(40, name="noisy")(inputs),
+        wl.NoisyDense(40, noise="independent", kernel_initializer="ones", name="independent")(inputs),
+        wl.LayerScale(name="scale")(inputs),
+        wl.GlobalResponseNorm(gamma_initializer="random_normal", name="response")(grid),
+        wl.FiLM(name="film")([grid, inputs]),
+        wl.HyperDense(10, 8, output_kernel_initializer="he_uniform", name="hyper")([inputs, inputs]),
+        wl.CheckedEmbedding(40, 20, name="table")(ids),
+        wl.GradientReversal(name="reversal")(inputs),
+    ]
+    return keras.Model([inputs, grid, ids], ends)
+
+
+def parametrized_layers() -> keras.Model:
+    inputs = keras.Input((60,))
+    adapted = wl.Parametrized(layers.Dense(50, name="low"), kernel=wl.LowRank(4))(inputs)
+    standard = wl.Parametrized(layers.Dense(50, name="standard"), kernel=wl.StandardizedWeight())(inputs)
+    normed = wl.Parametrized(layers.Dense(50, name="normed"), kernel=wl.WeightNorm())(inputs)
+    return keras.Model(inputs, [adapted, standard, normed])
+
+
+@keras.saving.register_keras_serializable("mine")
+class Attend(layers.Layer):
+    """A custom layer whose configuration names its initializers, as Keras' own layers do."""
+
+    def __init__(self, kernel_initializer: Any = "he_normal", w2_initializer: Any = "ones", **options: Any) -> None:
+        super().__init__(**options)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.w2_initializer = keras.initializers.get(w2_initializer)
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], 50), initializer=self.kernel_initializer, name="kernel")
+        self.w2 = self.add_weight(shape=(50,), initializer=self.w2_initializer, name="w2")
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.matmul(inputs, self.kernel) * self.w2
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.initializers.serialize
+        own = {
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "w2_initializer": serialize(self.w2_initializer),
+        }
+        return {**super().get_config(), **own}
+
+
+def try_custom() -> None:
+    """In memory and in ``.h5``, which name its weights; in ``.keras`` they have no names."""
+    model = keras.Sequential([keras.Input((60,)), Attend(name="attend", w2_initializer="random_normal")])
+    begun = {variable.name: plain(variable) for variable in model.variables}
+    path = FOLDER / "attend.h5"
+    model.save(path)
+    for target in (model, path):
+        edit(target, Reinitialize(seed=5), where="**")
+    now = {variable.name: plain(variable) for variable in model.variables}
+    for name, values in now.items():
+        holds(
+            f"custom {name}: as its configuration says",
+            alike(values, begun[name]) and not (values == begun[name]).all(),
+        )
+    loaded = keras.saving.load_model(path, compile=False)
+    same = {variable.name: plain(variable).tobytes() == now[variable.name].tobytes() for variable in loaded.variables}
+    holds("custom: file and model draw the same", all(same.values()))
+
+
+def spectral() -> keras.Model:
+    inputs, image = keras.Input((60,)), keras.Input((8, 8, 5))
+    dense = layers.SpectralNormalization(layers.Dense(50, name="d", kernel_initializer="he_normal"), name="sn")
+    convolution = layers.SpectralNormalization(layers.Conv2D(30, 3, name="c"), name="sc")
+    return keras.Model([inputs, image], [dense(inputs), convolution(image)])
+
+
+def try_spectral_given() -> None:
+    model = spectral()
+    path = FOLDER / "spectral_given.keras"
+    model.save(path)
+    for target in (model, path):
+        edit(target, Reinitialize("random_normal", seed=2))
+    loaded = keras.saving.load_model(path)
+    same = [plain(a).tobytes() == plain(b).tobytes() for a, b in zip(loaded.variables, model.variables, strict=True)]
+    holds("spectral: a given initializer draws both copies alike", all(same))
+    with open_weights(path) as store:
+        holds("spectral: in the file too", np.array_equal(store.read("sn/kernel"), store.read("sn/d/kernel")))
+
+
 warnings.simplefilter("ignore")
 try_lookups()
 try_unadapted()
 try_failing()
 try_own_keys()
+keras.utils.set_random_seed(4)
+try_draws("own layers", own_layers())
+try_draws("parametrized", parametrized_layers(), "kernel_g")
+try_draws("spectral", spectral())
+try_spectral_given()
+try_custom()
 sys.stdout.write(json.dumps(FACTS) + "\n")

@@ -26,3 +26,20 @@ def test_a_layer_that_fails_to_save_is_named(facts):
 
 def test_a_layers_own_keys_are_its_weights_names_in_file_and_model(facts):
     assert wrong(facts, "own keys: ") == {}
+
+
+def test_every_weight_of_weightkits_own_layers_begins_as_its_layer_says_in_file_and_model(facts):
+    assert wrong(facts, "draws own layers") == {}
+
+
+def test_what_parametrizations_add_begins_again_but_for_what_is_computed(facts):
+    assert wrong(facts, "draws parametrized") == {}
+
+
+def test_both_copies_of_a_spectrally_normalized_kernel_are_drawn_alike(facts):
+    assert wrong(facts, "draws spectral") == {}
+    assert wrong(facts, "spectral: ") == {}
+
+
+def test_a_custom_layer_begins_as_its_configuration_says(facts):
+    assert wrong(facts, "custom") == {}

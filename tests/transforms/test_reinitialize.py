@@ -184,8 +184,11 @@ def test_without_a_configuration_it_is_refused_with_what_to_do_and_nothing_is_wr
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (("Mine", {"name": "d", "kernel_initializer": "zeros"}), "its layer is a Mine, which has none for it"),
-        (("mine>Dense", {"name": "d"}), "its layer is a Dense, which is not a Keras layer"),
+        (("Mine", {"name": "d", "bias_initializer": "zeros"}), "its layer is a Mine, which has none for it"),
+        (
+            ("mine>Dense", {"name": "d"}),
+            "its layer is a Dense, which is not a Keras layer, and whose configuration has no kernel_initializer",
+        ),
         (("Dense", {"name": "d", "kernel_initializer": "my_own"}), "my_own is not a built-in Keras initializer"),
         (("Dense", {"name": "d", "kernel_initializer": {"class_name": "Mine", "config": {}}}), "Mine is no"),
     ],
@@ -197,6 +200,16 @@ def test_a_layer_that_does_not_tell_in_keras_own_words_is_refused_and_can_be_lef
         plan(path, Reinitialize(seed=1))
     left = plan(path, Reinitialize(seed=1), exclude="d")
     assert [ref.path for ref in left.chosen] == ["e/kernel"]
+
+
+def test_a_custom_layer_begins_as_its_configuration_says(tmp_path):
+    values = {"d": {"kernel": np.full((3, 2), 9, "f4"), "w2": np.full(2, 9, "f4")}}
+    config = {"name": "d", "kernel_initializer": "ones", "w2_initializer": {"class_name": "Zeros", "config": {}}}
+    path = write_model(tmp_path / "m.h5", values, ("mine>Attend", config))
+    edit(path, Reinitialize(seed=1), where="**")
+    after = plain_datasets(path)
+    assert set(after["model_weights/d/d/kernel:0"].ravel().tolist()) == {1}
+    assert after["model_weights/d/d/w2:0"].tolist() == [0, 0]
 
 
 def test_another_file_of_the_model_lends_its_configuration(tmp_path):

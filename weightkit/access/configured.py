@@ -21,3 +21,5 @@ class Configured:
     """False for a class that is not Keras' own."""
     keras_1: bool = False
     """Whether it is a configuration in Keras 1's form."""
+    package: str = ""
+    """The package under which the class is registered with Keras, if any."""

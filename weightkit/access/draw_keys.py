@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weightkit.access.copied_weights import originals
 from weightkit.access.names.automatic_names import automatic
 from weightkit.access.names.layer_order import turns
 from weightkit.access.ref import Kind
@@ -25,7 +26,7 @@ _CELLS = ("conv_lstm_cell", "conv_lst_m_cell", "gru_cell", "lstm_cell", "simple_
 
 
 def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
-    """The address of every weight but the optimizer's; all are different."""
+    """The address of every weight but the optimizer's; all are different, but for copies of a weight."""
     weights = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]
     root = _Scope()
     for ref in weights:
@@ -35,7 +36,9 @@ def draw_addresses(refs: Iterable[WeightRef]) -> dict[WeightRef, str]:
     found = {ref: _address(ref, root) for ref in weights}
     seen = Counter(found.values())
     # Two weights at one address would draw the same numbers.
-    return {ref: address if seen[address] == 1 else ref.structure for ref, address in found.items()}
+    keys = {ref: address if seen[address] == 1 else ref.structure for ref, address in found.items()}
+    # But a copy must have those of its original.
+    return keys | {copy: keys[original] for copy, original in originals(weights).items()}
 
 
 @dataclass(slots=True, eq=False)

@@ -213,7 +213,13 @@ class WeightStore(ABC):
         """
         from weightkit.access.names.initial_values import require_initial  # noqa: PLC0415  # few edits need it
 
-        return require_initial(self.configured(ref), ref)
+        ref = self._original(ref)
+        return require_initial(self.configured(ref), ref, self._inputs_of(ref))
+
+    def _inputs_of(self, ref: WeightRef) -> int | None:
+        """The rows of the kernel that its layer saves first, if there is one."""
+        kernels = (self._by_structure.get(f"{ref.owner}/{key}") for key in ("0", "kernel"))
+        return next((one.shape[0] for one in kernels if one is not None and one.name == "kernel" and one.shape), None)
 
     def kernel_axes(self, ref: WeightRef) -> KernelAxes | None:
         """Which axes of a weight are its inputs and outputs, where these are not the last two of a kernel.
@@ -223,7 +229,18 @@ class WeightStore(ABC):
         """
         from weightkit.access.names.kernel_axes import kernel_axes  # noqa: PLC0415  # few edits need it
 
+        ref = self._original(ref)
         return kernel_axes(ref, self.configured(ref), self.keras_version)
+
+    def _original(self, ref: WeightRef) -> WeightRef:
+        """The weight of which this one is a copy, else itself."""
+        return self._originals.get(ref, ref)
+
+    @functools.cached_property
+    def _originals(self) -> Mapping[WeightRef, WeightRef]:
+        from weightkit.access.copied_weights import originals  # noqa: PLC0415  # few edits need it
+
+        return originals(self)
 
     def require_possible(
         self,

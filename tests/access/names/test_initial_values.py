@@ -60,14 +60,45 @@ def test_no_initializer_at_all_is_keras_own_choice():
 
 @pytest.mark.parametrize(
     ("layer_class", "name"),
-    [("Mine", "kernel"), ("Dense", "gain"), ("SpectralNormalization", "kernel"), ("RandomFourierFeatures", "bias")],
+    [("Mine", "bias"), ("Dense", "gain"), ("SpectralNormalization", "kernel"), ("RandomFourierFeatures", "bias")],
 )
 def test_what_nobody_says_is_unknown(layer_class, name):
     assert said(layer_class, name, {"kernel_initializer": HE}) is None
 
 
-def test_a_class_that_only_has_the_name_of_keras_own_is_unknown():
-    assert said("Dense", "kernel", {"kernel_initializer": HE}, builtin=False) is None
+def test_a_custom_class_has_the_initializers_that_its_configuration_names_after_its_weights_and_no_defaults():
+    config = {"kernel_initializer": HE, "w2_initializer": "ones", "w_initializer": "zeros", "b_initializer": None}
+    for layer_class, how in (("Mine", {}), ("Dense", {"builtin": False})):
+        assert said(layer_class, "kernel", config, **how) == HE
+        assert said(layer_class, "w2", config, **how) == "ones"
+        assert [said(layer_class, name, config, **how) for name in ("w_2", "bias", "b")] == [None] * 3
+
+
+def test_a_subclass_of_a_recurrent_layer_opens_its_forget_gate_too():
+    config = {"bias_initializer": "zeros", "unit_forget_bias": True}
+    assert initial_of(Configured("MyCell", config, builtin=False), "bias").forget == Forget("ones", 1, 4)
+    closed = config | {"unit_forget_bias": False}
+    assert initial_of(Configured("MyCell", closed, builtin=False), "bias").forget is None
+
+
+def test_a_subclass_of_an_einsum_has_its_axes():
+    config = {"kernel_initializer": HE, "equation": "abc,cde->abde"}
+    assert initial_of(Configured("MyEinsum", config, builtin=False), "kernel").axes == ((0,), (1, 2))
+
+
+@pytest.mark.parametrize(("noise", "limit", "sigma"), [("factorized", 0.1, 0.05), ("independent", 3**0.5 / 10, 0.5)])
+def test_noisy_dense_begins_by_the_number_of_its_inputs(noise, limit, sigma):
+    config = {"noise": noise, "sigma": 0.5, "kernel_initializer": None, "bias_initializer": "ones"}
+    noisy = Configured("NoisyDense", config, builtin=False, package="weightkit")
+    drawn = initial_of(noisy, "kernel", inputs=100).spec
+    assert drawn["class_name"] == "RandomUniform"
+    assert drawn["config"] == {"minval": pytest.approx(-limit), "maxval": pytest.approx(limit)}
+    spread = initial_of(noisy, "bias_sigma", inputs=100).spec
+    assert spread == {"class_name": "Constant", "config": {"value": pytest.approx(sigma)}}
+    assert initial_of(noisy, "bias", inputs=100).spec == "ones"
+    assert initial_of(noisy, "kernel") is None
+    other = Configured("NoisyDense", config, builtin=False, package="mine")
+    assert initial_of(other, "kernel", inputs=100) is None
 
 
 @pytest.mark.parametrize("layer_class", ["LSTM", "LSTMCell", "ConvLSTM2D", "ConvLSTMCell"])

@@ -13,6 +13,7 @@ from weightkit.access.live.live_sink import LiveSink
 from weightkit.access.live.object_walk import is_builtin
 from weightkit.access.live.read_cache import Steady
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
+from weightkit.builtin import defined_in
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ def _configured(thing: Any) -> Configured | None:
         config = thing.get_config()
     except Exception:  # noqa: BLE001  # a user's own get_config may fail in any way, and variables have none
         return None
-    return Configured(class_of(thing), config, builtin=is_builtin(thing))
+    package = "weightkit" if defined_in(type(thing), "weightkit") else ""
+    return Configured(class_of(thing), config, builtin=is_builtin(thing), package=package)
 
 
 def _part(values: np.ndarray, span: slice) -> np.ndarray:

@@ -86,7 +86,8 @@ class Walk:
             return
         frozen = known.lora if known and layer.config.get("lora_rank") else frozenset[str]()
         class_name = canonical(layer.class_name) if known else layer.class_name
-        configured = Configured(class_name, (maker or layer).config, builtin=known is not None)
+        config = (maker or layer).config
+        configured = Configured(class_name, config, builtin=known is not None, package=layer.package)
         self.claims[node.path] = Claim(node, class_name, name, weights, trainable, configured, frozen)
         if known:
             self._fixed(node, layer, trainable)

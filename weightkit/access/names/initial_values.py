@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.names import weightkit_layers, wrapper
 from weightkit.access.names.class_table import canonical
 from weightkit.access.names.class_weights import find
 from weightkit.access.names.kernel_axes import Axes, einsum_axes
-from weightkit.access.names.legacy import keras1, keras1_axes, kinds
+from weightkit.access.names.legacy import keras1_beginnings, kinds
 from weightkit.access.names.legacy.config_tree import without_number
+from weightkit.access.names.weightkit_layers import is_own
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -81,24 +83,34 @@ class Initial:
     """Whether Keras 1 treats the kernel's first axis as its output units; None where its configuration does not say."""
 
 
-def initial_of(configured: Configured, name: str, layer: str | None = None) -> Initial | None:
+def initial_of(
+    configured: Configured, name: str, layer: str | None = None, inputs: int | None = None
+) -> Initial | None:
     """The initializer of a weight of this name.
 
     Args:
         configured: The class and configuration of its layer.
         name: Its own name: ``recurrent_kernel``, ``W_i``.
         layer: The names of the layers around it; the last one says which attention projection it is.
+        inputs: How many inputs its layer has, if known; only weightkit's NoisyDense needs it.
 
     Returns:
-        What the configuration says, or the class's default where it says nothing; None where neither is known.
+        What the configuration says, or the class's default where it says nothing; None where neither is known. A
+        class that is not Keras' own has no defaults, but where it has a ``w2_initializer``, that is of its ``w2``.
     """
-    if not configured.builtin:
-        return None
     if configured.keras_1:
         return _of_keras1(configured, name)
-    rule = _rule(configured.layer_class, name) or _rule(configured.layer_class, without_number(name))
-    if rule is None:
-        return None
+    rule = None
+    if configured.builtin:
+        rule = _rule(configured.layer_class, name) or _rule(configured.layer_class, without_number(name))
+    if rule is not None:
+        return _by_rule(configured, name, layer, rule)
+    is_known = configured.builtin and find(configured.layer_class) is not None
+    return None if is_known else _of_custom(configured, name, layer, inputs)
+
+
+def _by_rule(configured: Configured, name: str, layer: str | None, rule: _Rule) -> Initial:
+    """By the rule of a class of Keras."""
     key, default, flag = rule
     spec = configured.config.get(key, default) if key else default
     forget = None
@@ -109,7 +121,7 @@ def initial_of(configured: Configured, name: str, layer: str | None = None) -> I
     return Initial("glorot_uniform" if spec is None else spec, forget, einsum_axes(configured, name, layer))
 
 
-def require_initial(configured: Configured | None, ref: WeightRef) -> Initial:
+def require_initial(configured: Configured | None, ref: WeightRef, inputs: int | None = None) -> Initial:
     """How a weight began.
 
     Raises:
@@ -117,12 +129,18 @@ def require_initial(configured: Configured | None, ref: WeightRef) -> Initial:
     """
     if configured is None:
         raise RequestError("there is no configuration of its layer")
-    initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer)
+    initial = None if ref.name is None else initial_of(configured, ref.name, ref.layer, inputs)
     if initial is not None:
         return initial
-    whose = f"its layer is a {configured.layer_class}"
-    why = "which has none for it" if configured.builtin else "which is not a Keras layer"
-    raise RequestError(f"{whose}, {why}")
+    raise RequestError(f"its layer is a {configured.layer_class}, {_why_not(configured, ref.name)}")
+
+
+def _why_not(configured: Configured, name: str | None) -> str:
+    if is_own(configured) and configured.layer_class == wrapper.WRAPPER:
+        return "which computes it from the weights inside: load the model and call the layer's reinitialize()"
+    if configured.builtin:
+        return "which has none for it"
+    return f"which is not a Keras layer, and whose configuration has no {name or 'NAME'}_initializer"
 
 
 def _rule(layer_class: str, name: str) -> _Rule | None:
@@ -138,65 +156,22 @@ def _rule(layer_class: str, name: str) -> _Rule | None:
     return None
 
 
-# Keras 1 ---------------------------------------------------------------------------------------------------------
-
-_KEYS_IN_KERAS1: Mapping[str, tuple[str | None, str]] = {
-    **dict.fromkeys(("U", *(f"U_{gate}" for gate in "ifcozrh")), ("inner_init", "orthogonal")),
-    "running_mean": (None, "zero"),
-    "running_std": (None, "one"),  # a variance, whatever its name says
-    "b_carry": (None, "one"),  # of Highway
-    "gamma": ("gamma_init", "one"),
-    "beta": ("beta_init", "zero"),
-    "t_left": ("t_left_init", "zero"),
-    "a_left": ("a_left_init", "glorot_uniform"),
-    "t_right": ("t_right_init", "glorot_uniform"),
-    "a_right": ("a_right_init", "one"),
-}
-_KEYS_OF_CLASSES_IN_KERAS1: Mapping[tuple[str, str], tuple[str, Any]] = {
-    ("ConvLSTM2D", "b_f"): ("forget_bias_init", "one"),
-    ("Embedding", "W"): ("init", "uniform"),
-    ("LSTM", "b_f"): ("forget_bias_init", "one"),
-    ("PReLU", "alphas"): ("init", "zero"),
-    ("ParametricSoftplus", "alphas"): ("alpha_init", 0.2),
-    ("ParametricSoftplus", "betas"): ("beta_init", 5.0),
-}
-_ORDERED_IN_KERAS1 = keras1_axes.ORDERED - {"ConvLSTM2D"} | {"LocallyConnected2D"}
-"""Classes that pass dim_ordering to their initializer; for others, the first axis is the output axis."""
-_CLASSES_IN_KERAS1 = _ORDERED_IN_KERAS1 | {
-    "AtrousConvolution1D",
-    "BatchNormalization",
-    "ConvLSTM2D",
-    "Convolution1D",
-    "Dense",
-    "Embedding",
-    "GRU",
-    "Highway",
-    "LSTM",
-    "LocallyConnected1D",
-    "MaxoutDense",
-    "PReLU",
-    "ParametricSoftplus",
-    "SReLU",
-    "SimpleRNN",
-    "TimeDistributedDense",
-}
+def _of_custom(configured: Configured, name: str, layer: str | None, inputs: int | None) -> Initial | None:
+    """By the custom that Keras' own layers follow: ``w2_initializer`` is the initializer of ``w2``."""
+    config = configured.config
+    spec = config.get(f"{name}_initializer")
+    if spec is None and is_own(configured):
+        spec = weightkit_layers.initializer_of(configured, name, inputs) or wrapper.initializer_of(configured, name)
+    if spec is None:
+        return None
+    # Subclasses of Keras' recurrent layers open the forget gate too.
+    forget = Forget("ones", *_FORGET_PART) if name == "bias" and config.get("unit_forget_bias") else None
+    return Initial(spec, forget, einsum_axes(configured, name, layer))
 
 
 def _of_keras1(configured: Configured, name: str) -> Initial | None:
-    """By the rules of Keras 1.2.2."""
-    known, config = configured.layer_class, configured.config
-    if name not in keras1.KINDS or known not in _CLASSES_IN_KERAS1:
+    found = keras1_beginnings.beginning(configured, name)
+    if found is None:
         return None
-    key, default = _key_in_keras1(known, name)
-    spec = config.get(key, default) if key else default
-    if isinstance(spec, int | float):
-        spec = {"class_name": "Constant", "config": {"value": spec}}
-    forget = Forget(config.get("forget_bias_init", "one"), *_FORGET_PART) if (known, name) == ("LSTM", "b") else None
-    first = keras1_axes.channels_first(config) if known in _ORDERED_IN_KERAS1 else True
-    return Initial(spec, forget, keras_1=True, channels_first=first)
-
-
-def _key_in_keras1(known: str, name: str) -> tuple[str | None, Any]:
-    """The configuration's key for a weight's initializer, and the default; biases have no key."""
-    given = _KEYS_OF_CLASSES_IN_KERAS1.get((known, name)) or _KEYS_IN_KERAS1.get(name)
-    return given or ((None, "zero") if name.startswith("b") else ("init", "glorot_uniform"))
+    forget = None if found.forget is None else Forget(found.forget, *_FORGET_PART)
+    return Initial(found.spec, forget, keras_1=True, channels_first=found.channels_first)

@@ -49,19 +49,23 @@ def kernel_axes(ref: WeightRef, configured: Configured | None, version: str | No
     if is_output_first(ref, configured, version):
         field = tuple(range(2, len(ref.shape)))
         return KernelAxes((1, *field), (0, *field), output_first=True)
-    if ref.layer_class != "EinsumDense" or without_number(ref.name or "") != "kernel":
+    if without_number(ref.name or "") != "kernel":
         return None
     if configured is None:
-        return _of_projection(ref)
+        return _of_projection(ref) if ref.layer_class == "EinsumDense" else None
     axes = einsum_axes(configured, ref.name or "", ref.layer)
     return None if axes is None else KernelAxes(*axes)
 
 
 def einsum_axes(configured: Configured, name: str, layer: str | None) -> Axes | None:
-    """The axes that an EinsumDense passes to its kernel's initializer; attention projections have no equation here."""
-    if configured.layer_class != "EinsumDense" or without_number(name) != "kernel":
-        return None
+    """The axes that an EinsumDense, or a subclass, passes to its kernel's initializer.
+
+    Attention's projections have no equation here.
+    """
     equation = configured.config.get("equation")
+    is_einsum = configured.layer_class == "EinsumDense" or (isinstance(equation, str) and not configured.builtin)
+    if not is_einsum or without_number(name) != "kernel":
+        return None
     if not isinstance(equation, str):
         return ((0, 1), (2,)) if _last(layer) == "attention_output" else ((0,), (1, 2))
     parts = _EQUATION.fullmatch(equation.replace(" ", ""))

@@ -18,12 +18,15 @@ from weightkit.access.ref import Kind
 from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
+    from weightkit.access.configured import Configured
     from weightkit.access.names.class_table import Case, NamedWeight
     from weightkit.access.names.reading import Weights
     from weightkit.access.names.serialized_layer import Serialized
 
 WRAPPER = "Parametrized"
 _MOST_STEPS, _LONGEST = 1_000, 1_000  # parametrizations of one layer, characters of what stands for a weight
+_INITIALIZERS = {"lora_{}_a": "he_uniform", "lora_{}_b": "zeros", "{}_gain": "ones"}
+"""Of added weights that are not computed from the weights inside."""
 INNER = "layer"
 """The attribute under which the layer inside is saved."""
 
@@ -78,10 +81,35 @@ def added_weights(config: Mapping[str, Any]) -> Weights | None:
     return tuple(sorted(found, key=lambda weight: weight.kind is not Kind.PARAMETER))
 
 
+def kind_of(layer: Serialized, name: str) -> Kind:
+    """The kind of a weight of this name that one of weightkit's layers saves itself; UNKNOWN for any other."""
+    if is_wrapper(layer):
+        weights = added_weights(layer.config) or ()
+    else:
+        entry = weightkit_layers.find(layer)
+        weights = () if entry is None else tuple(weight for case in entry.cases for weight in case.weights)
+    return next((weight.kind for weight in weights if weight.name == name), Kind.UNKNOWN)
+
+
 def _labeled(weight: NamedWeight, label: str, number: int) -> NamedWeight:
     """An added weight under its name; sizes are equal only within one step."""
     sizes = tuple(size if size.isdecimal() else f"{size}@{number}" for size in weight.dimensions)
     return replace(weight, name=weight.name.format(label), dimensions=sizes)
+
+
+def initializer_of(configured: Configured, name: str) -> str | None:
+    """The initializer of an added weight; None where it is computed from the weights inside, or not known."""
+    if configured.layer_class != WRAPPER:
+        return None
+    for step in _steps(configured.config):
+        for pattern, spec in _INITIALIZERS.items():
+            if step.case is not None and pattern.format(step.label) == name and _adds(step.case, pattern):
+                return spec
+    return None
+
+
+def _adds(case: Case, pattern: str) -> bool:
+    return any(weight.name == pattern for weight in case.weights)
 
 
 def inner_of(config: Mapping[str, Any]) -> Inner:

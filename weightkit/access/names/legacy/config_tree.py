@@ -29,6 +29,8 @@ class ConfiguredLayer:
     config: Mapping[str, Any] = field(default_factory=dict)
     builtin: bool = True
     """False for a class that is registered by another package, or comes from one."""
+    package: str = ""
+    """The package under which the class is registered with Keras, if any."""
     lists_layers: bool = False
     """True for a model: every layer in it is one of ``children``."""
     parent: ConfiguredLayer | None = None
@@ -137,11 +139,13 @@ def _read(entry: object, parent: ConfiguredLayer | None, *, nameless: bool) -> C
     name = fields.get("name", entry.get("name"))
     if not isinstance(name, str) and not nameless:
         return None
+    registered = entry.get("registered_name")
     return ConfiguredLayer(
         name if isinstance(name, str) else None,
         class_name.rpartition(">")[2],  # registered classes: "package>Name"
         fields,
-        builtin=may_be_builtin(entry.get("module"), class_name, entry.get("registered_name")),
+        builtin=may_be_builtin(entry.get("module"), class_name, registered),
+        package=(registered if isinstance(registered, str) else class_name).rpartition(">")[0],
         lists_layers=isinstance(fields.get("layers"), list),
         parent=parent,
         depth=0 if parent is None else parent.depth + 1,

@@ -20,11 +20,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.configured import Configured
+from weightkit.access.names import wrapper
 from weightkit.access.names.class_weights import find, kind_of_name
 from weightkit.access.names.legacy import keras1, kinds
 from weightkit.access.names.legacy.config_tree import ConfiguredLayer, LayerTree, without_number
 from weightkit.access.names.legacy.groups import LegacyGroup, Place, Places
 from weightkit.access.names.naming import Naming, Stored
+from weightkit.access.names.serialized_layer import Serialized
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
@@ -129,13 +131,23 @@ class _GroupNames:
         scopes = text.split("/")
         name = scopes.pop()
         place = self._model or self._places.of(scopes, name)
-        return name, place, _kind(name, place.layer_class, dtype)
+        return name, place, _kind_in_own(name, place) or _kind(name, place.layer_class, dtype)
 
     def _keras1_parts(self, text: str) -> tuple[str, str] | None:
         """Split a word of Keras 1; None for later versions and for names with scopes."""
         if self._major not in ("", "1") or "/" in text.removeprefix(self._group):
             return None
         return keras1.split_word(text, self._group, alone=self._places.alone)
+
+
+def _kind_in_own(name: str, place: Place) -> Kind | None:
+    """The kind of a weight of one of weightkit's own layers; None in any other layer, and where it is not known."""
+    layer = place.layer
+    if layer is None or layer.class_name is None or place.inside or not layer.package:
+        return None
+    own = Serialized(layer.class_name, layer.config, builtin=False, package=layer.package)
+    kind = wrapper.kind_of(own, name)
+    return None if kind is Kind.UNKNOWN else kind
 
 
 def _kind(name: str, layer_class: str | None, dtype: str) -> Kind:
@@ -155,7 +167,8 @@ def _configured(place: Place, *, keras_1: bool) -> Configured | None:
     """What the configuration says about the layer; an inner layer that it does not list has the outer one's."""
     if place.layer is None or place.layer_class is None:
         return None
-    return Configured(place.layer_class, place.layer.config, builtin=place.layer.builtin, keras_1=keras_1)
+    layer = place.layer
+    return Configured(place.layer_class, layer.config, layer.builtin, keras_1, layer.package)
 
 
 def _trainable(place: Place, name: str, kind: Kind, major: str) -> bool | None:
