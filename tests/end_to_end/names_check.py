@@ -262,6 +262,18 @@ def spectral() -> keras.Model:
     return keras.Model([inputs, image], [dense(inputs), convolution(image)])
 
 
+def nested() -> keras.Model:
+    """One name at two depths: the Sequential's ``d``, and the ``d`` of the model in it."""
+
+    def functional(name: str, layer: Any) -> keras.Model:
+        inputs = keras.Input((40,))
+        return keras.Model(inputs, layer(inputs), name=name)
+
+    inner = functional("inner", layers.Dense(40, name="d", kernel_initializer="he_normal"))
+    first = layers.Dense(40, name="d", kernel_initializer="random_normal")
+    return functional("outer", keras.Sequential([keras.Input((40,)), first, inner], name="mid"))
+
+
 def try_spectral_given() -> None:
     model = spectral()
     path = FOLDER / "spectral_given.keras"
@@ -284,6 +296,7 @@ keras.utils.set_random_seed(4)
 try_draws("own layers", own_layers())
 try_draws("parametrized", parametrized_layers(), "kernel_g")
 try_draws("spectral", spectral())
+try_draws("nested", nested())
 try_spectral_given()
 try_custom()
 sys.stdout.write(json.dumps(FACTS) + "\n")

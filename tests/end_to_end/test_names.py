@@ -43,3 +43,7 @@ def test_both_copies_of_a_spectrally_normalized_kernel_are_drawn_alike(facts):
 
 def test_a_custom_layer_begins_as_its_configuration_says(facts):
     assert wrong(facts, "custom") == {}
+
+
+def test_layers_of_one_name_at_two_depths_begin_again_each_by_its_own_initializer(facts):
+    assert wrong(facts, "draws nested") == {}

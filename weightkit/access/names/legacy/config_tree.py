@@ -79,6 +79,16 @@ class LayerTree:
         first = bisect_right(named, around.order, key=_order)
         return named[first] if bisect_right(named, around.last, key=_order) - first == 1 else None
 
+    def namesakes(self, around: ConfiguredLayer, name: str) -> list[ConfiguredLayer]:
+        """All layers of that name inside another, at any depth."""
+        named = self._by_name.get(name, [])
+        return named[bisect_right(named, around.order, key=_order) : bisect_right(named, around.last, key=_order)]
+
+    def has_namesakes(self, around: ConfiguredLayer, name: str) -> bool:
+        """Whether several layers inside another have that name; without listing them."""
+        named = self._by_name.get(name, [])
+        return bisect_right(named, around.last, key=_order) - bisect_right(named, around.order, key=_order) > 1
+
     def step(self, around: ConfiguredLayer, scopes: list[str], start: int) -> tuple[ConfiguredLayer, int] | None:
         """Find the layer that the scopes from ``start`` on lead to, and where the rest starts."""
         for stop in range(min(len(scopes), start + self._longest), start, -1):

@@ -25,6 +25,7 @@ from weightkit.access.names.class_weights import find, kind_of_name
 from weightkit.access.names.legacy import keras1, kinds
 from weightkit.access.names.legacy.config_tree import ConfiguredLayer, LayerTree, without_number
 from weightkit.access.names.legacy.groups import LegacyGroup, Place, Places
+from weightkit.access.names.legacy.namesakes import Found, Nested
 from weightkit.access.names.naming import Naming, Stored
 from weightkit.access.names.serialized_layer import Serialized
 from weightkit.access.ref import Kind, Source
@@ -104,6 +105,7 @@ class _GroupNames:
         self._group = group.name
         self._places = Places(group, tree, layer)
         self._major = major
+        self._found = self._told_apart(group, tree, layer)
         of_model = layer is None and group.name == TOP_LEVEL
         self._model = Place("", None if tree is None else tree.root) if of_model else None
 
@@ -130,8 +132,17 @@ class _GroupNames:
             return name, self._places.of(layer_name.split("/"), name), keras1.KINDS.get(name, Kind.UNKNOWN)
         scopes = text.split("/")
         name = scopes.pop()
-        place = self._model or self._places.of(scopes, name)
+        place = self._model or self._found.get((tuple(scopes), name)) or self._places.of(scopes, name)
         return name, place, _kind_in_own(name, place) or _kind(name, place.layer_class, dtype)
+
+    def _told_apart(self, group: LegacyGroup, tree: LayerTree | None, layer: ConfiguredLayer | None) -> Found:
+        """The places of the weights of a nested model, where layers of one name may be at several depths."""
+        if tree is None or layer is None or not layer.lists_layers:
+            return {}
+        texts = (_TENSOR.sub("", name) for name in group.weight_names)
+        names = [(tuple(text.split("/")[:-1]), text.rpartition("/")[2]) for text in texts if "/" in text]
+        found = {one: self._places.of([*one[0]], one[1]) for one in names}
+        return Nested(group.name, tree, layer).told_apart(found)
 
     def _keras1_parts(self, text: str) -> tuple[str, str] | None:
         """Split a word of Keras 1; None for later versions and for names with scopes."""
