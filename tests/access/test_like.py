@@ -8,9 +8,12 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from support import DATA, Folder, digest, half, plain_datasets, write_variables
+from support import DATA, Folder, digest, half, plain_datasets, write_legacy, write_variables
 
-from weightkit import Kind, Scale, edit, open_weights
+from weightkit import Kind, Reinitialize, Scale, edit, open_weights
+from weightkit.access.like import borrow_names
+from weightkit.access.ref import Source, WeightRef
+from weightkit.access.store import WeightStore
 from weightkit.errors import RequestError, SelectionError, UnsupportedFileError
 
 NESTED = DATA / "keras315_nested.keras"
@@ -105,7 +108,7 @@ def test_a_file_of_another_model_is_refused_and_told_with_both_shapes(archive, t
 
 
 def test_a_file_that_names_none_of_the_weights_is_refused():
-    with pytest.raises(RequestError, match=r"names none of the \d+ weights that have no names here"):
+    with pytest.raises(RequestError, match=r"names none of the \d+ weights that have no names or kinds here"):
         open_weights(SUBCLASSED, like=NESTED)
 
 
@@ -146,3 +149,63 @@ def test_names_are_borrowed_for_whole_objects_only(tmp_path):
     four = write_variables(tmp_path / "b.weights.h5", {f"{layer}/{n}": vector for n in range(4)})
     with pytest.raises(RequestError, match="layers/batch_normalization/vars holds 0"), open_weights(three, like=four):
         pass
+
+
+class Named(WeightStore):
+    """Weights with names and kinds, as a model in memory has them; no values."""
+
+    label, format, ordered = "model", "model", True
+
+    def __init__(self, *weights):
+        self._refs = [
+            WeightRef(f"layers/{i}/vars/0", layer, 0, name, shape, np.dtype("f4"), kind, None, None, Source.MODEL)
+            for i, (layer, name, shape, kind) in enumerate(weights)
+        ]
+
+    def __iter__(self):
+        return iter(self._refs)
+
+    def values(self, ref, span):
+        raise NotImplementedError
+
+    def editing(self, *_):
+        raise NotImplementedError
+
+
+def test_names_pair_weights_where_the_structure_differs(tmp_path):
+    """A model in memory has the structure of the newer format, and the names of the older."""
+    path = write_legacy(
+        tmp_path / "m.h5", {"mine": {"w2": np.ones((3, 2), "f4")}, "dense_7": {"scale": np.ones(2, "f4")}}
+    )
+    other = Named(("mine", "w2", (3, 2), Kind.PARAMETER), ("dense_2", "scale", (2,), Kind.STATISTIC))
+    with open_weights(path) as store:
+        found = borrow_names(store, other)
+    assert [(ref.path, ref.structure, ref.kind, ref.known_from) for ref in found.values()] == [
+        ("mine/w2", "mine/mine/w2:0", Kind.PARAMETER, "like"),
+        ("dense_7/scale", "dense_7/dense_7/scale:0", Kind.STATISTIC, "like"),
+    ]
+
+
+def test_another_shape_under_the_same_names_is_refused(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"mine": {"w2": np.ones((3, 2), "f4")}})
+    with (
+        open_weights(path) as store,
+        pytest.raises(RequestError, match=r"mine/w2 has shape \(3, 2\) here, and \(4, 2\)"),
+    ):
+        borrow_names(store, Named(("mine", "w2", (4, 2), Kind.PARAMETER)))
+
+
+def test_names_of_unknown_kind_are_not_borrowed(tmp_path):
+    path = write_legacy(tmp_path / "m.h5", {"mine": {"w2": np.ones((3, 2), "f4")}})
+    with open_weights(path) as store, pytest.raises(RequestError, match="names none of the 1 weights"):
+        borrow_names(store, Named(("mine", "w2", (3, 2), Kind.UNKNOWN)))
+
+
+def test_a_configuration_is_borrowed_across_formats(tmp_path, archive):
+    """A legacy file of weights alone begins again as the archive of the same model says."""
+    values = {"first": {"kernel": np.full((3, 2), 9, "f4"), "bias": np.full(2, 9, "f4")}}
+    path = write_legacy(tmp_path / "m.h5", values)
+    edit(path, Reinitialize(seed=1), like=archive)
+    after = plain_datasets(path)
+    assert after["first/first/bias:0"].tolist() == [0, 0]
+    assert not np.any(after["first/first/kernel:0"] == 9)

@@ -255,6 +255,24 @@ def try_custom() -> None:
     holds("custom: file and model draw the same", all(same.values()))
 
 
+def try_like() -> None:
+    """A legacy file of weights alone says no kinds of a custom layer's weights; a model says them by their names."""
+
+    def made() -> keras.Model:
+        return keras.Sequential([keras.Input((60,)), Attend(name="attend"), layers.Dense(2)])
+
+    model, path = made(), FOLDER / "like.h5"
+    model.save(path)
+    refusal = str(chosen(path, Scale(0.5)))
+    holds("like: alone the file does not say what they are", "attend/w2" in refusal)
+    names = [ref.path for ref in plan(path, Scale(0.5), like=made()).chosen]
+    holds("like: with a model it does", names[:2], ["attend/kernel", "attend/w2"])
+    edit(path, Scale(0.5), like=made())
+    loaded = keras.saving.load_model(path, compile=False)
+    halved = [np.array_equal(plain(a), plain(b) / 2) for a, b in zip(loaded.variables, model.variables, strict=True)]
+    holds("like: the edited file loads", all(halved))
+
+
 def spectral() -> keras.Model:
     inputs, image = keras.Input((60,)), keras.Input((8, 8, 5))
     dense = layers.SpectralNormalization(layers.Dense(50, name="d", kernel_initializer="he_normal"), name="sn")
@@ -299,4 +317,5 @@ try_draws("spectral", spectral())
 try_draws("nested", nested())
 try_spectral_given()
 try_custom()
+try_like()
 sys.stdout.write(json.dumps(FACTS) + "\n")

@@ -47,3 +47,7 @@ def test_a_custom_layer_begins_as_its_configuration_says(facts):
 
 def test_layers_of_one_name_at_two_depths_begin_again_each_by_its_own_initializer(facts):
     assert wrong(facts, "draws nested") == {}
+
+
+def test_a_model_says_what_the_weights_of_a_custom_layer_in_a_legacy_file_are(facts):
+    assert wrong(facts, "like: ") == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from weightkit.access.draw_keys import draw_addresses
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.ref import Kind, Source
 from weightkit.errors import RequestError
@@ -21,29 +22,28 @@ _SHOWN = 8  # weights of an object in a message
 
 
 def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, WeightRef]:
-    """For each weight of ``store``, itself or a copy of it with the names that ``other`` has at its address.
+    """For each weight of ``store``, itself or a copy of it with what ``other`` knows of the same weight.
+
+    The same weight has the same structural address; where that says nothing, as in another format, the same names.
 
     Raises:
         RequestError: An object whose weights need names differs in ``other``, or ``other`` names none of them.
     """
-    theirs = {ref.structure: ref for ref in other}
-    objects = _Objects(store, other)
+    same = _Same(store, other)
     result, borrowed, wanting = {}, 0, 0
     for ref in store:
         result[ref] = ref
         if None not in (ref.layer, ref.name) and ref.kind is not Kind.UNKNOWN:
             continue
         wanting += ref.kind is Kind.UNKNOWN
-        found = theirs.get(ref.structure)
-        if found is None or found.name is None:
-            continue
-        objects.require_same(ref.owner)
-        result[ref] = _with_names(ref, found)
-        borrowed += 1
+        named = same.with_names(ref)
+        if named is not None:
+            result[ref] = named
+            borrowed += 1
     if wanting and not borrowed:
         raise RequestError(
-            f"{other.label} names none of the {wanting} weights that have no names here",
-            hint="give a file of the same model that was saved in the same format",
+            f"{other.label} names none of the {wanting} weights that have no names or kinds here",
+            hint="give a model in memory, or a file of the same model that was saved in the same format",
             file=store.label,
         )
     return result
@@ -51,15 +51,56 @@ def borrow_names(store: WeightStore, other: WeightStore) -> dict[WeightRef, Weig
 
 def borrow_configurations(store: WeightStore, other: WeightStore) -> dict[str, Configured]:
     """Configurations that ``other`` has and ``store`` lacks, for objects that hold the same weights."""
-    objects = _Objects(store, other)
-    found = {ref.structure: ref for ref in other}
+    same = _Same(store, other)
     borrowed = {}
     for ref in store:
-        if ref.structure in found and objects.same(ref.owner) and store.configured(ref) is None:
-            configured = other.configured(found[ref.structure])
-            if configured is not None:
-                borrowed[ref.structure] = configured
+        if store.configured(ref) is None and (configured := same.configured(ref)) is not None:
+            borrowed[ref.structure] = configured
     return borrowed
+
+
+class _Same:
+    """Which weight of another store is the same as one of this store."""
+
+    def __init__(self, store: WeightStore, other: WeightStore) -> None:
+        self._other = other
+        self._objects = _Objects(store, other)
+        self._by_structure = {ref.structure: ref for ref in other}
+        # The addresses of draws: automatic names are numbered in other ways by each format and session.
+        self._keys = draw_addresses(store)
+        self._by_key = {key: ref for ref, key in draw_addresses(other).items() if ref.name is not None}
+
+    def with_names(self, ref: WeightRef) -> WeightRef | None:
+        """A weight with the names and the kind that the other store knows; None where it knows no more."""
+        found = self._by_structure.get(ref.structure)
+        if found is not None and found.name is not None and _adds(found, ref):
+            self._objects.require_same(ref.owner)
+            return _with_names(ref, found)
+        found = self._by_names(ref)
+        if found is None or found.kind is Kind.UNKNOWN:
+            return None
+        if found.shape != ref.shape:
+            raise RequestError(
+                f"{ref.path} has shape {ref.shape} here, and {found.shape} in {self._other.label}",
+                hint="give a file of the same model",
+            )
+        return _with_kind(ref, found)
+
+    def configured(self, ref: WeightRef) -> Configured | None:
+        """The configuration of a weight's layer in the other store, if that has the same weights."""
+        found = self._by_structure.get(ref.structure)
+        if found is not None:
+            return self._other.configured(found) if self._objects.same(ref.owner) else None
+        found = self._by_names(ref)
+        return None if found is None or found.shape != ref.shape else self._other.configured(found)
+
+    def _by_names(self, ref: WeightRef) -> WeightRef | None:
+        return None if ref.name is None else self._by_key.get(self._keys.get(ref, ""))
+
+
+def _adds(found: WeightRef, ref: WeightRef) -> bool:
+    """Whether something is known of a weight elsewhere that is not known here."""
+    return None in {ref.layer, ref.name} or found.kind is not ref.kind
 
 
 def _objects(store: Iterable[WeightRef]) -> dict[str, list[str]]:
@@ -103,5 +144,16 @@ def _with_names(ref: WeightRef, found: WeightRef) -> WeightRef:
         layer_class=found.layer_class,
         trainable=found.trainable,
         duplicate=found.duplicate,
+        known_from=Source.LIKE,
+    )
+
+
+def _with_kind(ref: WeightRef, found: WeightRef) -> WeightRef:
+    """A weight under its own names, with what else is known of it elsewhere."""
+    return replace(
+        ref,
+        kind=found.kind,
+        layer_class=found.layer_class or ref.layer_class,
+        trainable=found.trainable,
         known_from=Source.LIKE,
     )
