@@ -20,6 +20,8 @@ An error says what happened and what to do about it in separate attributes.
 
 from __future__ import annotations
 
+from weightkit.escape import escape, printable
+
 
 class WeightkitError(Exception):
     """The root of all errors that weightkit raises on purpose.
@@ -37,10 +39,10 @@ class WeightkitError(Exception):
         self.file = file
 
     def __str__(self) -> str:
-        """One line: ``file: problem — hint``."""
-        where = f"{self.file}: " if self.file else ""
-        what_to_do = f" — {self.hint}" if self.hint else ""
-        return f"{where}{self.problem}{what_to_do}"
+        """One line that can be printed: ``file: problem — hint``; the attributes hold names as they are."""
+        where = f"{escape(self.file)}: " if self.file else ""
+        what_to_do = f" — {printable(self.hint)}" if self.hint else ""
+        return f"{where}{escape(self.problem)}{what_to_do}"
 
     def about(self, file: str) -> WeightkitError:
         """Add the file, if the code that raised did not know it; returns itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,13 +23,9 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
     listed = list(rows)
     lines = [_row("th", headings), *(_row("td", row) for row in listed[:_MOST])]
     more = [f"and {len(listed) - _MOST} more"] if len(listed) > _MOST else []
-    below = "".join(f"<div>{_safe(note)}</div>" for note in (*more, *notes))
-    return f"<table><caption>{_safe(caption)}</caption>{''.join(lines)}</table>{below}"
+    below = "".join(f"<div>{html.escape(escape(note))}</div>" for note in (*more, *notes))
+    return f"<table><caption>{html.escape(escape(caption))}</caption>{''.join(lines)}</table>{below}"
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{_safe(cell)}</{tag}>' for cell in cells)}</tr>"
-
-
-def _safe(text: str) -> str:
-    return html.escape(escape(text))
+    return f"<tr>{''.join(f'<{tag}>{html.escape(escape_cell(cell))}</{tag}>' for cell in cells)}</tr>"

@@ -337,6 +337,18 @@ MUTANTS = [
         f"{_HDF5_TESTS}/test_superblock.py",
     ),
     Mutant(
+        "a character that shows nothing is printed by its code",
+        "weightkit/escape.py", "not _UNSEEN.match(char)", "True", "tests/test_escape.py",
+    ),
+    Mutant(
+        "two texts that Unicode calls equivalent are printed differently",
+        "weightkit/escape.py", 'unicodedata.is_normalized("NFC", cluster + char)', "True", "tests/test_escape.py",
+    ),
+    Mutant(
+        "an error's text is escaped",
+        "weightkit/errors.py", "{escape(self.problem)}", "{self.problem}", "tests/test_escape.py",
+    ),
+    Mutant(
         "an edit of a model undoes itself",
         "weightkit/access/live/undo.py", "handle.put_back(kept)", "pass", "tests/access/live/test_undo.py",
     ),

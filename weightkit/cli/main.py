@@ -13,6 +13,7 @@ import typer.exceptions
 from weightkit.cli import output
 from weightkit.cli.app import app
 from weightkit.errors import MachineError, RefusedError, RequestError, WeightkitError
+from weightkit.escape import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ def _fail(error: WeightkitError, *, as_json: bool) -> int:
 
 
 def _interrupted(code: int, standing: str, *, as_json: bool) -> int:
-    output.show_problem("Interrupted", f"interrupted; {standing}", code, as_json=as_json)
+    output.show_problem("Interrupted", f"interrupted; {escape(standing)}", code, as_json=as_json)
     return code
 
 

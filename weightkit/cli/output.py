@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,11 +59,11 @@ def show(result: Result, *, as_json: bool) -> None:
         _show_to_people(result)
     else:
         for line in result.lines:
-            sys.stdout.write("\t".join(escape(cell) for cell in line) + "\n")
+            sys.stdout.write("\t".join(escape_cell(cell) for cell in line) + "\n")
         # Before the notes, which are to come last where both streams go to one file.
         sys.stdout.flush()
         for remark in (*result.heading, *result.warnings, *result.notes):
-            say(remark)
+            say(escape(remark))
 
 
 def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
@@ -73,7 +73,7 @@ def show_error(error: WeightkitError, code: int, *, as_json: bool) -> None:
 
 
 def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str | None) -> None:
-    """The same for a problem that is not a `WeightkitError`; ``more`` completes the object."""
+    """The same for a problem that is not a `WeightkitError`: one line, escaped; ``more`` completes the object."""
     say(f"weightkit: {line}")
     if as_json:
         known = {"file": None, "problem": line, "hint": None}
@@ -84,9 +84,9 @@ def show_problem(kind: str, line: str, code: int, *, as_json: bool, **more: str 
 
 
 def say(remark: str) -> None:
-    """Print one line on standard error, unless it is closed."""
+    """Print one line on standard error, unless it is closed; its names are escaped already."""
     with contextlib.suppress(OSError, AttributeError):  # closed, or None
-        sys.stderr.write(escape(remark) + "\n")
+        sys.stderr.write(f"{remark}\n")
 
 
 @contextlib.contextmanager
@@ -131,7 +131,7 @@ def _show_to_people(result: Result) -> None:
                 column.heading, justify=justify, overflow="fold", no_wrap=number > 0, min_width=column.least
             )
         for row in result.rows:
-            table.add_row(*(Text(escape(cell)) for cell in row))
+            table.add_row(*(Text(escape_cell(cell)) for cell in row))
         console.print(table)
     for line in result.warnings:
         console.print(Text(escape(line)))
@@ -152,8 +152,8 @@ def _stack(result: Result, console: Console) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     for first, *rest in result.rows:
-        console.print(Text(escape(first)))
+        console.print(Text(escape_cell(first)))
         cells = zip(result.columns[1:], rest, strict=True)
         # The no-break space keeps a heading and its value on one line.
-        rest_of_row = "  ".join(f"{column.heading}\N{NO-BREAK SPACE}{escape(cell)}" for column, cell in cells if cell)
-        console.print(Padding(Text(rest_of_row, style="dim"), (0, 0, 0, 2)))
+        shown = (f"{column.heading}\N{NO-BREAK SPACE}{escape_cell(cell)}" for column, cell in cells if cell)
+        console.print(Padding(Text("  ".join(shown), style="dim"), (0, 0, 0, 2)))

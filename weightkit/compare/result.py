@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind
 from weightkit.compare.sentences import tally
 from weightkit.errors import RequestError
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 from weightkit.html import table
 
 if TYPE_CHECKING:
@@ -150,9 +150,9 @@ class Diff:
         return f"<Diff of {self.a!r} and {self.b!r}: {self.summary()}>"
 
     def __str__(self) -> str:
-        lines = [f"{self.a} and {self.b}, matched by {self.match.by}"]
-        lines += ["  " + "  ".join(cell for cell in cells(found) if cell) for found in self.changed()]
-        return "\n".join(escape(line) for line in (*lines, *self.lines()))
+        lines = [escape(f"{self.a} and {self.b}, matched by {self.match.by}")]
+        lines += ["  " + "  ".join(escape_cell(cell) for cell in cells(found) if cell) for found in self.changed()]
+        return "\n".join((*lines, *map(escape, self.lines())))
 
     def _repr_html_(self) -> str:
         caption = f"{self.a} and {self.b}, matched by {self.match.by}"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind, selected
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 from weightkit.html import table
 from weightkit.inspect.listed_weight import Listed
 from weightkit.inspect.statistics import measure
-from weightkit.inspect.table import aligned, listing_table
+from weightkit.inspect.table import Table, aligned, listing_table
 from weightkit.text import size
 
 if TYPE_CHECKING:
@@ -49,14 +49,10 @@ class Listing:
         return f"<Listing of {self.file!r}: {len(self.weights)} weights>"
 
     def __str__(self) -> str:
-        lines = (
-            self.heading(),
-            *aligned(listing_table(self.weights, with_statistics=self.with_statistics)),
-            *self.file_notes,
-            self.summary(),
-            *self.notes,
-        )
-        return "\n".join(escape(line) for line in lines)
+        shown = listing_table(self.weights, with_statistics=self.with_statistics)
+        table = Table(shown.headings, tuple(tuple(map(escape_cell, row)) for row in shown.rows))
+        remarks = (*self.file_notes, self.summary(), *self.notes)
+        return "\n".join((escape(self.heading()), *aligned(table), *map(escape, remarks)))
 
     def _repr_html_(self) -> str:
         shown = listing_table(self.weights, with_statistics=self.with_statistics)

@@ -194,6 +194,12 @@ def test_a_plan_from_a_file_cannot_be_undone_and_other_files_are_refused(tmp_pat
         FreezePlan.load(tmp_path / "other.json")
 
 
+def test_a_plan_from_a_file_prints_its_texts_without_steering_the_terminal():
+    plan = FreezePlan.from_dict(freeze(compiled(), "part").to_dict() | {"act": "\x1b]0;a", "label": "b\u3164\\"})
+    assert plan.summary().startswith("\\x1b]0;a on b\\u3164\\\\: ")
+    assert str(plan).splitlines()[0] == plan.summary()
+
+
 def test_lora_keeps_its_base_frozen_through_off_and_on():
     model = compiled("sequential")
     model.get_layer("part").enable_lora(2)

@@ -13,7 +13,7 @@ from weightkit.access.store import IN_PLACE, Destination, Outcome
 from weightkit.access.targets import opened
 from weightkit.access.weight_table import weight_table
 from weightkit.errors import RequestError
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +91,11 @@ class Plan:
         return f"<Plan: {escape(self.summary())}>"
 
     def __str__(self) -> str:
-        lines = [self.summary()]
-        lines += [f"  {ref.path}  {ref.shape}  {ref.dtype_text}  {ref.kind}" for ref in self.chosen]
-        lines += [f"  unchanged: {count}, {reason}" for reason, count in self.reasons().items()]
-        lines += [f"  note: {note}" for note in self.all_notes]
-        return "\n".join(escape(line) for line in lines)
+        lines = [escape(self.summary())]
+        lines += [f"  {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}  {ref.kind}" for ref in self.chosen]
+        lines += [f"  unchanged: {count}, {escape(reason)}" for reason, count in self.reasons().items()]
+        lines += [f"  note: {escape(note)}" for note in self.all_notes]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         unchanged = (f"unchanged: {count}, {reason}" for reason, count in self.reasons().items())

@@ -10,7 +10,7 @@ from weightkit.access.matching.layer_tree import by_name, is_given
 from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 from weightkit.html import table
 
 if TYPE_CHECKING:
@@ -102,10 +102,12 @@ class Match:
 
     def __str__(self) -> str:
         lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
-        lines += [f"  mismatched: {found.ours.path} and {found.theirs.path}, {found.what}" for found in self.mismatched]
-        lines += [f"  missing: {ref.path}  {ref.shape}  {ref.dtype_text}" for ref in self.missing]
-        lines += [f"  unused: {ref.path}  {ref.shape}  {ref.dtype_text}" for ref in self.unused]
-        return "\n".join(escape(line) for line in lines)
+        for found in self.mismatched:
+            ours, theirs = escape_cell(found.ours.path), escape_cell(found.theirs.path)
+            lines.append(f"  mismatched: {ours} and {theirs}, {escape(found.what)}")
+        lines += [f"  missing: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.missing]
+        lines += [f"  unused: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.unused]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = [("mismatched", found.ours.path, found.theirs.path, found.what) for found in self.mismatched]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from weightkit.access.select.parse import parse
 from weightkit.access.select.selectors import Or, Selector, as_selector
 from weightkit.errors import SelectionError
-from weightkit.escape import escape
 
 if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
@@ -58,7 +57,7 @@ def _selector(choice: object, argument: str) -> Selector:
     if isinstance(choice, str):
         return parse(choice)
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
-        problem = f"{argument}= must be a selection, got the layer {escape(str(choice.name))!r}"
+        problem = f"{argument}= must be a selection, got the layer {str(choice.name)!r}"
         raise SelectionError(problem, hint="give the layer's name, as in weightkit's addresses")
     if callable(choice):
         return as_selector(choice)

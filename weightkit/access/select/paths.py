@@ -7,18 +7,18 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.select.automaton import Automaton
+from weightkit.access.select.automaton import Automaton, Leading
 from weightkit.access.select.pattern_escape import without_field
 from weightkit.access.select.segment import segments
 from weightkit.access.select.selection_errors import cut, malformed, refuse_absurd_length
 from weightkit.access.select.selectors import Reach, Selector
 from weightkit.access.select.tokens import Part, alternatives
+from weightkit.escape import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access.ref import WeightRef
-    from weightkit.access.select.automaton import Leading
     from weightkit.access.select.tokens import Alternative
 
 
@@ -36,6 +36,8 @@ class PathPattern:
             _refuse_empty_names(text, alternative)
         self._automaton = Automaton([segments(alternative) for alternative in choices])
         self._is_pattern = any(token.part not in {Part.TEXT, Part.SLASH} for choice in choices for token in choice)
+        # A name that is printed with a wildcard in it selects its weight when it is pasted.
+        self._printed = unescaped(text[start:]) if self._is_pattern else None
 
     def matches(self, ref: WeightRef) -> Iterator[tuple[list[str], Leading]]:
         """The leading parts of the weight's addresses that match, each with the address's names."""
@@ -43,6 +45,8 @@ class PathPattern:
             names = address.split("/")
             for leading in self._automaton.leading(names):
                 yield names, leading
+            if self._printed is not None and f"{address}/".startswith(f"{self._printed}/"):
+                yield names, Leading(self._printed.count("/") + 1, named=True)
 
     def _addresses(self, ref: WeightRef) -> Iterator[str]:
         path = ref.path

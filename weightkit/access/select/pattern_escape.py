@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from weightkit.escape import escape_cell
+
 FIELD_WORDS = frozenset({"class", "dtype", "first", "kind", "last", "name", "rank", "re", "role", "trainable"})
 """The words that, right before the first colon, make a selection something other than a glob."""
 
-_SPECIAL = re.compile(r"[\\*?\[\]{}]")
+_SPECIAL = re.compile(r"[*?\[\]{}]")
 
 
 def without_field(pattern: str) -> str:
@@ -29,7 +31,8 @@ def escape_pattern(path: str) -> str:
     >>> print(escape_pattern("features[0]/kernel"))
     features\[0\]/kernel
     """
-    escaped = _SPECIAL.sub(r"\\\g<0>", path)
+    # Backslashes are doubled there, and what cannot be seen is written by its code, which a selection reads.
+    escaped = _SPECIAL.sub(r"\\\g<0>", escape_cell(path))
     if "" in path.split("/"):
         # A bare slash next to an empty name is refused as a mistake; an escaped one is literal.
         escaped = escaped.replace("/", "\\/")

@@ -8,6 +8,7 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from weightkit.access.select.selection_errors import malformed, refuse_absurd_length
+from weightkit.escape import code_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,6 +133,9 @@ class _Reader:
         char = self.text[self.at + 1 : self.at + 2]
         if not char:
             raise self._fault("has a backslash with nothing after it", self.at, "write '\\\\' for a backslash")
+        if code := code_at(self.text, self.at):
+            char, self.at = code
+            return Token(Part.TEXT, char)
         self.at += 2
         is_slash = char == "/" and self.is_path
         # An escaped slash separates names too; it may only stand beside an empty one.

@@ -9,7 +9,6 @@ import keras
 from weightkit.access import Kind, combine
 from weightkit.access.live import open_live
 from weightkit.errors import RequestError, SelectionError
-from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized.rebuilding import (
     copy_weights,
@@ -129,10 +128,10 @@ def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) 
     fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
     for ref in selected:
         if ref.kind is Kind.QUANTIZATION:
-            raise RequestError(f"{escape(ref.path)} must not be a weight of a quantized layer")
+            raise RequestError(f"{ref.path} must not be a weight of a quantized layer")
     if not fitting:
         names = " and ".join(type(one).__name__ for one in steps)
-        near = listed((escape(ref.path) for ref in (selected or refs)), _SHOWN)
+        near = listed((ref.path for ref in (selected or refs)), _SHOWN)
         what = "finds nothing" if not selected else f"finds no weight that {names} applies to"
         raise SelectionError(f"{store.label}: {where!r} {what}, only {near}", hint="see open_weights(model)")
     return {id(store.variable(ref)) for ref in fitting}

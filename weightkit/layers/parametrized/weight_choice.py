@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind, combine, role_of
 from weightkit.access.live import open_live
 from weightkit.errors import RequestError
-from weightkit.escape import escape
 from weightkit.layers.parametrizations.parametrization import Weight
 
 if TYPE_CHECKING:
@@ -118,8 +117,8 @@ def label(name: str, labels: set[str]) -> str:
 
 def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:
     what = " and ".join(type(one).__name__ for one in parametrizations)
-    has = ", ".join(f"{escape(ref.path)} {ref.shape}" for ref in store)
-    return f"{store.label} has no weight {escape(_asked(selection))!r} that {what} applies to; it has {has}"
+    has = ", ".join(f"{ref.path} {ref.shape}" for ref in store)
+    return f"{store.label} has no weight {_asked(selection)!r} that {what} applies to; it has {has}"
 
 
 def _asked(selection: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind
 from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
-from weightkit.escape import escape
+from weightkit.escape import escape, escape_cell
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
@@ -60,17 +60,18 @@ class FreezePlan:
         return tuple(flag for flag in (*self.weights, *self.statistics) if flag.before != flag.after)
 
     def summary(self) -> str:
-        """What changes, in one line."""
+        """What changes, in one line that can be printed."""
         frozen = sum(not flag.after for flag in self.weights)
-        return f"{self.act} on {self.label}: {len(self.changed)} flags change, {frozen} of {len(self.weights)} frozen"
+        counts = f"{len(self.changed)} flags change, {frozen} of {len(self.weights)} frozen"
+        return f"{escape(self.act)} on {escape(self.label)}: {counts}"
 
     def __str__(self) -> str:
         lines = [self.summary()]
         for flag in self.changed:
             on, off = ("updated", "frozen") if flag.ref.kind is Kind.STATISTIC else ("trained", "frozen")
-            lines.append(f"  {flag.ref.path}  {flag.ref.shape}  {on if flag.after else off}")
-        lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join(escape(line) for line in lines)
+            lines.append(f"  {escape_cell(flag.ref.path)}  {flag.ref.shape}  {on if flag.after else off}")
+        lines += [f"  note: {escape(note)}" for note in self.notes]
+        return "\n".join(lines)
 
     def undo(self, *, optimizer_state: OptimizerStateChoice = "carry", step_count: StepCount = "separate") -> None:
         """Restore the flag of every layer and variable that this plan changed, and the parked slots.

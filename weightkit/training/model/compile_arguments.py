@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 from weightkit.errors import RequestError
-from weightkit.escape import escape
 from weightkit.training.optimizer.other_optimizers import optimizer_aliases, other_optimizers
 
 _ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -70,7 +69,7 @@ def require_compilable(model: Any) -> None:
     if others:
         raise RequestError(
             f"{type(model).__name__} {model.name} must have one optimizer, and has several optimizers: optimizer, "
-            f"{', '.join(map(escape, others))}; which one trains which weight is unknown",
+            f"{', '.join(others)}; which one trains which weight is unknown",
             hint="pass recompile=False, and compile the model yourself",
         )
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightkit.errors import RequestError
-from weightkit.escape import escape
 from weightkit.training.optimizer.slot_values import values_of
 
 if TYPE_CHECKING:
@@ -177,7 +176,7 @@ def _require_distinct_paths(groups: Sequence[tuple[Any, list[Any]]], root: str) 
             # OptimizerMap of Keras 3.15 uses `fullmatch` too.
             if any(pattern.fullmatch(variable.path) for i, pattern in enumerate(patterns) if i != place):
                 raise RequestError(
-                    f"weights with different optimizers must have different paths, got {escape(variable.path)} twice: "
+                    f"weights with different optimizers must have different paths, got {variable.path} twice: "
                     "Keras' MultiOptimizer tells weights apart by their paths alone",
                     hint='give the layers unique names, or pass step_count="shared"',
                 )
