@@ -12,8 +12,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from weightkit import access as access
     from weightkit import inspect as inspect
     from weightkit import layers as layers
+    from weightkit import testing as testing
     from weightkit import training as training
     from weightkit import transforms as transforms
     from weightkit.access import Kind, Plan, Report, Target, WeightRef, Where, edit, match, open_weights, plan
@@ -59,8 +61,8 @@ _HOMES = {
     "show": "weightkit.inspect.show",
     "strip": "weightkit.surgery.strip",
 }
-_ROOMS = ("inspect", "layers", "training", "transforms")
-"""Packages that are loaded when they are first used; two of them need Keras."""
+_ROOMS = ("access", "inspect", "layers", "testing", "training", "transforms")
+"""Packages that are loaded when they are first used; two of them need Keras, and one pytest."""
 
 __all__ = [
     "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Scale", "Strip", "Target", "WeightRef",
@@ -73,7 +75,9 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return importlib.import_module(f"weightkit.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit' has no attribute {name!r}")
+        from weightkit.text import no_attribute  # noqa: PLC0415  # few names are wrong
+
+        raise no_attribute(__name__, name, __dir__())
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from weightkit.errors import RequestError
 
@@ -112,9 +111,26 @@ def boolean(name: str, value: Any) -> bool:
         Traceback (most recent call last):
         weightkit.errors.RequestError: use_bias must be True or False, got 'no'
     """
-    if not isinstance(value, bool | np.bool_):
+    # NumPy's own too, without loading NumPy: options are checked before a reading process starts.
+    if not isinstance(value, bool) and not (type(value).__module__ == "numpy" and str(value) in {"True", "False"}):
         raise RequestError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def require_path(name: str, value: Any) -> None:
+    """Refuse what is not a path in text.
+
+    Raises:
+        RequestError: It is another value.
+
+    Example:
+        >>> require_path("output", 3)
+        Traceback (most recent call last):
+        weightkit.errors.RequestError: output must be a path, got 3 — give text or a path object, such as 'model.h5'
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not os.fspath(value):
+        hint = "give text or a path object, such as 'model.h5'"
+        raise RequestError(f"{name} must be a path, got {value!r}", hint=hint)
 
 
 def _is_integer(value: Any) -> bool:

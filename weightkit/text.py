@@ -22,6 +22,21 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(known[:most]) + more
 
 
+def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """What a module raises for a name that it does not have; it names the most similar one.
+
+    Example:
+        >>> print(no_attribute("weightkit", "scal", ["scale", "show"]))
+        module 'weightkit' has no attribute 'scal', did you mean 'scale'?
+    """
+    import difflib  # noqa: PLC0415  # few names are wrong
+
+    problem = f"module {module!r} has no attribute {name!r}"
+    # Python itself asks for names with underscores that few modules have.
+    near = [] if name.startswith("_") else difflib.get_close_matches(name, names, 1)
+    return AttributeError(f"{problem}, did you mean {near[0]!r}?" if near else problem, name=name)
+
+
 def size(count: int) -> str:
     """Bytes with a unit.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from weightkit.text import no_attribute
+
 if TYPE_CHECKING:
     from weightkit.access.changes import Changes
     from weightkit.access.draw_keys import draw_addresses
@@ -115,7 +117,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit.access' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -11,6 +11,7 @@ from weightkit.access.files.local_path import is_folder, require_local
 from weightkit.access.files.openfile import OpenFile
 from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
 from weightkit.access.hdf5.scanner import Scanner
+from weightkit.arguments import boolean
 from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def open_weights(
         ...     for ref in store:
         ...         print(ref.path, ref.shape)
     """
+    boolean("editable", editable)
     if not isinstance(target, str | os.PathLike):
         return _open_live(target, like)
     return FileOpening(target, editable=editable, limits=limits).store(like)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING
 
 from weightkit.access import both_opened
@@ -54,7 +55,8 @@ def diff(
         >>> print(diff("before.h5", "after.h5"))  # doctest: +SKIP
     """
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if not 0 <= value < float("inf"):
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < float("inf"):
             raise RequestError(f"{name} must be a finite number >= 0, got {value!r}", hint="give one, such as 1e-6")
     with both_opened(a, b) as (ours, theirs):
         from weightkit.compare.measures import Tolerance  # noqa: PLC0415

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from weightkit.text import no_attribute
+
 if TYPE_CHECKING:
     from weightkit.inspect.listed_weight import Listed
     from weightkit.inspect.listing import Listing, list_weights
@@ -24,7 +26,7 @@ __all__ = ["Listed", "Listing", "Statistics", "list_weights", "measure"]
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit.inspect' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     return getattr(importlib.import_module(f"weightkit.inspect.{_HOMES[name]}"), name)
 
 

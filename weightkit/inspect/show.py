@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightkit.access import opened
+from weightkit.arguments import boolean
 
 if TYPE_CHECKING:
     from weightkit.access import Target, Where
@@ -36,6 +37,7 @@ def show(
     Example:
         >>> print(show("model.h5", where="encoder"))  # doctest: +SKIP
     """
+    boolean("stats", stats)
     with opened(target, like=like) as store:
         from weightkit.inspect.listing import list_weights  # noqa: PLC0415  # NumPy, after the reading process starts
 

@@ -52,7 +52,7 @@ class Cast(Transform):
     to: str
 
     def __post_init__(self) -> None:
-        if self.to not in TYPES:
+        if not isinstance(self.to, str) or self.to not in TYPES:
             raise RequestError(f"to must be one of {', '.join(TYPES)}, got {self.to!r}", hint="give one of these types")
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access import find_backups, open_weights, put_back
+from weightkit.arguments import boolean
 from weightkit.errors import RefusedError, WeightkitError
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def restore(
     Example:
         >>> restore("model.h5").kept  # doctest: +SKIP
     """
+    for name, value in (("backup", backup), ("break_links", break_links), ("dry_run", dry_run)):
+        boolean(name, value)
     done = put_back(target, to, backup=backup, break_links=break_links, dry_run=dry_run)
     content = done.backup.path if dry_run else done.path
     return Restored(os.fspath(target), done.path, done.backup, done.kept, dry_run, done.notes, _warnings(content))

@@ -9,6 +9,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
+from weightkit.text import no_attribute
+
 if TYPE_CHECKING:
     from weightkit.testing.layer.contract import LayerContract
     from weightkit.testing.store_contract import StoreContract
@@ -31,7 +33,7 @@ __all__ = ["LayerContract", "StoreContract", "TransformContract"]
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit.testing' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from weightkit.text import no_attribute
+
 if TYPE_CHECKING:
     from weightkit.transforms.copy_from import CopyFrom
     from weightkit.transforms.reinitialize import Reinitialize
@@ -18,7 +20,7 @@ __all__ = ["CopyFrom", "Reinitialize", "Scale"]
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit.transforms' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     return getattr(importlib.import_module(f"weightkit.transforms.{_HOMES[name]}"), name)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.store import Destination
 from weightkit.access.targets import opened
+from weightkit.arguments import boolean, require_path
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class Options:
     like: Target | None = None
     allow_nonfinite: bool = False
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("overwrite", "backup", "break_links", "verify", "allow_nonfinite", "dry_run"):
+            boolean(name, getattr(self, name))
+        if self.output is not None:
+            require_path("output", self.output)
 
     def destination(self) -> Destination:
         """Where the result goes.

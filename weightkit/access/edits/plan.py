@@ -12,6 +12,7 @@ from weightkit.access.edits.counterparts import counterparts
 from weightkit.access.store import IN_PLACE, Destination, Outcome
 from weightkit.access.targets import opened
 from weightkit.access.weight_table import weight_table
+from weightkit.arguments import boolean
 from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
 
@@ -166,6 +167,13 @@ class Plan:
             NonFiniteError: The edit would turn finite numbers into infinities or NaNs.
             MachineError: The new file has other contents than planned.
         """
+        boolean("allow_nonfinite", allow_nonfinite)
+        boolean("verify", verify)
+        if not isinstance(destination, Destination):
+            raise RequestError(
+                f"destination must be a Destination, got {destination!r}",
+                hint="edit(target, act, output=...) writes elsewhere",
+            )
         with opened(target, editable=True) as store:
             if verify:
                 require_verifiable(store)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from weightkit.text import no_attribute
+
 if TYPE_CHECKING:
     from weightkit.access.edits.counterparts import counterparts
     from weightkit.access.formats.optimizer_file import OptimizerFile
@@ -52,7 +54,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'weightkit.access.live' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
