@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -81,11 +82,9 @@ def test_a_type_is_one_of_four(model, to):
     ],
 )
 def test_a_misspelled_name_gets_the_nearest(place, name, near):
-    found = weightkit
-    for part in place.split(".")[1:]:
-        found = getattr(found, part)
+    module = importlib.import_module(f"weightkit{place}")
     with pytest.raises(AttributeError) as error:
-        getattr(found, name)
+        getattr(module, name)
     assert str(error.value) == f"module 'weightkit{place}' has no attribute {name!r}, did you mean {near!r}?"
 
 
