@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Above 128 as shells count: 128 and the number of SIGINT, SIGTERM or SIGPIPE.
 _REQUEST, _REFUSED, _MACHINE, _INTERRUPTED, _TERMINATED, _CLOSED_PIPE = 2, 3, 4, 130, 143, 141
+_NUMPY = 96 << 20  # bytes of address space that NumPy 2 takes: 85 million
 _HALF_DONE = "nothing was left half done"
 _CODES: dict[type[WeightkitError], int] = {
     RequestError: _REQUEST,
@@ -54,7 +56,24 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding cannot show must not fail
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(_without_memory() or run(sys.argv[1:]))
+
+
+def _without_memory() -> int:
+    """The exit code where NumPy could not be loaded; 0 where it can be.
+
+    Where its OpenBLAS (0.3) cannot have memory or a thread while it is loaded, it ends the process with 1 or with
+    SIGINT. So it gets one thread, which is all that weightkit's own work needs, and the memory is asked for first.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        mmap.mmap(-1, _NUMPY).close()
+    except (OSError, MemoryError):
+        problem = f"there is not enough memory: {_NUMPY >> 20} MiB cannot be had"
+        return _fail(
+            MachineError(problem, hint="free some, or raise its limit (ulimit -v)"), as_json="--json" in sys.argv
+        )
+    return 0
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -120,6 +139,9 @@ def _as_ours(error: Exception) -> WeightkitError:
         return error
     if isinstance(error, OSError):
         return MachineError(f"the system failed: {error}", hint=f"{_standing(error)}; try again")
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        hint = f"{_standing(error)}; end other processes, or raise their limit (ulimit -u)"
+        return MachineError("no thread can be started", hint=hint)
     if isinstance(error, MemoryError):
         return MachineError("there is not enough memory", hint=f"{_standing(error)}; free some and try again")
     return MachineError(

@@ -155,5 +155,5 @@ def _stack(result: Result, console: Console) -> None:
         console.print(Text(escape_cell(first)))
         cells = zip(result.columns[1:], rest, strict=True)
         # The no-break space keeps a heading and its value on one line.
-        shown = (f"{column.heading}\N{NO-BREAK SPACE}{escape_cell(cell)}" for column, cell in cells if cell)
+        shown = (f"{column.heading}\u00a0{escape_cell(cell)}" for column, cell in cells if cell)
         console.print(Padding(Text("  ".join(shown), style="dim"), (0, 0, 0, 2)))

@@ -43,3 +43,17 @@ def test_the_first_error_comes_out_and_no_more_tasks_are_begun(nbytes):
     with pytest.raises(ValueError, match="a"):
         share((("a", part) for part in range(100_000)), work, nbytes)
     assert len(begun) < 100_000
+
+
+@pytest.fixture
+def no_threads():
+    before = threading.stack_size(1 << 46)  # more than there can be: a new thread fails as it does at its limit
+    yield
+    threading.stack_size(before)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_where_no_thread_can_be_started_the_asking_one_does_the_work():
+    seen = []
+    share([("a", 0), ("a", 1)], lambda *_: seen.append(threading.get_ident()), LARGE)
+    assert seen == [threading.get_ident()] * 2

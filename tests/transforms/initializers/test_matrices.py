@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -56,3 +59,21 @@ def test_they_are_drawn_whole_and_their_gain_is_finite(make):
     assert not make().elementwise
     with pytest.raises(RequestError, match=r"gain of .* must be a finite number, got nan"):
         make(math.nan)
+
+
+DRAW = """
+import hashlib
+from weightkit.transforms.initializers.draws import Draws
+from weightkit.transforms.initializers.matrices import Orthogonal
+print(hashlib.sha256(Orthogonal()((300, 200), Draws(3, "w"), 0, 60_000)).hexdigest())
+"""
+
+
+def test_a_matrix_is_the_same_on_any_number_of_threads():
+    """LAPACK's last digits differ for this shape on two threads and on one."""
+    drawn = set()
+    for threads in ("1", "2", "5"):
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", DRAW]
+        drawn.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(drawn) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -35,7 +36,13 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
 
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            for future in [pool.submit(shared.drain, work) for _ in range(THREADS)]:
+            futures = []
+            with contextlib.suppress(RuntimeError):  # no more threads can be had: those that there are do the work
+                for _ in range(THREADS):
+                    futures.append(pool.submit(shared.drain, work))  # noqa: PERF401  # those before the error count
+            if not futures:
+                shared.drain(work)
+            for future in futures:
                 future.result()
         finally:
             # Also after an interruption: the pool would wait for all tasks otherwise.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from weightkit.transforms.initializers.numbers import require_finite
+from weightkit.transforms.initializers.one_thread import one_thread
 
 if TYPE_CHECKING:
     from weightkit.transforms.initializers.draws import Draws
@@ -41,7 +42,8 @@ class Orthogonal:
         rows, columns = math.prod(shape[:-1]), shape[-1]
         # Columns can be orthonormal only where there are at least as many rows.
         normal = draws.normal(rows * columns, first, last).reshape(max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(normal)
+        with one_thread():
+            q, r = np.linalg.qr(normal)
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)
         matrix: np.ndarray = self.gain * (q.T if rows < columns else q)
         return matrix.reshape(-1)
