@@ -93,7 +93,8 @@ def bases() -> tuple[Subject, ...]:
     golden = sorted(path for path in _DATA.iterdir() if path.suffix in {".h5", ".keras"})
     found = [recorded(path.name, path.read_bytes()) for path in golden]
     made = {"state.h5": _state, "chunked.weights.h5": _chunked, "split.h5": _split}
-    return (*found, *(recorded(name, _written(make)) for name, make in made.items()))
+    own = recorded("wrappers.keras", _wrappers())
+    return (*found, *(recorded(name, _written(make)) for name, make in made.items()), own)
 
 
 def of(name: str) -> Subject:
@@ -146,6 +147,26 @@ def _split(file: h5py.File) -> None:
         group = file.create_group(name)
         group.attrs["weight_names0"], group.attrs["weight_names1"] = [f"{name}/kernel:0"], [f"{name}/bias:0"]
         group[f"{name}/kernel:0"], group[f"{name}/bias:0"] = np.ones((3, 4), "f4"), np.ones(4, "f4")
+
+
+def _wrappers() -> bytes:
+    """An archive with weightkit's own layers, of which many wrap another."""
+    layers = [json.loads(path.read_text()) for path in sorted((_DATA / "layers").glob("*.json"))]
+    for layer in layers:
+        layer["config"]["name"] = f"{layer['class_name'].lower()}_{len(layer['config'])}"
+
+    def make(file: h5py.File) -> None:
+        for number in range(4):
+            group = file.create_group(f"layers/parametrized{f'_{number}' if number else ''}")
+            group["vars/0"], group["layer/vars/0"] = np.ones(4, "f4"), np.ones((3, 4), "f4")
+            group["layer/vars/1"] = np.ones(4, "f4")
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        model = {"class_name": "Sequential", "module": "keras", "config": {"name": "own", "layers": layers}}
+        archive.writestr(CONFIG, json.dumps(model))
+        archive.writestr(WEIGHTS, _written(make))
+    return content.getvalue()
 
 
 def donors() -> Iterator[Any]:

@@ -50,9 +50,8 @@ def spoiled_lists(random: Random) -> Subject:
     """Lists of names, and names of objects, changed: the parent computes the weights' names from them."""
     base = random.choice(bases())
     records = copy.deepcopy(base.replies[_SCAN])
-    owners = [record for record in records if record.get("attributes")]
     for _ in range(random.choice((1, 1, 3, 8))):
-        if owners:
+        if owners := [record for record in records if record.get("attributes")]:
             random.choice(_ATTRIBUTES)(random.choice(owners), random)
     return _with(base, records)
 

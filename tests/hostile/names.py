@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import h5py
@@ -10,9 +11,11 @@ from h5py import h5d, h5g, h5s, h5t
 
 from tests.hostile.case import (
     BIAS,
+    CONFIG,
     DAMAGED,
     UNSAFE,
     UNSUPPORTED,
+    WEIGHTS,
     contained,
     legacy,
     refused,
@@ -35,7 +38,7 @@ NAMES = {
     "no_utf8": b"\xff\xfe\x80a",
     "surrogate": b"\xed\xa0\x80",
     "overlong": b"\xc0\xaf",
-    "long": b"long" * 15_000,
+    "long": b"long" * 1000,
     "parent": b"..",
     "space": b" ",
     "tab": b"\t",
@@ -67,7 +70,7 @@ def _names() -> None:
                 group = h5g.open(file.id, b"layers/" + raw)
                 group.links.create_soft(raw, b"/nowhere")
 
-        def make_listed(path: Path, raw: bytes = raw[:30_000]) -> None:
+        def make_listed(path: Path, raw: bytes = raw) -> None:
             with legacy(path) as file:
                 group = file["model_weights"]
                 group.attrs.create("layer_names", np.array([b"dense", raw]))
@@ -87,6 +90,33 @@ def _names() -> None:
 
 
 _names()
+
+
+BOUNDED = "a name is repeated for each weight below it, and searched by every selection"
+
+
+@refused("name_endless.weights.h5", "a name of 60,000 characters is refused", BOUNDED, UNSAFE)
+def _endless(path: Path) -> None:
+    with variables(path) as file:
+        _weight_in(file, b"long" * 15_000)
+
+
+@refused("name_endless_told.weights.h5", "an object's name of 60,000 characters is refused", BOUNDED, UNSAFE)
+def _endless_told(path: Path) -> None:
+    with variables(path) as file:
+        file[WEIGHTS].attrs["name"] = "long" * 15_000
+
+
+@refused("name_of_layers.weights.h5", "a name that stands for 200 layers in layers is refused", BOUNDED, UNSAFE)
+def _of_layers(path: Path) -> None:
+    with variables(path) as file:
+        file[WEIGHTS].attrs["name"] = "/".join("a" * 200)
+
+
+@refused("name_endless_class.h5", "a class's name of 60,000 characters is refused", BOUNDED, UNSAFE)
+def _endless_class(path: Path) -> None:
+    with legacy(path, config=json.dumps(CONFIG).replace('"Dense"', '"' + "Dense" * 12_000 + '"')):
+        pass
 
 
 def _patched_names() -> None:

@@ -128,3 +128,14 @@ def test_a_chunked_weight_is_listed(tmp_path):
         del file["d/d/kernel:0"]
         file.create_dataset("d/d/kernel:0", data=np.ones((4, 4), "f4"), chunks=(2, 2), compression="gzip")
     assert [weight["shape"] for weight in listed(path)["weights"]] == [[4, 4]]
+
+
+def test_one_very_long_name_does_not_widen_the_lines_of_others(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    with h5py.File(path, "w") as file:
+        file[f"layers/{'a' * 4000}/vars/0"] = np.zeros(3, "f4")
+        file["layers/b/vars/0"] = np.zeros(3, "f4")
+    with open_weights(path) as store:
+        lines = str(list_weights(store)).splitlines()
+    assert sorted(len(line) > 4000 for line in lines) == [False] * (len(lines) - 1) + [True]
+    assert all(len(line) < 500 for line in lines if "a" * 4000 not in line)

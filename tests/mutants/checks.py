@@ -82,6 +82,14 @@ MUTANTS = [
     ),
     # What the reading process may do, and what is believed of it.
     Mutant(
+        "a path is no longer than anybody gives one",
+        f"{_HDF5}/index.py", "if by := excess(path):", "if False:", f"{_HDF5_TESTS}/test_index.py",
+    ),
+    Mutant(
+        "a layer's name is no longer than anybody gives one",
+        "weightkit/access/names/naming.py", "if by := excess(name):", "if False:", "tests/access/formats/test_refs.py",
+    ),
+    Mutant(
         "a shape is one that NumPy can hold, without elements too",
         f"{_HDF5}/index.py", "math.prod(axis or 1 for axis in axes)", "math.prod(axes)",
         f"{_HDF5_TESTS}/test_index.py",

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+_LONGEST = 4096  # characters of an address; those of published models have a few hundred
+_MOST_LEVELS = 128  # of layers in layers; those of published models have fewer than twenty
+
 
 class Kind(enum.StrEnum):
     """What a weight is to its model. It decides what an edit changes by default."""
@@ -118,3 +121,10 @@ class WeightRef:
     def nbytes(self) -> int:
         """Size of the values in bytes."""
         return self.size * self.dtype.itemsize
+
+
+def excess(address: str) -> str:
+    """By what an address is too long to be shown, selected by and matched; empty where it is not."""
+    if len(address) > _LONGEST:
+        return f"more than {_LONGEST} characters"
+    return f"more than {_MOST_LEVELS} levels" if address.count("/") >= _MOST_LEVELS else ""

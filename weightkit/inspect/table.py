@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("min", "max", "mean", "std", "norm", "zeros", "nan", "inf")
 _RARE = {"nan", "inf"}
+_WIDEST = 400  # characters of a column
 _WORDS = {"weight", "class", "dtype", "kind"}
 
 
@@ -36,9 +37,9 @@ def listing_table(weights: Sequence[Listed], *, with_statistics: bool) -> Table:
 
 
 def aligned(table: Table) -> Iterator[str]:
-    """The table as lines, its columns two spaces apart."""
+    """The table as lines, its columns two spaces apart; one very long cell makes its own line longer, not all."""
     lines = (table.headings, *table.rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = zip(line, widths, table.numeric, strict=True)
         yield "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()

@@ -12,6 +12,7 @@ from weightkit.access.formats.refs import dtype_of, refs_of, stored
 from weightkit.access.hdf5.index import Attribute, Dataset
 from weightkit.access.names.naming import Naming
 from weightkit.access.ref import Kind, Source
+from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -88,3 +89,9 @@ SAYS_FLOAT8 = (Attribute("dtype", "", "float8_e4m3fn"),)
 def test_what_is_no_plain_number_is_raw_bytes(found: Any, expected: Any) -> None:
     assert dtype_of(found) == expected
     assert [item.dtype for item in stored({"a": found})] == [expected.name]
+
+
+@pytest.mark.parametrize("name", ["D" * 4097, "/".join("D" * 129)])
+def test_a_class_s_name_that_nobody_gives_is_refused(name: str) -> None:
+    with pytest.raises(UnsafeFileError, match="a layer's name has more than"):
+        refs_of([Naming("a", 0, layer_class=name)], {"a": dataset("a")})

@@ -144,6 +144,15 @@ def test_a_dataset_that_can_be_is_taken(records: list[Any]) -> None:
 
 
 MIB = 1 << 20
+
+
+@pytest.mark.parametrize("path", ["a" * 4097, "/".join("a" * 129)])
+def test_a_path_that_nobody_gives_is_refused(path: str) -> None:
+    assert Index.of([dataset(path[:-2])], LENGTH).datasets
+    with pytest.raises(UnsafeFileError, match="its path has more than"):
+        Index.of([dataset(path)], LENGTH)
+
+
 UNWRITTEN = {
     "a terabyte without space": [dataset(shape=[2**38], offset=None, size=0)],
     "a terabyte in chunks that are not there": [dataset(shape=[2**38], layout="chunked", offset=None, size=0)],

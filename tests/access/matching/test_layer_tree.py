@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from weightkit.access.matching.layer_tree import address, by_name, is_given
+from weightkit.access.matching.match import match
 
 
 def test_an_address_is_the_names_of_the_layers_and_the_weights_own(weight):
@@ -45,3 +46,9 @@ def test_given_are_addresses_with_no_automatic_name_in_them(weight):
     assert is_given(weight("encoder/head/kernel"))
     assert not is_given(weight("encoder/dense_1/kernel"))
     assert not is_given(weight("head/kernel", named=False))
+
+
+def test_the_deepest_address_that_a_file_may_have_matches_itself(weight):
+    deep = "/".join("a" * 127)
+    refs = [weight(f"{deep}/kernel"), weight(f"{deep}/bias")]
+    assert match(refs, refs, "name").pairs == {ref: ref for ref in refs}

@@ -29,6 +29,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.refs import dtype_of, with_other_names
 from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.names.naming import require_short
 from weightkit.access.names.object_tree import place_of
 from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.errors import DamagedFileError, UnsupportedFileError
@@ -159,7 +160,7 @@ def _slot_ref(index: Index, path: str, dataset: Dataset) -> WeightRef:
     told = index.attributes(home).get("path") if home.startswith(f"{WEIGHTS}/") else home
     return WeightRef(
         structure=path,
-        layer=told if isinstance(told, str) else home,
+        layer=require_short(told) if isinstance(told, str) else home,
         index=0,
         name=name,
         shape=(0,) if dataset.shape is None else dataset.shape,
@@ -183,6 +184,8 @@ def _texts(dataset: Dataset) -> list[tuple[str, str]]:
 def _model_ref(index: Index, group: str) -> WeightRef:
     told = index.attributes(group)
     layer, name, layer_class = (_maybe(told.get(key)) for key in ("layer", "name", "layer_class"))
+    for one in (layer, name, layer_class):
+        require_short(one or "")
     try:
         return WeightRef(
             structure=_need(told, "structure", group),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.names.naming import Stored
+from weightkit.access.names.naming import Stored, require_short
 from weightkit.access.ref import WeightRef
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             shape=(0,) if dataset.shape is None else dataset.shape,
             dtype=dtype_of(dataset),
             kind=naming.kind,
-            layer_class=naming.layer_class,
+            layer_class=naming.layer_class and require_short(naming.layer_class),
             trainable=naming.trainable,
             known_from=naming.known_from,
             duplicate=seen[address] if naming.name is not None else 1,

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from weightkit.access.hdf5.spans import HINT, Spans
+from weightkit.access.ref import excess
 from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ class Index:
         if record["type"] == "chunks":
             spans.add(path, _chunk_spans(record, self.datasets[path]))
             return
+        if by := excess(path):
+            raise UnsafeFileError(
+                f"{path[:60]}…: its path has {by}", hint="do not trust this file, or rename its objects with h5py"
+            )
         if path in self.groups or path in self.datasets or path in self.aliases:
             raise ValueError(f"{path} twice")
         match record["type"]:

@@ -41,10 +41,12 @@ class Layer:
         return self._signature
 
     def refs(self) -> Iterator[WeightRef]:
-        """All weights in it and below it."""
-        yield from self.weights.values()
-        for layer in self.layers.values():
-            yield from layer.refs()
+        """All weights in it and below it; not by recursion, which takes a step per level for each weight."""
+        stack = [self]
+        while stack:
+            layer = stack.pop()
+            yield from layer.weights.values()
+            stack.extend(reversed(layer.layers.values()))
 
 
 def by_name(refs: Iterable[WeightRef]) -> Layer:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weightkit.access.ref import Kind, Source
+from weightkit.access.ref import Kind, Source, excess
 from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from weightkit.access.configured import Configured
-
-_LONGEST, _MOST_LEVELS = 4096, 256  # characters and names in one layer's path
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +43,23 @@ class Naming:
     """The layer's configuration."""
 
 
-def layer_path(names: Sequence[str]) -> str:
+def layer_path(names: Iterable[str]) -> str:
     """The names of the layers around a weight, outermost first, as one path; empty names add nothing.
 
     Raises:
-        UnsafeFileError: It is longer than any model's: a file may give a million weights one name of a megabyte.
+        UnsafeFileError: It is longer than anybody names a layer.
     """
-    length, levels = sum(map(len, names)), sum(name.count("/") + 1 for name in names)
-    if length > _LONGEST or levels > _MOST_LEVELS:
-        raise UnsafeFileError(
-            f"the path of a layer must have at most {_LONGEST} characters and {_MOST_LEVELS} levels, "
-            f"got {length} and {levels}",
-            hint="do not trust this file, or save the model with shorter names",
-        )
-    return "/".join(filter(None, names))
+    return require_short("/".join(filter(None, names)))
+
+
+def require_short(name: str) -> str:
+    """Check the names of the layers around a weight, or the name of its class; returns it.
+
+    A file may give them in any length, and may repeat one for each of very many weights.
+
+    Raises:
+        UnsafeFileError: It is longer than anybody names a layer.
+    """
+    if by := excess(name):
+        raise UnsafeFileError(f"{name[:60]}…: a layer's name has {by}", hint="do not trust this file")
+    return name
