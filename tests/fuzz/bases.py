@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.file_store import FileStore
 
 _DATA = Path(__file__).parents[1] / "data"
-WEIGHTS, CONFIG = "model.weights.h5", "config.json"
+WEIGHTS, CONFIG, METADATA = "model.weights.h5", "config.json", "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,7 @@ def _wrappers() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         model = {"class_name": "Sequential", "module": "keras", "config": {"name": "own", "layers": layers}}
+        archive.writestr(METADATA, json.dumps({"keras_version": "3.15.1"}))
         archive.writestr(CONFIG, json.dumps(model))
         archive.writestr(WEIGHTS, _written(make))
     return content.getvalue()

@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz import spoil
-from tests.fuzz.bases import CONFIG, WEIGHTS, bases, donors
+from tests.fuzz.bases import CONFIG, bases, donors
 from weightkit.access.formats.zip_records import CENTRAL, END, LOCAL
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tests.fuzz.bases import Subject
 
 _SCAN = ("scan", "")
-_METADATA = "metadata.json"
 
 
 @functools.cache
@@ -206,7 +205,7 @@ def _rewritten(_: bytearray, random: Random) -> bytearray:
     methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
     with zipfile.ZipFile(io.BytesIO(base.content)) as old, zipfile.ZipFile(content, "w") as new:
         new.comment = spoil.text(random).encode("utf-8", "surrogatepass")[:60_000]
-        for name in (WEIGHTS, CONFIG, _METADATA):
+        for name in old.namelist():
             new.writestr(name, old.read(name), random.choice(methods))
         for number in range(random.choice((1, 3, 300))):
             name = f"{random.choice((spoil.text(random)[:60], 'assets'))}{number}".encode("utf-8", "replace").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.bases import bases
@@ -65,5 +66,6 @@ class _Job:
 
 def _work(names: Sequence[str], pipe: Any) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warnings.simplefilter("ignore")  # of names that occur twice, as they should
     for name in names:
         pipe.send(run(name))

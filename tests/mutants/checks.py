@@ -80,7 +80,46 @@ MUTANTS = [
         "a header is told by its bytes only where all of it is as the library writes it: flags",
         f"{_CHILD}/headers.py", " or flags > _CONSTANT or any(zeros)", "", f"{_CHILD_TESTS}/test_headers.py",
     ),
+    # Who may use a store, and until when.
+    Mutant(
+        "a closed store reads nothing",
+        "weightkit/access/files/held.py", "        if not self._open:\n", "        if False:\n",
+        "tests/access/test_store.py",
+    ),
+    Mutant(
+        "a store that came by a fork reads nothing",
+        "weightkit/access/files/held.py", "        if self._process != os.getpid():\n", "        if False:\n",
+        "tests/access/test_store.py",
+    ),
+    Mutant(
+        "a store that is forgotten gives back what it holds",
+        "weightkit/access/files/held.py", "_forgotten, label, self._process, things)", "_forgotten, label, 0, ())",
+        "tests/access/test_store.py",
+    ),
+    Mutant(
+        "an edit with an output takes only a shared lock",
+        "weightkit/access/edits/perform.py", "not options.dry_run and options.output is None", "not options.dry_run",
+        "tests/access/test_store.py",
+    ),
     # What the reading process may do, and what is believed of it.
+    Mutant(
+        "an answer is one to the request, by number and weight",
+        f"{_HDF5}/scanner.py", 'if (record["number"], record.get("of")) != (self.number, self.path):', "if False:",
+        f"{_HDF5_TESTS}/test_scanner_start.py",
+    ),
+    Mutant(
+        "time in which the whole tool was stopped is no silence",
+        f"{_HDF5}/channel.py", "_SLICES = 20", "_SLICES = 1", f"{_HDF5_TESTS}/test_scanner_start.py",
+    ),
+    Mutant(
+        "the reading process is the running package's own",
+        f"{_HDF5}/scanner.py", "return [own, *(", "return [*(", f"{_HDF5_TESTS}/test_scanner_start.py",
+    ),
+    Mutant(
+        "modules are looked for in folders of the path alone",
+        f"{_HDF5}/scanner.py", "isinstance(entry, str) and entry != own and entry", "entry != own",
+        f"{_HDF5_TESTS}/test_scanner_start.py",
+    ),
     Mutant(
         "a path is no longer than anybody gives one",
         f"{_HDF5}/index.py", "if by := excess(path):", "if False:", f"{_HDF5_TESTS}/test_index.py",
@@ -285,8 +324,47 @@ MUTANTS = [
         "if False:", f"{_TESTS}/test_openfile.py",
     ),
     Mutant(
+        "it counts as changed where its time was put back too",
+        f"{_FILES}/openfile.py", "status.st_mtime_ns, status.st_ctime_ns, status.st_nlink", "status.st_mtime_ns, 0, 1",
+        f"{_TESTS}/test_openfile.py",
+    ),
+    Mutant(
         "that is looked at once more before the file is replaced",
         f"{_FILES}/commit.py", "self._source.require_unchanged()", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "set-user-ID is never carried over",
+        f"{_FILES}/kept_status.py", "stat.S_IMODE(status.st_mode), status.st_mode & _RIGHTS", "*(status.st_mode,) * 2",
+        f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "set-user-ID is taken from backups",
+        f"{_FILES}/kept_status.py", "os.fchmod(fd, mode & _RIGHTS)", "pass", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "another group gets no rights that the old one had",
+        f"{_FILES}/kept_status.py", "if now.st_gid != status.st_gid:", "if False:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "capabilities are never carried over",
+        f"{_FILES}/kept_status.py", "if name.startswith(_OF_THE_CONTENT):", "if False:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "a file that its owner made read-only stays",
+        f"{_FILES}/commit.py", "if not mode & stat.S_IWUSR:", "if False:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "an overwritten output stays as private as it was",
+        f"{_FILES}/commit.py", "if not self._target.path.exists():", "if True:", f"{_TESTS}/test_commit.py",
+    ),
+    Mutant(
+        "a backup has a number that is recognized",
+        f"{_FILES}/backup.py", "0, 10**_DIGITS)", "0, 10**9)", f"{_TESTS}/test_backup.py",
+    ),
+    Mutant(
+        "a folder that cannot be listed is refused before the edit",
+        f"{_FILES}/commit.py", "    if destination.backup:\n        require_nameable(source.path)\n    return",
+        "    return", f"{_TESTS}/test_commit.py",
     ),
     Mutant(
         "there is room for the new file before it is begun",

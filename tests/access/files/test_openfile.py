@@ -222,8 +222,31 @@ def overwrite_inside(path: Path) -> None:
     os.utime(path, ns=(0, before + 1))  # the clock of the file system may not have moved
 
 
-@pytest.mark.parametrize("change", [append, replace, touch, remove, overwrite_inside])
+def overwrite_and_put_its_time_back(path: Path) -> None:
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"x")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def narrow(path: Path) -> None:
+    path.chmod(0o600)
+
+
+def link(path: Path) -> None:
+    os.link(path, path.with_name("other"))
+
+
+def label(path: Path) -> None:
+    os.setxattr(path, "user.origin", b"there")
+
+
+CHANGES = [append, replace, touch, remove, overwrite_inside, overwrite_and_put_its_time_back, narrow, link, label]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_every_change_since_opening_is_noticed(path: Path, change: Callable[[Path], object]) -> None:
+    path.chmod(0o644)
     with OpenFile(path) as source:
         source.require_unchanged()
         change(path)
