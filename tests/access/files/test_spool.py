@@ -109,6 +109,13 @@ def test_a_temporary_folder_that_takes_nothing_is_the_machine_s_fault(
         Spool()
 
 
+def test_where_no_temporary_folder_can_be_used_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "nowhere")])
+    with pytest.raises(MachineError, match=r"in a temporary folder: No usable temporary directory .* set TMPDIR"):
+        Spool()
+
+
 @pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("size", [1 << 19, 1 << 17])
 def test_a_weight_that_finds_no_room_is_an_error_in_words_and_never_a_signal(tmp_path: Path, size: int) -> None:

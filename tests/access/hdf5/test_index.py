@@ -86,7 +86,7 @@ DAMAGED = {
     "with two negative axes": [dataset(shape=[-2, -5])],
     "with an endless axis": [dataset(shape=[2**63], layout="chunked", offset=None)],
     "with endless elements": [dataset(shape=[2**40, 2**40], layout="chunked", offset=None)],
-    "with an endless axis beside an empty one": [dataset(shape=[0, 2**60], layout="chunked", offset=None, size=0)],
+    "with endless axes beside an empty one": [dataset(shape=[0, 2**40, 2**40], layout="chunked", offset=None, size=0)],
     "of negative size, in chunks": [dataset(layout="chunked", offset=None, size=-40)],
     "too short for its shape, inside a header": [dataset(layout="compact", offset=None, size=36)],
     "too large for the file": [dataset(layout="chunked", offset=None, size=LENGTH + 1)],
