@@ -7,7 +7,7 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -50,6 +50,22 @@ class Subject:
     def is_archive(self) -> bool:
         """Whether it is a ``.keras`` file."""
         return self.content.startswith(b"PK")
+
+    def with_member(self, name: str, change: Callable[[bytes], bytes]) -> Subject:
+        """An archive with one member changed; offsets in replies are those of the HDF5 file alone."""
+        content = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(self.content)) as old, zipfile.ZipFile(content, "w") as new:
+            for one in old.namelist():
+                new.writestr(one, change(old.read(one)) if one == name else old.read(one))
+        return replace(self, content=content.getvalue())
+
+    def padded(self, count: int) -> tuple[Subject, int]:
+        """The file with more bytes at the end, and where they begin."""
+        if not self.is_archive:
+            return replace(self, content=self.content + bytes(count)), len(self.content)
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            length = archive.getinfo(WEIGHTS).file_size
+        return self.with_member(WEIGHTS, lambda old: old + bytes(count)), length
 
     def config(self) -> Any:
         """Its configuration, as JSON; None where it has none."""

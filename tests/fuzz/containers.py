@@ -61,12 +61,7 @@ def _in_attribute(base: Subject, text: str, random: Random) -> Subject:
 
 
 def _in_archive(base: Subject, text: str) -> Subject:
-    """The archive with another configuration; the offsets in replies are those of the HDF5 file alone."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(base.content)) as old, zipfile.ZipFile(content, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, text.encode("utf-8", "surrogatepass") if name == CONFIG else old.read(name))
-    return dataclasses.replace(base, content=content.getvalue())
+    return base.with_member(CONFIG, lambda _: text.encode("utf-8", "surrogatepass"))
 
 
 def _anything(config: Any, random: Random) -> Any:

@@ -19,20 +19,11 @@ if TYPE_CHECKING:
 
 _SCAN = ("scan", "")
 _LISTS = ("layer_names", "weight_names")
-_TYPES = (
-    "<f4",
-    ">f8",
-    "<f2",
-    "|V2",
-    "|b1",
-    "<i8",
-    "<text of variable length>",
-    "<reference>",
-    "|S4",
-    "O",
-    "<c8",
-    "x" * 99,
-)
+_TYPES = {
+    "<f4": 4, ">f8": 8, "<f2": 2, "|V2": 2, "|b1": 1, "<i8": 8, "<text of variable length>": 16, "<reference>": 8,
+    "|S4": 4, "O": 8, "<c8": 8,
+}  # fmt: skip
+_PLAIN: Json = {"filters": [], "attributes": [], "form": "order 0", "fill": "", "table": "", "content": ""}
 
 
 def spoiled_index(random: Random) -> Subject:
@@ -58,19 +49,19 @@ def spoiled_lists(random: Random) -> Subject:
 
 def grown(random: Random) -> Subject:
     """Very many weights, under names that are alike, long or deep; none has values."""
-    base = random.choice(bases())
-    records = copy.deepcopy(base.replies[_SCAN])
     count = random.choice((300, 1000, 3000))
+    base, end = random.choice(bases()).padded(count)
+    records = copy.deepcopy(base.replies[_SCAN])
     [group, *_] = [r for r in random.sample(records, len(records)) if r["type"] == "group"]
     name = random.choice(_GROWN)
     shape = random.choice(([], [2], [3, 4], [1, 1, 1, 1]))
     tails = list(dict.fromkeys(name(number, random) for number in range(count)))
     inside = f"{group['path']}/" if group["path"] else ""
     known = {record["path"] for record in records}
-    form: Json = {"type": "dataset", "dtype": "<f4", "layout": "contiguous", "filters": [], "offset": None, "size": 0}
-    form |= {"attributes": [], "form": "order 0", "fill": "", "shape": shape}
+    unwritten = {"dtype": "<f4", "element": 4, "layout": "contiguous", "offset": None, "size": 0, "shape": shape}
+    form = next(record for record in records if record["type"] == "dataset") | _PLAIN | unwritten
     records += [
-        form | {"path": inside + tail, "address": 1 << 20 | number}
+        form | {"path": inside + tail, "address": end + number}
         for number, tail in enumerate(tails)
         if inside + tail not in known
     ]
@@ -166,7 +157,8 @@ def _one_field(records: list[Any], random: Random) -> None:
 def _retype(records: list[Any], random: Random) -> None:
     record = random.choice(records)
     if isinstance(record, dict):
-        record |= {"dtype": random.choice(_TYPES), "layout": random.choice(("contiguous", "chunked", "compact"))}
+        dtype, element = random.choice(list(_TYPES.items()))
+        record |= {"dtype": dtype, "element": element, "layout": random.choice(("contiguous", "chunked", "compact"))}
 
 
 def _reshape(records: list[Any], random: Random) -> None:
