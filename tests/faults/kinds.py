@@ -17,6 +17,9 @@ CALLS = (
 TRANSFERS = 5
 """The first of them move bytes, and can move fewer than they were asked to."""
 
+ANOTHER_NAME, NARROWED = "another name", 0o600
+"""What somebody else gives the file that is edited."""
+
 LOG = 4096
 """Calls of one run that are remembered."""
 
@@ -30,6 +33,9 @@ class Action(IntEnum):
     FAIL = 3
     SHORT = 4
     FAIL_ONWARDS = 5
+    TOUCH = 6
+    NARROW = 7
+    LINK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Fault:
         """Whether nothing can be tidied up afterwards: the process is gone, or the disk."""
         return self.name in {"SIGKILL", "EROFS+"}
 
+    @property
+    def meddles(self) -> bool:
+        """Whether somebody else does something to the file that is edited."""
+        return self.action in {Action.TOUCH, Action.NARROW, Action.LINK}
+
 
 UNHARMED = Fault("unharmed")
 FAULTS = {
@@ -55,6 +66,9 @@ FAULTS = {
         *(Fault(name, Action.FAIL, getattr(errno, name)) for name in ("EIO", "ENOSPC", "EDQUOT")),
         Fault("short", Action.SHORT),
         Fault("EROFS+", Action.FAIL_ONWARDS, errno.EROFS),  # from this call on, as when a disk is mounted read-only
+        Fault("touched", Action.TOUCH),  # somebody writes to the file and puts its time back
+        Fault("narrowed", Action.NARROW),  # somebody takes the others' right to read it
+        Fault("linked", Action.LINK),  # somebody makes another name for it
     )
 }
 
@@ -66,6 +80,7 @@ class State(ctypes.Structure):
         *((name, ctypes.c_int32) for name in
           ("armed", "action", "number", "at", "poor", "plenty", "editor", "count", "fired")),
         ("calls", ctypes.c_int8 * LOG),
+        ("source", ctypes.c_char * 32),
     )  # fmt: skip
 
     armed: int
@@ -78,11 +93,13 @@ class State(ctypes.Structure):
     count: int
     fired: int
 
-    def set(self, fault: Fault, at: int, *, poor: bool) -> None:
-        """Prepare for a run in which ``fault`` strikes at call number ``at``."""
+    source: bytes
+
+    def set(self, fault: Fault, at: int, *, poor: bool, source: str) -> None:
+        """Prepare for a run in which ``fault`` strikes at call number ``at``; ``source`` is edited."""
         ctypes.memset(ctypes.addressof(self), 0, ctypes.sizeof(self))
         self.action, self.number, self.at = fault.action, fault.number, at
-        self.poor = poor
+        self.poor, self.source = poor, source.encode()
 
     def arm(self, editor: int) -> None:
         """Count from now on; ``editor`` is the process that edits, all others are its reading process."""

@@ -16,11 +16,12 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum action { NOTHING, SIGNAL_EDITOR, SIGNAL_READER, FAIL, SHORT, FAIL_ONWARDS };
+enum action { NOTHING, SIGNAL_EDITOR, SIGNAL_READER, FAIL, SHORT, FAIL_ONWARDS, TOUCH, NARROW, OTHER_NAME };
 enum call { WRITE, PWRITE, WRITEV, COPY, SENDFILE, TRUNCATE, ALLOCATE, OPEN, RENAME, LINK, UNLINK, SYNC, DATASYNC, MODE,
             OWNER, ATTRIBUTE, TIMES };
 
@@ -30,6 +31,7 @@ enum call { WRITE, PWRITE, WRITEV, COPY, SENDFILE, TRUNCATE, ALLOCATE, OPEN, REN
 struct state {
     int32_t armed, action, number, at, poor, plenty, editor, count, fired;
     int8_t calls[LOG]; /* 1 + the call; negative where the reading process made it */
+    char source[32];   /* the file that is edited, in the working folder */
 };
 
 static struct state *state;
@@ -40,6 +42,28 @@ __attribute__((constructor)) static void prepare(void)
 }
 
 struct state *faults_state(void) { return state; }
+
+/* Do to the file that is edited what somebody else might, by calls that are not counted. */
+static void meddle(void)
+{
+    int before = errno;
+    if (state->action == NARROW)
+        syscall(SYS_fchmodat, AT_FDCWD, state->source, 0600);
+    else if (state->action == OTHER_NAME)
+        syscall(SYS_linkat, AT_FDCWD, state->source, AT_FDCWD, "another name", 0);
+    else {
+        struct stat was;
+        char first;
+        int fd = syscall(SYS_openat, AT_FDCWD, state->source, O_RDWR);
+        fstat(fd, &was);
+        pread(fd, &first, 1, 0);
+        syscall(SYS_pwrite64, fd, &first, 1, 0);
+        struct timespec times[2] = {was.st_atim, was.st_mtim};
+        syscall(SYS_utimensat, fd, NULL, times, 0);
+        close(fd);
+    }
+    errno = before;
+}
 
 /* What becomes of a call: 0 it is made, -1 it fails with errno set, 1 it falls short. */
 static int fate(enum call call, size_t length)
@@ -76,6 +100,12 @@ static int fate(enum call call, size_t length)
             return 0;
         state->fired = 1;
         return 1;
+    case TOUCH:
+    case NARROW:
+    case OTHER_NAME:
+        state->fired = 1;
+        meddle();
+        return 0;
     default:
         return 0;
     }

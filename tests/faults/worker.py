@@ -26,6 +26,7 @@ import weightkit
 from tests.faults.cases import Case
 from tests.faults.judge import Known, judged
 from tests.faults.kinds import CALLS, FAULTS, TRANSFERS, UNHARMED, Action, Fault, State, loaded_state
+from tests.faults.meddled import meddled
 from tests.faults.processes import ForkedReader, all_ended, connect, ended
 from tests.faults.runner import Runner
 from tests.faults.tmpfs import PAGE, small_disk
@@ -86,7 +87,7 @@ class Forked(Runner):
         """Runs of a case with a fault at call ``first``, then ``every`` calls on, until one completes unharmed."""
         known, at, calls = self.known(case), first, self._calls(case)
         while at <= last:
-            if at >= len(calls) or _applies(fault, *calls[at]):
+            if at >= len(calls) or _applies(case, fault, *calls[at]):
                 self._prepare(case)
                 self._set(case, fault, at)
                 run = self._start(case, case.command())
@@ -94,7 +95,10 @@ class Forked(Runner):
                     return
                 if self._state.fired:
                     call, reader = self._state.call(at)
-                    wrong = (*judged(case, fault, call, known, run), *self._after(case, fault, call, run))
+                    if fault.meddles:
+                        wrong = tuple(meddled(case, fault, known, run, late=at >= _replacing(calls)))
+                    else:
+                        wrong = (*judged(case, fault, call, known, run), *self._after(case, fault, call, run))
                     yield Struck(at, call, reader, run.code, wrong)
             at += every
 
@@ -128,7 +132,7 @@ class Forked(Runner):
         return [self._state.call(number) for number in range(self._state.count + 1)]
 
     def _set(self, case: Case, fault: Fault, at: int) -> None:
-        self._state.set(fault, at, poor=case.poor)
+        self._state.set(fault, at, poor=case.poor, source=case.source)
 
     def _execute(self, case: Case, command: list[str]) -> tuple[int, bool]:  # others need the case
         editor = os.fork()
@@ -198,7 +202,14 @@ def levels(case: Case, folder: Path, state: State, *, plenty: bool) -> Iterator[
             pages += 1
 
 
-def _applies(fault: Fault, call: str, reader: bool) -> bool:
+def _replacing(calls: list[tuple[str, bool]]) -> int:
+    """The first call after the new file is on the disk: nothing is looked at any more."""
+    return next(number for number, (call, reader) in enumerate(calls) if call == "fsync" and not reader) + 1
+
+
+def _applies(case: Case, fault: Fault, call: str, reader: bool) -> bool:
+    if fault.meddles and (case.poor or case.verb == "restore"):  # these look at the file in other places
+        return False
     match fault.action:
         case Action.SIGNAL_READER:
             return reader

@@ -10,9 +10,10 @@ import mmap
 import os
 import stat
 from ctypes import sizeof
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.faults.kinds import CALLS, LOG, TRANSFERS, Action, State
+from tests.faults.kinds import ANOTHER_NAME, CALLS, LOG, NARROWED, TRANSFERS, Action, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,21 @@ def _wrapped(name: str, real: Callable[..., Any], state: State) -> Callable[...,
     return call
 
 
+def _meddle(state: State) -> None:
+    """Do to the file that is edited what somebody else might."""
+    source = state.source.decode()
+    match state.action:
+        case Action.NARROW:
+            Path(source).chmod(NARROWED)
+        case Action.LINK:
+            os.link(source, ANOTHER_NAME)
+        case _:
+            before, fd = Path(source).stat(), os.open(source, os.O_RDWR)
+            os.pwrite(fd, os.pread(fd, 1, 0), 0)
+            os.close(fd)
+            os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def _counts(name: str, arguments: tuple[Any, ...]) -> bool:
     """Whether a call changes a file: a descriptor of a regular file or a folder, a path, an opening that makes one."""
     if name == "open":
@@ -92,4 +108,8 @@ def _strikes(state: State, number: int, length: int) -> bool:
         case Action.SHORT if length > 1 and number < TRANSFERS:
             state.fired = 1
             return True
+        case Action.TOUCH | Action.NARROW | Action.LINK:
+            state.fired, state.armed = 1, 0  # what somebody else does is not counted
+            _meddle(state)
+            state.armed = 1
     return False

@@ -49,7 +49,7 @@ def spoiled_lists(random: Random) -> Subject:
 
 def grown(random: Random) -> Subject:
     """Very many weights, under names that are alike, long or deep; none has values."""
-    count = random.choice((300, 1000, 3000))
+    count = random.choice((100, 100, 300, 300, 300, 1000, 1000, 3000))
     base, end = random.choice(bases()).padded(count)
     records = copy.deepcopy(base.replies[_SCAN])
     [group, *_] = [r for r in random.sample(records, len(records)) if r["type"] == "group"]
