@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -18,6 +19,7 @@ import numpy as np
 from tests.fuzz.reader import Json, PreparedScanner, Request, key_of, limits_as_sent, lines
 from weightkit.access import open as opening
 from weightkit.access.hdf5.child import serve
+from weightkit.errors import WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +101,8 @@ def recorded(name: str, content: bytes) -> Subject:
 
     with _opened(content, name, answer) as store:
         for ref in store:
-            store.read(ref)
+            with contextlib.suppress(WeightkitError):  # text is not read
+                store.read(ref)
     return Subject(name, content, replies)
 
 
