@@ -310,6 +310,10 @@ MUTANTS = [
         f"{_HDF5_TESTS}/writing/test_rebuild.py",
     ),
     Mutant(
+        "what is not a plain number is never edited",
+        f"{_HDF5}/file_store.py", "if ref.stored_as:", "if False:", f"{_HDF5_TESTS}/test_file_store.py",
+    ),
+    Mutant(
         "--verify reads every value back",
         "weightkit/access/edits/verify.py", "        if not right:\n", "        if False:\n",
         "tests/access/edits/test_verify.py",

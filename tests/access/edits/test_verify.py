@@ -18,7 +18,7 @@ from weightkit.access.files import commit
 from weightkit.access.hdf5.writing import placed_sink
 from weightkit.access.ref import Kind, WeightRef
 from weightkit.access.store import Destination, WeightStore
-from weightkit.errors import MachineError, RequestError
+from weightkit.errors import DamagedFileError, MachineError, RequestError
 from weightkit.surgery.cast import Cast
 from weightkit.surgery.drop import Drop
 from weightkit.surgery.strip import Strip
@@ -231,3 +231,38 @@ def test_the_plan_of_an_edit_is_computed_from_the_source_alone(path):
             "changed": 1,
             "structure_only": 0,
         }
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """Texts of variable length, which are stored elsewhere than in their dataset."""
+    path = write_variables(tmp_path / "noted.weights.h5", WEIGHTS)
+    with h5py.File(path, "r+") as file:
+        for name, options in {"plain": {}, "chunked": {"chunks": (1,)}}.items():
+            file.create_dataset(f"layers/notes/{name}", data=["one", "", "three " * 900], **options)
+    return path
+
+
+def test_text_of_variable_length_is_compared_as_text_wherever_it_is_in_the_file(tmp_path, noted):
+    report = edit(noted, Cast("float16"), "layers/a/**", output=tmp_path / "new.h5", verify=True)
+    assert report.verification.to_dict() == {"untouched": 3, "changed": 1, "structure_only": 0}
+    with h5py.File(tmp_path / "new.h5") as file:
+        assert [text.decode() for text in file["layers/notes/chunked"]] == ["one", "", "three " * 900]
+
+
+@pytest.mark.parametrize("name", ["plain", "chunked"])
+def test_other_text_is_noticed(tmp_path, noted, name, monkeypatch):
+    before = Folder.of(tmp_path)
+    write = placed_sink.PlacedSink.write
+
+    def spoil(sink, *given):
+        write(sink, *given)
+        descriptor = next(iter(sink._places.values())).fd
+        content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        place = content.index(b"one", content.index(b"one") + 3 if name == "chunked" else 0)
+        os.pwrite(descriptor, b"two", place)
+
+    monkeypatch.setattr(placed_sink.PlacedSink, "write", spoil)
+    with pytest.raises((MachineError, DamagedFileError)):
+        edit(noted, Scale(0.5), "layers/a/**", verify=True)
+    assert Folder.of(tmp_path) == before

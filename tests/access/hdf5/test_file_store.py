@@ -291,3 +291,51 @@ def test_renamed_weights_are_read_from_where_they_were(path: Path) -> None:
         with store.renamed({first: second, second: first}) as renamed:
             assert renamed.read(first).tolist() == (KERNEL + 1).tolist()
             assert list(renamed) == [second, first]
+
+
+def _types() -> dict[str, tuple[Any, str]]:
+    """Values of types that are not plain numbers, and how each is called."""
+    float24 = h5py.h5t.IEEE_F32LE.copy()
+    float24.set_fields(23, 15, 8, 0, 15)
+    float24.set_size(3)
+    float24.set_precision(24)
+    int12 = h5py.h5t.STD_I16LE.copy()
+    int12.set_precision(12)
+    kinds = {
+        "text": h5py.string_dtype(length=4),
+        "text of variable length": h5py.string_dtype(),
+        "compound": np.dtype([("a", "i4"), ("b", "f8")]),
+        "compound with references": np.dtype([("a", "i4"), ("b", h5py.ref_dtype)]),
+        "reference": h5py.ref_dtype,
+        "enumeration": h5py.enum_dtype({"A": 0, "B": 7}),
+        "long double": np.dtype(np.longdouble),
+        "complex64": np.dtype("c8"),
+        "opaque, 16 bytes": np.dtype("V16"),
+        "list of variable length": h5py.vlen_dtype("f4"),
+    }
+    made = {name: h5py.h5t.py_create(dtype, logical=True) for name, dtype in kinds.items()}
+    return made | {"float24": float24, "int12 in 2 bytes": int12}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_types_that_are_no_plain_numbers_have_their_names_and_are_never_edited(path: Path, chunked: bool) -> None:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    if chunked:
+        creation.set_chunk((2,))
+    with h5py.File(path, "r+") as file:
+        for name, kind in _types().items():
+            space = h5py.h5s.create_simple((3,))
+            h5py.h5d.create(file["layers"].id, name.encode(), kind, space, creation)
+    before = Folder.of(path.parent)
+    with open_weights(path, editable=True) as store:
+        others = [ref for ref in store if ref.stored_as]
+        assert {ref.structure.partition("/")[2]: ref.dtype_text for ref in others} == {name: name for name in _types()}
+        assert all(ref.dtype_text in repr(ref) and "|V" not in repr(ref) for ref in others)
+        for ref in others:
+            with (
+                pytest.raises(UnsupportedFileError, match=rf"{ref.stored_as}, which is not a plain number"),
+                store.editing([ref]) as sink,
+            ):
+                sink.write(ref, np.zeros(3, ref.dtype))
+    assert Folder.of(path.parent) == before

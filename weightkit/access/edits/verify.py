@@ -34,7 +34,7 @@ class Verification:
     changed: int = 0
     """Weights that were recomputed from the source, and are the same bit for bit."""
     structure_only: int = 0
-    """Datasets whose values cannot be read as numbers: chunked text, and datasets that were never written."""
+    """Datasets whose values cannot be read: chunked structures, and datasets that were never written."""
 
     def to_dict(self) -> dict[str, int]:
         """As JSON."""

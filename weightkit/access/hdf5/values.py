@@ -64,7 +64,9 @@ class Values:
             self._spool.close()
 
     def of(self, ref: WeightRef) -> Piece:
-        """Where a weight's values can be read; none are handed out before the container was found intact.
+        """Where a weight's values can be read; of text of variable length, a digest of each.
+
+        None are handed out before the container was found intact.
 
         Raises:
             UnsupportedFileError: They are chunked but not plain numbers, or were declared and never written.
@@ -77,15 +79,13 @@ class Values:
             )
         self._container.require_intact()
         dataset, body = self._weights[ref], self._body
-        if dataset.is_long_text or dataset.refers:  # its bytes only say where its values are
-            raise UnsupportedFileError(f"{ref.path}: it holds {ref.stored_as}, which is not a plain number")
-        if dataset.offset is not None:
+        if dataset.offset is not None and not dataset.is_long_text:  # its bytes only say where its values are
             return Piece(body.fd, body.start + dataset.offset, body.name)
-        if dataset.layout == "contiguous":
+        if dataset.layout == "contiguous" and dataset.offset is None:
             raise UnsupportedFileError(
                 f"{ref.path}: it is declared, but its values were never written", hint="save the model again"
             )
-        if dataset.numpy_dtype is None:
+        if dataset.numpy_dtype is None and not dataset.is_long_text:
             raise UnsupportedFileError(f"{ref.path}: it holds {ref.dtype_text}, which is not a plain number")
         with self._lock:
             if dataset.path not in self._spooled:
@@ -98,20 +98,20 @@ class Values:
         return {ref: self._table(dataset) for ref, dataset in datasets.items() if dataset.layout == "chunked"}
 
     def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
-        body = self._body
-        if dataset.layout == "chunked":
-            return spool_chunks(body, self._table(dataset), self.spool)
-        values = self._from_header(dataset)
+        if dataset.layout == "chunked" and not dataset.is_long_text:
+            return spool_chunks(self._body, self._table(dataset), self.spool)
+        values = self._told("texts" if dataset.is_long_text else "compact", dataset)
         if len(values) != ref.nbytes:
-            raise DamagedFileError(f"{ref.path}: its header must hold {ref.nbytes} bytes, got {len(values)}")
+            raise DamagedFileError(f"{ref.path}: the file must hold {ref.nbytes} bytes of it, got {len(values)}")
         return self.spool.append(values)
 
-    def _from_header(self, dataset: Dataset) -> bytes:
+    def _told(self, what: str, dataset: Dataset) -> bytes:
+        """Values that the reading process reads."""
         body = self._body
-        request = {"do": "compact", "start": body.start, "length": body.length, "path": dataset.path}
+        request = {"do": what, "start": body.start, "length": body.length, "path": dataset.path,
+                   "element": dataset.element}  # fmt: skip
         try:
-            (record,) = self._scanner.ask(request, body.fd)
-            return bytes.fromhex(record["values"])
+            return b"".join(bytes.fromhex(record["values"]) for record in self._scanner.ask(request, body.fd))
         except (KeyError, TypeError, ValueError) as error:
             raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
 

@@ -70,7 +70,7 @@ REFUSED = [
     (regions, "regions: its type is reference, which cannot be copied"),
     (lists, "lists: its type is list of variable length, which cannot be copied"),
     (structure_of_text, "structure: its type is compound with references, which cannot be copied"),
-    (array_of_references, "array: its type is array with references, which cannot be copied"),
+    (array_of_references, "array: its type is compound with references, which cannot be copied"),
     (reference_attribute, "layers: its attribute to refers to other places"),
     (list_attribute, "layers: its attribute ragged refers to other places"),
     (dimension_scale, "its attribute (DIMENSION_LIST|REFERENCE_LIST) refers to other places"),

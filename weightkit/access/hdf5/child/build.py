@@ -16,6 +16,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t
 
 from weightkit.access.hdf5.child.attributes import attribute_values, text_of
+from weightkit.access.hdf5.child.comments import copy_comment
 from weightkit.access.hdf5.child.damage import in_words
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
 from weightkit.access.hdf5.child.refusal import Refusal
@@ -153,7 +154,7 @@ class _Copy:
 
         Of an object's names, this walk may meet another one first than the scan; requests use the scan's first name.
         """
-        self._copy_attributes(old, new, path)
+        self._copy_words(old, new, path)
         for name, cset in _links(old):
             child_path = f"{path}/{text_of(name)}" if path else text_of(name)
             if child_path in self._dropped:
@@ -185,9 +186,10 @@ class _Copy:
         yield _ALIVE
         if path not in self._deferred:  # the others' values are still to come from the parent
             yield from _copy_values(old, made)
-        self._copy_attributes(old, made, path)
+        self._copy_words(old, made, path)
 
-    def _copy_attributes(self, old: Any, new: Any, path: str) -> None:
+    def _copy_words(self, old: Any, new: Any, path: str) -> None:
+        copy_comment(old, new)
         changed = self._attributes.get(path, {})
         for attribute in _attributes(old):
             name = text_of(attribute.name)

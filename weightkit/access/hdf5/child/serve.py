@@ -58,6 +58,7 @@ def _records(request: Json, descriptors: list[int], limits: Json) -> Iterator[Js
         "digest": lambda: _digested(scan.scan(source, request["start"], request["length"], limits)),
         "chunks": lambda: stored_values.chunks(source, request["start"], request["length"], request["path"]),
         "compact": lambda: stored_values.compact(source, request["start"], request["length"], request["path"]),
+        "texts": lambda: stored_values.texts(source, request["start"], request["length"], request),
         "build": lambda: build.build(source, descriptors[1], request),
         "fill": lambda: build.fill(source, descriptors[1], request),
         "make": lambda: make.make(source, request),

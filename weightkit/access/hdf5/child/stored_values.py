@@ -6,6 +6,7 @@ Only the reading process imports this module.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -27,6 +28,7 @@ _SAFE_FILTERS = {
     h5z.FILTER_SHUFFLE: "shuffle",
     h5z.FILTER_FLETCHER32: "fletcher32",
 }
+_AT_ONCE = 4096  # texts of which one record tells
 _EDGES = 3  # superblock version from which chunks over the edge may be stored without filters
 
 
@@ -91,6 +93,15 @@ def compact(descriptor: int, start: int, length: int, path: str) -> Iterator[Jso
     dataset = h5d.open(file, path.encode("utf-8", "surrogateescape"))
     # As text, since replies are JSON; HDF5 allows no more than 64 KiB in a header.
     yield {"values": _raw(dataset).hex()}
+
+
+def texts(descriptor: int, start: int, length: int, request: Json) -> Iterator[Json]:
+    """Digests of texts of variable length, which have no bytes of their own; each as long as an element of theirs."""
+    file = open_for_reading(Part(descriptor, start, length))  # closing it closes what is open in it
+    found = _texts(h5d.open(file, request["path"].encode("utf-8", "surrogateescape")))
+    while some := list(itertools.islice(found, _AT_ONCE)):
+        digests = (hashlib.blake2b(text, digest_size=request["element"]).hexdigest() for text in some)
+        yield {"values": "".join(digests)}
 
 
 def chunks(descriptor: int, start: int, length: int, path: str) -> Iterator[Json]:
