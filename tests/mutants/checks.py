@@ -338,7 +338,8 @@ MUTANTS = [
     ),
     Mutant(
         "set-user-ID is never carried over",
-        f"{_FILES}/kept_status.py", "stat.S_IMODE(status.st_mode), status.st_mode & _RIGHTS", "*[stat.S_IMODE(status.st_mode)] * 2",
+        f"{_FILES}/kept_status.py",
+        "stat.S_IMODE(status.st_mode), status.st_mode & _RIGHTS", "*[stat.S_IMODE(status.st_mode)] * 2",
         f"{_TESTS}/test_commit.py",
     ),
     Mutant(

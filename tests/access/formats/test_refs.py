@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def dataset(path: str, shape: Any = (2, 3), dtype: Any = "<f4", size: int = 24, attributes: Any = ()) -> Any:
-    return Dataset(path, 800, attributes, shape, dtype, "contiguous", (), 2000, size)
+def dataset(
+    path: str, shape: Any = (2, 3), *, dtype: Any = "<f4", size: int = 24, attributes: Any = (), element: int = 4
+) -> Any:
+    return Dataset(path, 800, attributes, shape, dtype, "contiguous", (), 2000, size, element=element)
 
 
 def test_a_reference_has_the_dataset_s_measures_and_the_naming_s_names() -> None:
@@ -77,13 +79,13 @@ SAYS_FLOAT8 = (Attribute("dtype", "", "float8_e4m3fn"),)
         (dataset("a", dtype=">f8", size=48), np.dtype(">f8")),
         (dataset("a", dtype="|b1", size=6), np.dtype(bool)),
         (dataset("a", dtype="|V2", size=12), np.dtype(ml_dtypes.bfloat16)),
-        (dataset("a", dtype="|V2", size=12, attributes=SAYS_FLOAT8), np.dtype("V2")),
-        (dataset("a", dtype="<text>", size=96), np.dtype("V16")),
-        (dataset("a", dtype="<compound>", shape=(), size=12), np.dtype("V12")),
-        (dataset("a", dtype="<text>", shape=(0,), size=0), np.dtype("V1")),
-        (dataset("a", dtype="<text>", shape=None, size=0), np.dtype("V1")),
-        (dataset("a", dtype="<text>", shape=(5,), size=0), np.dtype("V1")),
-        (dataset("a", dtype="<text>", shape=(1,), size=1 << 31), np.dtype("V1")),
+        (dataset("a", dtype="|V2", size=12, attributes=SAYS_FLOAT8, element=2), np.dtype("V2")),
+        (dataset("a", dtype="<text>", size=96, element=16), np.dtype("V16")),
+        (dataset("a", dtype="<compound>", shape=(), size=12, element=12), np.dtype("V12")),
+        (dataset("a", dtype="<text>", shape=(0,), size=0, element=7), np.dtype("V7")),
+        (dataset("a", dtype="<text>", shape=None, size=0, element=7), np.dtype("V7")),
+        (dataset("a", dtype="<text>", shape=(5,), size=0, element=7), np.dtype("V7")),
+        (dataset("a", dtype="<text>", shape=(1,), size=1 << 31, element=1 << 31), np.dtype("V1")),
     ],
 )
 def test_what_is_no_plain_number_is_raw_bytes(found: Any, expected: Any) -> None:
@@ -95,3 +97,20 @@ def test_what_is_no_plain_number_is_raw_bytes(found: Any, expected: Any) -> None
 def test_a_class_s_name_that_nobody_gives_is_refused(name: str) -> None:
     with pytest.raises(UnsafeFileError, match="a layer's name has more than"):
         refs_of([Naming("a", 0, layer_class=name)], {"a": dataset("a")})
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (dataset("a"), None),
+        (dataset("a", dtype="|V2", size=12, element=2), None),
+        (dataset("a", dtype="|V2", size=12, element=2, attributes=SAYS_FLOAT8), "opaque, 2 bytes"),
+        (dataset("a", dtype="|V16", size=96, element=16), "opaque, 16 bytes"),
+        (dataset("a", dtype="<text of variable length>", size=96, element=16), "text of variable length"),
+        (dataset("a", dtype="odd", size=96, element=16), "opaque, 16 bytes"),
+    ],
+)
+def test_what_is_no_plain_number_has_the_name_of_its_type(found: Any, name: str | None) -> None:
+    [ref] = refs_of([Naming("a", 0)], {"a": found})
+    assert ref.stored_as == name
+    assert ref.dtype_text == (name or str(ref.dtype))
