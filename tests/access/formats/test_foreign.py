@@ -103,7 +103,7 @@ FOREIGN: dict[str, tuple[bytes, str, str]] = {
     "weights.npz": (numpy_zip(), "NumPy arrays", "assign"),
     "model.gguf": (b"GGUF\x03\0\0\0", "a GGUF file", "convert"),
     "model.mat": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB file", "convert"),
-    "m.weights.json": (json.dumps(SHARDS).encode(), r"in 5 shards \(m_00000.weights.h5, .*_00002.weights.h5 and 2 more",
+    "m.weights.json": (json.dumps(SHARDS).encode(), "in 5 shards: m_00000.weights.h5, .*_00002.weights.h5 and 2 more",
                        "one of the shards"),
     "model.safetensors.index.json": (b'{"weight_map": {"a": "model-1.safetensors"}}', "index of model-1.safe", "give"),
     "config.json": (b'{"module": "keras", "class_name": "Model", "config": {}}', "a model's configuration", "weights"),

@@ -13,6 +13,7 @@ from weightkit.access.files.openfile import OpenFile
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.weights_h5 import ObjectLayout, contents_with
 from weightkit.errors import RequestError, UnsafeFileError, UnsupportedFileError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _MOST = 1000  # entries to look at
-_NAMED = 3  # of the files in it
 _HINT = "give an .h5, .weights.h5 or .keras file"
 
 
@@ -104,5 +104,5 @@ def _described(folder: Path, names: list[str]) -> tuple[str, str]:
     if "_CHECKPOINT_METADATA" in names or "manifest.ocdbt" in names:
         return "it is an Orbax checkpoint", "load it into its model, and save the model with Keras"
     if inside:
-        return f"it is a folder, which holds {', '.join(inside[:_NAMED])}", f"give {inside[0]}"
+        return f"it is a folder, which holds {listed(inside)}", f"give {inside[0]}"
     return "it is a folder, not a weight file", _HINT

@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from weightkit.errors import UnsupportedFileError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from weightkit.access.hdf5.index import Index
-
-_NAMED = 3  # of the objects at the root
 
 
 def foreign_hdf5(index: Index) -> UnsupportedFileError:
@@ -21,7 +20,7 @@ def foreign_hdf5(index: Index) -> UnsupportedFileError:
             hint="load it into its model with that Keras, and save it again with Keras 1.0 to 1.2",
         )
     top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
-    holds = f"it holds {', '.join(top[:_NAMED])}" if top else "it is empty"
+    holds = f"it holds {listed(top)}" if top else "it is empty"
     return UnsupportedFileError(
         f"it is HDF5, but no Keras weights: {holds}", hint="give a Keras .h5, .weights.h5 or .keras file"
     )

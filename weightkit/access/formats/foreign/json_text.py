@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from weightkit.text import listed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
 
 _MOST = 4 << 20  # bytes to look at; the index of a thousand shards has less
-_NAMED = 3  # of the shards
 _HINT = "give a Keras .h5, .weights.h5 or .keras file"
 
 
@@ -48,13 +49,9 @@ def _shards(content: Mapping[str, Any]) -> list[str]:
 
 def _index_of(shards: list[str]) -> tuple[str, str]:
     if not shards[0].endswith(".h5"):
-        return f"it is the index of {_listed(shards)}, not of Keras weights", _HINT
+        return f"it is the index of {listed(shards)}, not of Keras weights", _HINT
+    count = "1 shard" if len(shards) == 1 else f"{len(shards)} shards"
     return (
-        f"it is the index of weights in {len(shards)} shards ({_listed(shards)})",
+        f"it is the index of weights in {count}: {listed(shards)}",
         "give one of the shards, or save the weights in one file (model.save_weights('model.weights.h5'))",
     )
-
-
-def _listed(shards: list[str]) -> str:
-    more = len(shards) - _NAMED
-    return ", ".join(shards[:_NAMED]) + (f" and {more} more" if more > 0 else "")

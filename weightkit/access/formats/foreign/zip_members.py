@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightkit.errors import UnsupportedFileError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 _WEIGHTS = "model.weights.h5"
 _HDF5 = (".h5", ".hdf5", ".keras")
 _HINT = "give a .keras file with HDF5 weights in one member"
-_NAMED = 3  # of the members
 
 # A member that gives it away, by the end of its name, what the archive is, and what to do.
 _TOLD_BY = (
@@ -35,12 +35,12 @@ def _found(names: Sequence[str]) -> tuple[str, str]:
     inside = [name for name in names if name.endswith(_HDF5)]
     sharded = [name for name in last if name.startswith("model.weights") and name != _WEIGHTS]
     if sharded:
-        return f"the archive holds no {_WEIGHTS}, only {', '.join(sharded[:_NAMED])}", _HINT
+        return f"the archive holds no {_WEIGHTS}, only {listed(sharded)}", _HINT
     if inside:
         maker = "an archive from Teachable Machine" if "labels.txt" in last else "a zip archive"
-        return f"it is {maker}, which holds {', '.join(inside[:_NAMED])}", f"unzip it and give {inside[0]}"
+        return f"it is {maker}, which holds {listed(inside)}", f"unzip it and give {inside[0]}"
     for end, what, hint in _TOLD_BY:
         if any(name.endswith(end) for name in last):
             return what, hint
-    holds = f"it holds {', '.join(names[:_NAMED])}" if names else "it is empty"
+    holds = f"it holds {listed(names)}" if names else "it is empty"
     return f"the archive holds no {_WEIGHTS}: {holds}", _HINT
