@@ -29,8 +29,8 @@ def diff(
     """Compare two stores of weights, of any formats, element by element.
 
     Weights are matched by name where all names agree, else by structure. Two elements are equal where their bits
-    are, and close where ``abs(a - b) <= atol + rtol * abs(b)``. Values stream through memory once, however large
-    the files.
+    are, and close where ``abs(a - b) <= atol + rtol * abs(b)``. Values stream through memory, however large the
+    files.
 
     Args:
         a: The first: a path; a model, a layer or a list of variables of Keras 3; or an open store.

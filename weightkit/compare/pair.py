@@ -24,6 +24,10 @@ class Compared:
     measures: Measures = field(default_factory=Measures)
     hypothesis: Hypothesis | None = None
     """What turned the first into the second, as far as is known."""
+    moved: str = ""
+    """How the elements of the first are rearranged in the second, in words, as far as is known."""
+    swapped: WeightRef | None = None
+    """The weight of the first store that this one changed places with."""
     same: list[slice] = field(default_factory=list)
     """Equal spans: their norms are computed only if other spans of the weight differ."""
     _early: dict[int, Measures] = field(default_factory=dict)

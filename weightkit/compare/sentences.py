@@ -23,6 +23,8 @@ _ABOUT = 1e-3
 """The largest remainder, relative to its norm, of a weight that was scaled by about a factor."""
 _NEAR = (0.5, 0.9)
 """The largest relative L2 and the smallest cosine of a weight that is still itself, perturbed."""
+_SAME_NORM = 1e-9
+"""How far norms of the same numbers in another order may be apart: a weight that is too large to look for them."""
 _CHANGED = "changed"
 _OTHERWISE = {_CHANGED: "otherwise"}
 """What a summary that begins with "3 of 4 weights changed" says of them."""
@@ -76,7 +78,8 @@ def _from_angle(measures: Measures) -> str:
     if factor := _factor(measures, cosine):
         return f"scaled by about {factor:.4g}"
     if measures.size >= _MANY and abs(cosine) <= max(_UNRELATED, _DEVIATIONS / math.sqrt(measures.size)):
-        return "re-initialized or unrelated"
+        same_norm = abs(measures.ours - measures.theirs) <= _SAME_NORM * measures.ours
+        return "re-initialized, rearranged or unrelated" if same_norm else "re-initialized or unrelated"
     farthest, least = _NEAR
     if distance <= farthest and cosine >= least:
         return "perturbed"

@@ -11,6 +11,7 @@ from weightkit.access import share, spans
 from weightkit.compare.equality import is_same
 from weightkit.compare.evidence import weigh
 from weightkit.compare.measures import EXACT, Measures, Tolerance, measure, unchanged
+from weightkit.compare.moves import find_moves
 from weightkit.compare.pair import Compared, native
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def compare(
                 for span in sorted(pair.same, key=lambda span: span.start):
                     pair.measures += unchanged(native(ours.read(pair.ours, span)))
         weigh(work.compared, ours, theirs)
+        find_moves(work.compared, ours, theirs)
     return work.compared
 
 

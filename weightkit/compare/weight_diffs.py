@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weightkit.access import Kind, Match, match
@@ -47,7 +48,7 @@ def compared(
         raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists the weights")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
-    notes += _renames(model)
+    notes += [*_renames(model), *_swaps(work)]
     return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), tuple(notes))
 
 
@@ -89,14 +90,16 @@ def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
 
 def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     ours, theirs, measures = pair.ours, pair.theirs, pair.measures
-    what = what_happened(measures, pair.hypothesis)
+    swapped = "" if pair.swapped is None else f"swapped with {pair.swapped.path}"
+    what = swapped or pair.moved or what_happened(measures, pair.hypothesis)
     if ours.shape != theirs.shape:
         shapes = _shapes(ours, theirs)
         return _difference(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
     if not Match.same_type(ours, theirs) and not (tolerance and not measures.outside):
         return _difference(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
-        return _difference(ours, theirs, Status.DIFFERS, measures, what)
+        found = _difference(ours, theirs, Status.DIFFERS, measures, what)
+        return replace(found, label="swapped with another") if swapped else found
     if Match.is_renamed(ours, theirs):
         return _difference(ours, theirs, Status.RENAMED, measures, "renamed", what)
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
@@ -137,6 +140,16 @@ def _renames(results: Iterable[WeightDiff]) -> list[str]:
     }
     # By text, since a layer without a name is None, which does not sort.
     return [f"layer {old} is renamed to {new} in the second" for old, new in sorted(layers, key=str)]
+
+
+def _swaps(work: Iterable[Compared]) -> list[str]:
+    """Layers of which everything that changed is in the other one."""
+    partners: dict[str | None, set[str | None]] = {}
+    for pair in work:
+        if pair.measures.changed:
+            partners.setdefault(pair.ours.layer, set()).add(None if pair.swapped is None else pair.swapped.layer)
+    places = {(layer, other) for layer, (other, *more) in partners.items() if layer and other and not more}
+    return [f"layers {layer} and {other} changed places" for layer, other in sorted(places) if layer < other]
 
 
 def _weights(refs: list[WeightRef]) -> str:
