@@ -62,6 +62,15 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _escaped(text, backslash="\\")
 
 
+def quoted(text: str) -> str:
+    r"""A name in quotes, for the representation of an object; Python's ``repr`` shows fillers as nothing.
+
+    >>> print(quoted("a\u3164b"))
+    'a\u3164b'
+    """
+    return f"'{escape(text)}'"
+
+
 def code_at(text: str, start: int) -> tuple[str, int] | None:
     r"""The character that is written by a code at this place, and where the code ends; None if there is no code.
 

@@ -436,6 +436,10 @@ MUTANTS = [
         "weightkit/escape.py", 'unicodedata.is_normalized("NFC", cluster + char)', "True", "tests/test_escape.py",
     ),
     Mutant(
+        "the memory that NumPy takes is asked for before OpenBLAS ends the process",
+        "weightkit/cli/main.py", "_without_memory() or ", "", "tests/cli/test_memory.py",
+    ),
+    Mutant(
         "an error's text is escaped",
         "weightkit/errors.py", "{escape(self.problem)}", "{self.problem}", "tests/test_escape.py",
     ),

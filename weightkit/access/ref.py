@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightkit.escape import quoted
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -82,9 +84,8 @@ class WeightRef:
         return hash(self.structure)
 
     def __repr__(self) -> str:
-        # Names come from files: repr() escapes what could control a terminal.
-        known = "" if self.layer_class is None else f" of {self.layer_class!r}"
-        return f"<WeightRef {self.path!r}: {self.shape_text} {self.dtype_text}, {self.kind}{known}>"
+        known = "" if self.layer_class is None else f" of {quoted(self.layer_class)}"
+        return f"<WeightRef {quoted(self.path)}: {self.shape_text} {self.dtype_text}, {self.kind}{known}>"
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.errors import RequestError
+from weightkit.escape import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -270,7 +271,7 @@ class WeightStore(ABC):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.label!r}: {self.format}, {len(self)} weights>"
+        return f"<{type(self).__name__} {quoted(self.label)}: {self.format}, {len(self)} weights>"
 
     def _repr_html_(self) -> str:
         from weightkit.access.weight_table import weight_table  # noqa: PLC0415  # only notebooks show it

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind
 from weightkit.compare.sentences import tally
 from weightkit.errors import RequestError
-from weightkit.escape import escape, escape_cell
+from weightkit.escape import escape, escape_cell, quoted
 from weightkit.html import table
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class WeightDiff:
     """Whether its layer has another name in the second store, whatever else happened."""
 
     def __repr__(self) -> str:
-        return f"<WeightDiff {self.path!r}: {self.status}{f', {self.what!r}' if self.what else ''}>"
+        return f"<WeightDiff {quoted(self.path)}: {self.status}{f', {quoted(self.what)}' if self.what else ''}>"
 
     @property
     def ref(self) -> WeightRef:
@@ -147,7 +147,7 @@ class Diff:
         return tuple(line for line in (self.summary(), self.optimizer_summary(), *self.notes) if line)
 
     def __repr__(self) -> str:
-        return f"<Diff of {self.a!r} and {self.b!r}: {self.summary()}>"
+        return f"<Diff of {quoted(self.a)} and {quoted(self.b)}: {self.summary()}>"
 
     def __str__(self) -> str:
         lines = [escape(f"{self.a} and {self.b}, matched by {self.match.by}")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind, selected
-from weightkit.escape import escape, escape_cell
+from weightkit.escape import escape, escape_cell, quoted
 from weightkit.html import table
 from weightkit.inspect.listed_weight import Listed
 from weightkit.inspect.statistics import measure
@@ -46,7 +46,7 @@ class Listing:
         return counts + (f": {kinds}" if kinds else "")
 
     def __repr__(self) -> str:
-        return f"<Listing of {self.file!r}: {len(self.weights)} weights>"
+        return f"<Listing of {quoted(self.file)}: {len(self.weights)} weights>"
 
     def __str__(self) -> str:
         shown = listing_table(self.weights, with_statistics=self.with_statistics)

@@ -11,7 +11,7 @@ from support import write_legacy
 from weightkit import diff, open_weights, plan, show
 from weightkit.access.select.parse import parse
 from weightkit.errors import SelectionError
-from weightkit.escape import escape_cell
+from weightkit.escape import escape_cell, quoted
 from weightkit.transforms.scale import Scale
 
 NAMES = [
@@ -38,6 +38,19 @@ def test_no_two_names_are_printed_alike(file):
     assert printed(show(file)) == printed(plan(file, Scale(2), where="**")) == wanted
     other = write_legacy(file.with_name("other.h5"), {name: {"w": np.zeros(2, "f4")} for name in NAMES})
     assert printed(diff(file, other)) == wanted
+
+
+def test_no_two_representations_and_no_two_summaries_are_alike(tmp_path):
+    file = write_legacy(tmp_path / "m.h5", {name: {"w": np.ones(2, "f4")} for name in NAMES})
+    with open_weights(file) as store:
+        assert {repr(ref).split(":")[0] for ref in store} == {f"<WeightRef {quoted(f'{name}/w')}" for name in NAMES}
+    odd = file.rename(tmp_path / "m\u3164\x1b.h5")
+    with open_weights(odd) as store:
+        assert repr(store).startswith(f"<FileStore '{tmp_path}/m\\u3164\\x1b.h5': ")
+        preview = plan(store, Scale(2), where="**")
+    assert preview.summary().endswith("m\\u3164\\x1b.h5")
+    assert str(preview).splitlines()[0] == preview.summary() == repr(preview).removeprefix("<Plan: ")[:-1]
+    assert repr(show(odd)).startswith(f"<Listing of '{tmp_path}/m\\u3164\\x1b.h5': ")
 
 
 def test_a_printed_name_selects_its_weight(file):

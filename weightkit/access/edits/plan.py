@@ -83,16 +83,17 @@ class Plan:
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
     def summary(self) -> str:
-        """What the edit would do, in one line."""
+        """What the edit would do, in one line that can be printed."""
         total = len(self.chosen) + len(self.skipped)
         counts = f"{len(self.chosen)} of {total} weights ({self.nbytes} bytes)"
-        return f"{self.transform!r} {'changes' if self.sets_values else 'drops'} {counts} of {self.label}"
+        act = f"{escape(repr(self.transform))} {'changes' if self.sets_values else 'drops'}"
+        return f"{act} {counts} of {escape(self.label)}"
 
     def __repr__(self) -> str:
-        return f"<Plan: {escape(self.summary())}>"
+        return f"<Plan: {self.summary()}>"
 
     def __str__(self) -> str:
-        lines = [escape(self.summary())]
+        lines = [self.summary()]
         lines += [f"  {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}  {ref.kind}" for ref in self.chosen]
         lines += [f"  unchanged: {count}, {escape(reason)}" for reason, count in self.reasons().items()]
         lines += [f"  note: {escape(note)}" for note in self.all_notes]
@@ -208,12 +209,13 @@ class Report:
         return None if self.outcome is None else self.outcome.backup
 
     def summary(self) -> str:
-        """What the edit did, in one line."""
+        """What the edit did, in one line that can be printed."""
         plan = self.plan
         total = len(plan.chosen) + len(plan.skipped)
         act = "change" if plan.sets_values else "drop"
         done = f"would {act}" if self.outcome is None else {"change": "changed", "drop": "dropped"}[act]
-        return f"{plan.transform!r} {done} {len(plan.chosen)} of {total} weights ({plan.nbytes} bytes) of {plan.label}"
+        counts = f"{len(plan.chosen)} of {total} weights ({plan.nbytes} bytes)"
+        return f"{escape(repr(plan.transform))} {done} {counts} of {escape(plan.label)}"
 
     def lines(self) -> tuple[str, ...]:
         """Details, one sentence each: what stays unchanged, what was lost, where the result is."""
@@ -225,10 +227,10 @@ class Report:
         return (*unchanged, *self.plan.all_notes, *lost, *where, *outcome.notes)
 
     def __repr__(self) -> str:
-        return f"<Report: {escape(self.summary())}>"
+        return f"<Report: {self.summary()}>"
 
     def __str__(self) -> str:
-        return "\n".join(escape(line) for line in (self.summary(), *(f"  {line}" for line in self.lines())))
+        return "\n".join((self.summary(), *(f"  {escape(line)}" for line in self.lines())))
 
     def _repr_html_(self) -> str:
         return weight_table(self.summary(), self.plan.chosen, self.lines())

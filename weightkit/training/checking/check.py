@@ -46,7 +46,7 @@ class ModelCheck:
         return self.ok
 
     def __repr__(self) -> str:
-        return f"<ModelCheck of {self.model}: {len(self.findings)} findings>"
+        return f"<ModelCheck of {escape(self.model)}: {len(self.findings)} findings>"
 
     def __str__(self) -> str:
         if self.ok:

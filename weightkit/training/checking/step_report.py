@@ -91,7 +91,7 @@ class StepReport:
         return self
 
     def __repr__(self) -> str:
-        return f"<StepReport of {self.model}: {len(self.failures)} failures, {len(self.warnings)} warnings>"
+        return f"<StepReport of {escape(self.model)}: {len(self.failures)} failures, {len(self.warnings)} warnings>"
 
     def __str__(self) -> str:
         counts = {

@@ -118,7 +118,8 @@ class TrainableSummary:
         }
 
     def __repr__(self) -> str:
-        return f"<TrainableSummary of {self.model}: {self.trainable} of {self.parameters} parameters are trained>"
+        counts = f"{self.trainable} of {self.parameters} parameters are trained"
+        return f"<TrainableSummary of {escape(self.model)}: {counts}>"
 
     def __str__(self) -> str:
         rows = [
