@@ -5,6 +5,8 @@
     python -m tests.faults --tmpfs       full small disks, too (root)
     python -m tests.faults --strace 300  nothing forked, nothing preloaded: whole processes under strace
 
+Somebody else also does something to the file at each call: the edit sees it, or was done before.
+
 After each fault: the file is bit for bit the old one or the new one, the old one is kept where backups are, the exit
 code and the message are right, nothing is left behind unless the process was killed, and then the next run clears
 it away. It prints what is not so, with the command line that shows it again, and counts; and then exits with 1.

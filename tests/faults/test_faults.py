@@ -19,7 +19,11 @@ WHOLE = [
     *((Case("scale", "legacy", "in-place"), fault) for fault in FAULTS if fault != "reader"),
     (Case("scale", "keras", "output"), "short"),
     *((Case("strip", "weights", "in-place"), fault) for fault in ("SIGKILL", "SIGTERM", "EIO", "reader")),
-    *((Case("restore", "keras", "in-place"), fault) for fault in FAULTS if fault not in {"reader", "short"}),
+    *(
+        (Case("restore", "keras", "in-place"), name)
+        for name, fault in FAULTS.items()
+        if name not in {"reader", "short"} and not fault.meddles
+    ),
 ]
 """Cases in which a fault strikes at every call."""
 
@@ -27,6 +31,8 @@ SAMPLE = [
     (Case("scale", "keras", "output"), "EDQUOT"),
     (Case("scale", "weights", "poor"), "ENOSPC"),
     (Case("scale", "legacy", "force"), "SIGINT"),
+    (Case("scale", "keras", "output"), "touched"),
+    (Case("strip", "weights", "no-backup"), "linked"),
     (Case("rebuild", "keras", "no-backup"), "short"),
     (Case("rebuild", "legacy", "output"), "SIGTERM"),
     (Case("cast", "weights", "in-place"), "SIGKILL"),
