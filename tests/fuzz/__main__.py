@@ -16,6 +16,8 @@ from collections import Counter
 from tests.fuzz.cases import run
 from tests.fuzz.jobs import results
 
+_REPORT_EVERY = 1000  # cases
+
 
 def main() -> int:
     """Run the cases, and count what became of them."""
@@ -34,6 +36,8 @@ def main() -> int:
     names = [f"{options.seed}:{number}" for number in range(options.start, options.start + options.cases)]
     for result in results(names, options.jobs):
         counts[result.kind, result.outcome] += 1
+        if counts.total() % _REPORT_EVERY == 0:
+            print(f"… {counts.total()} cases, {failed} failed, {time.monotonic() - start:.0f} s", flush=True)
         if result.fault:
             failed += 1
             print(f"FAILED {result.kind} {result.outcome} {result.fault}", flush=True)

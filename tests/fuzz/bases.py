@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import os
+import pickle
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +48,11 @@ class Subject:
     def _answer(self, request: Json, _: Sequence[int]) -> bytes:
         answer = lines(self.replies.get(key_of(request), []), request)
         return self.raw(answer) if self.raw and request["do"] == "scan" else answer
+
+    def records(self) -> list[Any]:
+        """A copy of what is said of its objects; pickling is many times faster than copying."""
+        records: list[Any] = pickle.loads(_pickled(self.name))  # noqa: S301  # pickled here
+        return records
 
     @property
     def is_archive(self) -> bool:
@@ -114,6 +120,12 @@ def bases() -> tuple[Subject, ...]:
     made = {"state.h5": _state, "chunked.weights.h5": _chunked, "split.h5": _split}
     own = recorded("wrappers.keras", _wrappers())
     return (*found, *(recorded(name, _written(make)) for name, make in made.items()), own)
+
+
+@functools.cache
+def _pickled(name: str) -> bytes:
+    """The records of a base, which all that starts from it has."""
+    return pickle.dumps(of(name).replies["scan", ""])
 
 
 def of(name: str) -> Subject:

@@ -29,7 +29,7 @@ _PLAIN: Json = {"filters": [], "attributes": [], "form": "order 0", "fill": "", 
 def spoiled_index(random: Random) -> Subject:
     """Records changed in any way: values, types, order, number."""
     base = random.choice(bases())
-    records = copy.deepcopy(base.replies[_SCAN])
+    records = base.records()
     for _ in range(random.choice((1, 1, 2, 5))):
         if not records:
             break
@@ -40,7 +40,7 @@ def spoiled_index(random: Random) -> Subject:
 def spoiled_lists(random: Random) -> Subject:
     """Lists of names, and names of objects, changed: the parent computes the weights' names from them."""
     base = random.choice(bases())
-    records = copy.deepcopy(base.replies[_SCAN])
+    records = base.records()
     for _ in range(random.choice((1, 1, 3, 8))):
         if owners := [record for record in records if record.get("attributes")]:
             random.choice(_ATTRIBUTES)(random.choice(owners), random)
@@ -51,7 +51,7 @@ def grown(random: Random) -> Subject:
     """Very many weights, under names that are alike, long or deep; none has values."""
     count = random.choice((100, 100, 300, 300, 300, 1000, 1000, 3000))
     base, end = random.choice(bases()).padded(count)
-    records = copy.deepcopy(base.replies[_SCAN])
+    records = base.records()
     [group, *_] = [r for r in random.sample(records, len(records)) if r["type"] == "group"]
     name = random.choice(_GROWN)
     shape = random.choice(([], [2], [3, 4], [1, 1, 1, 1]))
@@ -199,7 +199,7 @@ def _mixed(records: list[Any], random: Random) -> None:
 
 def _foreign(records: list[Any], random: Random) -> None:
     """Records of another file too."""
-    records += copy.deepcopy(random.choice(bases()).replies[_SCAN][1:])
+    records += random.choice(bases()).records()[1:]
 
 
 _RECORDS: tuple[Callable[[list[Any], Random], None], ...] = (
