@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.fuzz.bases import bases
 from tests.fuzz.bounds import bounded
-from weightkit import Cast, Drop, Reinitialize, Scale, Strip, plan, show
+from weightkit import Cast, Drop, Reinitialize, Scale, Strip, diff, plan, show
 from weightkit.access import match
 from weightkit.access.like import borrow_configurations, borrow_names
 from weightkit.errors import WeightkitError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.file_store import FileStore
 
 _LARGEST = 1 << 20  # bytes of a weight that is read
+_FEW = 60  # weights of a store whose values are all compared
 _SELECTIONS = (
     "kind:parameter", "kind:unknown", "role:kernel", "**/kernel", "dense*", "last:2", "first:1", "re:.*bias", "*/*",
     "class:Dense", "name:kernel", "rank:2", "trainable:true", "dtype:float32", "dens", "enc0der/kernal", "**/a/**/b/**",
@@ -94,6 +95,13 @@ def _matched(store: FileStore, other: FileStore, random: Random) -> None:
         str(random.choice(ways)())
 
 
+def _compared(store: FileStore, other: FileStore, random: Random) -> None:
+    if len(store) < _FEW and random.random() < 0.3:
+        found = diff(*random.choice(((store, other), (other, store), (store, store))))
+        str(found)
+        json.dumps(found.to_dict())
+
+
 _WAYS: tuple[Callable[[FileStore, FileStore, Random], None], ...] = (
-    _shown, _described, _read, _selected, _suggested, _planned, _without, _matched,
+    _shown, _described, _read, _selected, _suggested, _planned, _without, _matched, _compared,
 )  # fmt: skip
