@@ -101,6 +101,10 @@ MUTANTS = [
         "weightkit/access/edits/perform.py", "not options.dry_run and options.output is None", "not options.dry_run",
         "tests/access/test_store.py",
     ),
+    Mutant(
+        "text that many lists repeat is refused",
+        f"{_CHILD}/attributes.py", "if left < 0:", "if False:", f"{_CHILD_TESTS}/test_scan.py",
+    ),
     # What the reading process may do, and what is believed of it.
     Mutant(
         "an answer is one to the request, by number and weight",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import GOLDEN, REAL, on_a_terminal, run_weightkit, write_legacy
 
-from weightkit import Scale, drop, open_weights, plan, scale, show
+from weightkit import Scale, diff, drop, open_weights, plan, scale, show
 from weightkit.access.formats.listed_names import notes_on_lists, readable
 from weightkit.access.hdf5.index import Index
 
@@ -181,3 +181,7 @@ def test_lists_of_one_name_are_read_in_a_single_pass(tmp_path: Path) -> None:
     with open_weights(path) as store:
         assert [ref.path for ref in store] == ["a/w"]
         assert f"a/w is listed {many} times and stored once" in store.notes[1]
+
+
+def test_a_comparison_says_which_of_the_two_files_has_the_notes(half: Path, repeated: Path) -> None:
+    assert diff(half, repeated, match="name").notes[:2] == (f"{half}: {INCOMPLETE}", f"{repeated}: {LOST}")

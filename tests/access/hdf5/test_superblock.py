@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ import pytest
 from support import digest
 
 from weightkit import Scale, cast, drop, open_weights, plan, scale
-from weightkit.access.hdf5.superblock import SIGNATURE, lookup3, superblock_of
+from weightkit.access.hdf5.superblock import SIGNATURE, Superblock, lookup3, superblock_of
 from weightkit.errors import UnsupportedFileError
 
 if TYPE_CHECKING:
@@ -146,6 +147,16 @@ def test_the_checksum_is_the_library_s(tmp_path: Path, libver: str, user_block: 
 def test_the_checksum_is_that_of_its_author_s_examples() -> None:
     """From `driver5` in https://burtleburtle.net/bob/c/lookup3.c; HDF5 starts with 0 as well."""
     assert lookup3(b"Four score and seven years ago") == 0x17770551
+
+
+@pytest.mark.parametrize(("width", "letter"), [(2, "H"), (4, "I"), (8, "Q")])
+def test_an_end_that_addresses_of_this_width_cannot_say_stays(width: int, letter: str) -> None:
+    head = SIGNATURE + bytes([3, width, width, 1]) + struct.pack(f"<4{letter}", 0, 0, 99, 48)
+    for length in (50, 200, 70_000, 5 << 30):
+        cleared = Superblock(0, head + bytes(4)).cleared(length)
+        _, _, end, root = struct.unpack_from(f"<4{letter}", cleared.content, 12)
+        assert (end, root) == (max(99, length) if length < 1 << 8 * width else 99, 48)
+        assert not cleared.is_marked
 
 
 @pytest.mark.parametrize(

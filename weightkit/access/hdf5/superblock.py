@@ -51,7 +51,7 @@ class Superblock:
         head[_FLAGS] &= ~_MARKS
         addresses = struct.Struct(f"<4{_WIDTHS[head[9]]}")
         base, more, end, root = addresses.unpack_from(head, _ADDRESSES)
-        if base == self.place:
+        if base == self.place and length >> 8 * head[9] == 0:  # else no address of this width can say it
             addresses.pack_into(head, _ADDRESSES, base, more, max(end, length), root)
         return Superblock(self.place, bytes(head) + lookup3(bytes(head)).to_bytes(4, "little"))
 

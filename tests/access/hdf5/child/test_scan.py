@@ -314,6 +314,26 @@ def test_chunks_of_which_nothing_tells_whether_they_are_shuffled_are_refused(
         store.read(next(iter(store)))
 
 
+def test_a_list_that_repeats_one_long_text_is_refused_before_it_is_sent(scanner: Scanner, tmp_path: Path) -> None:
+    """An element of variable length is 16 bytes that say where its text is: here all of them say the same."""
+    path, long, count = tmp_path / "m.h5", 4096, 3000
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = ["x" * long, *["y"] * (count - 1)]
+    content = path.read_bytes()
+    place = next(
+        place
+        for place in range(len(content) - 32)
+        if content[place : place + 4] == long.to_bytes(4, "little") and content[place + 16 : place + 20] == b"\1\0\0\0"
+    )
+    path.write_bytes(content[:place] + content[place : place + 16] * count + content[place + 16 * count :])
+    with h5py.File(path) as file:
+        assert list(file.attrs["layer_names"]) == ["x" * long] * count
+    with pytest.raises(UnsafeFileError, match="longer than the file"):
+        records(scanner, path)
+    path.write_bytes(content)
+    assert len(records(scanner, path)) == 1
+
+
 def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
     whole = write_variables(tmp_path / "model.h5", {"layers/a/vars/0": np.zeros(999, "f4")}).read_bytes()
     (tmp_path / "model.h5").write_bytes(whole[:-500])

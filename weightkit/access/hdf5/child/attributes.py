@@ -6,7 +6,7 @@ Only the reading process imports this module.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -15,9 +15,13 @@ from h5py import h5a, h5s, h5t
 from weightkit.access.hdf5.child.refusal import Refusal
 from weightkit.access.hdf5.child.type_names import refers, type_name
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Json = dict[str, Any]
 
 _TEXT = h5py.string_dtype()
+_MORE_TEXT, _TEXT_RATIO = 1 << 20, 4  # characters that any file may have, and how many more for each of its bytes
 
 
 def attributes_of(owner: Any, path: str, limits: Json) -> list[list[Any]]:
@@ -38,6 +42,19 @@ def attributes_of(owner: Any, path: str, limits: Json) -> list[list[Any]]:
             raise Refusal("unsafe", path, f"its attribute {name} has more than {limits['attribute']} bytes")
         found.append([name, digest, value])
     return found
+
+
+def within(length: int, records: Iterator[Json]) -> Iterator[Json]:
+    """The records of a file of ``length`` bytes, refused where their text is many times as long as the file.
+
+    Lists of text of variable length may name one text in the file again and again, a kilobyte for 16 bytes each.
+    """
+    left = _MORE_TEXT + _TEXT_RATIO * length
+    for record in records:
+        left -= sum(_length(text) for _, _, text in record.get("attributes", ()))
+        if left < 0:
+            raise Refusal("unsafe", record["path"], "the text in the file's attributes is longer than the file")
+        yield record
 
 
 def _length(value: str | list[str] | None) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from h5py import h5d, h5f, h5g, h5l, h5o
 
-from weightkit.access.hdf5.child.attributes import attributes_of, text_of
+from weightkit.access.hdf5.child.attributes import attributes_of, text_of, within
 from weightkit.access.hdf5.child.damage import Damage, contents_of
 from weightkit.access.hdf5.child.dataset_record import Source, dataset_records
 from weightkit.access.hdf5.child.file_part import Part, open_for_reading
@@ -46,7 +46,7 @@ def scan(descriptor: int, start: int, length: int, limits: Json) -> Iterator[Jso
         Refusal: Something in the file is not plain data, or cannot be read.
     """
     part = Part(descriptor, start, length)
-    return _Walk(open_for_reading(part), part, limits).records()
+    return within(length, _Walk(open_for_reading(part), part, limits).records())
 
 
 class _Walk:
