@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zipfile
 from typing import TYPE_CHECKING
 
 from tests.hostile.case import (
+    CONFIG,
     DAMAGED,
     UNSAFE,
     UNSUPPORTED,
@@ -52,6 +54,61 @@ def _bombs() -> None:
 
 
 _bombs()
+
+
+def _values() -> None:
+    for name, unit in {"lists": b"[],", "objects": b'{"":0},', "numbers": b"1.5,"}.items():
+
+        def make(path: Path, unit: bytes = unit) -> None:
+            pack(path, config=b'{"config": [' + unit * (28 << 18) + b"0]}")
+
+        refused(
+            f"config_of_{name}.keras",
+            f"a configuration of seven million {name} is refused",
+            "35 KB would take a gigabyte of memory",
+            UNSAFE,
+            large=name != "lists",
+        )(make)
+
+
+_values()
+
+
+def _folders() -> None:
+    for name, folder in {"ansi": "a\x1b[31m/", "bidi": "a\u202eb/", "newline": "a\nb/"}.items():
+
+        def make(path: Path, folder: str = folder) -> None:
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(entry(f"{folder}config.json"), json.dumps(CONFIG))
+                archive.writestr(entry(f"{folder}{MEMBER}"), variable_bytes())
+
+        contained(
+            f"folder_{name}.keras", f"a zip of a folder with an odd name ({name}) is read", "names stay", weights=4
+        )(make)
+
+        def holding(path: Path, folder: str = folder) -> None:
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(entry(f"{folder}model.h5"), variable_bytes())
+
+        refused(
+            f"holding_{name}.zip",
+            f"a zip that holds a file ({name}) is refused by an escaped name",
+            "a name must not steer a terminal",
+            UNSUPPORTED,
+        )(holding)
+
+        def index(path: Path, folder: str = folder) -> None:
+            path.write_text(json.dumps({"weight_map": {"/layers/a/vars": [f"{folder}m_00000.weights.h5"]}}))
+
+        refused(
+            f"shards_{name}.weights.json",
+            f"an index of a shard ({name}) is refused by an escaped name",
+            "a name must not steer a terminal",
+            UNSUPPORTED,
+        )(index)
+
+
+_folders()
 
 
 def _deflated() -> None:

@@ -259,6 +259,10 @@ MUTANTS = [
         f"{_FORMATS}/zip_directory.py", "if info.header_offset < reach:", "if False:", "tests/access/formats",
     ),
     Mutant(
+        "the values of a configuration are bounded",
+        f"{_FORMATS}/legacy.py", "if values > _MOST_VALUES:", "if False:", "tests/access/formats/test_archive.py",
+    ),
+    Mutant(
         "an archive's members are stored or deflated",
         f"{_FORMATS}/zip_directory.py",
         "if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:", "if False:",

@@ -237,6 +237,20 @@ def test_a_configuration_that_is_none_is_no_obstacle(tmp_path: Path, weights: by
         assert len(store) == 2
 
 
+@pytest.mark.parametrize("unit", [b"[],", b'{"a":0},', b"1,"])
+@pytest.mark.parametrize("member", ["config.json", "metadata.json"])
+def test_a_text_of_more_values_than_any_model_has_is_refused(
+    tmp_path: Path, weights: bytes, unit: bytes, member: str
+) -> None:
+    """30 KB of an archive would take a gigabyte of memory: each value takes more than its three bytes of text."""
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, b'{"config": [' + unit * 2_000_000 + b"0]}")
+        archive.writestr(WEIGHTS, weights, zipfile.ZIP_STORED)
+    with pytest.raises(UnsafeFileError, match="must have at most 2000000 values, got"):
+        open_weights(path)
+
+
 @pytest.mark.parametrize("member", ["config.json", "metadata.json"])
 def test_a_text_that_inflates_past_its_limit_is_refused(tmp_path: Path, weights: bytes, member: str) -> None:
     path = tmp_path / "bomb.keras"

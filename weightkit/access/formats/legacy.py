@@ -15,6 +15,7 @@ from weightkit.access.formats.listed_names import notes_on_lists
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.names.legacy.names import LegacyGroup, name_legacy, name_legacy_optimizer
+from weightkit.errors import UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"
 _NAMES, _TRAINING = "weight_names", "training_config"
+_MOST_VALUES = 2_000_000  # in a configuration: large models have some ten thousand, vocabularies add their words
 _OPAQUE = "Keras cannot load bfloat16 from legacy HDF5, which does not store that type"
 _INCOMPLETE = (
     "Keras' {} will fail; model.load_weights(file, by_name=True, skip_mismatch=True) loads all top-level "
@@ -199,7 +201,18 @@ def _config(index: Index) -> Mapping[str, Any] | None:
 
 
 def parse_config(text: str | bytes) -> Mapping[str, Any] | None:
-    """A model's configuration; None where the text is not a JSON object."""
+    """A model's configuration; None where the text is not a JSON object.
+
+    Raises:
+        UnsafeFileError: It has more values than any model's; each takes up to a hundred bytes of memory.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    values = sum(map(raw.count, (b",", b"[", b"{")))
+    if values > _MOST_VALUES:
+        raise UnsafeFileError(
+            f"a model's configuration must have at most {_MOST_VALUES} values, got {values}",
+            hint="do not trust this file",
+        )
     try:
         config = json.loads(text)
     # RecursionError: JSON that is nested too deeply.

@@ -8,6 +8,7 @@ from weightkit.access.formats.refs import refs_of
 from weightkit.access.formats.weights_h5 import ObjectLayout
 from weightkit.access.hdf5.file_store import Contents
 from weightkit.access.names.naming import Naming
+from weightkit.access.names.object_tree import place_of
 from weightkit.access.ref import Kind, Source
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ _ROOT, _VARIABLES = "lora", "vars"
 
 
 def recognizes(file: UnknownFile) -> bool:
-    """Whether the file holds factors, each under the name that KerasHub gives it."""
+    """Whether the file holds factors and nothing else, each under the name that KerasHub gives it."""
     datasets = file.index.datasets
-    return any(path.startswith(f"{_ROOT}/") and _name(path).startswith("lora_") for path in datasets)
+    inside = all(path.startswith(f"{_ROOT}/") for path in datasets)
+    return inside and any(_name(path).startswith("lora_") for path in datasets)
 
 
 def contents(file: UnknownFile) -> Contents:
@@ -56,4 +58,5 @@ def _name(path: str) -> str:
 
 def _place(path: str) -> tuple[tuple[int, int | str], ...]:
     """For the order of the layers: numbers by their value, before names."""
-    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in path.split("/"))
+    places = ((place_of(part), part) for part in path.split("/"))
+    return tuple((1, part) if place is None else (0, place) for place, part in places)
