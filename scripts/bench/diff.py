@@ -23,7 +23,7 @@ class DiffJobs(Jobs):
 
     def diff(self) -> None:
         """Two files of 1 GiB: the same, and every kernel changed."""
-        first, same, other = (self.folder / name for name in ("first.h5", "same.h5", "other.h5"))
+        first, same, other = (self.folder / name for name in ("first.h5", "same.h5", "other"))
         dense_file(first, 16)
         shutil.copyfile(first, same)
         subprocess.run(

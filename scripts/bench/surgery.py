@@ -70,7 +70,7 @@ class SurgeryJobs(Jobs):
 
     def _stripped(self, layers: int) -> tuple[int, float, float]:
         """Bytes that remain, our seconds, those of ``cp``."""
-        source, rest = trained_file(self.folder / "trained.h5", layers), self.folder / "rest.h5"
+        source, rest = trained_file(self.folder / "trained.h5", layers), self.folder / "rest"
         subprocess.run([*WEIGHTKIT, "strip", str(source), "-o", str(rest)], check=True, capture_output=True)
         seconds = side_by_side(self.runs, ours=lambda: self.command("strip", source), cp=lambda: self.copy(rest))
         kept = rest.stat().st_size

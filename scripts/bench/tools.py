@@ -109,7 +109,7 @@ class Jobs:
     """Jobs work in one folder that is removed afterwards."""
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
-        self.folder, self.quick, self.out = folder, quick, folder / "out.h5"
+        self.folder, self.quick, self.out = folder, quick, folder / "out"
         self.runs = 3 if quick else 7
 
     def command(self, verb: str, source: Path, *arguments: str) -> float:
