@@ -151,6 +151,19 @@ def test_what_only_starts_a_little_like_another_format_is_not_named_so(tmp_path:
         open_weights(path)
 
 
+def test_an_index_says_which_shards_are_not_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.json"
+    path.write_text(json.dumps({"weight_map": {"/a": ["m_00000.weights.h5", "../m.h5"], "/b": ["m_00001.weights.h5"]}}))
+    for number, missing in enumerate(
+        (r" \(m_00000.weights.h5, m_00001.weights.h5 missing\)", r" \(m_00001.weights.h5 m", "")
+    ):
+        with pytest.raises(UnsupportedFileError, match=rf"in 3 shards: .*_00001.weights.h5{missing}"):
+            open_weights(path)
+        (tmp_path / f"m_{number:05}.weights.h5").write_bytes(b"")
+    with pytest.raises(UnsupportedFileError, match="h5 — give"):
+        open_weights(path)
+
+
 def saved_model(folder: Path) -> None:
     (folder / "saved_model.pb").write_bytes(b"")
     (folder / "variables").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from weightkit.access.files.local_path import is_file
 from weightkit.text import listed
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
 
 _MOST = 4 << 20  # bytes to look at; the index of a thousand shards has less
+_LOOKED_FOR = 1000  # shards
 _HINT = "give a Keras .h5, .weights.h5 or .keras file"
 
 
@@ -27,7 +29,7 @@ def foreign_json(source: OpenFile) -> tuple[str, str]:
         return "it is JSON text, not weights", _HINT
     shards = _shards(content)
     if shards:
-        return _index_of(shards)
+        return _index_of(shards, source)
     if "modelTopology" in content or "weightsManifest" in content:
         return (
             "it is a TensorFlow.js model, not Keras weights",
@@ -47,11 +49,18 @@ def _shards(content: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(file for files in lists for file in files if isinstance(file, str)))
 
 
-def _index_of(shards: list[str]) -> tuple[str, str]:
+def _index_of(shards: list[str], source: OpenFile) -> tuple[str, str]:
     if not shards[0].endswith(".h5"):
         return f"it is the index of {listed(shards)}, not of Keras weights", _HINT
     count = "1 shard" if len(shards) == 1 else f"{len(shards)} shards"
     return (
-        f"it is the index of weights in {count}: {listed(shards)}",
+        f"it is the index of weights in {count}: {listed(shards)}{_missing(shards, source)}",
         "give one of the shards, or save the weights in one file (model.save_weights('model.weights.h5'))",
     )
+
+
+def _missing(shards: list[str], source: OpenFile) -> str:
+    """Which shards are not beside their index; a name that leads elsewhere is not looked for."""
+    looked_for = [name for name in shards[:_LOOKED_FOR] if "/" not in name and "\0" not in name]
+    missing = [name for name in looked_for if not is_file(source.path.parent / name)]
+    return f" ({listed(missing)} missing)" if missing else ""
