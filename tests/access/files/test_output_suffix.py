@@ -12,6 +12,7 @@ from support import DATA, Folder, run_weightkit
 
 from weightkit import Cast, Drop, Scale, edit, open_weights, plan
 from weightkit.access.files.output_suffix import require_suffix
+from weightkit.access.formats.optimizer_file import OptimizerFile
 from weightkit.access.store import Destination
 from weightkit.errors import RequestError
 
@@ -110,3 +111,15 @@ def test_the_command_line_names_the_suffix(tmp_path: Path) -> None:
         "weightkit: out.keras: the output's format is legacy HDF5 model, and a name that ends in .keras makes Keras "
         "expect a .keras archive — give a name that ends in .h5\n"
     )
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5", ".weights.json", ".lora.h5"])
+def test_an_optimizer_s_state_takes_no_model_s_place(tmp_path: Path, suffix: str) -> None:
+    """Its writer replaces what is there: a model of that name would be lost."""
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(b"a model")
+    file = OptimizerFile({}, {"class": "SGD", "config": ""}, ordered=True)
+    with pytest.raises(RequestError, match=r"the output's format is optimizer state, and .* ends in .h5"):
+        file.write(path)
+    assert path.read_bytes() == b"a model"
+    assert file.write(tmp_path / "state.h5") == tmp_path / "state.h5"
