@@ -234,10 +234,46 @@ def _nested(store, ref):
         pass
 
 
-def try_refusals():
+class Doubled(layers.Dense):
+    """Computes what it saves."""
+
+    def save_own_variables(self, store):
+        store["0"] = self.kernel.value * 2
+
+
+def try_low_rank():
+    """A kernel with LoRA is set as Keras loads it, or not at all."""
     model = drawn("low_rank")
-    FACTS["refused: a computed kernel selected by itself"] = refused(
-        lambda: edit(model, Scale(0.5), where="a/kernel"), RequestError, "a/kernel", "computed"
+    layer = model.layers[0]
+    kernel, a = values([layer._kernel, layer.lora_kernel_a])
+    merged = np.asarray(keras.ops.convert_to_numpy(layer.kernel))
+    FACTS["low rank: a part of it is not zero"] = not np.array_equal(kernel, merged)
+    before = bits(model)
+    store = open_weights(model)
+    last = list(store)[-1]
+    store._places[last] = dataclasses.replace(
+        store._places[last], handle=Breaking(store._places[last].handle, UnwantedError)
+    )
+    with contextlib.suppress(UnwantedError):
+        plan(model, Scale(0.5)).apply(store)
+        FACTS["low rank: it fails"] = False
+    FACTS["low rank: a commit that is cut short is undone"] = bits(model) == before
+    report = edit(model, Scale(0.5))
+    FACTS["low rank: the kernel is that of the file"] = np.array_equal(
+        values([layer._kernel])[0], merged * np.float32(0.5)
+    )
+    FACTS["low rank: the update starts from zero"] = not values([layer.lora_kernel_b])[0].any()
+    FACTS["low rank: the first factor stays"] = np.array_equal(values([layer.lora_kernel_a])[0], a)
+    FACTS["low rank: it is said"] = "are merged into their kernels" in str(report)
+    model.compile(optimizer="sgd", loss="mse")
+    model.fit(np.ones((4, 4), "float32"), np.ones((4, 2), "float32"), verbose=0)
+    FACTS["low rank: its training goes on"] = bool(values([layer.lora_kernel_b])[0].any())
+
+
+def try_refusals():
+    model = keras.Sequential([keras.Input((4,)), Doubled(2, name="a")])
+    FACTS["refused: a kernel that its layer computes on saving"] = refused(
+        lambda: edit(model, Scale(0.5), where="**"), RequestError, "layers/doubled/vars/0", "computed"
     )
     unbuilt = keras.Sequential([layers.Dense(2)], name="early")
     FACTS["refused: an unbuilt model"] = refused(lambda: edit(unbuilt, Scale(0.5)), RequestError, "early", "built")
@@ -392,6 +428,7 @@ try_broken_commit()
 try_optimizer()
 try_tracing()
 try_memory()
+try_low_rank()
 try_refusals()
 try_parts()
 try_backend()

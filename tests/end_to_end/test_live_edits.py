@@ -49,5 +49,9 @@ def test_a_variable_of_two_addresses_is_changed_by_both_or_refused(facts):
     assert wrong(facts, "shared: ") == {}
 
 
+def test_a_kernel_with_lora_is_set_with_the_update_merged_in(facts):
+    assert wrong(facts, "low rank") == {}
+
+
 def test_every_fact_holds(facts):
     assert wrong(facts) == {}

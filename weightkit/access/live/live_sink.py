@@ -6,8 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from weightkit.access.live.handles import writable
+from weightkit.access.live.merged_kernel import MergedKernel
 from weightkit.access.live.undo import UndoLog
 from weightkit.access.store import ALL, Outcome, Sink
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -51,7 +53,13 @@ class LiveSink(Sink):
         for ref, slot in self._slots.items():
             if ref not in self._repeated:
                 slot.commit(self._log)
-        self.outcome = Outcome()
+        self.outcome = Outcome(notes=self._notes())
+
+    def _notes(self) -> tuple[str, ...]:
+        merged = [ref.path for ref, slot in self._slots.items() if isinstance(slot.handle, MergedKernel)]
+        if not merged:
+            return ()
+        return (f"the low-rank updates (LoRA) of {listed(merged)} are merged into their kernels, and start from zero",)
 
     def undo(self) -> None:
         """Restore what `commit` has changed so far."""
@@ -63,7 +71,7 @@ class _Slot:
     """One weight in an edit: its old and its new values."""
 
     def __init__(self, ref: WeightRef, handle: Handle) -> None:
-        self._ref, self._handle = ref, handle
+        self._ref, self.handle = ref, handle
         self._value = handle.value()
         self.before = handle.look(self._value)
         self.size = self._missing = ref.size
@@ -85,4 +93,4 @@ class _Slot:
         if self._new is not None:
             # No reference stays here: the variable may take the memory over.
             new, self._new = self._new.reshape(self._ref.shape), None
-            log.set(self._ref.path, self._handle, self._value, new)
+            log.set(self._ref.path, self.handle, self._value, new)

@@ -81,7 +81,7 @@ class LiveStore(WeightStore):
 
     def _value(self, ref: WeightRef) -> np.ndarray:
         place = self._places[ref]
-        return place.look() if place.handle is not None or self._steady is None else self._steady.value(ref, place)
+        return place.look() if place.variable is not None or self._steady is None else self._steady.value(ref, place)
 
     @contextlib.contextmanager
     def steady(self) -> Iterator[None]:

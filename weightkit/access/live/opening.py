@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.live.handles import as_numpy, handle_of
 from weightkit.access.live.live_refs import is_variable, ref_of_variable, refs_of_object
 from weightkit.access.live.live_store import LiveStore
+from weightkit.access.live.merged_kernel import merged_kernel
 from weightkit.access.live.object_walk import Walk, is_optimizer
 from weightkit.access.live.place import Place
 from weightkit.access.live.target import label_of, require_saveable, require_variables
@@ -38,7 +39,7 @@ def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:
     computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
     for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
         if key in computed:
-            yield ref, Place(None, saved.thing, key)
+            yield ref, Place(merged_kernel(saved.thing, key, ref.name), saved.thing, key)
         else:
             variable = saved.values[key]
             yield ref, Place(handle_of(variable), saved.thing, key, variable)

@@ -19,7 +19,7 @@ class Place:
     """A variable, or a value that an object computes on saving, such as a kernel with LoRA merged in."""
 
     handle: Handle | None
-    """None for a computed value, which can be read but not set."""
+    """None for a computed value that can be read but not set."""
     thing: Any = None
     """The object that saves it; None for a variable from a list."""
     key: str = ""
