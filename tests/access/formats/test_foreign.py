@@ -206,7 +206,8 @@ def test_a_folder_is_named_by_what_is_in_it(tmp_path: Path, make: Callable[[Path
 def test_a_url_is_a_wrong_request(url: str) -> None:
     with pytest.raises(RequestError, match="it is a URL, and weightkit opens files on this machine") as caught:
         open_weights(url)
-    assert (caught.value.hint, caught.value.file) == ("download it first", url)
+    assert caught.value.hint == "download it first"
+    assert caught.value.file == url.replace(":/", "://").replace(":///", "://")
 
 
 def test_a_file_whose_name_looks_like_a_url_is_opened(tmp_path: Path, weights: bytes) -> None:

@@ -46,7 +46,7 @@ def test_an_unzipped_folder_has_the_weights_and_the_names_of_its_archive(tmp_pat
             assert list(store) == list(other)
             assert store.config == other.config
             assert store.keras_version == other.keras_version
-            assert store.format == "unzipped .keras folder"
+            assert store.format == "weights of an unzipped .keras model"
             assert all(np.array_equal(store.read(ref), other.read(ref)) for ref in store)
     assert diff(folder, DATA / archive).equal
     assert run_weightkit("show", folder, "--stats").returncode == 0

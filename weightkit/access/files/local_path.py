@@ -8,7 +8,7 @@ import re
 from weightkit.errors import RequestError
 
 # `pathlib` makes one slash of two.
-_URL = re.compile(r"(https?|ftp|gs|s3|hf|kaggle|az|abfss?|hdfs|dbfs):/", re.IGNORECASE)
+_URL = re.compile(r"(https?|ftp|gs|s3|hf|kaggle|az|abfss?|hdfs|dbfs):/+", re.IGNORECASE)
 
 
 def require_local(path: str | os.PathLike[str]) -> None:
@@ -20,9 +20,12 @@ def require_local(path: str | os.PathLike[str]) -> None:
     name = os.fspath(path)
     if not name:
         raise RequestError("the path is empty", hint="give a path, such as 'model.h5'")
-    if _URL.match(name) and not os.path.exists(name):  # noqa: PTH110  # it raises nothing
+    found = _URL.match(name)
+    if found and not os.path.exists(name):  # noqa: PTH110  # it raises nothing
         raise RequestError(
-            "it is a URL, and weightkit opens files on this machine", hint="download it first", file=name
+            "it is a URL, and weightkit opens files on this machine",
+            hint="download it first",
+            file=f"{found[1]}://{name[found.end() :]}",
         )
 
 

@@ -62,7 +62,7 @@ def contents(file: UnknownFile) -> Contents:
     version = metadata.get("keras_version")
     found = contents_with(
         file.index,
-        "unzipped .keras folder",
+        "weights of an unzipped .keras model",
         config=_text(file.folder / _CONFIG, file.limits),
         keras_version=version if isinstance(version, str) else None,
     )
