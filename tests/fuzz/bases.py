@@ -117,7 +117,7 @@ def bases() -> tuple[Subject, ...]:
     """Files of every format and version of Keras, and three that are made here."""
     golden = sorted(path for path in _DATA.iterdir() if path.suffix in {".h5", ".keras"})
     found = [recorded(path.name, path.read_bytes()) for path in golden]
-    made = {"state.h5": _state, "chunked.weights.h5": _chunked, "split.h5": _split}
+    made = {"adapters.lora.h5": _lora, "state.h5": _state, "chunked.weights.h5": _chunked, "split.h5": _split}
     own = recorded("wrappers.keras", _wrappers())
     return (*found, *(recorded(name, _written(make)) for name, make in made.items()), own)
 
@@ -169,6 +169,14 @@ def _chunked(file: h5py.File) -> None:
     made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ones(10, "f4"))
     file["layers/dense_1/vars/0"] = group["1"]
     file["layers/text/vars/0"] = ["one", "two"]
+
+
+def _lora(file: h5py.File) -> None:
+    """Low-rank adapters, as KerasHub saves them."""
+    for number in (3, 7):
+        group = file.create_group(f"lora/{number}/vars")
+        group["lora_kernel_a"], group["lora_kernel_b"] = np.ones((16, 4), "f4"), np.ones((4, 16), "f4")
+    file["lora/vars/rank"] = np.int64(4)
 
 
 def _split(file: h5py.File) -> None:

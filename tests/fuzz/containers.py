@@ -200,15 +200,19 @@ def _rewritten(_: bytearray, random: Random) -> bytearray:
     methods: tuple[int, ...] = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
     with zipfile.ZipFile(io.BytesIO(base.content)) as old, zipfile.ZipFile(content, "w") as new:
         new.comment = spoil.text(random).encode("utf-8", "surrogatepass")[:60_000]
+        folder = random.choice(("", "", "model/", f"{_name(random)}/"))
         for name in old.namelist():
-            new.writestr(name, old.read(name), random.choice(methods))
+            new.writestr(folder + name, old.read(name), random.choice(methods))
         methods = random.choice((methods, (zipfile.ZIP_STORED,)))  # packers take milliseconds to start
         for number in range(random.choice((1, 3, 30, 300) if len(methods) == 1 else (1, 3))):
-            name = f"{random.choice((spoil.text(random)[:60], 'assets'))}{number}".encode("utf-8", "replace").decode()
-            new.writestr(
-                zipfile.ZipInfo(name.replace("\0", "")), random.choice((b"", b"0" * 10_000)), random.choice(methods)
-            )
+            member = zipfile.ZipInfo(f"{random.choice((_name(random), 'assets'))}{number}")
+            new.writestr(member, random.choice((b"", b"0" * 10_000)), random.choice(methods))
     return bytearray(content.getvalue())
+
+
+def _name(random: Random) -> str:
+    """A text that an archive can store as a name."""
+    return spoil.text(random)[:60].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 _DIRECTORY: tuple[Callable[[bytearray, Random], bytearray], ...] = (
