@@ -243,7 +243,7 @@ def test_two_opaque_bytes_are_bfloat16_unless_an_attribute_says_otherwise(scanne
 
 
 @pytest.mark.parametrize(
-    "name", [b"a\x1b[31m\n\x07", b"\xff\xfe\x80", "\u202eevil".encode(), b"..", b" ", b"long" * 15_000]
+    "name", [b"a\x1b[31m\n\x07", b"\xff\xfe\x80", "\u202eevil".encode(), b"..", b" ", b"long" * 1_000]
 )
 def test_a_strange_name_is_kept_byte_for_byte(scanner: Scanner, tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "strange.h5"
