@@ -163,6 +163,14 @@ def test_a_note_s_names_are_escaped(tmp_path: Path) -> None:
     assert "\x1b" not in run_weightkit("show", path).stderr
 
 
+def test_names_in_a_note_are_cut_short(tmp_path: Path) -> None:
+    name = "x" * 5000
+    found = notes(legacy(tmp_path / "m.h5", {"a": ([name, "w", "w"], ["w"])}, ["a", name, "y", name]))
+    assert len(found) == 3
+    assert all(len(note) < 400 for note in found)
+    assert f"2 layers ({'x' * 100}…, y) and 1 weight (a/{'x' * 98}…)" in found[0]
+
+
 def test_a_name_that_is_deeper_than_any_group_is_missing() -> None:
     index: Any = Index(0)
     index.aliases["a"] = ""
