@@ -41,18 +41,20 @@ def open_weights(
     """Open a weight file, or a model in memory, as a store of weights.
 
     Legacy HDF5 of Keras 1 to 3 (whole models and weights alone), ``.weights.h5`` and ``.keras`` are recognized by
-    their content. No weight is read until you ask for it, and the file is never opened for writing.
+    their content. No weight is read until you ask for it, and the file is never opened for writing. Before the first
+    values of an archive are handed out, its checksum is compared.
 
     Args:
-        target: Path of the file; or a model, a layer, an optimizer or a list of variables of Keras 3, whose weights
+        target: Path of the file, or of a folder that Keras saved with ``zipped=False``; or a model, a layer, an optimizer or a list of variables of Keras 3, whose weights
             get the addresses that they have in a ``.weights.h5``.
         editable: Whether the file may be edited; nothing else may then have it open for writing or editing.
         like: Another file or model, to borrow names, kinds and configurations from where this file has none.
         limits: What reading the file may cost.
 
     Raises:
-        RequestError: There is no such file; the model is not built; or the target is neither a file nor a model.
-        RefusedError: It is damaged, unsafe, or holds no Keras weights.
+        RequestError: There is no such file, or it is a URL; a folder would be edited; the model is not built; or the
+            target is neither a file nor a model.
+        RefusedError: It is damaged, unsafe, or holds no Keras weights; the error says what it is instead.
         MachineError: It cannot be opened, or another process is writing it.
 
     Example:
@@ -75,7 +77,7 @@ class FileOpening:
         limits: What reading the file may cost.
 
     Raises:
-        RequestError: There is no such file.
+        RequestError: There is no such file, or it is a URL, or a folder that would be edited.
         RefusedError: It is neither HDF5 nor an archive.
         MachineError: It cannot be opened, or another process is writing it.
     """
