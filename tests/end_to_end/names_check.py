@@ -273,6 +273,31 @@ def try_like() -> None:
     holds("like: the edited file loads", all(halved))
 
 
+class QuantizedInTraining(layers.Layer):
+    """Like QKeras and HGQ: a real kernel, with helper variables that are not trained."""
+
+    def build(self, shape: Any) -> None:
+        fixed = {"shape": (2,), "initializer": "ones", "trainable": False}
+        self.kernel = self.add_weight(shape=(shape[-1], 2), name="kernel")
+        self.kernel_scale = self.add_weight(name="kernel_scale", **fixed)
+        self.signed = self.add_weight(name="signed", dtype="uint8", **fixed)
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.matmul(inputs, self.kernel) * self.kernel_scale
+
+
+def try_helpers() -> None:
+    model = keras.Sequential([keras.Input((4,)), QuantizedInTraining(2, name="q")])
+    with open_weights(model) as store:
+        found = {ref.name: str(ref.kind) for ref in store}
+    helpers = {"kernel": "parameter", "kernel_scale": "state", "signed": "state"}
+    holds("helpers: they are state", found, helpers)
+    holds("helpers: a default edit leaves them", chosen(model, Scale(0.5)), ["q/kernel"])
+    real = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="q")])
+    real.quantize("int8")
+    holds("helpers: what Keras quantized is refused", "quantized" in str(chosen(real, Scale(0.5))), True)
+
+
 def spectral() -> keras.Model:
     inputs, image = keras.Input((60,)), keras.Input((8, 8, 5))
     dense = layers.SpectralNormalization(layers.Dense(50, name="d", kernel_initializer="he_normal"), name="sn")
@@ -318,4 +343,5 @@ try_draws("nested", nested())
 try_spectral_given()
 try_custom()
 try_like()
+try_helpers()
 sys.stdout.write(json.dumps(FACTS) + "\n")

@@ -51,3 +51,7 @@ def test_layers_of_one_name_at_two_depths_begin_again_each_by_its_own_initialize
 
 def test_a_model_says_what_the_weights_of_a_custom_layer_in_a_legacy_file_are(facts):
     assert wrong(facts, "like: ") == {}
+
+
+def test_helper_variables_of_a_quantization_in_training_are_not_quantized(facts):
+    assert wrong(facts, "helpers: ") == {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.plan import Plan, Skipped
 from weightkit.access.edits.transform import Transform
+from weightkit.access.quantized_layers import quantized_owners
 from weightkit.access.ref import Kind
 from weightkit.access.select import combine, escape_pattern, missed
 from weightkit.errors import RequestError, SelectionError
@@ -161,7 +162,7 @@ class _Sorting:
         """A layer's integers, scales and bias only make sense together."""
         if Kind.QUANTIZATION in self._transform.kinds:
             return
-        quantized = {ref.owner for ref in self._refs if _is_quantized(ref)}
+        quantized = quantized_owners(self._refs)
         excluded = {skipped.ref for skipped in self._skipped if skipped.reason == _EXCLUDED}
         touched = [ref for ref in self._chosen if ref.owner in quantized]
         if self._where is None:
@@ -194,12 +195,6 @@ class _Sorting:
         if reasons == [_EXCLUDED]:
             return f"everything in the selection '{self._where}' is excluded"
         return f"the selection '{self._where}' selects nothing that this edit can change: {'; '.join(reasons)}"
-
-
-def _is_quantized(ref: WeightRef) -> bool:
-    """Whether it stores quantized numbers: by its kind, or bytes in a custom layer, which no plain layer has."""
-    small = ref.dtype.kind in "iu" and ref.dtype.itemsize == 1
-    return ref.kind is Kind.QUANTIZATION or (small and ref.kind in {Kind.UNKNOWN, Kind.PARAMETER})
 
 
 def _be(things: Iterable[object]) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightkit.access.hdf5.file_store import elements
 from weightkit.access.names.naming import Stored, require_short
-from weightkit.access.ref import WeightRef
+from weightkit.access.quantized_layers import with_plain_helpers
+from weightkit.access.ref import Kind, WeightRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +51,8 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             stored_as=_other_type(dataset),
         )
         refs[ref] = dataset
-    return refs
+    # Names alone do not say that a layer is quantized.
+    return dict(zip(with_plain_helpers([*refs], Kind.UNKNOWN), refs.values(), strict=True))
 
 
 def configured_of(namings: Iterable[Naming]) -> dict[str, Configured]:

@@ -13,6 +13,8 @@ from weightkit.access.live.merged_kernel import merged_kernel
 from weightkit.access.live.object_walk import Walk, is_optimizer
 from weightkit.access.live.place import Place
 from weightkit.access.live.target import label_of, require_saveable, require_variables
+from weightkit.access.quantized_layers import with_plain_helpers
+from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,4 +68,5 @@ def _unique(places: Iterable[tuple[WeightRef, Place]]) -> dict[WeightRef, Place]
         seen[address] += 1
         numbered = ref.name is not None and seen[address] > 1
         found[replace(ref, duplicate=seen[address]) if numbered else ref] = place
-    return found
+    # Names alone do not say that a layer is quantized.
+    return dict(zip(with_plain_helpers([*found], Kind.STATE), found.values(), strict=True))
