@@ -287,7 +287,7 @@ class QuantizedInTraining(layers.Layer):
 
 
 def try_helpers() -> None:
-    model = keras.Sequential([keras.Input((4,)), QuantizedInTraining(2, name="q")])
+    model = keras.Sequential([keras.Input((4,)), QuantizedInTraining(name="q")])
     with open_weights(model) as store:
         found = {ref.name: str(ref.kind) for ref in store}
     helpers = {"kernel": "parameter", "kernel_scale": "state", "signed": "state"}
