@@ -465,4 +465,15 @@ MUTANTS = [
         "unknown = self.channels_first is None and", "unknown = False and",
         "tests/transforms/test_kernel_axes.py",
     ),
+    Mutant(
+        "both copies of a weight are drawn alike",
+        "weightkit/access/draw_keys.py",
+        "return keys | {copy: keys[original] for copy, original in originals(weights).items()}", "return keys",
+        "tests/access/test_copied_weights.py",
+    ),
+    Mutant(
+        "bytes beside floats of another shape are a quantized layer",
+        "weightkit/access/quantized_layers.py", "return any(floats - {ref.shape} for ref in unclear)", "return False",
+        "tests/access/test_quantized_layers.py",
+    ),
 ]  # fmt: skip
