@@ -54,6 +54,15 @@ def test_nothing_is_told_that_is_not_so(was, made):
     assert rearrangement(was, made) == ""
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f2", "f8"])
+def test_flipped_signs_are_counted_where_nothing_else_changed(dtype):
+    was = MATRIX.astype(dtype)
+    made = was * np.where(np.arange(8) < 3, -1, 1).astype(dtype)
+    assert rearrangement(was, made) == "with 18 signs flipped"
+    made[0, 0] *= 2
+    assert rearrangement(was, made) == ""
+
+
 @given(st.permutations(range(5)), st.permutations(range(4)))
 def test_any_order_of_both_axes_is_found(rows, columns):
     values = np.arange(20, dtype="f4").reshape(5, 4)
@@ -96,4 +105,16 @@ def test_layers_of_which_more_changed_have_not_only_changed_places(files):
     one, two = ((RNG.standard_normal((6, 8)).astype("f4"), RNG.standard_normal(9).astype("f4")) for _ in (1, 2))
     found = diff(*files(layers(a=one, b=two), layers(a=two, b=(one[0], two[1] + VECTOR))))
     assert {weight.path: weight.what for weight in found.changed()}["a/kernel"] == "swapped with b/kernel"
+    assert found.notes == ()
+
+
+def test_values_that_moved_on_from_layer_to_layer_are_told_with_where_they_were(files):
+    one, two, three = ((RNG.standard_normal((6, 8)).astype("f4"), VECTOR) for _ in range(3))
+    found = diff(*files(layers(a=one, b=two, c=three), layers(a=two, b=three, c=one)))
+    assert {weight.path: weight.what for weight in found.changed()} == {
+        "a/kernel": "with the values of b/kernel",
+        "b/kernel": "with the values of c/kernel",
+        "c/kernel": "with the values of a/kernel",
+    }
+    assert found.summary() == "3 of 6 weights changed: 3 with the values of another"
     assert found.notes == ()

@@ -25,41 +25,47 @@ _MOST = 8
 
 
 def find_moves(compared: Sequence[Compared], ours: WeightStore, theirs: WeightStore) -> None:
-    """Say of each pair that nothing else explains whether it was rearranged, or changed places with another."""
+    """Say of each pair that nothing else explains how it was rearranged, or which other weight its values were in."""
     open_ = [pair for pair in compared if _is_open(pair)]
     for pair in open_:
         if pair.ours.nbytes <= _LARGEST and _near(pair.measures.ours, pair.measures.theirs):
             a, b = pair.values(ours, theirs)
             pair.moved = rearrangement(a.reshape(pair.ours.shape), b.reshape(pair.theirs.shape))
     groups: dict[tuple[object, ...], list[Compared]] = {}
-    for pair in open_:
-        if not pair.moved and pair.ours.shape == pair.theirs.shape:
+    for pair in compared:
+        if pair.measures.changed and _is_plain(pair):
             groups.setdefault((pair.ours.shape, pair.ours.dtype), []).append(pair)
     for group in groups.values():
-        _find_swaps(group, ours, theirs)
+        _find_sources(group, {id(pair) for pair in open_ if not pair.moved}, ours, theirs)
 
 
 def _is_open(pair: Compared) -> bool:
-    """Whether it changed and nothing is known of it; of what is not finite, the norms say nothing."""
+    """Whether more than one element changed, and nothing is known of how."""
+    measures = pair.measures
+    unknown = pair.hypothesis is None and measures.zeroed + measures.alike < measures.changed
+    return unknown and measures.changed > 1 and _is_plain(pair)
+
+
+def _is_plain(pair: Compared) -> bool:
+    """Whether its norms tell weights apart: of what is not finite they say nothing."""
     measures, dtype = pair.measures, pair.ours.dtype
-    unknown = pair.hypothesis is None and measures.changed > 1 and measures.zeroed + measures.alike < measures.changed
     plain = dtype == pair.theirs.dtype and are_numbers(dtype) and dtype.itemsize <= 8  # noqa: PLR2004  # bytes
-    return unknown and plain and measures.finite == measures.size and measures.ours > 0
+    return plain and measures.finite == measures.size and measures.ours > 0
 
 
 def _near(first: float, second: float) -> bool:
     return abs(first - second) <= _NEAR * first
 
 
-def _find_swaps(group: list[Compared], ours: WeightStore, theirs: WeightStore) -> None:
+def _find_sources(group: list[Compared], wanted: set[int], ours: WeightStore, theirs: WeightStore) -> None:
     by_norm = sorted(group, key=lambda pair: pair.measures.ours)
     norms = [pair.measures.ours for pair in by_norm]
     for pair in group:
-        for other in () if pair.swapped else _of_norm(pair.measures.theirs, by_norm, norms):
-            fits = other is not pair and other.swapped is None and _near(other.measures.theirs, pair.measures.ours)
-            if fits and all(_equal(ours, one.ours, theirs, two.theirs) for one, two in ((other, pair), (pair, other))):
-                pair.swapped, other.swapped = other.ours, pair.ours
-                break
+        if id(pair) in wanted and pair.ours.shape == pair.theirs.shape:
+            for other in _of_norm(pair.measures.theirs, by_norm, norms):
+                if other is not pair and _equal(ours, other.ours, theirs, pair.theirs):
+                    pair.source = other
+                    break
 
 
 def _of_norm(norm: float, by_norm: list[Compared], norms: list[float]) -> Iterator[Compared]:

@@ -26,8 +26,8 @@ class Compared:
     """What turned the first into the second, as far as is known."""
     moved: str = ""
     """How the elements of the first are rearranged in the second, in words, as far as is known."""
-    swapped: WeightRef | None = None
-    """The weight of the first store that this one changed places with."""
+    source: Compared | None = None
+    """The pair whose values in the first store this one has in the second."""
     same: list[slice] = field(default_factory=list)
     """Equal spans: their norms are computed only if other spans of the weight differ."""
     _early: dict[int, Measures] = field(default_factory=dict)
@@ -51,6 +51,11 @@ class Compared:
         hypothesis = self.hypothesis
         if hypothesis is not None and not holds(hypothesis, ours, theirs):
             self.hypothesis = None
+
+    @property
+    def swapped(self) -> Compared | None:
+        """The pair that it changed places with."""
+        return self.source if self.source is not None and self.source.source is self else None
 
     def values(self, ours: WeightStore, theirs: WeightStore) -> tuple[np.ndarray, np.ndarray]:
         """All elements of both, flat, in the machine's byte order."""

@@ -1,4 +1,4 @@
-"""Recognize a weight whose elements are all still there, elsewhere: mirrored, transposed, or with its slices permuted.
+"""Recognize a weight whose elements are all still there: mirrored, transposed, permuted, or with other signs.
 
 Everything that is told is confirmed on every element, bit for bit.
 """
@@ -9,6 +9,8 @@ from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from weightkit.compare.equality import are_integers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,8 @@ def rearrangement(ours: np.ndarray, theirs: np.ndarray) -> str:
     a, b = (values.view(f"u{values.dtype.itemsize}") for values in (ours, theirs))
     if a.ndim > _MOST_AXES or b.ndim != a.ndim or len(np.unique(a.flat[:_FIRST])) <= _FEW:
         return ""
-    return next((words for words, found in _views(a, b.shape) if _is_same(found, b)), "") or _permuted(a, b)
+    told = next((words for words, found in _views(a, b.shape) if _is_same(found, b)), "")
+    return told or _signs(ours, theirs) or _permuted(a, b)
 
 
 def _views(a: np.ndarray, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
@@ -51,6 +54,18 @@ def _views(a: np.ndarray, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndar
 
 def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
     return np.array_equal(a.flat[:_PROBE], b.flat[:_PROBE]) and np.array_equal(a, b)
+
+
+def _signs(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Elements that have the other sign, where nothing else changed."""
+    if ours.shape != theirs.shape or are_integers(ours.dtype):
+        return ""
+    word = f"u{ours.dtype.itemsize}"
+    flipped = ours.view(word) != theirs.view(word)
+    made = np.where(flipped, -ours, ours)
+    return (
+        f"with {np.count_nonzero(flipped)} signs flipped" if np.array_equal(made.view(word), theirs.view(word)) else ""
+    )
 
 
 def _permuted(a: np.ndarray, b: np.ndarray) -> str:

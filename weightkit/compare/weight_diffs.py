@@ -91,8 +91,9 @@ def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
 
 def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
     ours, theirs, measures = pair.ours, pair.theirs, pair.measures
-    swapped = "" if pair.swapped is None else f"swapped with {pair.swapped.path}"
-    what = swapped or pair.moved or what_happened(measures, pair.hypothesis)
+    act = "with the values of" if pair.swapped is None else "swapped with"
+    elsewhere = "" if pair.source is None else f"{act} {pair.source.ours.path}"
+    what = elsewhere or pair.moved or what_happened(measures, pair.hypothesis)
     if ours.shape != theirs.shape:
         shapes = _shapes(ours, theirs)
         return _difference(ours, theirs, Status.RESHAPED, measures, "reshaped", shapes, what or "the same values")
@@ -100,7 +101,7 @@ def _paired(pair: Compared, tolerance: Tolerance) -> WeightDiff:
         return _difference(ours, theirs, Status.RETYPED, measures, _types(pair, what))
     if measures.outside:
         found = _difference(ours, theirs, Status.DIFFERS, measures, what)
-        return replace(found, label="swapped with another") if swapped else found
+        return replace(found, label=f"{act} another") if elsewhere else found
     if Match.is_renamed(ours, theirs):
         return _difference(ours, theirs, Status.RENAMED, measures, "renamed", what)
     return WeightDiff(ours, theirs, Status.CLOSE if measures.changed else Status.EQUAL, measures, what=what)
@@ -148,7 +149,7 @@ def _swaps(work: Iterable[Compared]) -> list[str]:
     partners: dict[str | None, set[str | None]] = {}
     for pair in work:
         if pair.measures.changed:
-            partners.setdefault(pair.ours.layer, set()).add(None if pair.swapped is None else pair.swapped.layer)
+            partners.setdefault(pair.ours.layer, set()).add(None if pair.swapped is None else pair.swapped.ours.layer)
     places = {(layer, other) for layer, (other, *more) in partners.items() if layer and other and not more}
     return [f"layers {layer} and {other} changed places" for layer, other in sorted(places) if layer < other]
 
