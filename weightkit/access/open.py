@@ -45,8 +45,9 @@ def open_weights(
     values of an archive are handed out, its checksum is compared.
 
     Args:
-        target: Path of the file, or of a folder that Keras saved with ``zipped=False``; or a model, a layer, an optimizer or a list of variables of Keras 3, whose weights
-            get the addresses that they have in a ``.weights.h5``.
+        target: Path of the file, or of a folder that Keras saved with ``zipped=False``; or a model, a layer, an
+            optimizer or a list of variables of Keras 3, whose weights get the addresses that they have in a
+            ``.weights.h5``.
         editable: Whether the file may be edited; nothing else may then have it open for writing or editing.
         like: Another file or model, to borrow names, kinds and configurations from where this file has none.
         limits: What reading the file may cost.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightkit.access.hdf5.file_store import elements
 from weightkit.access.names.naming import Stored, require_short
 from weightkit.access.quantized_layers import with_plain_helpers
 from weightkit.access.ref import Kind, WeightRef
