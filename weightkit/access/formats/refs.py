@@ -69,10 +69,7 @@ def dtype_of(dataset: Dataset) -> np.dtype:
 
 def _other_type(dataset: Dataset) -> str | None:
     """The name of a type that is not a plain number; None for numbers."""
-    if dataset.numpy_dtype is not None:
-        return None
-    is_named = dataset.dtype.startswith("<") and dataset.dtype.endswith(">")
-    return dataset.dtype[1:-1] if is_named else f"opaque, {dataset.element} bytes"
+    return dataset.other_type if dataset.numpy_dtype is None else None
 
 
 def with_other_names(index: Index, datasets: Iterable[Dataset]) -> frozenset[str]:

@@ -85,6 +85,12 @@ class Dataset:
         return np.dtype(self.dtype) if self.dtype in _NUMBERS else None
 
     @property
+    def other_type(self) -> str:
+        """The name of a type that is not a plain number."""
+        is_named = self.dtype.startswith("<") and self.dtype.endswith(">")
+        return self.dtype[1:-1] if is_named else f"opaque, {self.element} bytes"
+
+    @property
     def numpy_size(self) -> int:
         """Bytes of its values as a NumPy array; 0 for anything that is not a plain number."""
         dtype = self.numpy_dtype
@@ -290,7 +296,7 @@ def _check_size(dataset: Dataset) -> None:
     count = 0 if dataset.shape is None else math.prod(dataset.shape)
     if count * dataset.element != dataset.size:
         raise DamagedFileError(
-            f"{dataset.path}: {count} elements of {dataset.numpy_dtype or dataset.dtype} need "
+            f"{dataset.path}: {count} elements of {dataset.numpy_dtype or dataset.other_type} need "
             f"{count * dataset.element} bytes, got {dataset.size} in the file",
             hint=HINT,
         )
