@@ -17,7 +17,7 @@ from unittest import mock
 import h5py
 import numpy as np
 
-from tests.fuzz.reader import Json, PreparedScanner, Request, key_of, limits_as_sent, lines
+from tests.fuzz.reader import Json, PreparedScanner, Request, end_of, key_of, limits_as_sent, lines
 from weightkit.access import open as opening
 from weightkit.access.hdf5.child import serve
 from weightkit.errors import WeightkitError
@@ -45,8 +45,14 @@ class Subject:
         """Open it as any file, with a reader that says what is prepared."""
         return _opened(self.content, self.name, self._answer)
 
+    @functools.cached_property
+    def sent(self) -> dict[Request, bytes]:
+        """Its answers as they are sent; to be made before the parent's time and memory are measured."""
+        return {key: lines(records) for key, records in self.replies.items()}
+
     def _answer(self, request: Json, _: Sequence[int]) -> bytes:
-        answer = lines(self.replies.get(key_of(request), []), request)
+        key = key_of(request)
+        answer = self.sent.get(key, b"") + end_of(self.replies.get(key, []), request)
         return self.raw(answer) if self.raw and request["do"] == "scan" else answer
 
     def records(self) -> list[Any]:
@@ -103,7 +109,7 @@ def recorded(name: str, content: bytes) -> Subject:
         *records, end = serve.answer(request, list(descriptors), limits_as_sent())
         assert "end" in end, end
         replies[key_of(request)] = records
-        return lines(records, request)
+        return lines(records) + end_of(records, request)
 
     with _opened(content, name, answer) as store:
         for ref in store:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.fuzz.bases import Subject
 
 _SCAN = ("scan", "")
+_LARGE = 1 << 20  # bytes of a configuration that is not changed again
 
 
 @functools.cache
@@ -43,9 +44,11 @@ def spoiled_config(random: Random) -> Subject:
     """A configuration changed in any way, in an archive or in a legacy file."""
     base = random.choice((*_archives(), *_legacy()))
     config = base.config() if random.random() < 0.9 else json.loads(random.choice(_configs()))
-    for _ in range(random.choice((1, 1, 2, 6))):
-        config = random.choice(_CHANGES)(config, random)
     text = json.dumps(config)
+    for _ in range(random.choice((1, 1, 2, 6))):
+        if len(text) < _LARGE:
+            config = random.choice(_CHANGES)(config, random)
+            text = json.dumps(config)
     if random.random() < 0.05:
         text = spoil.edited(text, random)
     return _in_archive(base, text) if base.is_archive else _in_attribute(base, text, random)

@@ -70,11 +70,15 @@ class PreparedScanner(Scanner):
         self._finalizer: Any = weakref.finalize(self, int)
 
 
-def lines(records: Sequence[Any], request: Json) -> bytes:
-    """Records as they are sent, and the end of the answer."""
-    end = {"end": len(records), "number": request["number"], "of": request.get("path")}
+def lines(records: Sequence[Any]) -> bytes:
+    """Records as they are sent."""
     with deeply():
-        return b"".join(json.dumps(record).encode("ascii") + b"\n" for record in (*records, end))
+        return b"".join(json.dumps(record).encode("ascii") + b"\n" for record in records)
+
+
+def end_of(records: Sequence[Any], request: Json) -> bytes:
+    """The last line of an answer."""
+    return lines([{"end": len(records), "number": request["number"], "of": request.get("path")}])
 
 
 @contextlib.contextmanager
