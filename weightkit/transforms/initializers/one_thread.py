@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,20 +16,43 @@ if TYPE_CHECKING:
 _NAMES = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
 
 
+_LOCK = threading.Lock()
+_inside = _before = 0
+"""How many contexts are open, and how many threads there were before the first of them."""
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """A context in which NumPy's OpenBLAS has one thread; nothing changes where NumPy has another library."""
+    """A context in which NumPy's OpenBLAS has one thread; nothing changes where NumPy has another library.
+
+    The number is that of the process: of contexts that overlap in several threads, the last one restores it.
+    """
     found = _functions()
     if found is None:
         yield
         return
-    get, set_ = found
-    before = int(get())
-    set_(1)
+    _enter(*found)
     try:
         yield
     finally:
-        set_(before)
+        _leave(found[1])
+
+
+def _enter(get: ctypes._NamedFuncPointer, set_: ctypes._NamedFuncPointer) -> None:
+    global _inside, _before  # noqa: PLW0603  # as the number itself is
+    with _LOCK:
+        if not _inside:
+            _before = int(get())
+            set_(1)
+        _inside += 1
+
+
+def _leave(set_: ctypes._NamedFuncPointer) -> None:
+    global _inside  # noqa: PLW0603  # as the number itself is
+    with _LOCK:
+        _inside -= 1
+        if not _inside:
+            set_(_before)
 
 
 def _functions() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer] | None:
