@@ -244,9 +244,9 @@ def noted(tmp_path):
 
 
 def test_text_of_variable_length_is_compared_as_text_wherever_it_is_in_the_file(tmp_path, noted):
-    report = edit(noted, Cast("float16"), "layers/a/**", output=tmp_path / "new.h5", verify=True)
+    report = edit(noted, Cast("float16"), "layers/a/**", output=tmp_path / "new.weights.h5", verify=True)
     assert report.verification.to_dict() == {"untouched": 3, "changed": 1, "structure_only": 0}
-    with h5py.File(tmp_path / "new.h5") as file:
+    with h5py.File(tmp_path / "new.weights.h5") as file:
         assert [text.decode() for text in file["layers/notes/chunked"]] == ["one", "", "three " * 900]
 
 

@@ -66,7 +66,7 @@ def test_the_working_folder_is_not_where_modules_are_looked_for(
 
 def test_its_own_error_is_shown_where_it_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [broken(tmp_path, "h5py"), *sys.path])
-    with Scanner() as scanner, pytest.raises(MachineError, match=r"ImportError: its library is \W+31m gone") as caught:
+    with Scanner() as scanner, pytest.raises(MachineError, match=r"ImportError: its library is \\x1b\[31m gone") as caught:
         described(scanner)
     assert sys.executable in caught.value.hint
 
@@ -78,7 +78,8 @@ def test_without_proc_its_memory_is_bounded_by_what_is_usual(monkeypatch: pytest
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(builtins, "open", missing)
-    assert measured < main._in_use() == 1 << 30
+    assert measured > 0
+    assert main._in_use() == 1 << 30
 
 
 ANSWERS = {

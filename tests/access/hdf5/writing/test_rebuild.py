@@ -324,7 +324,7 @@ def test_comments_of_objects_are_kept(tmp_path: Path) -> None:
         file["layers/a/vars/0"], file["layers/a/vars/note"] = KERNEL, ["text"]
         for name, comment in zip(["/", "layers/a", "layers/a/vars/0", "layers/a/vars/note"], words, strict=True):
             h5py.h5o.set_comment(file[name].id, comment)
-    new = rebuild(path, tmp_path / "new.h5")
+    new = rebuild(path, tmp_path / "new.weights.h5")
     assert [path.read_bytes().count(comment + b"\0") for comment in words] == [1, 1, 1, 1]
     assert [new.read_bytes().count(comment + b"\0") for comment in words] == [1, 1, 1, 1]
     with h5py.File(new) as file:
