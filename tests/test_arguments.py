@@ -45,6 +45,8 @@ def test_a_value_is_returned_as_a_plain_python_value(check, value, plain):
         (lambda: one_of("mode", np.ones(2), ("a",)), "mode must be one of 'a', got array([1., 1.])"),
         (lambda: boolean("use_bias", 1), "use_bias must be True or False, got 1"),
         (lambda: boolean("use_bias", None), "use_bias must be True or False, got None"),
+        (lambda: boolean("verify", np.str_("False")), f"verify must be True or False, got {np.str_('False')!r}"),
+        (lambda: boolean("verify", np.array(True)), "verify must be True or False, got array(True)"),
     ],
 )
 def test_a_wrong_value_is_refused_with_name_requirement_and_value(refused, message):

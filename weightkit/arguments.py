@@ -12,6 +12,8 @@ from weightkit.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_NUMPY_BOOLEANS = {("numpy", "bool"), ("numpy", "bool_")}  # in NumPy 2, and before
+
 
 def positive_integer(name: str, value: Any, *, at_least: int = 1) -> int:
     """Return an integer that is large enough.
@@ -112,7 +114,8 @@ def boolean(name: str, value: Any) -> bool:
         weightkit.errors.RequestError: use_bias must be True or False, got 'no'
     """
     # NumPy's own too, without loading NumPy: options are checked before a reading process starts.
-    if not isinstance(value, bool) and not (type(value).__module__ == "numpy" and str(value) in {"True", "False"}):
+    kind = type(value)
+    if kind is not bool and (kind.__module__, kind.__name__) not in _NUMPY_BOOLEANS:
         raise RequestError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
