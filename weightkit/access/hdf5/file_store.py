@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -316,8 +315,3 @@ class FileStore(WeightStore):
         # Weights that were compressed in an archive are written back uncompressed.
         unpacked = 0 if self._container.holds_body else self._container.body.length
         return self._source.size + unpacked + max(0, grown) - gone
-
-
-def elements(dataset: Dataset) -> int:
-    """Number of elements of a dataset."""
-    return 0 if dataset.shape is None else math.prod(dataset.shape)
