@@ -10,8 +10,8 @@ from support import write_legacy
 
 from weightkit import diff, open_weights, plan, show
 from weightkit.access.select.parse import parse
-from weightkit.errors import SelectionError
-from weightkit.escape import escape_cell, quoted
+from weightkit.errors import SelectionError, UnknownWeightError
+from weightkit.escape import escape, escape_cell, quoted
 from weightkit.transforms.scale import Scale
 
 NAMES = [
@@ -51,6 +51,19 @@ def test_no_two_representations_and_no_two_summaries_are_alike(tmp_path):
     assert preview.summary().endswith("m\\u3164\\x1b.h5")
     assert str(preview).splitlines()[0] == preview.summary() == repr(preview).removeprefix("<Plan: ")[:-1]
     assert repr(show(odd)).startswith(f"<Listing of '{tmp_path}/m\\u3164\\x1b.h5': ")
+
+
+def test_errors_and_their_hints_print_a_name_in_one_way(file):
+    with open_weights(file) as store:
+        for name in NAMES:
+            with pytest.raises(UnknownWeightError) as raised:
+                store[name]
+            wanted = f"'{escape(name)}' is a layer, not a weight \u2014 give one of {escape_cell(f'{name}/w')}"
+            assert str(raised.value) == f"{file}: {wanted}"
+            with pytest.raises(UnknownWeightError) as raised:
+                store[f"{name}/v"]
+            wanted = f"there is no weight '{escape(f'{name}/v')}' \u2014 "
+            assert str(raised.value).startswith(f"{file}: {wanted}")
 
 
 def test_a_printed_name_selects_its_weight(file):

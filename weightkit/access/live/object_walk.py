@@ -92,7 +92,7 @@ def saved_values(thing: Any) -> dict[str, Any]:
         save(record)
     except Exception as error:  # a user's own `save_own_variables` may fail in any way
         raise RequestError(
-            f"the save_own_variables of {type(thing).__name__} {getattr(thing, 'name', '')!r} failed: "
+            f"the save_own_variables of {type(thing).__name__} '{getattr(thing, 'name', '')}' failed: "
             f"{type(error).__name__}: {error}",
             hint="Keras cannot save it either; give the other layers one by one, or a list of variables",
         ) from error

@@ -77,7 +77,7 @@ def _hint(thing: object) -> str:
 def label_of(thing: Any) -> str:
     """What messages call a live object."""
     name = getattr(thing, "name", None)
-    return f"{type(thing).__name__} {name!r}" if isinstance(name, str) else f"this {type(thing).__name__}"
+    return f"{type(thing).__name__} '{name}'" if isinstance(name, str) else f"this {type(thing).__name__}"
 
 
 # What else people give, and what to give instead; the first that fits.

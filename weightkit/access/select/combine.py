@@ -57,7 +57,7 @@ def _selector(choice: object, argument: str) -> Selector:
     if isinstance(choice, str):
         return parse(choice)
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
-        problem = f"{argument}= must be a selection, got the layer {str(choice.name)!r}"
+        problem = f"{argument}= must be a selection, got the layer '{choice.name}'"
         raise SelectionError(problem, hint="give the layer's name, as in weightkit's addresses")
     if callable(choice):
         return as_selector(choice)

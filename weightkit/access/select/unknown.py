@@ -8,6 +8,7 @@ from weightkit.access.ref import Kind
 from weightkit.access.select.pattern_escape import escape_pattern
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import SelectionError, UnknownWeightError
+from weightkit.escape import escape_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,14 +23,14 @@ def unknown_weight(address: str, refs: Iterable[WeightRef], label: str) -> Unkno
     """The error, with the nearest addresses; for a layer, with its weights."""
     refs = tuple(refs)
     if inside := _inside(address, refs):
-        problem = f"{address!r} is a layer, not a weight"
-        return UnknownWeightError(problem, hint=f"give one of {', '.join(inside[:_SHOWN])}", file=label)
+        hint = f"give one of {', '.join(map(escape_cell, inside[:_SHOWN]))}"
+        return UnknownWeightError(f"'{address}' is a layer, not a weight", hint=hint, file=label)
     try:
         near = nearest(escape_pattern(address), refs)
     except SelectionError:
         near = []
     hint = f"did you mean {' or '.join(near)}?" if near else "`weightkit show` lists what is there"
-    return UnknownWeightError(f"there is no weight {address!r}", hint=hint, file=label)
+    return UnknownWeightError(f"there is no weight '{address}'", hint=hint, file=label)
 
 
 def _inside(address: str, refs: Sequence[WeightRef]) -> list[str]:

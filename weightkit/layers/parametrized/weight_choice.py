@@ -118,7 +118,7 @@ def label(name: str, labels: set[str]) -> str:
 def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:
     what = " and ".join(type(one).__name__ for one in parametrizations)
     has = ", ".join(f"{ref.path} {ref.shape}" for ref in store)
-    return f"{store.label} has no weight {_asked(selection)!r} that {what} applies to; it has {has}"
+    return f"{store.label} has no weight '{_asked(selection)}' that {what} applies to; it has {has}"
 
 
 def _asked(selection: str) -> str:
