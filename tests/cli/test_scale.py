@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -80,3 +82,17 @@ def test_a_symbolic_link_is_followed_and_the_backup_lies_beside_its_target(model
     assert link.is_symlink()
     assert names(tmp_path) == ["links", "model.keras", "model.keras.bak"]
     assert names(tmp_path / "links") == ["link.keras"]
+
+
+def test_three_processes_copy_one_file_at_the_same_time(tmp_path, model):
+    arguments = [[f"--factor={factor}", "-o", str(tmp_path / f"{factor}.keras")] for factor in (2, 4, 8)]
+    command = [sys.executable, "-m", "weightkit", "scale", str(model)]
+    running = [subprocess.Popen([*command, *each], stderr=subprocess.PIPE, text=True) for each in arguments]
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    before = plain_datasets(model)
+    for factor in (2, 4, 8):
+        after = plain_datasets(tmp_path / f"{factor}.keras")
+        changed = changed_names(GOLDEN, tmp_path / f"{factor}.keras")
+        assert changed
+        assert all(np.array_equal(after[name], before[name] * factor) for name in changed)
