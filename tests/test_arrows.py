@@ -239,7 +239,7 @@ def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones():
 
 def test_bytes_know_neither_formats_nor_names_nor_plans():
     known = ("access.ref", "access.threads", "access.configured", "access.store", "access.changes", "errors")
-    assert broken("access.hdf5", "access.hdf5", "access.files", *known) == []
+    assert broken("access.hdf5", "access.hdf5", "access.files", *known, "text") == []
     assert broken("access.files", "access.files", "access.store", "access.changes", "errors") == []
 
 

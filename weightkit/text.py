@@ -1,4 +1,4 @@
-"""Lists of names and sizes as text."""
+"""Names, lists of them, and sizes as text."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     known = list(names)
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + more
+
+
+def cut(text: str, most: int = 100) -> str:
+    """The first characters of a text that may be as long as a file.
+
+    Example:
+        >>> cut("encoder/kernel", 7)
+        'encoder…'
+    """
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:

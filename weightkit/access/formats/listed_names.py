@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from weightkit.text import listed
+from weightkit.text import cut, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from weightkit.access.names.legacy.groups import LegacyGroup
 
 _TENSOR = re.compile(r":\d+$")  # TensorFlow's number of an operation's output
-_LONGEST = 100  # characters of a name in a note
 _DEEPEST = 64  # levels of groups: a longer path leads nowhere
 
 
@@ -52,7 +51,7 @@ class _Missing:
         ]
         parts = [
             f"{len(names)} {what}{'s' if len(names) > 1 else ''} ({listed(names)})"
-            for what, names in (("layer", [short(name) for name in layers if not self.has(name)]), ("weight", weights))
+            for what, names in (("layer", [cut(name) for name in layers if not self.has(name)]), ("weight", weights))
             if names
         ]
         if parts:
@@ -71,12 +70,7 @@ class _Missing:
 def readable(group: str, name: str) -> str:
     """A listed weight for people: ``two/w`` for ``two/w:0`` in the group ``two``."""
     text = _TENSOR.sub("", name)
-    return short(text if text.startswith(f"{group}/") else f"{group}/{text}")
-
-
-def short(name: str) -> str:
-    """The start of a name: what leads nowhere may be as long as the file."""
-    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    return cut(text if text.startswith(f"{group}/") else f"{group}/{text}")
 
 
 def _repeats(missing: _Missing, groups: Sequence[LegacyGroup]) -> list[tuple[str, int]]:
@@ -102,4 +96,4 @@ def _repeated_weights(repeats: Sequence[tuple[str, int]]) -> Iterator[str]:
 def _repeated_layers(names: Sequence[str]) -> Iterator[str]:
     if names:
         what = "1 layer is" if len(names) == 1 else f"{len(names)} layers are"
-        yield f"{what} listed several times and stored once, so weights may be lost: {listed(map(short, names))}"
+        yield f"{what} listed several times and stored once, so weights may be lost: {listed(map(cut, names))}"

@@ -12,6 +12,7 @@ import numpy as np
 from weightkit.access.hdf5.spans import HINT, Spans
 from weightkit.access.ref import excess
 from weightkit.errors import DamagedFileError, UnsafeFileError
+from weightkit.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,7 +160,7 @@ class Index:
             return
         if by := excess(path):
             raise UnsafeFileError(
-                f"{path[:60]}…: its path has {by}", hint="do not trust this file, or rename its objects with h5py"
+                f"{cut(path)}: its path has {by}", hint="do not trust this file, or rename its objects with h5py"
             )
         if path in self.groups or path in self.datasets or path in self.aliases:
             raise ValueError(f"{path} twice")

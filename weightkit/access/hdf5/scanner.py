@@ -28,6 +28,7 @@ from weightkit.errors import (
     UnsupportedFileError,
     WeightkitError,
 )
+from weightkit.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,7 +237,7 @@ def _search_path() -> list[str]:
 
 def _refusal(record: dict[str, Any]) -> WeightkitError:
     category = record["refuse"]
-    where = f"{record['path']}: " if record["path"] != "/" else ""
+    where = f"{cut(record['path'])}: " if record["path"] != "/" else ""
     return _REFUSALS[category](f"{where}{record['why']}", hint=_HINTS[category])
 
 

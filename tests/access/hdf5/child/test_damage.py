@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from weightkit import open_weights
-from weightkit.errors import DamagedFileError
+from weightkit.errors import DamagedFileError, UnsafeFileError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,28 @@ def test_damage_in_many_places_is_not_followed_to_its_end(tmp_path: Path) -> Non
         for number in range(40):
             file[f"{number:02}"] = KERNEL
     spoil(path, *(f"{number:02}" for number in range(40)))
-    assert refusal(path) == "the file is damaged: 00, 01, 02 and 18 more cannot be read; no other weights were found"
+    assert refusal(path) == "the file is damaged: 00, 01, 02 and at least 18 more cannot be read"
+
+
+def test_long_names_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "long.h5"
+    with h5py.File(path, "w") as file:
+        file["w"] = KERNEL
+        file.create_group("g").attrs["weight_names"] = [b"x" * 3000 + b"%d" % number for number in range(9)]
+        file["g/n"] = KERNEL
+        file["d" * 50_000] = KERNEL
+    spoil(path, "d" * 50_000)
+    assert refusal(path) == f"the file is damaged: {'d' * 600}… cannot be read; 2 other weights were found"
+    spoil(path, "g")
+    said = r"the file is damaged: d+… and all weights under g \((.*)\) cannot be read; (.*)"
+    found = re.fullmatch(said, refusal(path))
+    assert found is not None
+    assert found.groups() == (", ".join([f"{'x' * 100}…"] * 5) + ", ...", "1 other weight was found")
+    with h5py.File(path, "w") as file:
+        file["l" * 50_000] = h5py.SoftLink("/w")
+    with pytest.raises(UnsafeFileError) as caught:
+        open_weights(path)
+    assert caught.value.problem == f"{'l' * 100}…: it is a soft link"
 
 
 @pytest.mark.parametrize("place", [0, 8, 13, 96])

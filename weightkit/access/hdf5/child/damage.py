@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.hdf5.child.refusal import Refusal
+from weightkit.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _MOST = 20  # damaged parts, after which no more are looked for
-_SHOWN = 3
+_SHOWN, _LONGEST = 3, 600  # parts that are shown, and their characters: a name may have 64 KiB
 _LISTS = ("layer_names", "weight_names")  # attributes in which Keras names what a group holds
 _NAMED = 5  # names of such a list that are shown
 # What libhdf5 says of a file that ends early.
@@ -43,7 +44,8 @@ class Damage:
         except Exception:  # noqa: BLE001  # h5py raises every class there is for a damaged file
             self._parts.append(part)
             if len(self._parts) > _MOST:
-                self.require_none()
+                parts = self._listed("at least ")
+                raise Refusal("damaged", "/", f"the file is damaged: {parts} cannot be read") from None
 
     def require_none(self) -> None:
         """Refuse a file of which something cannot be read.
@@ -53,11 +55,13 @@ class Damage:
         """
         if not self._parts:
             return
+        found = "1 other weight was found" if self.weights == 1 else f"{self.weights or 'no'} other weights were found"
+        raise Refusal("damaged", "/", f"the file is damaged: {self._listed()} cannot be read; {found}")
+
+    def _listed(self, about: str = "") -> str:
         more = len(self._parts) - _SHOWN
-        parts = self._parts[:_SHOWN] + ([f"{more} more"] if more > 0 else [])
-        listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-        found = f"{self.weights} other weights were found" if self.weights else "no other weights were found"
-        raise Refusal("damaged", "/", f"the file is damaged: {listed} cannot be read; {found}")
+        parts = [cut(part, _LONGEST) for part in self._parts[:_SHOWN]] + ([f"{about}{more} more"] if more > 0 else [])
+        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def contents_of(group: Json) -> str:
@@ -74,8 +78,8 @@ def contents_of(group: Json) -> str:
         if name
     ]
     more = ", ..." if len(names) > _NAMED else ""
-    listed = f" ({', '.join(names[:_NAMED])}{more})" if names else ""
-    return f"all weights under {group['path'] or '/'}{listed}"
+    listed = f" ({', '.join(map(cut, names[:_NAMED]))}{more})" if names else ""
+    return f"all weights under {cut(group['path']) or '/'}{listed}"
 
 
 def in_words(error: Exception) -> str:
