@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from weightkit.access.files.local_path import is_folder, require_local
 from weightkit.access.files.openfile import OpenFile
+from weightkit.access.formats.foreign import HINT
 from weightkit.access.hdf5.limits import DEFAULT_LIMITS, Limits
 from weightkit.access.hdf5.scanner import Scanner
 from weightkit.arguments import boolean
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from weightkit.access.live.live_store import LiveStore
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_HINT = "give a Keras .h5, .weights.h5 or .keras file"
 
 
 @overload
@@ -87,7 +87,7 @@ class FileOpening:
         self, path: str | os.PathLike[str], *, editable: bool = False, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         if isinstance(os.fspath(path), bytes):
-            raise RequestError(f"the target must be a path in text, got {type(path).__name__}", hint=_HINT)
+            raise RequestError(f"the target must be a path in text, got {type(path).__name__}", hint=HINT)
         self._editable, self._limits = editable, limits
         require_local(path)
         self._folder = Path(path) if is_folder(path) else None
@@ -154,7 +154,7 @@ def open_descriptor(descriptor: int, name: str, limits: Limits = DEFAULT_LIMITS)
 
 def _require_content(source: OpenFile) -> None:
     if source.size == 0:
-        raise UnsupportedFileError("the file is empty", hint=_HINT, file=source.name)
+        raise UnsupportedFileError("the file is empty", hint=HINT, file=source.name)
     start = source.read(0, 8)
     if start.startswith((b"PK\3\4", b"PK\5\6")) or start == _HDF5_SIGNATURE or _has_user_block(source):
         return

@@ -183,7 +183,7 @@ FOLDERS: list[tuple[Callable[[Path], None], str, str]] = [
     (files("config.json", "model.weights.json", "model_00000.weights.h5"), "in shards", "in one file"),
     (files("_CHECKPOINT_METADATA", "manifest.ocdbt"), "an Orbax checkpoint", "load it"),
     (files("b.keras", "a.h5", "readme"), "it is a folder, which holds .*a.h5, .*b.keras", "a.h5"),
-    (files("readme"), "it is a folder, not a weight file", "give an .h5"),
+    (files("readme"), "it is a folder, not a weight file", "give a Keras .h5"),
 ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access.files.local_path import is_file
 from weightkit.access.files.openfile import OpenFile
+from weightkit.access.formats.foreign import HINT
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.weights_h5 import ObjectLayout, contents_with
 from weightkit.errors import RequestError, UnsafeFileError, UnsupportedFileError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _MOST = 1000  # entries to look at
-_HINT = "give an .h5, .weights.h5 or .keras file"
 
 
 def weights_in(folder: str | os.PathLike[str], *, editable: bool) -> Path:
@@ -105,4 +105,4 @@ def _described(folder: Path, names: list[str]) -> tuple[str, str]:
         return "it is an Orbax checkpoint", "load it into its model, and save the model with Keras"
     if inside:
         return f"it is a folder, which holds {listed(inside)}", f"give {inside[0]}"
-    return "it is a folder, not a weight file", _HINT
+    return "it is a folder, not a weight file", HINT

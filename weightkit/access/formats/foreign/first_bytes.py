@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightkit.access.formats.foreign import HINT
 from weightkit.access.formats.foreign.json_text import foreign_json
 from weightkit.errors import UnsupportedFileError
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from weightkit.access.files.openfile import OpenFile
 
-HINT = "give a Keras .h5, .weights.h5 or .keras file"
 _HEAD = 4096  # bytes
 _FROM_KERAS = "save the model with Keras (model.save('model.keras')) and give that file"
 _CONVERT = "convert it to a Keras model first, and save that with Keras"

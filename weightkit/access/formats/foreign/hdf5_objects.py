@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from weightkit.access.formats.foreign import HINT
 from weightkit.errors import UnsupportedFileError
 from weightkit.text import listed
 
@@ -21,6 +22,4 @@ def foreign_hdf5(index: Index) -> UnsupportedFileError:
         )
     top = [path for path in (*index.groups, *index.datasets) if path and "/" not in path]
     holds = f"it holds {listed(top)}" if top else "it is empty"
-    return UnsupportedFileError(
-        f"it is HDF5, but no Keras weights: {holds}", hint="give a Keras .h5, .weights.h5 or .keras file"
-    )
+    return UnsupportedFileError(f"it is HDF5, but no Keras weights: {holds}", hint=HINT)

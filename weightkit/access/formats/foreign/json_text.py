@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.local_path import is_file
+from weightkit.access.formats.foreign import HINT
 from weightkit.text import listed
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _MOST = 4 << 20  # bytes to look at; the index of a thousand shards has less
 _LOOKED_FOR = 1000  # shards
-_HINT = "give a Keras .h5, .weights.h5 or .keras file"
 
 
 def foreign_json(source: OpenFile) -> tuple[str, str]:
@@ -24,9 +24,9 @@ def foreign_json(source: OpenFile) -> tuple[str, str]:
     try:
         content = json.loads(source.read(0, _MOST))
     except (ValueError, RecursionError):
-        return "it is JSON text, not weights", _HINT
+        return "it is JSON text, not weights", HINT
     if not isinstance(content, dict):
-        return "it is JSON text, not weights", _HINT
+        return "it is JSON text, not weights", HINT
     shards = _shards(content)
     if shards:
         return _index_of(shards, source)
@@ -37,7 +37,7 @@ def foreign_json(source: OpenFile) -> tuple[str, str]:
         )
     if "class_name" in content and "config" in content:
         return "it is a model's configuration, which holds no weights", "give the file of its weights"
-    return "it is JSON text, not weights", _HINT
+    return "it is JSON text, not weights", HINT
 
 
 def _shards(content: Mapping[str, Any]) -> list[str]:
@@ -51,7 +51,7 @@ def _shards(content: Mapping[str, Any]) -> list[str]:
 
 def _index_of(shards: list[str], source: OpenFile) -> tuple[str, str]:
     if not shards[0].endswith(".h5"):
-        return f"it is the index of {listed(shards)}, not of Keras weights", _HINT
+        return f"it is the index of {listed(shards)}, not of Keras weights", HINT
     count = "1 shard" if len(shards) == 1 else f"{len(shards)} shards"
     return (
         f"it is the index of weights in {count}: {listed(shards)}{_missing(shards, source)}",
