@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,15 @@ def optimizer_state(folder: Path) -> Path:
     return path
 
 
+def zipped_folder(folder: Path) -> Path:
+    """A zip of the folder of a model, which Keras does not open, and so has no suffix of Keras."""
+    path = folder / "wrapped.zip"
+    with zipfile.ZipFile(DATA / "keras315_nested.keras") as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(f"model/{name}", old.read(name))
+    return path
+
+
 def golden(name: str) -> Callable[[Path], Path]:
     return lambda folder: Path(shutil.copy(DATA / name, folder))
 
@@ -40,6 +50,7 @@ FORMS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "weights of Keras 3": (golden("keras315_subclassed.weights.h5"), (".weights.h5",)),
     "weights of Keras 2.12": (golden("tfkeras212_three_dense.weights.h5"), (".weights.h5",)),
     "archive": (golden("keras315_nested.keras"), (".keras",)),
+    "zipped folder": (zipped_folder, (".zip",)),
     "optimizer state": (optimizer_state, (".h5", ".hdf5")),
 }
 PROMISING = (".keras", ".weights.h5", ".weights.json", ".h5", ".hdf5")
@@ -80,7 +91,7 @@ def test_a_name_that_promises_another_format_is_refused_before_anything_is_writt
 def test_names_that_promise_this_format_or_none_are_written(tmp_path: Path, form: str) -> None:
     make, right = FORMS[form]
     path = make(tmp_path)
-    for suffix in (*right, "", ".bin", ".zip", ".H5", ".keras.new", ".bak"):
+    for suffix in {*right, "", ".bin", ".zip", ".H5", ".keras.new", ".bak"}:
         out = tmp_path / f"out{suffix}"
         with open_weights(path) as store, store.editing([], Destination(out)):
             pass

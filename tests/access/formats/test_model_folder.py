@@ -120,7 +120,7 @@ def test_a_zip_of_a_folder_is_read_and_said_to_be_none_for_keras(tmp_path: Path)
     with open_weights(path) as store, open_weights(ARCHIVE) as other:
         assert list(store) == list(other)
         assert (store.config, store.keras_version) == (other.config, other.keras_version)
-        assert store.format == other.format
+        assert (store.format, other.format) == ("zip of a model's folder", ".keras archive")
         assert any("in a folder (my model/), so Keras' load_model does not open it" in note for note in store.notes)
         assert not any("folder" in note for note in other.notes)
     assert diff(path, ARCHIVE).equal

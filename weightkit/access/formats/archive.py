@@ -60,7 +60,8 @@ def contents(file: UnknownFile) -> Contents:
     """
     found = open_archive(file.source, file.limits)
     file.enter(found.member)
-    read = contents_with(file.index, ".keras archive", ".keras", found.config, found.keras_version)
+    form, suffix = ("zip of a model's folder", ".zip") if found.folder else (".keras archive", ".keras")
+    read = contents_with(file.index, form, suffix, found.config, found.keras_version)
     notes = (_IN_A_FOLDER.format(found.folder),) if found.folder else ()
     return replace(read, notes=(*read.notes, *notes))
 
