@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,11 @@ def test_a_file_that_holds_no_weights_is_restored_and_said_to_be_none(path: Path
         assert warning.startswith("what is restored is not a file of weights: ")
         assert done.to_dict()["notes"] == [warning, *done.notes]
     assert path.read_bytes() == b"two!"
+
+
+def test_its_record_is_json_whatever_kind_of_boolean_it_was_given(path: Path) -> None:
+    done = restore(path, dry_run=np.bool_(True))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(done.to_dict()))["dry_run"] is True
 
 
 def test_of_a_file_of_weights_only_what_is_wrong_with_it_is_said(tmp_path: Path) -> None:

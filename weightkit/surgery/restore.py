@@ -116,7 +116,7 @@ def restore(
         boolean(name, value)
     done = put_back(target, to, backup=backup, break_links=break_links, dry_run=dry_run)
     content = done.backup.path if dry_run else done.path
-    return Restored(os.fspath(target), done.path, done.backup, done.kept, dry_run, done.notes, _warnings(content))
+    return Restored(os.fspath(target), done.path, done.backup, done.kept, bool(dry_run), done.notes, _warnings(content))
 
 
 def _warnings(path: Path) -> tuple[str, ...]:
