@@ -87,6 +87,17 @@ MUTANTS = [
         "tests/access/test_store.py",
     ),
     Mutant(
+        "a store that is closed during a read keeps its descriptor until the read ends",
+        "weightkit/access/files/held.py", "in_use = self._due = self._users > 0", "pass",
+        "tests/access/files/test_held.py",
+    ),
+    Mutant(
+        "an edit of a store that was closed meanwhile is never put in place",
+        "weightkit/access/hdf5/file_store.py",
+        "self.require_usable()  # another thread may have closed it meanwhile", "pass",
+        "tests/access/files/test_held.py",
+    ),
+    Mutant(
         "a store that came by a fork reads nothing",
         "weightkit/access/files/held.py", "        if self._process != os.getpid():\n", "        if False:\n",
         "tests/access/test_store.py",

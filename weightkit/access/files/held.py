@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class Closable(Protocol):
@@ -28,6 +30,9 @@ class Held:
         self._label, self._process, self._things = label, os.getpid(), things
         self._open = True
         self._edited = False
+        self._lock = threading.Lock()
+        self._users = 0  # threads that read or edit now
+        self._due = False  # whether the last of them gives back what is held
         self._finalizer = weakref.finalize(owner, _forgotten, label, self._process, things)
         self._finalizer.atexit = False  # the system takes all back, and nobody reads a warning then
 
@@ -51,15 +56,41 @@ class Held:
                 "this store has been edited: open it again", hint="call open_weights() again", file=self._label
             )
 
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While it lasts, nothing is given back: another file could get the descriptor in the middle of a read.
+
+        Raises:
+            RequestError: As `require_usable` does.
+        """
+        self.require_usable()  # first without the lock, which a fork may have copied while it was held
+        with self._lock:
+            self.require_usable()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                last, self._due = self._due and not self._users, self._due and self._users > 0
+            if last:
+                _give_back(self._things)
+
     def mark_edited(self) -> None:
         """Another file is in the place of the one that is held."""
         self._edited = True
 
     def close(self) -> None:
-        """Give everything back; safe to call twice."""
+        """Give everything back, at once or when other threads have done what they began; safe to call twice."""
         # Only one call gets an answer, so that nothing is given back twice.
-        if self._finalizer.detach() is not None:
-            self._open = False
+        if self._finalizer.detach() is None:
+            return
+        self._open = False
+        in_use = False
+        if self._process == os.getpid():  # else a fork may have copied the lock while it was held
+            with self._lock:
+                in_use = self._due = self._users > 0
+        if not in_use:
             _give_back(self._things)
 
     def pass_on(self) -> None:

@@ -159,7 +159,10 @@ class FileStore(WeightStore):
 
     def values(self, ref: WeightRef, span: slice) -> np.ndarray:
         """A copy of the values: the whole weight in its shape, or a flat span of its elements in C order."""
-        self.require_usable()
+        with self._held.in_use():
+            return self._read(ref, span)
+
+    def _read(self, ref: WeightRef, span: slice) -> np.ndarray:
         first, last, _ = span.indices(ref.size)
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may not be stored
@@ -176,8 +179,8 @@ class FileStore(WeightStore):
         Raises:
             DamagedFileError: The checksum is wrong.
         """
-        self.require_usable()
-        self._container.require_intact()
+        with self._held.in_use():
+            self._container.require_intact()
 
     def renamed(
         self, names: Mapping[WeightRef, WeightRef], configured: Mapping[str, Configured] | None = None
@@ -207,11 +210,11 @@ class FileStore(WeightStore):
             RequestError: The destination is invalid.
             RefusedError: The file cannot be edited this way.
         """
-        self.require_usable()
-        self._require_closed(destination)
-        self._require_suffix(destination)
-        require_place(self._source, destination)
-        self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
+        with self._held.in_use():
+            self._require_closed(destination)
+            self._require_suffix(destination)
+            require_place(self._source, destination)
+            self._prepared({ref: self._contents.weights[ref] for ref in changing if ref.size}, changes)
 
     @contextlib.contextmanager
     def editing(
@@ -232,7 +235,13 @@ class FileStore(WeightStore):
                 before; or the destination is invalid, or its name means another format.
             BusyError: Another process changed the file meanwhile.
         """
-        self.require_usable()
+        with self._held.in_use(), self._editing(changing, destination, changes) as sink:
+            yield sink
+
+    @contextlib.contextmanager
+    def _editing(
+        self, changing: Sequence[WeightRef], destination: Destination, changes: Changes
+    ) -> Iterator[PlacedSink]:
         if not self._editable and destination.output is None:
             raise RequestError(
                 "it is open for reading only",
@@ -251,6 +260,7 @@ class FileStore(WeightStore):
             sink = self._writer(job, changes, new).begin()
             yield sink
             sink.complete()  # no effect if the caller did it already
+            self.require_usable()  # another thread may have closed it meanwhile
             sink.outcome = replacement.commit()
         except WeightkitError as error:
             raise error.about(self.label) from error.__cause__
