@@ -164,11 +164,13 @@ def _require_content(source: OpenFile) -> None:
 
 
 def _has_user_block(source: OpenFile) -> bool:
-    """HDF5 may start at byte 512, 1024, 2048 and so on, after a user block."""
+    """HDF5 may start at byte 512, 1024, 2048 and so on, after a user block; a tar archive has its own block there."""
     place = 512
     while place < source.size:
         if source.read(place, 8) == _HDF5_SIGNATURE:
-            return True
+            from weightkit.access.formats.foreign.first_bytes import is_tar  # noqa: PLC0415  # few files have one
+
+            return not is_tar(source.read(0, 512))
         place *= 2
     return False
 

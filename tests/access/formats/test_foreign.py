@@ -43,6 +43,26 @@ def tarred() -> bytes:
     return content.getvalue()
 
 
+def tarred_weights(form: int = tarfile.GNU_FORMAT) -> bytes:
+    """HDF5 right behind the first block: h5py takes that for a user block."""
+    weights, content = io.BytesIO(), io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((3, 4), "f4")
+    with tarfile.open(fileobj=content, mode="w", format=form) as archive:
+        member = tarfile.TarInfo("model.weights.h5")
+        member.size = len(weights.getvalue())
+        archive.addfile(member, io.BytesIO(weights.getvalue()))
+    return content.getvalue()
+
+
+def oldest_tar() -> bytes:
+    """As of Unix' seventh edition: without a signature."""
+    content = bytearray(tarred_weights(tarfile.USTAR_FORMAT))
+    content[257:265], content[148:156] = bytes(8), b" " * 8
+    content[148:156] = b"%06o\0 " % sum(content[:512])
+    return bytes(content)
+
+
 def numpy_bytes() -> bytes:
     content = io.BytesIO()
     np.save(content, np.ones((3, 4)))
@@ -78,6 +98,8 @@ INDEX_END = bytes(40) + struct.pack("<Q", 0xDB4775248B80FB57)
 FOREIGN: dict[str, tuple[bytes, str, str]] = {
     "lfs.h5": (LFS, "it is a Git-LFS pointer", "git lfs pull"),
     "page.h5": (b"\n <!DOCTYPE html><html><body>Quota exceeded</body></html>", "an HTML page", "download"),
+    "old_lfs.h5": (LFS.replace(b"git-lfs", b"hawser"), "it is a Git-LFS pointer", "git lfs pull"),
+    "title.h5": (b"<title>404</title>", "an HTML page", "download"),
     "page_with_a_mark.h5": (b"\xef\xbb\xbf<HTML>no</HTML>", "an HTML page", "download"),
     "error.keras": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "it is XML", "download"),
     "model.h5.gz": (gzip.compress(b"\x89HDF"), "compressed with gzip", "gunzip"),
@@ -88,6 +110,9 @@ FOREIGN: dict[str, tuple[bytes, str, str]] = {
     "model.7z": (b"7z\xbc\xaf\x27\x1c\x00\x04", "a 7-Zip archive", "unpack"),
     "model.rar": (b"Rar!\x1a\x07\x01\x00", "a RAR archive", "unpack"),
     "model.tar": (tarred(), "a tar archive", "tar -xf"),
+    "tar.weights.h5": (tarred_weights(), "a tar archive", "tar -xf"),
+    "pax.weights.h5": (tarred_weights(tarfile.PAX_FORMAT), "a tar archive", "tar -xf"),
+    "oldest.weights.h5": (oldest_tar(), "a tar archive", "tar -xf"),
     "old.pt": (pickle.dumps(PYTORCH_MAGIC, 2) + pickle.dumps(1001, 2), "a PyTorch file", "convert"),
     "new.pt": (zipped(**{"m/data.pkl": b"\x80\x02}q", "m/data/0": bytes(8)}), "a PyTorch file", "convert"),
     "safe.h5": (safetensors(), "it holds safetensors", "convert"),

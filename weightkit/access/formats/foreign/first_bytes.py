@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
 
 _HEAD = 4096  # bytes
+_TAR_BLOCK, _TAR_SUM = 512, slice(148, 156)
 _FROM_KERAS = "save the model with Keras (model.save('model.keras')) and give that file"
 _CONVERT = "convert it to a Keras model first, and save that with Keras"
 _UNPACK = "unpack it first, and give the file in it"
@@ -59,6 +60,14 @@ def _is_safetensors(head: bytes, size: int) -> bool:
     return head[8:9] == b"{" and 8 + int.from_bytes(head[:8], "little") <= size
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether a tar archive starts so: the oldest kind has no signature, only the sum of its first block's bytes."""
+    block, stored = head[:_TAR_BLOCK], head[_TAR_SUM]
+    spaced = sum(block) - sum(stored) + len(stored) * ord(" ")  # the sum is taken as if spaces were in its own place
+    summed = len(block) == _TAR_BLOCK and stored.strip(b" \0").lstrip(b"0") == b"%o" % spaced
+    return summed or head[257:262] == b"ustar"
+
+
 def _starts(*signatures: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(signatures)
 
@@ -80,12 +89,12 @@ FOREIGN = (
     Foreign(
         "a Git-LFS pointer: the file itself was not downloaded",
         "run `git lfs pull` in its repository, or download the file from its page",
-        _starts(b"version https://git-lfs.github.com/spec/"),
+        _starts(b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/"),
     ),
     Foreign(
         "an HTML page, as a failed download leaves it",
         _DOWNLOAD,
-        _starts_as_text(b"<!doctype html", b"<html", b"<head", b"<body"),
+        _starts_as_text(b"<!doctype html", b"<html", b"<head", b"<body", b"<title", b"<meta", b"<h1"),
     ),
     Foreign("XML, such as a server's error message", _DOWNLOAD, _starts_as_text(b"<?xml", b"<error>")),
     Foreign("compressed with gzip", "unpack it first (`gunzip FILE`, or `tar -xzf FILE` if it ends in .tar.gz or .tgz)",
@@ -95,7 +104,7 @@ FOREIGN = (
     Foreign("compressed with Zstandard", _UNPACK, _starts(b"\x28\xb5\x2f\xfd")),
     Foreign("a 7-Zip archive", _UNPACK, _starts(b"7z\xbc\xaf\x27\x1c")),
     Foreign("a RAR archive", _UNPACK, _starts(b"Rar!\x1a\x07")),
-    Foreign("a tar archive", "unpack it first (`tar -xf FILE`), and give the file in it", _matches(rb".{257}ustar")),
+    Foreign("a tar archive", "unpack it first (`tar -xf FILE`), and give the file in it", is_tar),
     Foreign("a PyTorch file", _CONVERT, _starts(_OLD_PYTORCH)),
     Foreign(
         "a Python pickle, which weightkit never loads, as that can run any code",
