@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import io
@@ -130,7 +131,8 @@ def _other_classes(config: Any, random: Random) -> Any:
     entries = [layer for layers in _layers(config) for layer in layers if isinstance(layer, dict)]
     for layer in entries:
         if random.random() < 0.3:
-            layer["class_name"] = random.choice(entries).get("class_name")
+            # A copy: what stands there may hold the layer itself.
+            layer["class_name"] = copy.deepcopy(random.choice(entries).get("class_name"))
     return config
 
 
