@@ -8,6 +8,7 @@ import pytest
 
 from weightkit.access.names.legacy.names import LegacyGroup, name_legacy
 from weightkit.access.names.naming import Stored
+from weightkit.errors import UnsafeFileError
 
 
 def dense(name: str, initializer: str) -> dict[str, Any]:
@@ -75,6 +76,12 @@ def test_a_name_that_only_one_layer_has_is_told_as_before():
     assert named(nested, "a/kernel", "b/kernel", "b_1/kernel") == [
         ("mid/a", "zeros"), ("mid/inner/b", "ones"), ("mid/inner/b", "ones"),
     ]  # fmt: skip
+
+
+def test_a_layer_that_is_told_apart_has_a_bounded_name_too():
+    nested = sequential("mid", dense("d", "zeros"), model("n" * 5000, dense("d", "ones")))
+    with pytest.raises(UnsafeFileError, match="a layer's name has more than 4096 characters"):
+        named(nested, "mid/d/kernel", "d/kernel")
 
 
 def test_many_layers_of_one_name_are_read_in_less_than_squared_time():

@@ -47,6 +47,19 @@ class Place:
         return kinds.CELLS.get(self.layer.class_name) if len(self.inside) == 1 else None
 
 
+def place_in(group: str, top: ConfiguredLayer, layer: ConfiguredLayer, inside: Sequence[str]) -> Place:
+    """The place in a layer of a group.
+
+    Args:
+        group: The name of the group.
+        top: The layer whose weights it holds.
+        layer: That one or one inside it.
+        inside: The scopes that lead on from there.
+    """
+    between = [around.name for around in layer.up() if around.depth > top.depth and around.name]
+    return Place(layer_path([group, *reversed(between), *inside]), layer, tuple(inside))
+
+
 class Places:
     """Finds the places of one group's weights."""
 
@@ -69,9 +82,7 @@ class Places:
             return Place(layer_path([self._group, *scopes]))
         layer, start = _walk(self._tree, self._layer, scopes)
         layer, start = _into_wrapped(self._tree, layer, scopes, start, name)
-        between = [around.name for around in layer.up() if around.depth > self._layer.depth and around.name]
-        inside = tuple(scopes[start:])
-        return Place(layer_path([self._group, *reversed(between), *inside]), layer, inside)
+        return place_in(self._group, self._layer, layer, scopes[start:])
 
     def _scopes_before(self, weight_names: Sequence[str]) -> list[str]:
         """Find the scopes before the group's own that all its weights share: the model's name."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access.names.legacy.config_tree import without_number
-from weightkit.access.names.legacy.groups import Place
+from weightkit.access.names.legacy.groups import Place, place_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,9 +81,7 @@ class Nested:
         rest, start = [*scopes[step + 1 :]], 0
         while start < len(rest) and (found := self.tree.step(layer, rest, start)):
             layer, start = found
-        between = [around.name for around in layer.up() if around.depth > self.model.depth and around.name]
-        inside = tuple(rest[start:])
-        return Place("/".join([self.group, *reversed(between), *inside]), layer, inside)
+        return place_in(self.group, self.model, layer, rest[start:])
 
 
 def _of_one_weight(found: Found) -> Iterator[tuple[ConfiguredLayer, list[Scopes]]]:
