@@ -60,6 +60,15 @@ def test_what_is_listed_and_not_there_is_one_note_with_counts_and_names(half: Pa
     assert notes(half) == (INCOMPLETE,)
 
 
+def test_a_group_is_no_weight_and_a_dataset_no_layer(tmp_path: Path) -> None:
+    path = legacy(tmp_path / "m.h5", {"a": (["w", "g"], ["w", "g/inside"])}, ["a", "d"])
+    with h5py.File(path, "r+") as file:
+        file["d"] = KERNEL
+    assert notes(path) == (
+        "the file is incomplete: its lists name 1 layer (d) and 1 weight (a/g), which it does not hold",
+    )
+
+
 def test_many_missing_names_are_folded(tmp_path: Path) -> None:
     path = legacy(tmp_path / "m.h5", {"a": ([f"w{number}" for number in range(50)], ["w0"])})
     (note,) = notes(path)

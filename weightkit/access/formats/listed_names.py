@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weightkit.text import cut, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from weightkit.access.hdf5.index import Index
     from weightkit.access.names.legacy.groups import LegacyGroup
@@ -47,24 +47,32 @@ class _Missing:
             readable(group.name, name)
             for group in groups
             for name in dict.fromkeys(group.weight_names)
-            if not self.has(f"{group.name}/{name}")
+            if not self.has_weight(group, name)
         ]
+        gone = [name for name in layers if not self._has(name, self._index.groups)]
         parts = [
             f"{len(names)} {what}{'s' if len(names) > 1 else ''} ({listed(names)})"
-            for what, names in (("layer", [cut(name) for name in layers if not self.has(name)]), ("weight", weights))
+            for what, names in (("layer", [*map(cut, gone)]), ("weight", weights))
             if names
         ]
         if parts:
             yield f"the file is incomplete: its lists name {' and '.join(parts)}, which it does not hold"
 
-    def has(self, name: str) -> bool:
-        """Whether HDF5 finds a name: it ignores empty parts and single dots, and follows other names of a group."""
+    def has_weight(self, group: LegacyGroup, name: str) -> bool:
+        """Whether a group holds a weight that its list names; a group of that name is none."""
+        return self._has(f"{group.name}/{name}", self._index.datasets)
+
+    def _has(self, name: str, objects: Collection[str]) -> bool:
+        """Whether HDF5 finds one of all groups, or of all datasets, by a name.
+
+        It ignores empty parts and single dots, and follows other names of a group.
+        """
         parts = [part for part in f"{self._inside}{name}".split("/") if part not in {"", "."}]
         if len(parts) > _DEEPEST:
             return False
         index, path = self._index, "/".join(parts)
         around = ("/".join(parts[:count]) for count in range(1, len(parts) + 1)) if index.aliases else ()
-        return path in index.datasets or path in index.groups or any(name in index.aliases for name in around)
+        return path in objects or any(name in index.aliases for name in around)
 
 
 def readable(group: str, name: str) -> str:
@@ -79,7 +87,7 @@ def _repeats(missing: _Missing, groups: Sequence[LegacyGroup]) -> list[tuple[str
         (readable(group.name, name), count)
         for group in groups
         for name, count in Counter(group.weight_names).items()
-        if count > 1 and missing.has(f"{group.name}/{name}")
+        if count > 1 and missing.has_weight(group, name)
     ]
 
 
