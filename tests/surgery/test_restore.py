@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import stat
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -81,6 +82,21 @@ def test_of_a_file_of_weights_only_what_is_wrong_with_it_is_said(tmp_path: Path)
         file.create_group("a")
     (warning,) = restore(tmp_path / "m.h5").warnings
     assert "its lists name 1 layer (b), which it does not hold" in warning
+
+
+def test_a_damaged_archive_is_restored_and_said_to_be_damaged(tmp_path: Path) -> None:
+    values = np.arange(4, dtype="f4") + 0.7
+    write_variables(tmp_path / "w.h5", {"layers/dense/vars/0": values})
+    with zipfile.ZipFile(tmp_path / "m.keras.bak", "w") as archive:
+        archive.write(tmp_path / "w.h5", "model.weights.h5")
+    assert restore(tmp_path / "m.keras").warnings == ()
+    content = (tmp_path / "m.keras").read_bytes()
+    damaged = content.replace(values.tobytes(), np.negative(values).tobytes())
+    (tmp_path / "m.keras.bak").write_bytes(damaged)
+    for dry_run in (True, False):
+        (warning,) = restore(tmp_path / "m.keras", dry_run=dry_run).warnings
+        assert warning.startswith("what is restored is damaged: model.weights.h5: its checksum must be ")
+    assert (tmp_path / "m.keras").read_bytes() == damaged != content
 
 
 @pytest.mark.parametrize("target", [5, None, b"m.h5", BytesPath(), ["m.h5"]])

@@ -14,7 +14,7 @@ from weightkit.errors import RefusedError, WeightkitError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weightkit.access import Backup
+    from weightkit.access import Backup, FileStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Restored:
     dry_run: bool
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What is wrong with the restored file, one sentence each: that it is not a weight file, or was never closed."""
+    """What is wrong with the restored file, one sentence each: that it is no weight file, damaged, never closed."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -122,11 +122,19 @@ def restore(
 def _warnings(path: Path) -> tuple[str, ...]:
     try:
         with open_weights(path) as store:
-            return store.notes
+            return (*store.notes, *_damage(store))
     except RefusedError as error:
         return (f"what is restored is not a file of weights: {error.problem}",)
     except WeightkitError:  # it was restored, and somebody else uses it already
         return ()
+
+
+def _damage(store: FileStore) -> tuple[str, ...]:
+    try:
+        store.require_intact()
+    except RefusedError as error:
+        return (f"what is restored is damaged: {error.problem}",)
+    return ()
 
 
 def _described(backup: Backup) -> dict[str, Any]:
