@@ -173,7 +173,7 @@ def test_an_edit_with_an_output_needs_only_a_shared_lock(path):
     with open_weights(path) as reader:
         edit(path, Scale(2.0), output=path.with_name("first.h5"))
         edit(reader, Scale(2.0), output=path.with_name("second.h5"))
-        with pytest.raises(BusyError, match="open elsewhere"):
+        with pytest.raises(BusyError, match="open in this process"):
             edit(path, Scale(2.0))
         with pytest.raises(RequestError, match="open for reading only"):
             edit(reader, Scale(2.0))

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _EDITED_HERE: dict[tuple[int, int], int] = {}
 """Files (device, inode) that are locked for editing, each with the process that did it: a fork inherits this."""
+_LOCKED: weakref.WeakSet[OpenFile] = weakref.WeakSet()
+"""All that hold a lock, or whose fork does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class OpenFile:
                 raise
         else:
             self.alone, self._locked_by = exclusive, os.getpid()
+            _LOCKED.add(self)
             if exclusive:
                 _EDITED_HERE[self._key] = os.getpid()
         # It may have been replaced after it was opened and before it was locked.
@@ -145,6 +149,12 @@ class OpenFile:
                 hint="give another file or the open store, or close it first",
                 file=self.name,
             )
+        if any(each.is_open_here and each._key == self._key for each in _LOCKED):  # noqa: SLF001  # of this class
+            return BusyError(
+                "the file is open in this process, by a store that was not closed",
+                hint="close the store first (store.close(), or a with statement)",
+                file=self.name,
+            )
         return BusyError(
             "the file is open elsewhere, in another process or in this one"
             if exclusive
@@ -152,6 +162,11 @@ class OpenFile:
             hint="wait until it has finished, then try again",
             file=self.name,
         )
+
+    @property
+    def is_open_here(self) -> bool:
+        """Whether this process locked it and has not closed it."""
+        return self.fd >= 0 and self._locked_by == os.getpid()
 
     @property
     def _key(self) -> tuple[int, int]:
