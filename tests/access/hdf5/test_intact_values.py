@@ -120,6 +120,12 @@ def test_no_way_to_the_values_hands_out_damaged_ones(tmp_path: Path, make: Calla
         assert "checksum" in done.stderr
 
 
+def test_a_damaged_chunk_is_said_to_be_of_its_weight(tmp_path: Path) -> None:
+    store, ref = first(damaged_chunk(tmp_path))
+    with store, pytest.raises(DamagedFileError, match=rf"weights.h5: {ref.path}: a chunk's checksum is wrong — use"):
+        store.read(ref)
+
+
 def test_a_weight_is_not_handed_out_where_another_one_of_its_archive_is_damaged(tmp_path: Path) -> None:
     """The checksum says that something is wrong, and not what."""
     with open_weights(damaged_archive(tmp_path)) as store:

@@ -99,7 +99,12 @@ class Values:
 
     def _laid_out(self, ref: WeightRef, dataset: Dataset) -> int:
         if dataset.layout == "chunked" and not dataset.is_long_text:
-            return spool_chunks(self._body, self._table(dataset), self.spool)
+            table = self._table(dataset)
+            try:
+                return spool_chunks(self._body, table, self.spool)
+            except DamagedFileError as error:  # which says what is wrong with a chunk
+                problem = f"{ref.path}: {error.problem}"
+                raise DamagedFileError(problem, hint=error.hint, file=error.file) from error
         values = self._told("texts" if dataset.is_long_text else "compact", dataset)
         if len(values) != ref.nbytes:
             raise DamagedFileError(f"{ref.path}: the file must hold {ref.nbytes} bytes of it, got {len(values)}")
