@@ -119,6 +119,7 @@ def test_a_closed_store_refuses_to_be_used(path):
 def uses_of(store, ref):
     """All that needs an open store."""
     return (
+        store.__enter__,
         lambda: store.read(ref),
         lambda: store["encoder/kernel"],
         lambda: store.require_possible([ref]),

@@ -265,6 +265,7 @@ class WeightStore(ABC):
         return
 
     def __enter__(self) -> Self:
+        self.require_usable()
         return self
 
     def __exit__(self, *_: object) -> None:
