@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from weightkit.access.matching.align import Ordered, aligned
-from weightkit.access.matching.layer_tree import by_name
+from weightkit.access.matching.layer_tree import Layer, by_name
 
 
 @pytest.fixture
@@ -116,3 +116,15 @@ def test_weights_without_names_are_matched_by_their_order_where_all_shapes_agree
     pairs = dict(aligned(by_name(ours), by_name(theirs)))
     assert {a.index: b.index for a, b in pairs.items()} == {0: 0, 1: 1}
     assert dict(aligned(by_name(ours), by_name(theirs[:1]))) == {}
+
+
+def test_a_model_in_a_model_in_a_model_is_not_walked_at_each_level(dense, monkeypatch):
+    walked = []
+    refs = Layer.refs
+    monkeypatch.setattr(Layer, "refs", lambda layer: walked.append(layer) or refs(layer))
+    deep = "/".join(f"level{number}" for number in range(100))
+    ours, theirs = (by_name(dense({f"{deep}/a": (2, 2)})) for _ in range(2))
+    assert [(ref.path, other.path) for ref, other in aligned(ours, theirs)] == [
+        (f"{deep}/a/{name}",) * 2 for name in ("kernel", "bias")
+    ]
+    assert walked == []
