@@ -85,9 +85,8 @@ def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: 
     same = {layer.name: layer for layer in theirs}
     by_name = [(layer, same[layer.name]) for layer in ours if layer.name in same]
     alike = len(by_name) == len(ours) == len(theirs)
-    if alike and len(ours) == 1:  # so that a model in a model in a model is not walked at each level
-        return by_name
-    if alike and nested and not all(_is_numbered(layer) for layer in (*ours, *theirs)):
+    # A lone one first: a model in a model in a model is not walked at each level.
+    if alike and (len(ours) == 1 or (nested and not all(_is_numbered(layer) for layer in (*ours, *theirs)))):
         return by_name
     first = _in_turn(ours, ordered=ordered.ours, nested=nested)
     second = _in_turn(theirs, ordered=ordered.theirs, nested=nested)
