@@ -167,7 +167,7 @@ def try_draws(name: str, model: keras.Model, *left: str, formats: tuple[str, ...
     begun = [plain(variable) for variable in model.variables]
     for variable in model.variables:
         if "float" in variable.dtype and not variable.path.endswith("seed_generator_state"):
-            variable.assign(keras.ops.ones_like(variable) * 9)
+            variable.assign(np.full(variable.shape, 9, "float32"))
     targets = saved(model, name, *formats)
     for form, target in targets.items():
         if left:
