@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import pytest
 
+from weightkit import open_weights
 from weightkit.access.changes import Changes
 from weightkit.access.edits.counterparts import counterparts
+from weightkit.access.hdf5.index import Index
 from weightkit.access.like import borrow_configurations, borrow_names
 from weightkit.access.matching.align import in_order
 from weightkit.access.matching.layer_tree import Layer
@@ -28,6 +31,9 @@ from weightkit.errors import RequestError, UnsafeFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from weightkit.access.hdf5.spans import Spans
 
 MANY = 10_000
 
@@ -169,3 +175,23 @@ def test_addresses_that_are_too_long_to_compare_are_not_suggested() -> None:
     long = ref("/".join(["dense"] * 100_000))
     assert nearest("dense/kernl", [long]) == []
     assert nearest("dense/kernl", [long, ref("dense/kernel")])[0] == "dense/kernel"
+
+
+def test_the_headers_of_a_file_are_listed_once_for_all_chunk_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.weights.h5"
+    told: list[Index] = []
+    with h5py.File(path, "w") as file:
+        for number in range(20):
+            file.create_dataset(f"layers/dense_{number}/vars/0", data=np.ones((4, 4), "f4"), chunks=(2, 4))
+    with open_weights(path) as store:
+        add_headers = Index.add_headers
+
+        def counted(index: Index, spans: Spans) -> None:
+            told.append(index)
+            add_headers(index, spans)
+
+        monkeypatch.setattr(Index, "add_headers", counted)
+        assert sum(store.read(ref).sum() for ref in store) == 20 * 16
+    assert len(told) == 1

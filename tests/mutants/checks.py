@@ -202,6 +202,10 @@ MUTANTS = [
         f"{_CHILD_TESTS}/test_dataset_record.py",
     ),
     Mutant(
+        "chunks whose places are told later lie over no header",
+        f"{_HDF5}/spans.py", "if stop > start:", "if False:", f"{_HDF5_TESTS}/test_spans.py",
+    ),
+    Mutant(
         "chunks, headers and values lie inside the file",
         f"{_HDF5}/spans.py", "if start < 0 or size < 0 or start + size > self._length:", "if False:",
         f"{_HDF5_TESTS}/test_spans.py",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from weightkit.access.hdf5.spans import Spans
@@ -47,6 +48,18 @@ def test_spans_that_share_a_byte_or_leave_the_file_are_named(owners: list[list[t
 @pytest.mark.parametrize("owners", [[], [[]], [[(0, 40)]], [[(0, 10), (20, 20)], [(10, 10)]], [[(0, 9)], [(5, 0)]]])
 def test_spans_that_lie_apart_are_taken(owners: list[list[tuple[int, int]]]) -> None:
     assert refusal(*owners) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=5), st.integers(0, 30), st.integers(0, 10))
+def test_a_span_shares_a_byte_with_those_that_are_kept_or_is_free(
+    kept: list[tuple[int, int]], start: int, size: int
+) -> None:
+    assume(refusal(kept) is None)
+    spans = Spans(LENGTH)
+    spans.add("kept", kept)
+    shared = set(range(start, start + size)) & {byte for first, count in kept for byte in range(first, first + count)}
+    with pytest.raises(DamagedFileError, match="overlap in the file") if shared else contextlib.nullcontext():
+        spans.require_free("other", [(start, size)])
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=3), max_size=4))

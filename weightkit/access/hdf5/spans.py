@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ class Spans:
         self._length = length
         self._names: list[str] = []
         self._starts, self._stops, self._owners = array("q"), array("q"), array("q")
+        self._in_order: list[tuple[int, int, int]] | None = None
 
     def add(self, name: str, spans: Iterable[tuple[int, int]]) -> None:
         """Keep the first byte and the number of bytes of each of an owner's spans.
@@ -32,12 +34,30 @@ class Spans:
         """
         owner = len(self._names)
         self._names.append(name)
+        self._in_order = None
         for start, size in spans:
             if start < 0 or size < 0 or start + size > self._length:
                 raise DamagedFileError(f"{name}: a part of it is outside the file", hint=HINT)
             self._starts.append(start)
             self._stops.append(start + size)
             self._owners.append(owner)
+
+    def require_free(self, name: str, spans: Iterable[tuple[int, int]]) -> None:
+        """Check that other spans share no byte with those that are kept, which lie apart; kept spans are sorted once.
+
+        Raises:
+            DamagedFileError: One does.
+        """
+        if self._in_order is None:
+            self._in_order = sorted(zip(self._starts, self._stops, self._owners, strict=True))
+        for start, size in spans:
+            before = bisect_left(self._in_order, (start + size,)) - 1  # the last one that starts before its end
+            if before < 0 or not size:
+                continue
+            kept, stop, owner = self._in_order[before]
+            if stop > start:
+                first, second = (self._names[owner], name) if kept > start else (name, self._names[owner])
+                raise DamagedFileError(f"{first} and {second} overlap in the file", hint=HINT)
 
     def require_apart(self) -> None:
         """Check that no two spans share a byte; an empty one shares nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -120,13 +121,17 @@ class Values:
         except (KeyError, TypeError, ValueError) as error:
             raise UnsafeFileError(f"internal error: the HDF5 reader sent an invalid reply: {error!r}") from error
 
+    @functools.cached_property
+    def _headers(self) -> Spans:
+        """Of all objects: a file may have as many chunk tables as headers."""
+        spans = Spans(self._body.length)
+        self._index.add_headers(spans)
+        return spans
+
     def _table(self, dataset: Dataset) -> ChunkTable:
         if dataset.path not in self._tables:
             table = ChunkTable.ask(self._scanner, self._body, dataset)
             # Once more: the index was made of an earlier reply.
-            spans = Spans(self._body.length)
-            spans.add(dataset.path, ((chunk.offset, chunk.size) for chunk in table.chunks))
-            self._index.add_headers(spans)
-            spans.require_apart()
+            self._headers.require_free(dataset.path, ((chunk.offset, chunk.size) for chunk in table.chunks))
             self._tables[dataset.path] = table
         return self._tables[dataset.path]
