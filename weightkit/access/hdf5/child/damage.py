@@ -85,7 +85,7 @@ def contents_of(group: Json) -> str:
 def in_words(error: Exception) -> str:
     """Why the library could not read a file, without its names of functions and classes."""
     text = " ".join(str(error).split())[:500]
-    if cut := _TRUNCATED.search(text):
-        return f"it is truncated: it must have {cut[2]} bytes, got {cut[1]}"
+    if early := _TRUNCATED.search(text):
+        return f"it is truncated: it must have {early[2]} bytes, got {early[1]}"
     cause = _CAUSE.search(text)
     return f"the HDF5 library cannot read it ({cause[1] if cause else text or type(error).__name__})"
