@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,8 @@ class _Same:
     def __init__(self, store: WeightStore, other: WeightStore) -> None:
         self._other = other
         self._objects = _Objects(store, other)
+        self._store = store
         self._by_structure = {ref.structure: ref for ref in other}
-        # The addresses of draws: automatic names are numbered in other ways by each format and session.
-        self._keys = draw_addresses(store)
-        self._by_key = {key: ref for ref, key in draw_addresses(other).items() if ref.name is not None}
 
     def with_names(self, ref: WeightRef) -> WeightRef | None:
         """A weight with the names and the kind that the other store knows; None where it knows no more."""
@@ -95,7 +94,13 @@ class _Same:
         return None if found is None or found.shape != ref.shape else self._other.configured(found)
 
     def _by_names(self, ref: WeightRef) -> WeightRef | None:
-        return None if ref.name is None else self._by_key.get(self._keys.get(ref, ""))
+        return None if ref.name is None else self._pairs.get(ref)
+
+    @functools.cached_property
+    def _pairs(self) -> dict[WeightRef, WeightRef]:
+        """By the addresses of draws: automatic names are numbered in other ways by each format and session."""
+        known = {key: ref for ref, key in draw_addresses(self._other).items() if ref.name is not None}
+        return {ref: known[key] for ref, key in draw_addresses(self._store).items() if key in known}
 
 
 def _adds(found: WeightRef, ref: WeightRef) -> bool:
