@@ -66,12 +66,13 @@ def _by_values(missing: _Layers, unused: _Layers, ours: WeightStore, theirs: Wei
     known = {_described(refs) for refs in missing.values()}
     alike: dict[tuple[object, ...], dict[str, None]] = {}
     for layer, refs in unused.items():
-        if _described(refs) in known:
-            alike.setdefault((_described(refs), _starts(theirs, refs)), {})[layer] = None
+        if (form := _described(refs)) in known:
+            alike.setdefault((form, _starts(theirs, refs)), {})[layer] = None
     described = {first for first, _ in alike}
     pairs: dict[WeightRef, WeightRef] = {}
     for layer, refs in list(missing.items()):
-        candidates = alike.get((_described(refs), _starts(ours, refs)), {}) if _described(refs) in described else {}
+        form = _described(refs)
+        candidates = alike.get((form, _starts(ours, refs)), {}) if form in described else {}
         for other in islice(candidates, _MOST_COMPARED):
             both = list(zip(refs, unused[other], strict=True))
             if all(_is_same(ours, theirs, a, b) for a, b in both):
