@@ -323,11 +323,11 @@ MUTANTS = [
         f"{_HDF5_TESTS}/test_file_store.py",
     ),
     Mutant(
-        "a file built anew has the structure that was planned",
+        "a rebuilt file has the structure that was planned",
         f"{_HDF5}/writing/rebuild.py", "if found != wanted:", "if False:", f"{_CHILD_TESTS}/test_build.py",
     ),
     Mutant(
-        "a file built anew has its structure checked after the last value",
+        "a rebuilt file has its structure checked after the last value",
         f"{_HDF5}/writing/rebuild.py", "if pieces or self.job.scanner.digest(",
         "if pieces or False and self.job.scanner.digest(",
         f"{_HDF5_TESTS}/writing/test_rebuild.py",
