@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.formats.foreign.zip_members import foreign_zip
 from weightkit.access.formats.legacy import parse_config
 from weightkit.access.formats.member import Around, Inflated, Member, inflated, local_header
-from weightkit.access.formats.weights_h5 import contents_with
+from weightkit.access.formats.weights_h5 import CONFIG, METADATA, WEIGHTS, contents_with
 from weightkit.access.formats.zip_directory import require_safe, require_small
 from weightkit.access.formats.zip_records import CENTRAL, HAS_DESCRIPTOR
 from weightkit.access.hdf5.container import Body
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.file_store import Contents
     from weightkit.access.hdf5.limits import Limits
 
-_WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _IN_A_FOLDER = "its files lie in a folder ({}), so Keras' load_model does not open it: zip the files, not the folder"
 _CENTRAL_CRC = 16
 _DESCRIPTOR = b"PK\x07\x08"
@@ -81,8 +80,8 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
             require_safe(archive)
             folder = _folder(archive)
             member = _member(source, archive, folder, limits)
-            config = parse_config(_small(archive, folder + _CONFIG, limits))
-            metadata = parse_config(_small(archive, folder + _METADATA, limits)) or {}
+            config = parse_config(_small(archive, folder + CONFIG, limits))
+            metadata = parse_config(_small(archive, folder + METADATA, limits)) or {}
     except _NO_ZIP as error:
         # A directory may point before the file.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
@@ -94,7 +93,7 @@ def open_archive(source: OpenFile, limits: Limits) -> Archive:
 
 
 def _member(source: OpenFile, archive: zipfile.ZipFile, folder: str, limits: Limits) -> Member | Inflated:
-    info = archive.getinfo(folder + _WEIGHTS)
+    info = archive.getinfo(folder + WEIGHTS)
     header = local_header(source, info, archive.start_dir)
     around = Around(source, tuple(archive.infolist()), folder, info.filename, archive.comment, archive.start_dir)
     if info.compress_type != zipfile.ZIP_STORED:
@@ -113,8 +112,8 @@ def _folder(archive: zipfile.ZipFile) -> str:
         UnsupportedFileError: Nowhere.
     """
     names = set(archive.namelist())
-    folders = ["", *(name.removesuffix(_WEIGHTS) for name in names if name.endswith(f"/{_WEIGHTS}"))]
-    found = [folder for folder in folders if folder + (_CONFIG if folder else _WEIGHTS) in names]
+    folders = ["", *(name.removesuffix(WEIGHTS) for name in names if name.endswith(f"/{WEIGHTS}"))]
+    found = [folder for folder in folders if folder + (CONFIG if folder else WEIGHTS) in names]
     if not found or (found[0] and len(found) > 1):
         raise foreign_zip(archive.namelist())
     return found[0]

@@ -12,7 +12,7 @@ from weightkit.access.files.local_path import is_file
 from weightkit.access.files.openfile import OpenFile
 from weightkit.access.formats.foreign import HINT
 from weightkit.access.formats.legacy import parse_config
-from weightkit.access.formats.weights_h5 import ObjectLayout, contents_with
+from weightkit.access.formats.weights_h5 import CONFIG, METADATA, WEIGHTS, ObjectLayout, contents_with
 from weightkit.errors import RequestError, UnsafeFileError, UnsupportedFileError
 from weightkit.text import listed
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.file_store import Contents
     from weightkit.access.hdf5.limits import Limits
 
-_WEIGHTS, _CONFIG, _METADATA = "model.weights.h5", "config.json", "metadata.json"
 _MOST = 1000  # entries to look at
 
 
@@ -34,7 +33,7 @@ def weights_in(folder: str | os.PathLike[str], *, editable: bool) -> Path:
         UnsupportedFileError: It holds none that is read here; the error says what it holds instead.
         RequestError: It would be edited: Keras reads the configuration beside the weights, which would stay as it is.
     """
-    weights = Path(folder) / _WEIGHTS
+    weights = Path(folder) / WEIGHTS
     if not is_file(weights):
         raise _foreign(Path(folder))
     if editable:
@@ -58,12 +57,12 @@ def contents(file: UnknownFile) -> Contents:
         UnsafeFileError: One of the texts is too large.
     """
     assert file.folder is not None  # noqa: S101  # it is recognized
-    metadata = _text(file.folder / _METADATA, file.limits) or {}
+    metadata = _text(file.folder / METADATA, file.limits) or {}
     version = metadata.get("keras_version")
     found = contents_with(
         file.index,
         "weights of an unzipped .keras model",
-        config=_text(file.folder / _CONFIG, file.limits),
+        config=_text(file.folder / CONFIG, file.limits),
         keras_version=version if isinstance(version, str) else None,
     )
     # No member is changed with the weights: the configuration is another file.

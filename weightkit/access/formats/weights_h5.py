@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
 
-_VARIABLES, _OPTIMIZER, _COMPILE, _CONFIG = "vars", "optimizer", "compile_config", "config.json"
+_VARIABLES, _OPTIMIZER, _COMPILE = "vars", "optimizer", "compile_config"
+WEIGHTS, CONFIG, METADATA = "model.weights.h5", "config.json", "metadata.json"
+"""The files of a model, in an archive or in a folder."""
 _INCOMPLETE = (
     "Keras' {} will fail; model.load_weights(file, skip_mismatch=True) loads all layers except those that lack "
     "a variable"
@@ -51,7 +53,7 @@ class ObjectLayout:
         members = {}
         if self.config and self.config.get(_COMPILE):
             kept = {key: value for key, value in self.config.items() if key != _COMPILE}
-            members[_CONFIG] = json.dumps(kept).encode()
+            members[CONFIG] = json.dumps(kept).encode()
         return Changes(dropped=frozenset({_OPTIMIZER} & self.index.groups.keys()), members=members)
 
     def without(self, datasets: Collection[Dataset]) -> Changes:
