@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from weightkit.access.names.legacy.groups import without_output
 from weightkit.text import cut, listed
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from weightkit.access.hdf5.index import Index
     from weightkit.access.names.legacy.groups import LegacyGroup
 
-_TENSOR = re.compile(r":\d+$")  # TensorFlow's number of an operation's output
 _DEEPEST = 64  # levels of groups: a longer path leads nowhere
 
 
@@ -77,7 +76,7 @@ class _Missing:
 
 def readable(group: str, name: str) -> str:
     """A listed weight for people: ``two/w`` for ``two/w:0`` in the group ``two``."""
-    text = _TENSOR.sub("", name)
+    text = without_output(name)
     return cut(text if text.startswith(f"{group}/") else f"{group}/{text}")
 
 

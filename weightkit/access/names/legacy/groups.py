@@ -6,6 +6,7 @@ configuration, it gives the layers in between: a nested model is one group with 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 _WRAPPERS = {"TimeDistributed": frozenset[str](), "SpectralNormalization": frozenset({"vector_u"})}
 """Classes that wrap one layer, with the names of the weights that are their own."""
+_TENSOR = re.compile(r":\d+$")
+
+
+def without_output(name: str) -> str:
+    """A weight's name without TensorFlow's number of an operation's output: ``kernel`` for ``kernel:0``."""
+    return _TENSOR.sub("", name)
 
 
 @dataclass(frozen=True, slots=True)

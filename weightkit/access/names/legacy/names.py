@@ -14,7 +14,6 @@ Keras 3, Sequential   ``sequential/dense/kernel``
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from weightkit.access.names import wrapper
 from weightkit.access.names.class_weights import find, kind_of_name
 from weightkit.access.names.legacy import keras1, kinds
 from weightkit.access.names.legacy.config_tree import ConfiguredLayer, LayerTree, without_number
-from weightkit.access.names.legacy.groups import LegacyGroup, Place, Places
+from weightkit.access.names.legacy.groups import LegacyGroup, Place, Places, without_output
 from weightkit.access.names.legacy.namesakes import Found, Nested
 from weightkit.access.names.naming import Naming, Stored
 from weightkit.access.names.serialized_layer import Serialized
@@ -39,8 +38,6 @@ TOP_LEVEL = "top_level_model_weights"
 """The group of weights that belong to the model itself; TensorFlow 2.6 and later write it."""
 OPTIMIZER = "optimizer_weights"
 """The group of the optimizer's variables."""
-
-_TENSOR = re.compile(r":\d+$")  # TensorFlow's number of an operation's output
 
 
 def name_legacy(
@@ -86,10 +83,10 @@ def name_legacy_optimizer(weight_names: Sequence[str], datasets: Sequence[Stored
     """
     waiting = {dataset.structure: dataset for dataset in datasets}
     listed = [name for name in (f"{OPTIMIZER}/{name}" for name in weight_names) if waiting.pop(name, None)]
-    readable = Counter(_TENSOR.sub("", structure) for structure in listed)
+    readable = Counter(without_output(structure) for structure in listed)
     namings = []
     for index, structure in enumerate(listed):
-        path = _TENSOR.sub("", structure)
+        path = without_output(structure)
         # Two names that differ only in TensorFlow's number keep it.
         layer, _, name = (path if readable[path] == 1 else structure).rpartition("/")
         namings.append(Naming(structure, index, layer, name, Kind.OPTIMIZER, known_from=Source.FILE))
@@ -111,7 +108,7 @@ class _GroupNames:
 
     def naming(self, weight_name: str, dataset: Stored) -> Naming:
         """Name one weight; its index stays 0."""
-        text = _TENSOR.sub("", weight_name)
+        text = without_output(weight_name)
         name, place, kind = self._reading(text, dataset.dtype)
         return Naming(
             dataset.structure,
@@ -139,7 +136,7 @@ class _GroupNames:
         """The places of the weights of a nested model, where layers of one name may be at several depths."""
         if tree is None or layer is None or not layer.lists_layers:
             return {}
-        texts = (_TENSOR.sub("", name) for name in group.weight_names)
+        texts = (without_output(name) for name in group.weight_names)
         names = [(tuple(text.split("/")[:-1]), text.rpartition("/")[2]) for text in texts if "/" in text]
         found = {one: self._places.of([*one[0]], one[1]) for one in names}
         return Nested(group.name, tree, layer).told_apart(found)
