@@ -6,7 +6,7 @@ import contextlib
 import itertools
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from weightkit.access.hdf5.spans import Spans
@@ -50,6 +50,8 @@ def test_spans_that_lie_apart_are_taken(owners: list[list[tuple[int, int]]]) -> 
     assert refusal(*owners) is None
 
 
+@example([(1, 0)], 0, 2)
+@example([(0, 5), (3, 0)], 2, 2)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=5), st.integers(0, 30), st.integers(0, 10))
 def test_a_span_shares_a_byte_with_those_that_are_kept_or_is_free(
     kept: list[tuple[int, int]], start: int, size: int

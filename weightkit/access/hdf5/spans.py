@@ -49,15 +49,16 @@ class Spans:
             DamagedFileError: One does.
         """
         if self._in_order is None:
-            self._in_order = sorted(zip(self._starts, self._stops, self._owners, strict=True))
+            kept = zip(self._starts, self._stops, self._owners, strict=True)
+            self._in_order = sorted(span for span in kept if span[0] < span[1])  # an empty one shares nothing
         for start, size in spans:
             before = bisect_left(self._in_order, (start + size,)) - 1  # the last one that starts before its end
             if before < 0 or not size:
                 continue
-            kept, stop, owner = self._in_order[before]
+            first, stop, owner = self._in_order[before]
             if stop > start:
-                first, second = (self._names[owner], name) if kept > start else (name, self._names[owner])
-                raise DamagedFileError(f"{first} and {second} overlap in the file", hint=HINT)
+                both = (self._names[owner], name) if first > start else (name, self._names[owner])
+                raise DamagedFileError(f"{' and '.join(both)} overlap in the file", hint=HINT)
 
     def require_apart(self) -> None:
         """Check that no two spans share a byte; an empty one shares nothing.
