@@ -16,7 +16,7 @@ import weightkit
 from weightkit.access import Kind, Source, Transform, WeightRef, open_weights
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats import table
-from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.hdf5.contents import Contents
 from weightkit.cli import app, options, output
 from weightkit.cli.main import run
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.formats.unknown_file import UnknownFile
-    from weightkit.access.hdf5.file_store import Contents
+    from weightkit.access.hdf5.contents import Contents
     from weightkit.access.hdf5.limits import Limits
 
 _IN_A_FOLDER = "its files lie in a folder ({}), so Keras' load_model does not open it: zip the files, not the folder"

@@ -13,7 +13,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.listed_names import notes_on_lists
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
-from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.legacy.names import LegacyGroup, name_legacy, name_legacy_optimizer
 from weightkit.errors import UnsafeFileError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.formats.refs import refs_of
 from weightkit.access.formats.weights_h5 import ObjectLayout
-from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.naming import Naming
 from weightkit.access.names.object_tree import place_of
 from weightkit.access.ref import Kind, Source

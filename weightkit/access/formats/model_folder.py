@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weightkit.access.formats.unknown_file import UnknownFile
-    from weightkit.access.hdf5.file_store import Contents
+    from weightkit.access.hdf5.contents import Contents
     from weightkit.access.hdf5.limits import Limits
 
 _MOST = 1000  # entries to look at

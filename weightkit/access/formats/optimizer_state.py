@@ -28,7 +28,7 @@ import numpy as np
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.refs import dtype_of, with_other_names
-from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.naming import require_short
 from weightkit.access.names.object_tree import place_of
 from weightkit.access.ref import Kind, Source, WeightRef

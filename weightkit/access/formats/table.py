@@ -12,7 +12,7 @@ from weightkit.access.formats.foreign.hdf5_objects import foreign_hdf5
 
 if TYPE_CHECKING:
     from weightkit.access.formats.unknown_file import UnknownFile
-    from weightkit.access.hdf5.file_store import Contents
+    from weightkit.access.hdf5.contents import Contents
 
 
 class Format(Protocol):

@@ -10,7 +10,7 @@ import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
-from weightkit.access.hdf5.file_store import Contents
+from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.objects import name_objects
 
 if TYPE_CHECKING:

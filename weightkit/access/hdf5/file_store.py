@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weightkit.access.configured import Configured
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.hdf5.container import Container
+    from weightkit.access.hdf5.contents import Contents
     from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.hdf5.layout import Layout
     from weightkit.access.hdf5.scanner import Scanner
@@ -35,26 +36,6 @@ if TYPE_CHECKING:
 
 _MARKED = "the file is marked as open for writing: its writer was killed or is still at work"
 _COPIED = "its values may be incomplete; an edit with -o makes a copy without the mark"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a format found in a file: its weights, each with its dataset, and facts about the whole file."""
-
-    format: str
-    keras_version: str | None
-    weights: Mapping[WeightRef, Dataset]
-    ordered: bool
-    config: Mapping[str, Any] | None
-    layout: Layout
-    configured: Mapping[str, Configured] = field(default_factory=dict)
-    """Configurations of the weights' layers, by structural address."""
-    manifest: Any = None
-    """What else the format knows about the whole file, in its own form."""
-    notes: tuple[str, ...] = ()
-    """What the user should know about the whole file, one sentence each."""
-    suffixes: tuple[str, ...] = ()
-    """Ends of names under which Keras opens this format, the usual one first; empty if any name will do."""
 
 
 class FileStore(WeightStore):
