@@ -130,7 +130,7 @@ def test_a_model_in_a_model_in_a_model_is_named_by_its_own_configuration() -> No
         inner = entry("Own", f"own{number}", inner=inner)
     variables = [Stored(f"own{number}/vars/0", (2,), "float32") for number in range(deep + 1)]
     names = {f"own{number}": f"own{number}" for number in range(deep + 1)}
-    namings, ordered = name_objects(variables, names, entry("Own", "model", inner=inner))
+    namings, ordered, _ = name_objects(variables, names, entry("Own", "model", inner=inner))
     assert {naming.layer for naming in namings} == set(names)
     assert {naming.layer_class for naming in namings} == {"Own"}
     assert not ordered

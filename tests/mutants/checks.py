@@ -486,6 +486,11 @@ MUTANTS = [
         "tests/transforms/test_kernel_axes.py",
     ),
     Mutant(
+        "layers whose names differ in the HDF5 are taken in the order in which Keras loads them",
+        "weightkit/access/names/layer_list/places.py", "if in_order is None else _places(group, in_order)", "",
+        "tests/access/names/layer_list/test_places.py",
+    ),
+    Mutant(
         "both copies of a weight are drawn alike",
         "weightkit/access/draw_keys.py",
         "return keys | {copy: keys[original] for copy, original in originals(weights).items()}", "return keys",

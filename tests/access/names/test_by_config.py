@@ -39,7 +39,7 @@ def test_keras_2_13_counts_a_layer_with_weights_twice() -> None:
         for i, key in enumerate(("dense", "dense_2", "dense_4"))
         for s in arrays(f"{KERAS_2_13}/{key}", (4, 4 + i), (4 + i,))
     ]
-    namings, ordered = name_objects(stored, {}, model(dense("a"), dense("b"), dense("c")))
+    namings, ordered, _ = name_objects(stored, {}, model(dense("a"), dense("b"), dense("c")))
     assert ordered
     assert [n.layer for n in namings] == ["a", "a", "b", "b", "c", "c"]
 
@@ -47,14 +47,14 @@ def test_keras_2_13_counts_a_layer_with_weights_twice() -> None:
 def test_keras_2_13_numbers_sort_as_numbers() -> None:
     keys = ["dense"] + [f"dense_{2 * i}" for i in range(1, 12)]
     stored = [s for key in sorted(keys) for s in arrays(f"{KERAS_2_13}/{key}", (4, 4), (4,))]
-    namings, _ = name_objects(stored, {}, model(*(dense(key) for key in keys)))
+    namings, *_ = name_objects(stored, {}, model(*(dense(key) for key in keys)))
     assert places(namings)[f"{KERAS_2_13}/dense_22/vars/0"] == "dense_22/kernel"
     assert all(n.layer == n.structure.split("/")[1] for n in namings)
 
 
 def test_keras_2_13_with_a_layer_too_few_names_no_layer() -> None:
     stored = arrays(f"{KERAS_2_13}/dense", (4, 4), (4,)) + arrays(f"{KERAS_2_13}/dense_2", (4, 4), (4,))
-    namings, ordered = name_objects(stored, {}, model(dense("a"), dense("b"), dense("c")))
+    namings, ordered, _ = name_objects(stored, {}, model(dense("a"), dense("b"), dense("c")))
     assert not ordered
     assert {(n.layer, n.known_from) for n in namings} == {(None, Source.KEY)}
 
@@ -66,7 +66,7 @@ def test_keras_2_13_leaves_weightless_layers_out_of_the_count() -> None:
         Stored(f"{KERAS_2_13}/normalization_1/vars/{i}", s, t)
         for i, (s, t) in enumerate([((3,), F), ((3,), F), ((), "int64")])
     ]
-    namings, _ = name_objects(stored, {}, model(given_mean, norm))
+    namings, *_ = name_objects(stored, {}, model(given_mean, norm))
     assert [n.layer for n in namings] == ["n", "n", "n"]
 
 
@@ -75,7 +75,7 @@ def test_keras_2_13_bidirectional_is_read_through_the_wrapper() -> None:
     both = {"module": "keras.layers", "class_name": "Bidirectional", "config": {"name": "bi", "layer": gru}}
     top = f"{KERAS_2_13}/bidirectional"
     stored = [s for way in ("backward", "forward") for s in arrays(f"{top}/{way}_layer/cell", (3, 9), (3, 9), (2, 9))]
-    namings, ordered = name_objects(stored, {}, model(both))
+    namings, ordered, _ = name_objects(stored, {}, model(both))
     assert ordered
     assert places(namings)[f"{top}/forward_layer/cell/vars/1"] == "bi/forward_gru/gru_cell/recurrent_kernel"
     assert places(namings)[f"{top}/backward_layer/cell/vars/2"] == "bi/backward_gru/gru_cell/bias"
@@ -85,7 +85,7 @@ def test_keras_2_attention_has_private_attributes() -> None:
     mha = {"module": "keras.layers", "class_name": "MultiHeadAttention", "config": {"name": "mha", "dtype": F}}
     top = f"{KERAS_2_13}/multi_head_attention"
     stored = arrays(f"{top}/_query_dense", (3, 2, 3), (2, 3)) + arrays(f"{top}/_output_dense", (2, 3, 3), (3,))
-    namings, _ = name_objects(stored, {}, model(mha))
+    namings, *_ = name_objects(stored, {}, model(mha))
     assert {f"{n.layer}/{n.name}" for n in namings} == {
         f"mha/{layer}/{name}" for layer in ("query", "attention_output") for name in ("kernel", "bias")
     }
@@ -94,42 +94,50 @@ def test_keras_2_attention_has_private_attributes() -> None:
 def test_keras_2_cells_of_conv_lstm_2d_have_a_key_of_their_own() -> None:
     layer = {"module": "keras.layers", "class_name": "ConvLSTM2D", "config": {"name": "c", "dtype": F}}
     stored = arrays("layers/conv_lst_m2d/cell", (2, 2, 3, 16), (2, 2, 4, 16), (16,))
-    namings, _ = name_objects(stored, {}, model(layer))
+    namings, *_ = name_objects(stored, {}, model(layer))
     assert [n.name for n in namings] == ["kernel", "recurrent_kernel", "bias"]
 
 
 def test_arrays_that_disagree_with_the_configuration_are_not_named_by_it() -> None:
     stored = arrays("layers/dense", (3, 4), (4,))
-    (kernel, _), ordered = name_objects(stored, {}, model(dense("a", use_bias=False)))
+    (kernel, _), ordered, _ = name_objects(stored, {}, model(dense("a", use_bias=False)))
     assert not ordered
     assert (kernel.layer, kernel.known_from) == (None, Source.KEY)
-    (kernel, _), _ = name_objects(stored, {"layers/dense": "a"}, model(dense("a", use_bias=False)))
+    (kernel, _), *_ = name_objects(stored, {"layers/dense": "a"}, model(dense("a", use_bias=False)))
     assert (kernel.layer, kernel.name, kernel.kind) == ("a", None, Kind.UNKNOWN)
 
 
-def test_a_layer_that_the_file_names_otherwise_is_not_the_configurations() -> None:
+def test_a_layer_that_the_file_names_otherwise_has_the_configurations_name() -> None:
     stored = arrays("layers/dense", (3, 4), (4,))
-    (kernel, _), ordered = name_objects(stored, {"layers/dense": "other"}, model(dense("a")))
-    assert not ordered
-    assert (kernel.layer, kernel.known_from) == ("other", Source.KEY)
+    (kernel, _), ordered, stale = name_objects(stored, {"layers/dense": "other"}, model(dense("a")))
+    assert ordered
+    assert (kernel.layer, kernel.known_from) == ("a", Source.CONFIG)
+    assert stale == {"a": "other"}
+
+
+def test_a_layer_that_the_file_names_otherwise_keeps_that_name_where_the_arrays_are_not_the_configurations() -> None:
+    stored = arrays("layers/dense", (3, 4), (4,))
+    found = name_objects(stored, {"layers/dense": "other"}, model(dense("a", use_bias=False)))
+    assert [naming.layer for naming in found.namings] == ["other", "other"]
+    assert (found.ordered, found.stale) == (False, {})
 
 
 def test_a_name_of_another_class_than_the_key_is_not_the_configurations() -> None:
     table = {"module": "keras.layers", "class_name": "Embedding", "config": {"name": "a", "dtype": F}}
-    (naming,), ordered = name_objects(arrays("layers/dense", (3, 4)), {"layers/dense": "a"}, model(table))
+    (naming,), ordered, _ = name_objects(arrays("layers/dense", (3, 4)), {"layers/dense": "a"}, model(table))
     assert not ordered
     assert (naming.name, naming.layer_class, naming.known_from) == ("kernel", "Dense", Source.KEY)
 
 
 def test_an_object_at_layers_is_no_list() -> None:
     stored = arrays("layers/dense", (3, 4), (4,)) + arrays("layers", (1,))
-    namings, _ = name_objects(stored, {}, model(dense("a")))
+    namings, *_ = name_objects(stored, {}, model(dense("a")))
     assert {(n.layer, n.name) for n in namings} == {(None, None)}
 
 
-def test_the_files_names_outrank_the_numbers() -> None:
+def test_the_files_names_outrank_the_numbers_where_the_order_of_loading_is_unknown() -> None:
     stored = arrays("layers/dense", (4, 4), (4,)) + arrays("layers/dense_1", (4, 4), (4,))
-    namings, _ = name_objects(stored, {"layers/dense": "b", "layers/dense_1": "a"}, model(dense("a"), dense("b")))
+    namings, *_ = name_objects(stored, {"layers/dense": "b", "layers/dense_1": "a"}, model(dense("a"), dense("b")))
     assert [n.structure for n in namings[:2]] == ["layers/dense_1/vars/0", "layers/dense_1/vars/1"]
     assert [n.layer for n in namings] == ["a", "a", "b", "b"]
 
@@ -137,22 +145,22 @@ def test_the_files_names_outrank_the_numbers() -> None:
 def test_a_class_named_like_a_numbered_key_makes_the_number_tell_nothing() -> None:
     odd = {"module": "mine", "class_name": "Dense_1", "config": {"name": "odd"}}
     stored = arrays("layers/dense_1", (4, 4), (4,))
-    namings, _ = name_objects(stored, {}, model(dense("a"), dense("b"), odd))
+    namings, *_ = name_objects(stored, {}, model(dense("a"), dense("b"), odd))
     assert {n.layer for n in namings} == {None}
 
 
 def test_a_users_class_of_a_known_name_is_not_kerass() -> None:
     mine = {"module": "mine", "class_name": "Dense", "config": {"name": "a"}, "registered_name": "mine>Dense"}
-    (kernel, _), _ = name_objects(arrays("layers/dense", (3, 4), (4,)), {}, model(mine))
+    (kernel, _), *_ = name_objects(arrays("layers/dense", (3, 4), (4,)), {}, model(mine))
     assert (kernel.layer, kernel.layer_class, kernel.name, kernel.known_from) == ("a", "Dense", None, None)
 
 
 def test_a_name_that_occurs_twice_below_a_users_class_tells_nothing() -> None:
     config = {"module": "mine", "class_name": "M", "config": {"x": dense("d")}}
     stored = arrays("one", (3, 4), (4,)) + arrays("two", (3, 4), (4,))
-    namings, _ = name_objects(stored, {"one": "d", "two": "d"}, config)
+    namings, *_ = name_objects(stored, {"one": "d", "two": "d"}, config)
     assert {n.name for n in namings} == {None}
-    namings, _ = name_objects(stored, {"one": "d", "two": "e"}, config)
+    namings, *_ = name_objects(stored, {"one": "d", "two": "e"}, config)
     assert [n.name for n in namings] == ["kernel", "bias", None, None]
 
 
@@ -190,7 +198,7 @@ def test_no_configuration_raises(config: dict[str, Any], junk: Any) -> None:
         model(dense("a", trainable=junk, use_bias=junk, lora_rank=junk), junk),
         {**dense("a"), **config},
     ):
-        namings, _ = name_objects(stored, {"layers/dense": "a"}, one)
+        namings, *_ = name_objects(stored, {"layers/dense": "a"}, one)
         assert sorted(n.structure for n in namings) == sorted(s.structure for s in stored)
     for class_name in ("Bidirectional", "StackedRNNCells", "RNN", "SpectralNormalization", "STFTSpectrogram", "Dense"):
         keys = ("layer", "backward_layer", "cells", "cell", "mode", "dtype", "name")
@@ -204,7 +212,7 @@ def test_deep_configurations_do_not_end_the_stack(depth: int) -> None:
     for _ in range(depth):
         config = model(config)
     path = "/".join(["layers/functional"] * 30)
-    namings, _ = name_objects(arrays(f"{path}/layers/dense", (3, 4), (4,)), {path: "deep"}, config)
+    namings, *_ = name_objects(arrays(f"{path}/layers/dense", (3, 4), (4,)), {path: "deep"}, config)
     assert [n.name for n in namings] == ["kernel", "bias"]
     users = {"class_name": "M", "module": "mine", "config": {"x": config}}
     assert len(name_objects(arrays("a", (3, 4)), {"a": "model"}, users)[0]) == 1

@@ -19,7 +19,7 @@ def names(stored: list[Stored], object_names: dict[str, str] | None = None) -> l
 
 
 def read(stored: list[Stored], object_names: dict[str, str] | None = None) -> list[Naming]:
-    namings, ordered = name_objects(stored, object_names or {}, None)
+    namings, ordered, _ = name_objects(stored, object_names or {}, None)
     assert not ordered
     return namings
 

@@ -14,7 +14,7 @@ F = "float32"
 def named(structures: list[str], names: dict[str, str], *entries: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     stored = [Stored(structure, (3,), F) for structure in structures]
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": list(entries)}} if entries else None
-    found, _ = name_objects(stored, names, config)
+    found, *_ = name_objects(stored, names, config)
     return {one.structure: (one.layer, one.name, one.kind, one.known_from) for one in found}
 
 

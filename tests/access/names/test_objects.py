@@ -300,7 +300,8 @@ def check(model: Any, path: Path) -> tuple[list[Naming], bool]:
     else:
         model.save_weights(path)
     stored, names, config, values = scan(path)
-    namings, ordered = name_objects(stored, names, config)
+    namings, ordered, stale = name_objects(stored, names, config)
+    assert stale == {}
     assert sorted(n.structure for n in namings) == sorted(s.structure for s in stored)
     real = truth(model, values)
     for naming in namings:
@@ -502,7 +503,7 @@ def test_lora_takes_the_kernel_out_of_training(tmp_path: Path) -> None:
     model.layers[0].enable_lora(2)
     model.save(tmp_path / "m.keras")
     stored, names, config, _ = scan(tmp_path / "m.keras")
-    namings, _ = name_objects(stored, names, config)
+    namings, *_ = name_objects(stored, names, config)
     assert [(n.name, n.kind, n.trainable) for n in namings] == [
         ("kernel", Kind.PARAMETER, False),
         ("bias", Kind.PARAMETER, True),
@@ -527,7 +528,7 @@ def test_bfloat16_is_a_float(tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     stored, names, config, _ = scan(tmp_path / "m.keras")
     assert {s.dtype for s in stored} == {"bfloat16"}
-    namings, _ = name_objects(stored, names, config)
+    namings, *_ = name_objects(stored, names, config)
     assert names_of(namings) == ["dense/kernel", "dense/bias"]
 
 
@@ -545,7 +546,7 @@ def test_the_optimizer_is_the_optimizers(optimizer: Make, named: list[str], tmp_
     model.fit(np.zeros((2, 6)), np.zeros((2, 4)), verbose=0)
     model.save(tmp_path / "m.keras")
     stored, names, config, _ = scan(tmp_path / "m.keras")
-    namings, ordered = name_objects(stored, names, config)
+    namings, ordered, _ = name_objects(stored, names, config)
     assert ordered
     slots = [n for n in namings if n.kind is Kind.OPTIMIZER]
     assert [n.structure for n in slots] == [f"optimizer/vars/{i}" for i in range(len(slots))]
@@ -563,7 +564,7 @@ def test_files_without_names_follow_class_and_number(mangled: str, tmp_path: Pat
     stored, _, config, _ = scan(tmp_path / "m.keras")
     if mangled == "no ordinals left":
         stored = [s for s in stored if not s.structure.startswith("layers/dense/")]
-    namings, _ = name_objects(stored, {}, config)
+    namings, *_ = name_objects(stored, {}, config)
     assert set(names_of(namings)) == {
         f"{layer}/{name}"
         for layer, names in {
@@ -582,6 +583,6 @@ def test_a_compiled_subclassed_model_keeps_its_optimizer_apart(tmp_path: Path) -
     model.fit(np.zeros((2, 6)), np.zeros((2, 3)), verbose=0)
     model.save(tmp_path / "m.keras")
     stored, names, config, _ = scan(tmp_path / "m.keras")
-    namings, _ = name_objects(stored, names, config)
+    namings, *_ = name_objects(stored, names, config)
     assert {n.kind for n in namings} == {Kind.OPTIMIZER, Kind.PARAMETER}
     assert {n.structure.split("/")[0] for n in namings if n.kind is Kind.OPTIMIZER} == {"optimizer"}

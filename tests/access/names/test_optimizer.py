@@ -15,7 +15,7 @@ COUNT, SCALAR = ((), "int64"), ((), "float32")
 
 def names(config: Any, *arrays: tuple[tuple[int, ...], str], at: str = "optimizer") -> list[str | None]:
     stored = [Stored(f"{at}/vars/{i}", *array) for i, array in enumerate(arrays)]
-    namings, _ = name_objects(stored, {}, config)
+    namings, *_ = name_objects(stored, {}, config)
     assert {n.kind for n in namings} == {Kind.OPTIMIZER}
     return [n.name for n in namings]
 
@@ -57,5 +57,5 @@ def test_the_optimizer_of_a_nested_model_is_found_by_its_step_count() -> None:
 
 def test_keras_2s_metrics_are_state() -> None:
     stored = [Stored(f"metrics/mean/vars/{i}", (), "float32") for i in range(2)]
-    namings, _ = name_objects(stored, {}, None)
+    namings, *_ = name_objects(stored, {}, None)
     assert [(n.kind, n.name, n.known_from) for n in namings] == [(Kind.STATE, None, Source.KEY)] * 2

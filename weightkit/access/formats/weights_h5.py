@@ -12,9 +12,10 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.objects import name_objects
+from weightkit.text import cut, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import numpy as np
 
@@ -89,7 +90,7 @@ def contents_with(
     keras_version: str | None = None,
 ) -> Contents:
     """The weights of a version-3 file; named by the model's configuration where it is given."""
-    namings, ordered = name_objects(stored(index.datasets), _object_names(index), config)
+    namings, ordered, stale = name_objects(stored(index.datasets), _object_names(index), config)
     return Contents(
         format=name,
         keras_version=keras_version,
@@ -99,7 +100,16 @@ def contents_with(
         layout=ObjectLayout(index, config),
         suffixes=(suffix,),
         configured=configured_of(namings),
+        notes=(*_note_on_names(stale),),
     )
+
+
+def _note_on_names(stale: Mapping[str, str]) -> Iterator[str]:
+    """One sentence on the layers whose names in the HDF5 are not those of the configuration; none if all agree."""
+    if stale:
+        names = listed(f"{cut(layer)} ({cut(name)} in the HDF5)" for layer, name in stale.items())
+        count = "1 layer has another name" if len(stale) == 1 else f"{len(stale)} layers have other names"
+        yield f"{count} in {CONFIG} than in the HDF5, and {CONFIG} is right, as for Keras: {names}"
 
 
 def _is_variable(path: str) -> bool:

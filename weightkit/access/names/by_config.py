@@ -1,8 +1,6 @@
 """Names from ``config.json``: walk the configuration and the tree of the file together.
 
-A list of layers in the configuration and the group that holds those layers are matched by the layers' own names
-where the file has them, else by class and number. The arrays decide: where they contradict the table's
-entry for the class, nothing is claimed.
+The arrays decide: where they contradict the table's entry for the class, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -13,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.configured import Configured
-from weightkit.access.names import by_key, class_weights, keys, reading, weightkit_layers, wrapper
+from weightkit.access.names import by_key, class_weights, reading, weightkit_layers, wrapper
 from weightkit.access.names.class_table import canonical
+from weightkit.access.names.layer_list.places import is_key_of, named, paired
 from weightkit.access.names.object_tree import MAX_DEPTH, Node, place_of
-from weightkit.access.names.serialized_layer import Serialized, serialized, serialized_list
+from weightkit.access.names.serialized_layer import Serialized, serialized
 
 if TYPE_CHECKING:
     from weightkit.access.names.reading import Weights
 
-KERAS_2_LIST = "_layer_checkpoint_dependencies"
 _MOST_VALUES = 5_000_000
 
 
@@ -55,6 +53,8 @@ class Walk:
     """Paths of groups that are lists of layers, not objects."""
     absent: dict[str, frozenset[int]] = field(default_factory=dict)
     """By path: positions of weights that a built-in layer does not save, because another layer owns them."""
+    stale: dict[str, str] = field(default_factory=dict)
+    """By path: names in the HDF5 that the configuration overrules."""
     left: int = _MOST_VALUES
     """How many values in configurations may still be read to find the layers of classes that are not Keras' own."""
     ordered: bool = True
@@ -99,6 +99,13 @@ class Walk:
             self._listed(node, layer)
             self._attributes(node, layer)
 
+    def _claim_named(self, node: Node, layer: Serialized, name: str | None, trainable: bool | None = None) -> None:
+        """Claim an object whose name the configuration has; another name in the HDF5 is then stale, as for Keras."""
+        self.claim(node, layer, name, trainable)
+        stored = self.names.get(node.path)
+        if node.path in self.claims and stored is not None and name not in {None, stored}:
+            self.stale[node.path] = stored
+
     def _fixed(self, node: Node, layer: Serialized, trainable: bool | None) -> None:
         """The sublayers of a built-in layer."""
         for child in class_weights.children(layer.class_name, layer.config) or ():
@@ -109,7 +116,11 @@ class Walk:
                 # The groups on the way, such as `cells` in `cells/lstm_cell_1`, are lists.
                 self.containers |= {"/".join(above + inner[: i + 1]) for i in range(len(inner))}
                 inner_layer = Serialized(child.class_name, child.config, child.builtin, child.package)
-                self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
+                # Bidirectional names its copies, but not a backward layer that was given.
+                if child.fixed or self.names.get(below.path) == inner_layer.name:
+                    self.claim(below, inner_layer, child.name, trainable, layer if child.fixed else None)
+                else:
+                    self._claim_named(below, inner_layer, child.name, trainable)
         self._seeds(node, trainable)
 
     def _seeds(self, node: Node, trainable: bool | None) -> None:
@@ -132,7 +143,7 @@ class Walk:
         # Before the layer inside is claimed, which is then read without these weights.
         for path, places in _by_object(below.path, told.tied).items():
             self.absent[path] = places
-        self.claim(below, inside, inside.name, trainable)
+        self._claim_named(below, inside, inside.name, trainable)
         for path, places in _by_object(below.path, told.frozen).items():
             claim = self.claims.get(path)
             if claim is not None and claim.weights is not None:
@@ -141,25 +152,12 @@ class Walk:
 
     def _listed(self, node: Node, layer: Serialized) -> None:
         """The layers of a Functional or Sequential model."""
-        layers = serialized_list(layer.config.get("layers"))
         for key in by_key.LISTS:
             group = node.children.get(key)
             if group is not None and not group.variables and group.path not in self.names:
                 self.containers.add(group.path)
-                for below, one in self._paired(group, layers):
-                    self.claim(below, one, one.name)
-
-    def _paired(self, group: Node, layers: list[Serialized]) -> list[tuple[Node, Serialized]]:
-        """The objects of a group with their layers, in the layers' order."""
-        by_name = _named(layers)
-        numbered = _counted(group, layers) if group.key == KERAS_2_LIST else keys.keyed(layers)
-        found: dict[int, Node] = {}
-        for key, node in group.children.items():
-            name = self.names.get(node.path)
-            one = numbered.get(key) if name is None else by_name.get(name)
-            if one is not None and _is_key_of(key, one):
-                found[id(one)] = node
-        return [(found[id(one)], one) for one in layers if id(one) in found]
+                for below, one in paired(group, layer, self.names):
+                    self._claim_named(below, one, one.name)
 
     def _attributes(self, scope: Node, layer: Serialized) -> None:
         """Layers in attributes of a class that is not Keras' own, by their names in the file.
@@ -170,7 +168,7 @@ class Walk:
         left = [node for node in self._unclaimed(scope) if node.path in self.names]
         if not left:
             return
-        by_name = _named(list(self._inside(layer.config)))
+        by_name = named(list(self._inside(layer.config)))
         seen: dict[str, int] = defaultdict(int)
         for node in scope.below():
             seen[self.names.get(node.path, "")] += 1
@@ -202,7 +200,7 @@ class Walk:
     def _may_be(self, node: Node, one: Serialized) -> bool:
         """In a list or dict, the key is the class; an attribute's name says nothing."""
         parent = node.path.rpartition("/")[0]
-        return not parent or parent in self.names or _is_key_of(node.key, one)
+        return not parent or parent in self.names or is_key_of(node.key, one)
 
 
 def walk(root: Node, config: Mapping[str, Any], names: Mapping[str, str]) -> Walk:
@@ -222,65 +220,6 @@ def _by_object(above: str, structures: Iterable[str]) -> dict[str, frozenset[int
         if (place := place_of(number)) is not None:
             found[f"{above}/{path}".rstrip("/")].add(place)
     return {path: frozenset(places) for path, places in found.items()}
-
-
-def _is_key_of(key: str, layer: Serialized) -> bool:
-    of_class = keys.keys_of_class(layer.class_name)
-    return key in of_class or keys.key_base(key) in of_class
-
-
-def _named(layers: list[Serialized]) -> dict[str, Serialized]:
-    """Layers by name; a name of two different layers is left out."""
-    found: dict[str, Serialized] = {}
-    clashing = set()
-    for one in layers:
-        if one.name is not None:
-            first = found.setdefault(one.name, one)
-            if first is not one and _says(first) != _says(one):
-                clashing.add(one.name)
-    return {name: one for name, one in found.items() if name not in clashing}
-
-
-def _says(layer: Serialized) -> tuple[Any, ...]:
-    """All that is used of a configuration; a shared layer's is written once per use."""
-    cases = class_weights.cases_of(
-        layer.class_name, layer.config, quantization=class_weights.quantization_mode(layer.config)
-    )
-    flag = layer.config.get("trainable")
-    return (layer.class_name, layer.builtin, flag if isinstance(flag, bool) else None, *map(id, cases))
-
-
-def _counted(group: Node, layers: list[Serialized]) -> dict[str, Serialized]:
-    """Keras 2.13 counts a layer with weights twice (``dense, dense_2, dense_4``): the k-th key is the k-th layer.
-
-    Only if a class has as many keys in the file as layers in the configuration; layers that save nothing have no
-    key here.
-    """
-    stored: dict[str, list[str]] = defaultdict(list)
-    for key in group.children:
-        stored[keys.key_base(key)].append(key)
-    found: dict[str, Serialized] = {}
-    for base, of_class in _by_key_base(layers).items():
-        # By length first, so that `dense_2` comes before `dense_10`.
-        present = sorted(stored[base], key=lambda key: (len(key), key))
-        if len(present) == len(of_class):
-            found.update(zip(present, of_class, strict=True))
-    return found
-
-
-def _by_key_base(layers: list[Serialized]) -> dict[str, list[Serialized]]:
-    found: dict[str, list[Serialized]] = defaultdict(list)
-    for one in layers:
-        if not _saves_nothing(one):
-            for key in keys.keys_of_class(one.class_name):
-                found[key].append(one)
-    return found
-
-
-def _saves_nothing(layer: Serialized) -> bool:
-    """Whether a built-in layer certainly has no weights."""
-    own = class_weights.own_weights(layer.class_name, layer.config) if layer.builtin else None
-    return own == () and not class_weights.children(layer.class_name, layer.config)
 
 
 def _anywhere(config: Mapping[str, Any]) -> Iterator[Serialized | None]:

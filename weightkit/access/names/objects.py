@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightkit.access.names import by_config, by_key, class_weights, optimizer
 from weightkit.access.names.by_config import Walk
@@ -23,9 +23,20 @@ if TYPE_CHECKING:
     from weightkit.access.names.class_table import NamedWeight
 
 
+class Named(NamedTuple):
+    """What is known about the weights of a version-3 file."""
+
+    namings: list[Naming]
+    """A Naming for every dataset, in the model's order where it is known."""
+    ordered: bool
+    """Whether that order is known."""
+    stale: dict[str, str]
+    """By layer path: names that layers have in the HDF5 alone, and the configuration overrules."""
+
+
 def name_objects(
     variables: Sequence[Stored], object_names: Mapping[str, str], config: Mapping[str, Any] | None
-) -> tuple[list[Naming], bool]:
+) -> Named:
     """Name each dataset of a version-3 file as far as possible.
 
     Args:
@@ -33,9 +44,6 @@ def name_objects(
         object_names: An object's path (``layers/dense_1``, empty for the model) to its ``name`` in the file; empty for
             files before Keras 3.6.
         config: The parsed ``config.json`` of a ``.keras`` archive; None for a bare ``.weights.h5``.
-
-    Returns:
-        A Naming for every dataset, in the model's order where it is known; and whether that order is known.
     """
     root = grow(variables)
     walked = by_config.walk(root, config, object_names) if isinstance(config, Mapping) else Walk(object_names)
@@ -50,7 +58,8 @@ def name_objects(
     # What training saves comes last: it belongs to no layer.
     for node in chain(nodes, sorted(rest, key=lambda node: node.path in training), late):
         namings += training.get(node.path) or _of(node, layers[node.path], walked, reads)
-    return namings + list(_outside(variables, namings)), ordered
+    stale = {layer: name for path, name in walked.stale.items() if (layer := layers[path]) is not None}
+    return Named(namings + list(_outside(variables, namings)), ordered, stale)
 
 
 def _reads(root: Node, walked: Walk) -> dict[str, Read]:
@@ -84,7 +93,7 @@ def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
 def _name(node: Node, walked: Walk) -> str | None:
     """An object's own name; empty for a list of layers, which adds nothing to a path; None where unknown."""
     stored = walked.names.get(node.path)
-    if stored:
+    if stored and node.path not in walked.stale:
         return stored
     claim = walked.claims.get(node.path)
     if claim is not None:

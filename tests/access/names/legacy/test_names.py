@@ -520,7 +520,7 @@ def read_archive(path: Path) -> dict[str, set[str]]:
             )
         )
         found = datasets(file)
-        namings, _ = name_objects(stored(found), names, json.loads(archive.read("config.json")))
+        namings, *_ = name_objects(stored(found), names, json.loads(archive.read("config.json")))
         return by_digest(namings, {name: digest(dataset) for name, dataset in found.items()})
 
 
