@@ -486,6 +486,11 @@ MUTANTS = [
         "tests/transforms/test_kernel_axes.py",
     ),
     Mutant(
+        "weights that Keras never saves are said",
+        "weightkit/access/live/live_store.py", "return note_on_unsaved(self.unsaved)", "return ()",
+        "tests/access/live/test_unsaved.py",
+    ),
+    Mutant(
         "layers whose names differ in the HDF5 are taken in the order in which Keras loads them",
         "weightkit/access/names/layer_list/places.py", "if in_order is None else _places(group, in_order)", "",
         "tests/access/names/layer_list/test_places.py",

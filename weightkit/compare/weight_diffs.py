@@ -49,7 +49,8 @@ def compared(
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
     notes += [*_renames(model), *_swaps(work)]
-    of_files = (f"{store.label}: {note}" for store in (ours, theirs) for note in store.notes)
+    # Once, where a store is compared with itself.
+    of_files = dict.fromkeys(f"{store.label}: {note}" for store in (ours, theirs) for note in store.notes)
     return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), (*of_files, *notes))
 
 

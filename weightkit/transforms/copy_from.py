@@ -106,7 +106,7 @@ class CopyFrom(Transform):
         """
         with self.reader as source:
             found = match_stores(store, source, self.match)
-            planned = PlannedSource(source.label, frozenset(source))
+            planned = PlannedSource(source.label, frozenset(source), source.notes)
         return replace(self, pairs=found.pairs, found=found, planned=planned)
 
     def objection(self, ref: WeightRef) -> str:
@@ -123,8 +123,11 @@ class CopyFrom(Transform):
         return self
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """How weights were matched, and which weights of the source are not used."""
-        return () if self.found is None else _notes(self.found, chosen, self._label)
+        """How weights were matched, which weights of the source are not used, and what its store notes."""
+        if self.found is None or self.planned is None:
+            return ()
+        of_source = (f"{self._label}: {note}" for note in self.planned.notes)
+        return (*_notes(self.found, chosen, self._label), *of_source)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""

@@ -62,6 +62,8 @@ class PlannedSource:
     label: str
     """Its name in messages."""
     weights: frozenset[WeightRef]
+    notes: tuple[str, ...] = ()
+    """What its store says about the whole of it."""
 
     def require_unchanged(self, store: WeightStore) -> None:
         """Refuse a source that was replaced after the plan was made.

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from weightkit.access.live.live_store import LiveStore
     from weightkit.access.live.opening import open_live
     from weightkit.access.live.undo import undone_on_error
+    from weightkit.access.live.unsaved import Unsaved
 
 _HOMES = {
     "Kept": "weightkit.access.formats.optimizer_state",
     "LiveStore": "weightkit.access.live.live_store",
     "Manifest": "weightkit.access.formats.optimizer_state",
     "OptimizerFile": "weightkit.access.formats.optimizer_file",
+    "Unsaved": "weightkit.access.live.unsaved",
     "as_numpy": "weightkit.access.live.handles",
     "counterparts": "weightkit.access.edits.counterparts",
     "handle_of": "weightkit.access.live.handles",
@@ -41,6 +43,7 @@ __all__ = [
     "LiveStore",
     "Manifest",
     "OptimizerFile",
+    "Unsaved",
     "as_numpy",
     "counterparts",
     "handle_of",

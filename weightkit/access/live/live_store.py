@@ -12,6 +12,7 @@ from weightkit.access.live.live_refs import class_of
 from weightkit.access.live.live_sink import LiveSink
 from weightkit.access.live.object_walk import is_builtin
 from weightkit.access.live.read_cache import Steady
+from weightkit.access.live.unsaved import note_on_unsaved
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
 from weightkit.builtin import defined_in
 from weightkit.errors import RequestError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.live.handles import Handle
     from weightkit.access.live.place import Place
+    from weightkit.access.live.unsaved import Unsaved
     from weightkit.access.ref import WeightRef
 
 
@@ -33,8 +35,18 @@ class LiveStore(WeightStore):
     model again after its structure changes.
     """
 
-    def __init__(self, label: str, form: str, places: Mapping[WeightRef, Place], *, ordered: bool) -> None:
+    def __init__(
+        self,
+        label: str,
+        form: str,
+        places: Mapping[WeightRef, Place],
+        *,
+        ordered: bool,
+        unsaved: tuple[Unsaved, ...] = (),
+    ) -> None:
         self._label, self._form, self._places, self._ordered = label, form, places, ordered
+        self.unsaved = unsaved
+        """Variables that are trained or tracked, and that Keras never saves: they are not among the weights."""
         self._sink: LiveSink | None = None
         self._steady: Steady | None = None
 
@@ -57,6 +69,11 @@ class LiveStore(WeightStore):
     def keras_version(self) -> str | None:
         """The version of Keras that is loaded."""
         return getattr(sys.modules.get("keras"), "__version__", None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which weights Keras never saves."""
+        return note_on_unsaved(self.unsaved)
 
     @property
     def makes_files(self) -> bool:

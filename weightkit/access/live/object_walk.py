@@ -37,7 +37,8 @@ class Walk:
 
     def __init__(self, root: Any) -> None:
         self._rules = SavingRules()
-        self._seen: set[int] = set()
+        self.visited: set[int] = set()
+        """The ``id`` of each object that Keras saves, with or without values."""
         self.objects: list[SavedObject] = []
         """All objects that save something, in the order in which Keras saves them."""
         self.ordered = True
@@ -45,10 +46,10 @@ class Walk:
         self._object(root, "", "")
 
     def _object(self, thing: Any, path: str, above: str | None) -> None:
-        if id(thing) in self._seen:
+        if id(thing) in self.visited:
             return
         values = saved_values(thing)
-        self._seen.add(id(thing))
+        self.visited.add(id(thing))
         layer = _layer(thing, above, is_root=not path, has_values=bool(values))
         if values:
             self.objects.append(SavedObject(thing, path, layer, values))

@@ -13,6 +13,7 @@ from weightkit.access.live.merged_kernel import merged_kernel
 from weightkit.access.live.object_walk import Walk, is_optimizer
 from weightkit.access.live.place import Place
 from weightkit.access.live.target import label_of, require_saveable, require_variables
+from weightkit.access.live.unsaved import unsaved_variables
 from weightkit.access.quantized_layers import with_plain_helpers
 from weightkit.access.ref import Kind
 
@@ -34,7 +35,7 @@ def open_live(target: Any) -> LiveStore:
     walk = Walk(require_saveable(target))
     places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
-    return LiveStore(label_of(target), form, places, ordered=walk.ordered)
+    return LiveStore(label_of(target), form, places, ordered=walk.ordered, unsaved=unsaved_variables(target, walk))
 
 
 def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:

@@ -12,6 +12,7 @@ from weightkit.training.checking.findings import (
     Finding,
     half_frozen_statistics,
     idle_patterns,
+    never_saved,
     shared_paths,
     stale_flags,
     stray_slots,
@@ -20,6 +21,7 @@ from weightkit.training.checking.findings import (
 from weightkit.training.model.inventory import ModelWeights
 
 _CHECKS = (
+    never_saved,
     stale_flags,
     trainable_below_frozen,
     half_frozen_statistics,
@@ -70,6 +72,8 @@ class ModelCheck:
 def check_model(model: Any) -> ModelCheck:
     """Check a model for mistakes that Keras does not report; nothing is run and nothing changes.
 
+    - ``never saved``: weights that are trained or tracked, and that Keras leaves out of every file, such as those of
+      layers in an attribute named ``_layers`` or in a set.
     - ``stale flags``: flags that were set after the optimizer was built or, on TensorFlow, after the train function was
       traced, so that the next ``fit`` ignores them, or fails.
     - ``trainable below frozen``: a layer is frozen and one inside it is not; that one is still trained.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,14 @@ from weightkit.training.model.traces import handle_id, traces_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weightkit.access.live import Unsaved
     from weightkit.training.model.inventory import ModelWeight, ModelWeights
 
+_KEEP_IN_ATTRIBUTES = (
+    "keep layers in attributes that Keras does not use itself, alone or in a list, tuple or dictionary: "
+    "self.blocks, not self._layers"
+)
+_SAVE_ALL = "extend save_own_variables and load_own_variables of its class to all of its weights"
 _RECOMPILE = "compile the model again: recompile(model) keeps the optimizer's state"
 
 
@@ -35,6 +42,32 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """A dictionary for JSON."""
         return {"what": self.what, "problem": self.problem, "hint": self.hint, "weights": list(self.weights)}
+
+
+def never_saved(model: Any, weights: ModelWeights) -> Iterator[Finding]:
+    """Weights that Keras leaves out of every file: one finding for each layer in which saving stops."""
+    del model
+    held = defaultdict(list)
+    for one in weights.unsaved:
+        held[id(one.holder)].append(one)
+    for of_holder in held.values():
+        paths, holder = tuple(one.path for one in of_holder), of_holder[0].holder
+        places = dict.fromkeys(_attribute_of(one) for one in of_holder if one.layer is not holder)
+        found = " and ".join(filter(None, places)) or f"{holder.name}, whose save_own_variables leaves out part of it"
+        problem = f"{', '.join(paths)}: trained or tracked, and in no file that Keras saves; held by {found}"
+        yield Finding("never saved", problem, _KEEP_IN_ATTRIBUTES if places else _SAVE_ALL, paths)
+
+
+def _attribute_of(unsaved: Unsaved) -> str:
+    """The attribute from which a layer is not saved: ``block._layers``."""
+    attributes = vars(unsaved.holder)
+    # Keras itself lists every layer in `_layers`, so that name comes last.
+    for name in sorted(attributes, key=lambda name: name == "_layers"):
+        value = attributes[name]
+        members = value.values() if isinstance(value, dict) else value if isinstance(value, Collection) else (value,)
+        if any(member is unsaved.layer for member in members):
+            return f"{unsaved.holder.name}.{name}"
+    return str(unsaved.holder.name)
 
 
 def stale_flags(model: Any, weights: ModelWeights) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access import WeightRef
+    from weightkit.access.live import Unsaved
     from weightkit.training.model.model_view import ModelView
 
 
@@ -40,6 +41,8 @@ class ModelWeights:
 
     view: ModelView
     all: tuple[ModelWeight, ...]
+    unsaved: tuple[Unsaved, ...]
+    """Variables that Keras never saves; those that can be trained are in ``all`` too."""
 
     @property
     def label(self) -> str:
@@ -65,7 +68,7 @@ class ModelWeights:
             owner = makers.get(id(variable)) or (store.owner(ref) if ref in saved else None)
             weight = ModelWeight(ref, variable, owner, id(variable) in trained, ref in view.parameters)
             found.setdefault(id(variable), weight)
-        return cls(view, tuple(found.values()))
+        return cls(view, tuple(found.values()), store.unsaved)
 
     def __iter__(self) -> Iterator[ModelWeight]:
         return iter(self.all)
