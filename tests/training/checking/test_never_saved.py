@@ -233,6 +233,18 @@ def test_a_quantized_layer_saves_all_of_itself(mode):
     assert [one.path.rpartition("/")[2] for one in open_live(model).unsaved] == ["gate"]
 
 
+def test_the_zero_points_that_keras_leaves_out_are_named(tmp_path):
+    """Keras 3.15 does not save them, and then cannot load its own file."""
+    model = keras.Sequential([keras.Input((16,)), layers.Dense(6, name="d")])
+    config = keras.quantizers.GPTQConfig(dataset=None, tokenizer=None, weight_bits=4, group_size=4)
+    model.layers[0].quantize("gptq", config=config)
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        assert len(file["layers/dense/vars"]) == 4
+    assert model.layers[0].kernel_zero.path in {one.path for one in open_live(model).unsaved}
+    assert "kernel_zero" in str(check_model(model))
+
+
 def test_a_layer_a_list_of_variables_and_an_optimizer_are_opened_as_before():
     model = with_optimizer()
     assert open_weights(model.layers[0]).notes == ()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access.live.live_refs import is_variable
-from weightkit.access.live.object_walk import is_builtin
 from weightkit.builtin import defined_in
 from weightkit.text import listed
 
@@ -41,12 +40,14 @@ def unsaved_variables(root: Any, walk: Walk) -> tuple[Unsaved, ...]:
     """The variables of a layer and everything below it that saving does not reach, each once.
 
     Seeds and metrics are no weights. A layer that computes what it saves, such as a kernel with LoRA merged in, is
-    taken to save all of itself, and so is each of Keras' own.
+    taken to save all of itself.
 
     Args:
         root: A model or a layer; anything else has none.
         walk: The walk over what Keras saves of it.
     """
+    if not hasattr(root, "_layers"):  # an optimizer lists the weights of a model
+        return ()
     known = {id(value) for saved in walk.objects for value in saved.values.values()}
     found = []
     for layer, holder in _Tree(walk).below(root):
@@ -92,10 +93,7 @@ class _Tree:
 
     def _answers_for(self, holder: Any, *, is_saved: bool) -> bool:
         """Whether an object's own saving is taken to be whole: for itself, or for what is below it."""
-        if id(holder) in self._computing and (is_saved or not _saves_as_keras(holder)):
-            return True
-        ours = is_builtin(holder) or defined_in(type(holder), "weightkit")
-        return is_saved and (ours or getattr(holder, "quantization_mode", None) is not None)
+        return id(holder) in self._computing and (is_saved or not _saves_as_keras(holder))
 
 
 def _own(layer: Any) -> list[Any]:
