@@ -491,6 +491,16 @@ MUTANTS = [
         "tests/access/live/test_unsaved.py",
     ),
     Mutant(
+        "groups of a quantized weight that lead nowhere are refused",
+        "weightkit/access/dequantize/dequantized.py", "if not ((stored >= 0) & (stored < count)).all():", "if False:",
+        "tests/access/dequantize",
+    ),
+    Mutant(
+        "quantized values without their zero points are not compared",
+        "weightkit/access/dequantize/layout.py", "    if zero is None:\n        raise NotDequantizedError(_NO_ZERO)",
+        "    if zero is None:\n        zero = scale", "tests/access/dequantize",
+    ),
+    Mutant(
         "layers whose names differ in the HDF5 are taken in the order in which Keras loads them",
         "weightkit/access/names/layer_list/places.py", "if in_order is None else _places(group, in_order)", "",
         "tests/access/names/layer_list/test_places.py",

@@ -13,6 +13,7 @@ from weightkit.text import no_attribute
 
 if TYPE_CHECKING:
     from weightkit.access.changes import Changes
+    from weightkit.access.dequantize.quantized_pairs import QuantizedPairs
     from weightkit.access.draw_keys import draw_addresses
     from weightkit.access.edits.arithmetic import is_floating, rounded
     from weightkit.access.edits.edit import edit, plan
@@ -48,6 +49,7 @@ _HOMES = {
     "Match": "weightkit.access.matching.match",
     "Options": "weightkit.access.edits.perform",
     "Plan": "weightkit.access.edits.plan",
+    "QuantizedPairs": "weightkit.access.dequantize.quantized_pairs",
     "Report": "weightkit.access.edits.plan",
     "Selector": "weightkit.access.select.selectors",
     "Source": "weightkit.access.ref",
@@ -87,6 +89,7 @@ __all__ = [
     "Match",
     "Options",
     "Plan",
+    "QuantizedPairs",
     "Report",
     "Selector",
     "Source",

@@ -49,13 +49,15 @@ class WeightDiff:
     """None if it is only in the first."""
     status: Status
     measures: Measures | None = None
-    """None if the two weights have different numbers of elements."""
+    """None if the two weights have different numbers of elements, or cannot be compared."""
     label: str = ""
     """What happened, in the words of the summary: ``scaled by 0.5``."""
     what: str = ""
     """All that happened, in words: ``scaled by 0.5, renamed to head``."""
     is_renamed: bool = False
     """Whether its layer has another name in the second store, whatever else happened."""
+    compared_as: tuple[int, ...] | None = None
+    """The shape in which the elements were compared, where it is not that of the first: of a quantized weight."""
 
     def __repr__(self) -> str:
         return f"<WeightDiff {quoted(self.path)}: {self.status}{f', {quoted(self.what)}' if self.what else ''}>"
@@ -100,7 +102,7 @@ class WeightDiff:
             "renamed": self.is_renamed,
             "what": self.what,
         }
-        return record | (self.measures.to_dict(self.ref.shape) if self.measures else {})
+        return record | (self.measures.to_dict(self.compared_as or self.ref.shape) if self.measures else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ _NEAR = (0.5, 0.9)
 _SAME_NORM = 1e-9
 """How far norms of the same numbers in another order may be apart: a weight that is too large to look for them."""
 _CHANGED = "changed"
+_QUANTIZED = frozenset({"int8", "uint8", "int4", "float8"})
+_BEYOND_ROUNDING = (_CHANGED, "scaled", "sign flipped", "shifted", "re-initialized", "zeroed", "set from zero")
+"""How the words begin that quantizing does not explain."""
 _OTHERWISE = {_CHANGED: "otherwise"}
 """What a summary that begins with "3 of 4 weights changed" says of them."""
 
@@ -42,6 +45,18 @@ def what_happened(measures: Measures, hypothesis: Hypothesis | None) -> str:
     if 2 * measures.changed < measures.size or measures.size == 1:
         return f"with {_values(measures.changed)} changed"
     return _from_angle(measures)
+
+
+def quantized(types: tuple[str, str], what: str) -> str:
+    """``quantized from float32 to int8``, and what else happened to the values that is more than rounding.
+
+    Args:
+        types: What the two weights hold; real numbers are ``float32`` and the like.
+        what: What happened, were they no integers.
+    """
+    act = "dequantized" if types[0] in _QUANTIZED else "quantized"
+    told = f"{act} from {types[0]} to {types[1]}"
+    return f"{told} and {what}" if what.startswith(_BEYOND_ROUNDING) else told
 
 
 def tally(total: int, what: Iterable[str]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightkit.access import Kind, Match, match
+from weightkit.access import Kind, Match, QuantizedPairs, match
 from weightkit.compare.hypotheses import Rounded
 from weightkit.compare.renames import with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked
 from weightkit.compare.selection import Selection
+from weightkit.compare.sentences import quantized as in_words
 from weightkit.compare.sentences import what_happened
 from weightkit.compare.value_comparison import compare
 from weightkit.errors import RequestError, SelectionError
@@ -36,19 +37,22 @@ def compared(
     selected = Selection(where, exclude, (ours, theirs))
     found = _matched(ours, theirs, by)
     pairs = [(a, b) for a, b in found.pairs.items() if selected(a, b)]
+    quantized = QuantizedPairs(pairs, ours, theirs)
     sides = [
-        _alone(found.missing, lambda ref: selected(ref, None)),
-        _alone(found.unused, lambda ref: selected(None, ref)),
+        quantized.without_helpers(_alone(found.missing, lambda ref: selected(ref, None)), 0),
+        quantized.without_helpers(_alone(found.unused, lambda ref: selected(None, ref)), 1),
     ]
-    results = [_reshaped(a, b) for a, b in pairs if a.size != b.size]
-    work = compare(ours, theirs, [(a, b) for a, b in pairs if a.size == b.size], tolerance, progress)
-    results += [_paired(pair, tolerance) for pair in work]
+    results = [_not_compared(pair, why) for pair, why in quantized.refused.items()]
+    read_as = [quantized.read_as(pair) for pair in pairs if pair not in quantized.refused]
+    results += [_reshaped(a, b) for a, b in read_as if a.size != b.size]
+    work = compare(*quantized.stores, [(a, b) for a, b in read_as if a.size == b.size], tolerance, progress)
+    results += [_quantized(pair, quantized, tolerance) or _paired(pair, tolerance) for pair in work]
     results, notes = _with_one_sided(results, sides, (ours, theirs))
     if not results and not notes and (where or exclude):
         raise SelectionError("the selection leaves nothing to compare", hint="`weightkit show` lists the weights")
     training = [result for result in results if is_optimizer(result)]
     model = [result for result in results if not is_optimizer(result)]
-    notes += [*_renames(model), *_swaps(work)]
+    notes += [*quantized.notes(), *_renames(model), *_swaps(work)]
     # Once, where a store is compared with itself.
     of_files = dict.fromkeys(f"{store.label}: {note}" for store in (ours, theirs) for note in store.notes)
     return Diff(ours.label, theirs.label, found, ranked(model), ranked(training), (*of_files, *notes))
@@ -84,6 +88,22 @@ def _difference(
     words = (label if status is not Status.RENAMED else "", *more, f"renamed to {theirs.layer}" if renamed else "")
     what = ", ".join(dict.fromkeys(word for word in words if word))
     return WeightDiff(ours, theirs, status, measures, label, what, renamed)
+
+
+def _not_compared(pair: tuple[WeightRef, WeightRef], why: str) -> WeightDiff:
+    return _difference(*pair, Status.RETYPED, None, "cannot be compared", why)
+
+
+def _quantized(pair: Compared, quantized: QuantizedPairs, tolerance: Tolerance) -> WeightDiff | None:
+    """Two weights of which one is quantized, compared by the real numbers; None for any others."""
+    stored = quantized.stored((pair.ours, pair.theirs))
+    if stored is None:
+        return None
+    measures = pair.measures
+    label = in_words(quantized.types(stored), what_happened(measures, pair.hypothesis))
+    close = bool(tolerance) and not measures.outside
+    found = _difference(*stored, Status.CLOSE if close else Status.RETYPED, measures, label)
+    return replace(found, compared_as=pair.ours.shape)
 
 
 def _shapes(ours: WeightRef, theirs: WeightRef) -> str:
