@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weightkit.access.files.backup import Backup
     from weightkit.access.files.restore import find_backups, put_back
     from weightkit.access.hdf5.file_store import FileStore
-    from weightkit.access.matching.match import By, Match
+    from weightkit.access.matching.result import By, Match
     from weightkit.access.names.initial_values import Initial
     from weightkit.access.open import open_weights
     from weightkit.access.ref import Kind, Source, WeightRef
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "ALL": "weightkit.access.store",
     "Backup": "weightkit.access.files.backup",
-    "By": "weightkit.access.matching.match",
+    "By": "weightkit.access.matching.result",
     "Changes": "weightkit.access.changes",
     "Destination": "weightkit.access.store",
     "FileStore": "weightkit.access.hdf5.file_store",
     "Initial": "weightkit.access.names.initial_values",
     "Kind": "weightkit.access.ref",
-    "Match": "weightkit.access.matching.match",
+    "Match": "weightkit.access.matching.result",
     "Options": "weightkit.access.edits.perform",
     "Plan": "weightkit.access.edits.plan",
     "QuantizedPairs": "weightkit.access.dequantize.quantized_pairs",

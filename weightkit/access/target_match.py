@@ -23,24 +23,28 @@ def match(
     by: By = "auto",
     *,
     ordered: bool | None = None,
+    nameless: bool = True,
 ) -> Match:
     """Match each weight of one target with one of another.
 
     User-given names match by name. Automatic names (``dense_7``) do not count as names: the first Dense layer matches
-    the first, as when one architecture is built twice, in the order of the layers where it is known. Where names do
-    not decide, the format's paths do, then a layer's position among those of its class. An optimizer's state matches
-    by its names, else by its order.
+    the first, as when one architecture is built twice, in the order of the layers where it is known. A layer that
+    holds only one other, such as a recurrent layer's cell, is seen through where the other side does not have it.
+    Where names do not decide, the format's paths do, then a layer's position among those of its class, then the order
+    of all layers, then shapes, if no two layers look the same. An optimizer's state matches by its names, else by its
+    order.
 
     Args:
         ours: A path; a model, a layer or a list of variables of Keras 3; an open store; or references.
         theirs: The same of another.
-        by: ``auto`` refuses what neither names nor structure decide; ``name`` and ``structure`` use only that, and
-            report what is missing.
+        by: ``auto`` tries ``name``, ``structure``, ``order`` and ``shape``, and refuses what none decides; each of
+            these uses only that, and reports what is missing.
         ordered: Whether ours come in the order of their layers; by default, the store decides. References without
             their store count as unordered.
+        nameless: Whether ``auto`` may go by order and shapes alone, where names and structure do not decide.
 
     Raises:
-        RequestError: Neither names nor structure decide, ``by`` is not one of the three, or there is no such file.
+        RequestError: Nothing decides, ``by`` is not one of these, or there is no such file.
         RefusedError: A file is damaged, unsafe, or holds no Keras weights.
 
     Example:
@@ -48,7 +52,7 @@ def match(
         >>> print(match("before.h5", "after.keras"))  # doctest: +SKIP
     """
     with _weights(ours) as first, _weights(theirs) as second:
-        return match_refs(first, second, by, ordered=ordered)
+        return match_refs(first, second, by, ordered=ordered, nameless=nameless)
 
 
 @contextlib.contextmanager

@@ -59,17 +59,15 @@ def compared(
 
 
 def _matched(ours: WeightStore, theirs: WeightStore, by: By) -> Match:
-    """Match by name or structure; if neither works, by name with renamed layers, if there are any."""
+    """Match by name or structure; if neither decides, by name with renamed layers, else by what says less."""
     try:
-        return with_renames(match(ours, theirs, by), ours, theirs)
+        return with_renames(match(ours, theirs, by, nameless=False), ours, theirs)
     except RequestError:
         if by != "auto":
             raise
-        named = match(ours, theirs, "name")
-        found = with_renames(named, ours, theirs)
-        if found is named:
-            raise
-        return found
+    named = match(ours, theirs, "name")
+    found = with_renames(named, ours, theirs)  # values say more than the order
+    return match(ours, theirs) if found is named else found
 
 
 def _alone(refs: Iterable[WeightRef], selected: Callable[[WeightRef], bool]) -> list[WeightRef]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.own_weights import paired
 from weightkit.access.names.layer_order import is_numbered, turns
 
 if TYPE_CHECKING:
@@ -41,21 +42,24 @@ def aligned(
         ordered: Whether the stores know the order of their layers.
         nested: Whether the two are parts of models, not whole models.
     """
-    yield from _weights(ours, theirs)
+    ours, theirs = _seen_through(ours, theirs)
+    yield from paired(ours.weights, theirs.weights)
     for first, second in _layers(ours, theirs, ordered, nested=nested):
         yield from aligned(first, second, ordered, nested=True)
 
 
-def _weights(ours: Layer, theirs: Layer) -> Iterator[tuple[WeightRef, WeightRef]]:
-    """By name; if one side has no names, by order, as Keras itself loads them."""
-    first, second = (sorted(layer.weights.values(), key=lambda ref: ref.index) for layer in (ours, theirs))
-    unnamed = any(ref.name is None for ref in (*first, *second))
-    if unnamed and [ref.shape for ref in first] == [ref.shape for ref in second]:
-        yield from zip(first, second, strict=True)
-        return
-    for name, ref in ours.weights.items():
-        if name in theirs.weights:
-            yield ref, theirs.weights[name]
+def _seen_through(ours: Layer, theirs: Layer) -> tuple[Layer, Layer]:
+    """The two without the layers around only one other that the other side does not have."""
+    if (ours.only is None) == (theirs.only is None):
+        return ours, theirs
+    return _inside(ours, theirs), _inside(theirs, ours)
+
+
+def _inside(layer: Layer, other: Layer) -> Layer:
+    there = _grouped(other)
+    while (only := layer.only) is not None and _key(only) not in there:
+        layer = only
+    return layer
 
 
 def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> Iterator[tuple[Layer, Layer]]:
@@ -69,10 +73,13 @@ def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
     """Sublayers that may match: alone under a given name, together under an automatic one."""
     found: dict[tuple[str, bool], list[Layer]] = {}
     for child in layer.layers.values():
-        base = child.automatic
-        key = (child.name, False) if base is None else (base[0], True)
-        found.setdefault(key, []).append(child)
+        found.setdefault(_key(child), []).append(child)
     return found
+
+
+def _key(layer: Layer) -> tuple[str, bool]:
+    base = layer.automatic
+    return (layer.name, False) if base is None else (base[0], True)
 
 
 def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: bool) -> Pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.own_weights import meaning
 from weightkit.access.names.automatic_names import automatic
 
 if TYPE_CHECKING:
@@ -32,13 +33,31 @@ class Layer:
         return automatic(self.name, self.layer_class)
 
     @property
+    def only(self) -> Layer | None:
+        """The one layer that this one holds, where it holds nothing else."""
+        return next(iter(self.layers.values())) if len(self.layers) == 1 and not self.weights else None
+
+    @property
     def signature(self) -> Signature:
-        """Names and shapes of all weights in it and below it, with automatic names without numbers."""
+        """What the weights in it and below it are, with their shapes and the given names of the layers around them."""
         if self._signature is None:  # kept, since a layer is compared with many others
-            own = sorted((name, ref.shape) for name, ref in self.weights.items())
-            below = ((_bare(layer), layer.signature) for layer in self.layers.values())
-            self._signature = (tuple(own), tuple(sorted(below, key=repr)))
+            only = self.only
+            if only is not None and only.automatic:  # a cell, or what a wrapper holds
+                self._signature = only.signature
+            else:
+                own = sorted((meaning(name), ref.shape) for name, ref in self.weights.items())
+                below = ((_bare(layer), layer.signature) for layer in self.layers.values())
+                self._signature = (tuple(own), tuple(sorted(below, key=repr)))
         return self._signature
+
+    def leaves(self) -> Iterator[tuple[tuple[Layer, ...], Layer]]:
+        """All layers with weights of their own, each with the layers from the first below this one down to it."""
+        stack: list[tuple[tuple[Layer, ...], Layer]] = [((), self)]
+        while stack:
+            path, layer = stack.pop()
+            if layer.weights:
+                yield path, layer
+            stack.extend(((*path, below), below) for below in reversed(layer.layers.values()))
 
     def refs(self) -> Iterator[WeightRef]:
         """All weights in it and below it; not by recursion, which takes a step per level for each weight."""

@@ -1,0 +1,140 @@
+"""Which weight of one store is which of another, and what has no match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from weightkit.access.matching.layer_tree import is_given
+from weightkit.access.ref import Kind
+from weightkit.escape import escape, escape_cell
+from weightkit.html import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from weightkit.access.ref import WeightRef
+
+By = Literal["auto", "name", "structure", "order", "shape"]
+BY: tuple[str, ...] = get_args(By)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Two matched weights that differ in shape or type."""
+
+    ours: WeightRef
+    theirs: WeightRef
+
+    @property
+    def what(self) -> str:
+        """What differs: ``shape (2, 3) and (3, 2)``."""
+        parts = []
+        if self.ours.shape != self.theirs.shape:
+            parts.append(f"shape {self.ours.shape} and {self.theirs.shape}")
+        if not Match.same_type(self.ours, self.theirs):
+            parts.append(f"type {self.ours.dtype_text} and {self.theirs.dtype_text}")
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "ours": self.ours.path,
+            "theirs": self.theirs.path,
+            "shapes": [list(self.ours.shape), list(self.theirs.shape)],
+            "dtypes": [self.ours.dtype_text, self.theirs.dtype_text],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The matched weights of two stores."""
+
+    by: str
+    """``name``, ``structure``, ``order`` or ``shape``."""
+    pairs: dict[WeightRef, WeightRef]
+    """Our weights to theirs, in our order; including those that differ in shape or type."""
+    missing: tuple[WeightRef, ...]
+    """Weights that only our store has."""
+    unused: tuple[WeightRef, ...]
+    """Weights that only their store has."""
+    mismatched: tuple[Mismatch, ...] = field(default=())
+    """Pairs that differ in shape or type."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every weight of either store has a match in the other."""
+        return not self.missing and not self.unused
+
+    @property
+    def fits(self) -> bool:
+        """Whether the match is complete and all shapes agree."""
+        return self.complete and self.reshaped == 0
+
+    @property
+    def reshaped(self) -> int:
+        """How many pairs differ in shape."""
+        return sum(found.ours.shape != found.theirs.shape for found in self.mismatched)
+
+    @staticmethod
+    def is_counter(ref: WeightRef) -> bool:
+        """Whether it is state in integers, such as a seed; not every format keeps these."""
+        return ref.kind is Kind.STATE and ref.dtype.kind in "iu"
+
+    @staticmethod
+    def same_type(ours: WeightRef, theirs: WeightRef) -> bool:
+        """Whether two weights hold the same type of numbers, in whatever order of bytes."""
+        return ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
+
+    @staticmethod
+    def is_renamed(ours: WeightRef, theirs: WeightRef) -> bool:
+        """Whether a weight's layer has another name there, given by somebody in one of the two at least."""
+        if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
+            return False
+        return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
+
+    @classmethod
+    def of(
+        cls, by: str, ours: Iterable[WeightRef], theirs: Iterable[WeightRef], pairs: Mapping[WeightRef, WeightRef]
+    ) -> Match:
+        """The match of all these weights by their pairs."""
+        own = list(ours)
+        used = {ref.structure for ref in pairs.values()}
+        mismatched = (Mismatch(a, b) for a, b in pairs.items() if a.shape != b.shape or not cls.same_type(a, b))
+        return cls(
+            by,
+            {ref: pairs[ref] for ref in own if ref in pairs},
+            tuple(ref for ref in own if ref not in pairs),
+            tuple(ref for ref in theirs if ref.structure not in used),
+            tuple(mismatched),
+        )
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.mismatched)} mismatched, {len(self.missing)} missing, {len(self.unused)} unused"
+        return f"<Match by {self.by}: {len(self.pairs)} weights, {counts}>"
+
+    def __str__(self) -> str:
+        lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
+        for found in self.mismatched:
+            ours, theirs = escape_cell(found.ours.path), escape_cell(found.theirs.path)
+            lines.append(f"  mismatched: {ours} and {theirs}, {escape(found.what)}")
+        lines += [f"  missing: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.missing]
+        lines += [f"  unused: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.unused]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [("mismatched", found.ours.path, found.theirs.path, found.what) for found in self.mismatched]
+        rows += [("missing", ref.path, "", "") for ref in self.missing]
+        rows += [("unused", "", ref.path, "") for ref in self.unused]
+        return table(f"matched by {self.by}: {len(self.pairs)} weights", ("", "ours", "theirs", ""), rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: all pairs, and the unmatched weights."""
+        return {
+            "schema": "weightkit.match/1",
+            "by": self.by,
+            "matched": [{"ours": ours.structure, "theirs": theirs.structure} for ours, theirs in self.pairs.items()],
+            "mismatched": [found.to_dict() for found in self.mismatched],
+            "missing": [ref.path for ref in self.missing],
+            "unused": [ref.path for ref in self.unused],
+        }
