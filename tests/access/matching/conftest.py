@@ -50,3 +50,15 @@ def dense(weight):
 def layers_of():
     """Which layer was paired with which."""
     return lambda pairs: {ours.layer: theirs.layer for ours, theirs in dict(pairs).items()}
+
+
+class _Ordered(list):
+    """References of a store that knows the order of its layers."""
+
+    ordered = True
+
+
+@pytest.fixture
+def store_of():
+    """References in the order of their layers."""
+    return _Ordered

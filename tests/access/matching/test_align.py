@@ -128,3 +128,27 @@ def test_a_model_in_a_model_in_a_model_is_not_walked_at_each_level(dense, monkey
         (f"{deep}/a/{name}",) * 2 for name in ("kernel", "bias")
     ]
     assert walked == []
+
+
+def test_a_layer_that_holds_only_one_other_is_seen_through(matched):
+    cell, plain = "lstm_4/lstm_cell", "lstm_2"
+    assert matched([cell, "a"], [plain, "a"]) == {cell: plain, "a": "a"}
+    assert matched([plain, "a"], [cell, "a"]) == {plain: cell, "a": "a"}
+
+
+def test_a_wrapper_around_the_whole_model_is_seen_through_however_deep(matched):
+    flat = ["conv_a", "conv_b"]
+    for around in ("model_1", "model_1/backbone"):
+        nested = [f"{around}/{name}" for name in flat]
+        assert matched(nested, flat) == dict(zip(nested, flat, strict=True))
+        assert matched(flat, nested) == dict(zip(flat, nested, strict=True))
+
+
+def test_a_model_of_one_layer_is_not_seen_through_beyond_that_layer(matched):
+    assert matched(["backbone/conv_a"], ["conv_a", "conv_b"]) == {"backbone/conv_a": "conv_a"}
+
+
+def test_layers_that_one_side_names_only_by_class_are_told_by_their_looks(matched):
+    named, keyed = {"m/a": (2, 2), "m/b": (2, 3)}, {"m/dense": (2, 3), "m/dense_1": (2, 2)}
+    assert matched(named, keyed) == {"m/a": "m/dense_1", "m/b": "m/dense"}
+    assert matched({"m/a": (2, 2), "m/b": (2, 2)}, {"m/dense": (2, 2), "m/dense_1": (2, 2)}) == {}

@@ -76,7 +76,7 @@ def test_a_legacy_file_matches_one_without_any_names_by_class_and_turn(tmp_path)
     ):
         known = [replace(ref, layer_class="Dense") for ref in ours]
         found = match(known, theirs)
-        assert (found.by, found.fits) == ("structure", True)
+        assert found.fits
         for (a, b), ref in zip(found.pairs.items(), ours, strict=True):
             assert np.array_equal(ours.read(ref), theirs.read(b)), a
 
@@ -109,6 +109,31 @@ def test_what_neither_names_nor_structure_settle_is_refused_with_what_was_tried(
     )
     found = match(dense({"a": (2, 2)}), dense({"b": (3, 3)}, cls=None), "name")
     assert (found.pairs, len(found.missing), len(found.unused)) == ({}, 2, 2)
+
+
+def test_what_only_the_order_decides_is_not_matched_where_that_is_not_enough(dense, store_of):
+    ours, theirs = (store_of(dense(dict.fromkeys(layers, (2, 2)), cls=None)) for layers in ("ab", "xy"))
+    found = match(ours, theirs)
+    assert (found.by, found.fits, {a.layer: b.layer for a, b in found.pairs.items()}) == (
+        "order", True, {"a": "x", "b": "y"},
+    )  # fmt: skip
+    with pytest.raises(RequestError, match="cannot be matched"):
+        match(ours, theirs, nameless=False)
+    assert match(ours, theirs, "shape").pairs == {}
+
+
+def test_weights_that_only_shapes_tell_apart_are_matched_by_them(dense):
+    ours, theirs = dense({"a": (2, 2), "b": (2, 3)}, cls=None), dense({"y": (2, 3), "x": (2, 2)}, cls=None)
+    found = match(ours, theirs)
+    assert (found.by, found.fits, {a.layer: b.layer for a, b in found.pairs.items()}) == (
+        "shape", True, {"a": "x", "b": "y"},
+    )  # fmt: skip
+
+
+def test_the_state_of_metrics_is_no_part_of_the_model(dense, weight):
+    metric = weight("metrics/mean/total", (), structure="metrics/mean/vars/0", cls=None, kind=Kind.STATE)
+    found = match(dense({"a": (2, 2)}), [*dense({"x": (2, 2)}), metric])
+    assert (found.by, len(found.pairs), found.unused) == ("structure", 2, (metric,))
 
 
 def test_a_word_that_is_no_way_of_matching_is_refused(dense):

@@ -28,11 +28,11 @@ def stored(datasets: Mapping[str, Dataset]) -> list[Stored]:
 
 def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[WeightRef, Dataset]:
     """A reference to each weight, in the order of the namings, with its dataset; duplicates are counted."""
-    seen: Counter[tuple[str | None, str | None]] = Counter()
+    seen: Counter[tuple[object, ...]] = Counter()
     refs = {}
     for naming in namings:
         dataset = datasets[naming.structure]
-        address = (naming.layer, naming.name)
+        address = (naming.layer, naming.near, naming.name)
         seen[address] += 1
         ref = WeightRef(
             structure=naming.structure,
@@ -47,6 +47,7 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             trainable=naming.trainable,
             known_from=naming.known_from,
             duplicate=seen[address] if naming.name is not None else 1,
+            near=naming.near,
             stored_as=_other_type(dataset),
         )
         refs[ref] = dataset

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 Pairs: TypeAlias = "list[tuple[Layer, Layer]]"
+_Groups: TypeAlias = "dict[tuple[str, bool], list[Layer]]"
 _WORTH_ALIGNING = 4_000_000
 """Most pairs of layers to compare; beyond that, layers are paired as they come."""
 
@@ -67,11 +68,26 @@ def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> It
     for key, group in first.items():
         if key in second:
             yield from _group(group, second[key], ordered, nested=nested)
+    yield from _by_look(_without(first, second), _without(second, first))
 
 
-def _grouped(layer: Layer) -> dict[tuple[str, bool], list[Layer]]:
+def _without(groups: _Groups, other: _Groups) -> list[Layer]:
+    return [layer for key, group in groups.items() if key not in other for layer in group]
+
+
+def _by_look(ours: list[Layer], theirs: list[Layer]) -> Pairs:
+    """Layers with given names on one side and automatic ones on the other, if no two on a side look the same."""
+    if {bool(layer.automatic) for layer in ours} ^ {bool(layer.automatic) for layer in theirs} != {True, False}:
+        return []
+    looks = {layer.signature: layer for layer in theirs}
+    if len(looks) < len(theirs) or {layer.signature for layer in ours} != looks.keys() or len(ours) != len(theirs):
+        return []
+    return [(layer, looks[layer.signature]) for layer in ours]
+
+
+def _grouped(layer: Layer) -> _Groups:
     """Sublayers that may match: alone under a given name, together under an automatic one."""
-    found: dict[tuple[str, bool], list[Layer]] = {}
+    found: _Groups = {}
     for child in layer.layers.values():
         found.setdefault(_key(child), []).append(child)
     return found

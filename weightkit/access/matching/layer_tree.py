@@ -74,8 +74,8 @@ def by_name(refs: Iterable[WeightRef]) -> Layer:
     for ref in refs:
         *layers, weight = address(ref)
         node = root
-        for name in layers:
-            node = node.layers.setdefault(name, Layer(name))
+        for step in layers:
+            node = node.layers.setdefault(step, Layer(step.removeprefix("/")))
         node.layer_class = ref.layer_class
         node.weights[weight] = ref
     return root
@@ -83,11 +83,12 @@ def by_name(refs: Iterable[WeightRef]) -> Layer:
 
 def address(ref: WeightRef) -> tuple[str, ...]:
     """The steps to a weight: the names of its layers and its own, where they are known, else the format's path."""
-    if ref.layer is None:
+    if ref.layer is None and not ref.near:
         return tuple(ref.structure.split("/"))
+    layers = ref.near if ref.layer is None else filter(None, ref.layer.split("/"))
     name = ref.name if ref.name is not None else f"[{ref.index}]"
     mark = "" if ref.duplicate == 1 else f"#{ref.duplicate}"
-    return (*(ref.layer.split("/") if ref.layer else ()), name + mark)
+    return (*layers, name + mark)
 
 
 def is_given(ref: WeightRef) -> bool:

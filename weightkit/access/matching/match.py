@@ -68,7 +68,8 @@ def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[Weig
 
 
 def _trains(ref: WeightRef) -> bool:
-    return ref.kind is Kind.OPTIMIZER
+    """Whether it belongs to training, not to the model; Keras 2 saved the state of metrics too."""
+    return ref.kind is Kind.OPTIMIZER or ref.structure.startswith("metrics/")
 
 
 def _is_weight(ref: WeightRef) -> bool:

@@ -41,6 +41,8 @@ class Naming:
     known_from: Source | None = None
     configured: Configured | None = field(default=None, compare=False, repr=False)
     """The layer's configuration."""
+    near: tuple[str, ...] = ()
+    """Where ``layer`` is None: the names that are known, and a slash and the file's key for each that is not."""
 
 
 def layer_path(names: Iterable[str]) -> str:

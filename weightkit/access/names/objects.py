@@ -8,7 +8,7 @@ configuration or, without a configuration, from a key that is a class, if the ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +34,16 @@ class Named(NamedTuple):
     """By layer path: names that layers have in the HDF5 alone, and the configuration overrules."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an object is: the names of the layers around it and its own."""
+
+    path: str | None
+    """None where one is not known."""
+    near: tuple[str, ...]
+    """The same, with a slash and the file's key for each that is not known."""
+
+
 def name_objects(
     variables: Sequence[Stored], object_names: Mapping[str, str], config: Mapping[str, Any] | None
 ) -> Named:
@@ -48,7 +58,7 @@ def name_objects(
     root = grow(variables)
     walked = by_config.walk(root, config, object_names) if isinstance(config, Mapping) else Walk(object_names)
     reads = _reads(root, walked)
-    layers = _layers(root, walked)
+    places = _places(root, walked)
     training = optimizer.of(root, config)
     nodes = [claim.node for claim in walked.claims.values() if claim.node.path not in training]
     ordered = walked.ordered and isinstance(config, Mapping) and _covers(root, walked, training)
@@ -57,8 +67,8 @@ def name_objects(
     namings: list[Naming] = []
     # What training saves comes last: it belongs to no layer.
     for node in chain(nodes, sorted(rest, key=lambda node: node.path in training), late):
-        namings += training.get(node.path) or _of(node, layers[node.path], walked, reads)
-    stale = {layer: name for path, name in walked.stale.items() if (layer := layers[path]) is not None}
+        namings += training.get(node.path) or _of(node, places[node.path], walked, reads)
+    stale = {layer: name for path, name in walked.stale.items() if (layer := places[path].path) is not None}
     return Named(namings + list(_outside(variables, namings)), ordered, stale)
 
 
@@ -76,17 +86,16 @@ def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
     return all(node.path in walked.claims or node.path in training or not node.has_weights for node in root.below())
 
 
-def _layers(root: Node, walked: Walk) -> dict[str, str | None]:
-    """Each object's layer path: the names of the objects around it and its own, without the model's."""
-    found: dict[str, str | None] = {"": ""}
+def _places(root: Node, walked: Walk) -> dict[str, _Place]:
+    """Where each object is: the names of the objects around it and its own, without the model's."""
+    found: dict[str, _Place] = {"": _Place("", ())}
     for node in root.below():
         above = found[node.path]
         for child in node.children.values():
             name = _name(child, walked)
-            if name is None or above is None:
-                found[child.path] = None
-            else:
-                found[child.path] = layer_path((above, name))
+            path = None if name is None or above.path is None else layer_path((above.path, name))
+            steps = (f"/{child.key}",) if name is None else filter(None, name.split("/"))
+            found[child.path] = _Place(path, (*above.near, *steps))
     return found
 
 
@@ -103,7 +112,7 @@ def _name(node: Node, walked: Walk) -> str | None:
     return "" if is_list and not node.has_weights else None
 
 
-def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) -> Iterator[Naming]:
+def _of(node: Node, place: _Place, walked: Walk, reads: Mapping[str, Read]) -> Iterator[Naming]:
     """The namings of one object's weights."""
     claim, read = walked.claims.get(node.path), reads.get(node.path)
     if claim is not None:
@@ -113,17 +122,20 @@ def _of(node: Node, layer: str | None, walked: Walk, reads: Mapping[str, Read]) 
     else:
         weights, layer_class, source = None, None, Source.FILE
     configured = None if claim is None else claim.configured
+    own = Naming(
+        "", len(node.variables), place.path, layer_class=layer_class, known_from=source, configured=configured,
+        near=place.near if place.path is None else (),
+    )  # fmt: skip
     for position, (index, stored) in enumerate(zip(node.indices, node.variables, strict=True)):
         if weights is None:
-            yield Naming(stored.structure, index, layer, layer_class=layer_class, configured=configured)
+            yield replace(own, structure=stored.structure, index=index, known_from=None)
             continue
         weight = weights[position]
         trainable = _trainable(weight, claim)
-        yield Naming(
-            stored.structure, index, layer, weight.name, weight.kind, layer_class, trainable, source, configured
+        yield replace(
+            own, structure=stored.structure, index=index, name=weight.name, kind=weight.kind, trainable=trainable
         )
-    own = Naming("", len(node.variables), layer, layer_class=layer_class, known_from=Source.FILE, configured=configured)
-    yield from _with_names(node, own)
+    yield from _with_names(node, replace(own, known_from=Source.FILE))
 
 
 def _with_names(node: Node, whose: Naming) -> Iterator[Naming]:
