@@ -3,7 +3,8 @@
 It is the name address where that is known, else the structural one. Differences between formats, and between builds
 of one model, are removed. Automatic names (``dense_7``) do not count as names: they are numbered by their rank among
 their siblings' automatic names of that class (``dense``, ``dense_1``), in stored order where that is known, else by
-number. A recurrent layer's only cell, which Keras 2 does not write, is left out.
+number. So is any other name with a number, by that number alone: few files tell whether ``block_3`` is a user's name
+or the automatic one of a user's class. A recurrent layer's only cell, which Keras 2 does not write, is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.copied_weights import originals
-from weightkit.access.names.automatic_names import automatic
+from weightkit.access.names.automatic_names import automatic, numbered_name, numbered_variable
 from weightkit.access.names.layer_order import turns
 from weightkit.access.ref import Kind
 
@@ -50,6 +51,8 @@ class _Scope:
     """Its own."""
     settled: str = ""
     """Its name in addresses; empty if it adds nothing."""
+    names: dict[WeightRef, str] = field(default_factory=dict)
+    """Names in addresses of its own weights that were given none."""
 
     def enter(self, segments: list[str]) -> _Scope:
         """The scope at that path below this one, created if missing."""
@@ -72,6 +75,7 @@ class _Scope:
         stack = [self]
         while stack:
             scope = stack.pop()
+            scope.names = _unnamed(scope.weights)
             for name, settled in _settled(scope, ordered=ordered, nested=scope is not self).items():
                 scope.below[name].settled = settled
             stack.extend(scope.below.values())
@@ -83,18 +87,26 @@ def _settled(scope: _Scope, *, ordered: bool, nested: bool) -> dict[str, str]:
     found = {name: name for name in scope.below}
     for name in scope.below:
         # The class is not used: not every file knows it, and an automatic name is automatic in every file.
-        if (parts := _parts(name)) is not None:
-            groups.setdefault(parts[0], []).append((parts[1], name))
+        base, number = _parts(name) or numbered_name(name)
+        groups.setdefault(base, []).append((number, name))
     for base, numbered in groups.items():
         layers = [scope.below[name].all_weights() for _, name in numbered]
+        known = _parts(base) is not None
         # Without an order, all places are equal, and the numbers of the names decide.
-        places = turns(layers, ordered=ordered, nested=nested) or [0] * len(layers)
+        places = (known and turns(layers, ordered=ordered, nested=nested)) or [0] * len(layers)
         ranked = sorted(zip(places, numbered, strict=True))
         for rank, (_, (_, name)) in enumerate(ranked):
             found[name] = f"{base}_{rank}" if rank else base
     if list(found.values()) in [[cell] for cell in _CELLS] and not scope.weights:
         return dict.fromkeys(found, "")
     return found
+
+
+def _unnamed(weights: Iterable[WeightRef]) -> dict[WeightRef, str]:
+    """Names by rank for weights that were given none: ``variable_7`` counts all such weights of a process."""
+    found = [(number, ref) for ref in weights if (number := numbered_variable(ref.name or "")) is not None]
+    ranked = sorted(found, key=lambda numbered: numbered[0])
+    return {ref: f"variable_{rank}" for rank, (_, ref) in enumerate(ranked)}
 
 
 def _parts(name: str) -> tuple[str, int] | None:
@@ -113,5 +125,5 @@ def _address(ref: WeightRef, root: _Scope) -> str:
     for segment in _segments(ref):
         scope = scope.below[segment]
         settled.append(scope.settled)
-    address = "/".join(filter(None, [*settled, ref.name]))
+    address = "/".join(filter(None, [*settled, scope.names.get(ref, ref.name)]))
     return address if ref.duplicate == 1 else f"{address}#{ref.duplicate}"

@@ -78,6 +78,8 @@ class WeightRef:
     """2 for the second weight of the same name address, and so on; shown as ``#2``."""
     near: tuple[str, ...] = ()
     """Where ``layer`` is None: the names that are known, and a slash and the file's key for each that is not."""
+    around: tuple[str | None, ...] = ()
+    """Class of each layer in ``layer`` or ``near``, or its key in files; None where unknown."""
     stored_as: str | None = None
     """What it holds where that is not a plain number: ``text``, ``compound``; None for numbers, which alone are edited.
     """

@@ -48,6 +48,7 @@ def refs_of(namings: Iterable[Naming], datasets: Mapping[str, Dataset]) -> dict[
             known_from=naming.known_from,
             duplicate=seen[address] if naming.name is not None else 1,
             near=naming.near,
+            around=naming.around,
             stored_as=_other_type(dataset),
         )
         refs[ref] = dataset

@@ -57,6 +57,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
             layer_class=class_name,
             trainable=trainable,
             known_from=Source.MODEL,
+            around=saved.around,
         )
 
 

@@ -26,6 +26,16 @@ class SavedObject:
     """Names of the objects around it and its own, without the root's; None where an object has no name."""
     values: dict[str, Any]
     """What it saves, by key and in save order: variables, and values computed for the file."""
+    around: tuple[str | None, ...] = ()
+    """Classes of the objects in ``layer``; None for a part of a name that is not its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Where an object is, by names."""
+
+    path: str | None = ""
+    classes: tuple[str | None, ...] = ()
 
 
 class Walk:
@@ -43,16 +53,16 @@ class Walk:
         """All objects that save something, in the order in which Keras saves them."""
         self.ordered = True
         """Whether that is the order of the layers; attributes of a custom class are sorted by name."""
-        self._object(root, "", "")
+        self._object(root, "", _Named())
 
-    def _object(self, thing: Any, path: str, above: str | None) -> None:
+    def _object(self, thing: Any, path: str, above: _Named) -> None:
         if id(thing) in self.visited:
             return
         values = saved_values(thing)
         self.visited.add(id(thing))
         layer = _layer(thing, above, is_root=not path, has_values=bool(values))
         if values:
-            self.objects.append(SavedObject(thing, path, layer, values))
+            self.objects.append(SavedObject(thing, path, layer.path, values, layer.classes))
         for attribute, child in _in_order(thing, self._rules.children(thing)):
             below = f"{path}/{attribute}" if path else attribute
             count = len(self.objects)
@@ -63,7 +73,7 @@ class Walk:
             if len(self.objects) > count and attribute != "layers" and not is_builtin(thing):
                 self.ordered = False
 
-    def _container(self, container: Any, path: str, above: str | None, seen: set[int]) -> None:
+    def _container(self, container: Any, path: str, above: _Named, seen: set[int]) -> None:
         held = container.values() if isinstance(container, dict) else container
         members = [member for member in held if type(member) not in PLAIN]
         if not members or id(container) in seen:
@@ -127,14 +137,15 @@ def _in_order(thing: Any, children: Iterator[tuple[str, Any]]) -> Iterable[tuple
     return sorted(children, key=lambda child: places.get(child[0], len(places)))
 
 
-def _layer(thing: Any, above: str | None, *, is_root: bool, has_values: bool) -> str | None:
+def _layer(thing: Any, above: _Named, *, is_root: bool, has_values: bool) -> _Named:
     """The names around an object and its own; an object with neither name nor values is a list and adds nothing."""
     name = getattr(thing, "name", None)
-    if is_root or above is None:
+    if is_root or above.path is None:
         return above
     if not isinstance(name, str) or not name:
-        return None if has_values else above
-    return f"{above}/{name}" if above else name
+        return _Named(None) if has_values else above
+    path = f"{above.path}/{name}" if above.path else name
+    return _Named(path, (*above.classes, *[None] * name.count("/"), type(thing).__name__))
 
 
 def _numbered(name: str, used: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
 from weightkit.access.matching.own_weights import paired
+from weightkit.access.names.automatic_names import numbered_name
 from weightkit.access.names.layer_order import is_numbered, turns
 
 if TYPE_CHECKING:
@@ -57,14 +58,14 @@ def _seen_through(ours: Layer, theirs: Layer) -> tuple[Layer, Layer]:
 
 
 def _inside(layer: Layer, other: Layer) -> Layer:
-    there = _grouped(other)
-    while (only := layer.only) is not None and _key(only) not in there:
+    there = _grouped(other, layer)
+    while (only := layer.only) is not None and _key(only, frozenset()) not in there:
         layer = only
     return layer
 
 
 def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> Iterator[tuple[Layer, Layer]]:
-    first, second = _grouped(ours), _grouped(theirs)
+    first, second = _grouped(ours, theirs), _grouped(theirs, ours)
     for key, group in first.items():
         if key in second:
             yield from _group(group, second[key], ordered, nested=nested)
@@ -85,16 +86,20 @@ def _by_look(ours: list[Layer], theirs: list[Layer]) -> Pairs:
     return [(layer, looks[layer.signature]) for layer in ours]
 
 
-def _grouped(layer: Layer) -> _Groups:
+def _grouped(layer: Layer, other: Layer) -> _Groups:
     """Sublayers that may match: alone under a given name, together under an automatic one."""
     found: _Groups = {}
+    bases = frozenset(base[0] for child in other.layers.values() if (base := child.automatic))
     for child in layer.layers.values():
-        found.setdefault(_key(child), []).append(child)
+        found.setdefault(_key(child, bases), []).append(child)
     return found
 
 
-def _key(layer: Layer) -> tuple[str, bool]:
+def _key(layer: Layer, bases: frozenset[str]) -> tuple[str, bool]:
+    """Its given name, or the class part of its automatic one; the other side may know the class where this does not."""
     base = layer.automatic
+    if base is None and (part := numbered_name(layer.name)[0]) in bases:
+        return part, True
     return (layer.name, False) if base is None else (base[0], True)
 
 
@@ -146,7 +151,7 @@ def _is_numbered(layer: Layer) -> bool:
 
 
 def _by_number(layers: list[Layer]) -> list[Layer]:
-    return sorted(layers, key=lambda layer: layer.automatic or ("", 0))
+    return sorted(layers, key=lambda layer: numbered_name(layer.name)[1])
 
 
 class _TooMany(Exception):  # noqa: N818  # it ends an attempt, and nobody sees it

@@ -74,8 +74,10 @@ def by_name(refs: Iterable[WeightRef]) -> Layer:
     for ref in refs:
         *layers, weight = address(ref)
         node = root
-        for step in layers:
+        for place, step in enumerate(layers):
             node = node.layers.setdefault(step, Layer(step.removeprefix("/")))
+            if place < len(ref.around):
+                node.layer_class = ref.around[place]
         node.layer_class = ref.layer_class
         node.weights[weight] = ref
     return root

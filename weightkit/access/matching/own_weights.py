@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
+
+from weightkit.access.names.automatic_names import numbered_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,8 +28,6 @@ _TODAY: Mapping[str, str] = MappingProxyType(
     }
 )
 """Names of weights to one for all that mean the same in a layer."""
-_AUTOMATIC = re.compile(r"[Vv]ariable(?:_(\d{1,9}))?")
-"""What Keras calls a weight that was given no name; the number counts all of the process."""
 
 
 def paired(ours: Weights, theirs: Weights) -> Iterator[tuple[WeightRef, WeightRef]]:
@@ -50,12 +49,12 @@ def paired(ours: Weights, theirs: Weights) -> Iterator[tuple[WeightRef, WeightRe
 
 def meaning(name: str) -> str:
     """The name that a weight has today: ``kernel`` for ``W``; ``variable`` for one that was given none."""
-    return "variable" if _AUTOMATIC.fullmatch(name) else _TODAY.get(name, name)
+    return _TODAY.get(name, name) if numbered_variable(name) is None else "variable"
 
 
 def _numbered(weights: Weights) -> dict[str, WeightRef]:
     """Those with an automatic name, in the order in which they were made."""
-    found = [(int(match[1] or 0), name) for name in weights if (match := _AUTOMATIC.fullmatch(name))]
+    found = [(number, name) for name in weights if (number := numbered_variable(name)) is not None]
     return {name: weights[name] for _, name in sorted(found)}
 
 

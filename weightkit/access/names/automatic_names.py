@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import re
 
 from weightkit.access.names.class_table import table
-from weightkit.access.names.keys import keys_of_class
+from weightkit.access.names.keys import key_base, keys_of_class
 
-_NUMBERED = re.compile(r"(.*?)(?:_(\d{1,9}))?", re.DOTALL)
 # A Functional model is named `model_1` by Keras 2 and `functional_1` by Keras 3.
 _MODELS = {"model": "model", "functional": "model", "sequential": "sequential"}
 _DIRECTIONS = ("forward_", "backward_")
@@ -27,10 +25,7 @@ def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | No
         >>> automatic("my_block_2", "MyBlock")
         ('my_block', 2)
     """
-    found = _NUMBERED.fullmatch(name)
-    if found is None:
-        return None
-    base, number = found[1], int(found[2] or 0)
+    base, number = numbered_name(name)
     prefix = next((prefix for prefix in _DIRECTIONS if base.startswith(prefix)), "")
     bare = base.removeprefix(prefix)
     if bare in _MODELS:
@@ -38,6 +33,26 @@ def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | No
     if bare in _known() or (layer_class is not None and bare in _of(layer_class)):
         return base, number
     return None
+
+
+def numbered_name(name: str) -> tuple[str, int]:
+    """A name without the number at its end, and that number; 0 where it has none.
+
+    Example:
+        >>> numbered_name("block_3"), numbered_name("block")
+        (('block', 3), ('block', 0))
+    """
+    base = key_base(name)
+    return (base, int(name[len(base) + 1 :] or 0)) if base else (name, 0)
+
+
+def numbered_variable(name: str) -> int | None:
+    """The number of a weight that was given no name: ``variable_4``; None for any other name.
+
+    Keras counts these in the whole process.
+    """
+    base, number = numbered_name(name)
+    return number if base in {"variable", "Variable"} else None
 
 
 @functools.cache

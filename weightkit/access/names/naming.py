@@ -43,6 +43,8 @@ class Naming:
     """The layer's configuration."""
     near: tuple[str, ...] = ()
     """Where ``layer`` is None: the names that are known, and a slash and the file's key for each that is not."""
+    around: tuple[str | None, ...] = ()
+    """Class of each layer in ``layer`` or ``near``, or its key in files; None where unknown."""
 
 
 def layer_path(names: Iterable[str]) -> str:

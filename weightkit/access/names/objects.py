@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightkit.access.names import by_config, by_key, class_weights, optimizer
 from weightkit.access.names.by_config import Walk
+from weightkit.access.names.keys import key_base
 from weightkit.access.names.naming import Naming, Stored, layer_path
 from weightkit.access.names.object_tree import Node, grow, index_of, name_of
 from weightkit.access.ref import Kind, Source
@@ -42,6 +43,8 @@ class _Place:
     """None where one is not known."""
     near: tuple[str, ...]
     """The same, with a slash and the file's key for each that is not known."""
+    classes: tuple[str | None, ...]
+    """Their classes."""
 
 
 def name_objects(
@@ -88,15 +91,26 @@ def _covers(root: Node, walked: Walk, training: Mapping[str, Any]) -> bool:
 
 def _places(root: Node, walked: Walk) -> dict[str, _Place]:
     """Where each object is: the names of the objects around it and its own, without the model's."""
-    found: dict[str, _Place] = {"": _Place("", ())}
+    found: dict[str, _Place] = {"": _Place("", (), ())}
     for node in root.below():
         above = found[node.path]
         for child in node.children.values():
             name = _name(child, walked)
             path = None if name is None or above.path is None else layer_path((above.path, name))
-            steps = (f"/{child.key}",) if name is None else filter(None, name.split("/"))
-            found[child.path] = _Place(path, (*above.near, *steps))
+            steps = (f"/{child.key}",) if name is None else tuple(filter(None, name.split("/")))
+            classes = (*[None] * (len(steps) - 1), _class_of(child, name, walked)) if steps else ()
+            found[child.path] = _Place(path, above.near + steps, above.classes + classes)
     return found
+
+
+def _class_of(node: Node, name: str | None, walked: Walk) -> str | None:
+    """The class of an object; of one that only a list of layers holds, the key of its class if its name shows it."""
+    claim = walked.claims.get(node.path)
+    if claim is not None:
+        return claim.layer_class
+    in_list = node.path.rpartition("/")[0].rpartition("/")[2] in by_key.LISTS
+    base = key_base(node.key)
+    return base if in_list and name is not None and key_base(name) == base else None
 
 
 def _name(node: Node, walked: Walk) -> str | None:
@@ -124,7 +138,7 @@ def _of(node: Node, place: _Place, walked: Walk, reads: Mapping[str, Read]) -> I
     configured = None if claim is None else claim.configured
     own = Naming(
         "", len(node.variables), place.path, layer_class=layer_class, known_from=source, configured=configured,
-        near=place.near if place.path is None else (),
+        near=place.near if place.path is None else (), around=place.classes,
     )  # fmt: skip
     for position, (index, stored) in enumerate(zip(node.indices, node.variables, strict=True)):
         if weights is None:

@@ -43,6 +43,8 @@ class Place:
     layer: ConfiguredLayer | None = None
     inside: tuple[str, ...] = ()
     """Scopes below ``layer`` that the configuration does not list: ``lstm_cell``."""
+    around: tuple[str | None, ...] = ()
+    """Class of each layer in ``path``; None where unknown."""
 
     @property
     def layer_class(self) -> str | None:
@@ -63,8 +65,11 @@ def place_in(group: str, top: ConfiguredLayer, layer: ConfiguredLayer, inside: S
         layer: That one or one inside it.
         inside: The scopes that lead on from there.
     """
-    between = [around.name for around in layer.up() if around.depth > top.depth and around.name]
-    return Place(layer_path([group, *reversed(between), *inside]), layer, tuple(inside))
+    between = [around for around in layer.up() if around.depth > top.depth and around.name]
+    listed = [(group, top.class_name), *((one.name or "", one.class_name) for one in reversed(between))]
+    names = [*(name for name, _ in listed), *inside]
+    classes = [part for name, cls in listed for part in (*[None] * name.count("/"), cls)]
+    return Place(layer_path(names), layer, tuple(inside), tuple(classes))
 
 
 class Places:

@@ -120,6 +120,7 @@ class _GroupNames:
             trainable=_trainable(place, name, kind, self._major),
             known_from=Source.FILE,
             configured=_configured(place, keras_1=self._keras1_parts(text) is not None),
+            around=place.around,
         )
 
     def _reading(self, text: str, dtype: str) -> tuple[str, Place, Kind]:
