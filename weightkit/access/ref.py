@@ -80,6 +80,8 @@ class WeightRef:
     """Where ``layer`` is None: the names that are known, and a slash and the file's key for each that is not."""
     around: tuple[str | None, ...] = ()
     """Class of each layer in ``layer`` or ``near``, or its key in files; None where unknown."""
+    also: tuple[str, ...] = ()
+    """Other structural addresses under which Keras looks for it when it loads a live model."""
     stored_as: str | None = None
     """What it holds where that is not a plain number: ``text``, ``compound``; None for numbers, which alone are edited.
     """

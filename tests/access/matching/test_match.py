@@ -76,7 +76,7 @@ def test_a_legacy_file_matches_one_without_any_names_by_class_and_turn(tmp_path)
     ):
         known = [replace(ref, layer_class="Dense") for ref in ours]
         found = match(known, theirs)
-        assert found.fits
+        assert (found.by, found.fits) == ("structure", True)
         for (a, b), ref in zip(found.pairs.items(), ours, strict=True):
             assert np.array_equal(ours.read(ref), theirs.read(b)), a
 

@@ -17,7 +17,7 @@ from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.builtin import defined_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from weightkit.access.live.object_walk import SavedObject
 
@@ -27,12 +27,15 @@ def is_variable(value: Any) -> bool:
     return hasattr(value, "_value") and hasattr(value, "assign")
 
 
-def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> Iterator[WeightRef]:
+def refs_of_object(
+    saved: SavedObject, computed: Mapping[str, np.ndarray], other_paths: Sequence[str] = ()
+) -> Iterator[WeightRef]:
     """The weights of one object, in its save order.
 
     Args:
         saved: The object with what it saves.
         computed: The values among them that are not variables, by key.
+        other_paths: Where else Keras looks for the object.
     """
     of_optimizer = is_optimizer(saved.thing)
     # Variables know their names; only computed values need those of the class.
@@ -58,6 +61,7 @@ def refs_of_object(saved: SavedObject, computed: Mapping[str, np.ndarray]) -> It
             trainable=trainable,
             known_from=Source.MODEL,
             around=saved.around,
+            also=tuple(f"{path}/vars/{key}" for path in other_paths),
         )
 
 

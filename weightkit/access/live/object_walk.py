@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.live.other_paths import OtherPaths
 from weightkit.access.live.saving_rules import PLAIN, SavingRules
 from weightkit.access.names import class_weights
 from weightkit.access.names.keys import snake_case
@@ -38,6 +39,26 @@ class _Named:
     classes: tuple[str | None, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way from an object to one in it."""
+
+    around: Any
+    start: str
+    """That object's path."""
+    step: str
+    """``layers/dense_1``, from there on."""
+
+    @property
+    def path(self) -> str:
+        """Where it leads."""
+        return f"{self.start}/{self.step}" if self.start else self.step
+
+    def to(self, key: str) -> _Way:
+        """The way on to a member of what it leads to."""
+        return _Way(self.around, self.start, f"{self.step}/{key}")
+
+
 class Walk:
     """One walk over an object and everything below it.
 
@@ -53,6 +74,8 @@ class Walk:
         """All objects that save something, in the order in which Keras saves them."""
         self.ordered = True
         """Whether that is the order of the layers; attributes of a custom class are sorted by name."""
+        self.other_paths = OtherPaths()
+        """Where else Keras looks for the objects."""
         self._object(root, "", _Named())
 
     def _object(self, thing: Any, path: str, above: _Named) -> None:
@@ -64,16 +87,20 @@ class Walk:
         if values:
             self.objects.append(SavedObject(thing, path, layer.path, values, layer.classes))
         for attribute, child in _in_order(thing, self._rules.children(thing)):
-            below = f"{path}/{attribute}" if path else attribute
+            way = _Way(thing, path, attribute)
             count = len(self.objects)
             if self._rules.saves(child):
-                self._object(child, below, layer)
+                self._member(child, way, layer)
             else:
-                self._container(child, below, layer, set())
+                self._container(child, way, layer, set())
             if len(self.objects) > count and attribute != "layers" and not is_builtin(thing):
                 self.ordered = False
 
-    def _container(self, container: Any, path: str, above: _Named, seen: set[int]) -> None:
+    def _member(self, thing: Any, way: _Way, above: _Named) -> None:
+        self.other_paths.add(thing, way.around, way.step)
+        self._object(thing, way.path, above)
+
+    def _container(self, container: Any, way: _Way, above: _Named, seen: set[int]) -> None:
         held = container.values() if isinstance(container, dict) else container
         members = [member for member in held if type(member) not in PLAIN]
         if not members or id(container) in seen:
@@ -83,10 +110,10 @@ class Walk:
         for member in members:
             if self._rules.saves(member):
                 key = _numbered(snake_case(type(member).__name__), used)
-                self._object(member, f"{path}/{key}", above)
+                self._member(member, way.to(key), above)
             elif self._rules.nests_containers and self._rules.matters(member):
                 key = _numbered("container", used)
-                self._container(member, f"{path}/{key}", above, seen)
+                self._container(member, way.to(key), above, seen)
 
 
 def saved_values(thing: Any) -> dict[str, Any]:

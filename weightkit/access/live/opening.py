@@ -33,14 +33,14 @@ def open_live(target: Any) -> LiveStore:
     if isinstance(target, list | tuple):
         return _of_variables(require_variables(target))
     walk = Walk(require_saveable(target))
-    places = _unique(pair for saved in walk.objects for pair in _places_of(saved))
+    places = _unique(pair for saved in walk.objects for pair in _places_of(saved, walk.other_paths.of(saved.thing)))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
     return LiveStore(label_of(target), form, places, ordered=walk.ordered, unsaved=unsaved_variables(target, walk))
 
 
-def _places_of(saved: SavedObject) -> Iterator[tuple[WeightRef, Place]]:
+def _places_of(saved: SavedObject, other_paths: Sequence[str]) -> Iterator[tuple[WeightRef, Place]]:
     computed = {key: as_numpy(value) for key, value in saved.values.items() if not is_variable(value)}
-    for key, ref in zip(saved.values, refs_of_object(saved, computed), strict=True):
+    for key, ref in zip(saved.values, refs_of_object(saved, computed, other_paths), strict=True):
         if key in computed:
             yield ref, Place(merged_kernel(saved.thing, key, ref.name), saved.thing, key)
         else:

@@ -95,6 +95,11 @@ class _Sides:
         }  # fmt: skip
         return Match.of(by, self.ours, self.theirs, ways[by]())
 
+    @property
+    def named(self) -> bool:
+        """Whether all layers have names; else the file's own keys stand for them."""
+        return all(ref.layer is not None for refs in (self.ours, self.theirs) for ref in refs)
+
     def by_name(self) -> Pairs:
         """Pairs by name, with automatic names by order."""
         first, second = by_name(self.ours), by_name(self.theirs)
@@ -122,7 +127,7 @@ def _decided(sides: _Sides, *, nameless: bool) -> Match:
         RequestError: None does.
     """
     named = sides.matched("name")
-    if named.fits:
+    if named.fits and sides.named:
         return named
     placed = sides.matched("structure")
     # All names match; but if only the paths fit in shape, the names mislead.
@@ -130,6 +135,8 @@ def _decided(sides: _Sides, *, nameless: bool) -> Match:
         return named
     if placed.fits and not _contradicts(placed, sides.ours, sides.theirs):
         return placed
+    if named.fits:
+        return named
     for by in ("order", "shape") if nameless else ():
         if (found := sides.matched(by)).pairs:
             return found

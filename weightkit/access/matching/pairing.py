@@ -17,9 +17,28 @@ _LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
 
 def by_structure(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
-    """Weights at the same path of the format."""
-    there = {ref.structure: ref for ref in theirs}
-    return {ref: there[ref.structure] for ref in ours if ref.structure in there}
+    """Weights at the same path of the format, else at another one under which Keras looks for them."""
+    own, other = list(ours), list(theirs)
+    there = {ref.structure: ref for ref in other}
+    pairs = {ref: there[ref.structure] for ref in own if ref.structure in there}
+    if len(pairs) == len(own):
+        return pairs
+    used = {ref.structure for ref in pairs.values()}
+    left = [ref for ref in own if ref not in pairs]
+    return pairs | _at_other_paths(left, [ref for ref in other if ref.structure not in used])
+
+
+def _at_other_paths(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
+    there = {path: ref for ref in theirs for path in reversed((ref.structure, *ref.also))}
+    found: Pairs = {}
+    used = set[str]()
+    for ref in ours:
+        leads = (there[path] for path in (ref.structure, *ref.also) if path in there)
+        first = next((other for other in leads if other.structure not in used), None)
+        if first is not None:
+            found[ref] = first
+            used.add(first.structure)
+    return found
 
 
 def by_class(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
