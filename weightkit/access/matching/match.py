@@ -130,23 +130,35 @@ def _decided(sides: _Sides, *, nameless: bool) -> Match:
     if named.fits and sides.named:
         return named
     placed = sides.matched("structure")
+    found = _told(sides, named, placed) or (_untold(sides) if nameless else None) or _with_gaps(sides, named, placed)
+    if found is None:
+        raise _refused(named, placed)
+    return found
+
+
+def _told(sides: _Sides, named: Match, placed: Match) -> Match | None:
+    """A match by names or places without a gap."""
     # All names match; but if only the paths fit in shape, the names mislead.
     if named.complete and not placed.fits:
         return named
     if placed.fits and not _contradicts(placed, sides.ours, sides.theirs):
         return placed
-    if named.fits:
-        return named
-    for by in ("order", "shape") if nameless else ():
-        if (found := sides.matched(by)).pairs:
-            return found
-    # A match by name with gaps is trusted only if every weight has a name of its own.
+    return named if named.fits else None
+
+
+def _untold(sides: _Sides) -> Match | None:
+    """A match of all weights by what they look like."""
+    return next((found for by in ("order", "shape") if (found := sides.matched(by)).pairs), None)
+
+
+def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:
+    """A match of a part of the weights."""
+    # By name only if every weight has a name of its own.
     if named.pairs and _are_named(sides.ours) and _are_named(sides.theirs):
         return named
-    # At least half of them: a few equal paths say little.
-    if placed.pairs and not placed.reshaped and 2 * len(placed.pairs) >= max(len(sides.ours), len(sides.theirs)):
-        return placed
-    raise _refused(named, placed)
+    # By place only if it is at least half of them: a few equal paths say little.
+    half = 2 * len(placed.pairs) >= max(len(sides.ours), len(sides.theirs))
+    return placed if placed.pairs and not placed.reshaped and half else None
 
 
 def _contradicts(placed: Match, ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
