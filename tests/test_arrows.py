@@ -179,7 +179,7 @@ def test_comparing_stands_on_the_floor_and_knows_neither_transforms_nor_surgery(
 
 
 def test_matching_knows_references_and_names_and_no_store():
-    known = ("access.matching", "html", "access.ref", "access.names", "errors", "escape")
+    known = ("access.matching", "html", "access.ref", "access.names", "errors", "escape", "text")
     assert broken("access.matching", *known) == []
 
 

@@ -217,7 +217,7 @@ def test_an_open_file_is_not_copied_into_itself(legacy):
 
 @pytest.mark.parametrize("match", ["position", "", None])
 def test_another_way_to_match_is_refused(match):
-    with pytest.raises(RequestError, match="match must be one of auto, name, structure, got"):
+    with pytest.raises(RequestError, match="match must be one of auto, name, structure, order, shape, got"):
         CopyFrom("model.h5", match=match)
 
 

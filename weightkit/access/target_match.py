@@ -23,7 +23,7 @@ def match(
     by: By = "auto",
     *,
     ordered: bool | None = None,
-    nameless: bool = True,
+    strict: bool = False,
 ) -> Match:
     """Match each weight of one target with one of another.
 
@@ -41,7 +41,7 @@ def match(
             these uses only that, and reports what is missing.
         ordered: Whether ours come in the order of their layers; by default, the store decides. References without
             their store count as unordered.
-        nameless: Whether ``auto`` may go by order and shapes alone, where names and structure do not decide.
+        strict: Whether ``auto`` goes by names and structure of whole models alone.
 
     Raises:
         RequestError: Nothing decides, ``by`` is not one of these, or there is no such file.
@@ -52,7 +52,7 @@ def match(
         >>> print(match("before.h5", "after.keras"))  # doctest: +SKIP
     """
     with _weights(ours) as first, _weights(theirs) as second:
-        return match_refs(first, second, by, ordered=ordered, nameless=nameless)
+        return match_refs(first, second, by, ordered=ordered, strict=strict)
 
 
 @contextlib.contextmanager

@@ -81,10 +81,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would b
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Allow new infinities and NaNs.")]
 Match = Annotated[
-    Literal["auto", "name", "structure"],
+    Literal["auto", "name", "structure", "order", "shape"],
     typer.Option(
         "--match",
-        help="How to match weights; auto matches by name where all names agree, else by structure.",
+        help="How to match weights; auto takes the first of these that decides.",
     ),
 ]
 

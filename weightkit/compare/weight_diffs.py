@@ -61,7 +61,7 @@ def compared(
 def _matched(ours: WeightStore, theirs: WeightStore, by: By) -> Match:
     """Match by name or structure; if neither decides, by name with renamed layers, else by what says less."""
     try:
-        return with_renames(match(ours, theirs, by, nameless=False), ours, theirs)
+        return with_renames(match(ours, theirs, by, strict=True), ours, theirs)
     except RequestError:
         if by != "auto":
             raise

@@ -118,7 +118,7 @@ def test_what_only_the_order_decides_is_not_matched_where_that_is_not_enough(den
         "order", True, {"a": "x", "b": "y"},
     )  # fmt: skip
     with pytest.raises(RequestError, match="cannot be matched"):
-        match(ours, theirs, nameless=False)
+        match(ours, theirs, strict=True)
     assert match(ours, theirs, "shape").pairs == {}
 
 

@@ -39,7 +39,7 @@ def counterparts(
         RequestError: A weight is missing, or has another shape or type.
     """
     try:
-        found = match(known, theirs, ordered=ordered, nameless=False)  # what was chosen by name is not changed by order
+        found = match(known, theirs, ordered=ordered, strict=True)  # what was chosen by name is not changed by order
     except RequestError as error:
         raise _others(planned_on, error.problem, label) from error
     missing = [ref.path for ref in wanted if ref not in found.pairs]

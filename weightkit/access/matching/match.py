@@ -11,6 +11,7 @@ from weightkit.access.matching.layer_tree import by_name, is_given
 from weightkit.access.matching.order import by_look, by_order
 from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
 from weightkit.access.matching.result import BY, By, Match
+from weightkit.access.matching.scopes import parts_like
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.text import listed
@@ -18,6 +19,7 @@ from weightkit.text import listed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.ref import WeightRef
 
 
@@ -27,7 +29,7 @@ def match(
     by: By = "auto",
     *,
     ordered: bool | None = None,
-    nameless: bool = True,
+    strict: bool = False,
 ) -> Match:
     """Match each weight of a store with one of another store.
 
@@ -45,7 +47,7 @@ def match(
             these uses only that, and reports what is missing.
         ordered: Whether ours come in the order of their layers; by default, the store decides. References without
             their store count as unordered.
-        nameless: Whether ``auto`` may go by order and shapes alone, where names and structure do not decide.
+        strict: Whether ``auto`` goes by names and structure of whole models alone.
 
     Raises:
         RequestError: Nothing decides, or ``by`` is not one of these.
@@ -57,10 +59,12 @@ def match(
     # Apart: counters and optimizers are not in every format, and must not spoil the match of the weights.
     parts = (_is_weight, Match.is_counter, _trains)
     weights, counters, training = (_Sides(_only(part, own), _only(part, other), order) for part in parts)
-    found = _decided(weights, nameless=nameless) if by == "auto" else weights.matched(by)
+    found = _decided(weights, strict=strict) if by == "auto" else weights.matched(by)
     # Counters go by the rule that matched the weights.
     counted = counters.by_name() if found.by == "name" else by_structure(counters.ours, counters.theirs)
-    return Match.of(found.by, own, other, found.pairs | counted | _of_optimizers(training.ours, training.theirs))
+    pairs = found.pairs | counted | _of_optimizers(training.ours, training.theirs)
+    whole = Match.of(found.by, own, other, pairs)
+    return whole.of_part(found.part) if found.part or found.fresh else whole
 
 
 def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[WeightRef]:
@@ -102,9 +106,19 @@ class _Sides:
 
     def by_name(self) -> Pairs:
         """Pairs by name, with automatic names by order."""
+        return self._paired(by_name(self.ours), by_name(self.theirs), nested=False)
+
+    def parts(self) -> list[tuple[str, Pairs]]:
+        """The parts of the larger model that the smaller one is, with their pairs from ours to theirs."""
         first, second = by_name(self.ours), by_name(self.theirs)
-        pairs = dict(aligned(first, second, self.ordered))
-        return pairs | dict(elsewhere(first, second, pairs))
+        if len(self.ours) > len(self.theirs):
+            return parts_like(first, second, self._paired)
+        found = parts_like(second, first, lambda part, whole: self._paired(whole, part))
+        return found if len(self.ours) < len(self.theirs) else []
+
+    def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
+        pairs = dict(aligned(ours, theirs, self.ordered, nested=nested))
+        return pairs | dict(elsewhere(ours, theirs, pairs))
 
     def _by_structure(self) -> Pairs:
         placed, counted = (way(self.ours, self.theirs) for way in (by_structure, by_class))
@@ -120,7 +134,7 @@ class _Sides:
         return Match.of("", self.ours, self.theirs, pairs).fits
 
 
-def _decided(sides: _Sides, *, nameless: bool) -> Match:
+def _decided(sides: _Sides, *, strict: bool) -> Match:
     """The first way that decides.
 
     Raises:
@@ -130,7 +144,10 @@ def _decided(sides: _Sides, *, nameless: bool) -> Match:
     if named.fits and sides.named:
         return named
     placed = sides.matched("structure")
-    found = _told(sides, named, placed) or (_untold(sides) if nameless else None) or _with_gaps(sides, named, placed)
+    found = _told(sides, named, placed)
+    if found is None and not strict:
+        found = _untold(sides) or _of_part(sides, named)
+    found = found or _with_gaps(sides, named, placed)
     if found is None:
         raise _refused(named, placed)
     return found
@@ -149,6 +166,30 @@ def _told(sides: _Sides, named: Match, placed: Match) -> Match | None:
 def _untold(sides: _Sides) -> Match | None:
     """A match of all weights by what they look like."""
     return next((found for by in ("order", "shape") if (found := sides.matched(by)).pairs), None)
+
+
+def _of_part(sides: _Sides, named: Match) -> Match | None:
+    """A match of all weights of one side with a part of the other.
+
+    Raises:
+        RequestError: There are several such parts.
+    """
+    if named.pairs and not named.reshaped and sides.named:
+        # All of ours by name; or all of theirs, and whole layers besides: a head on the layers of a backbone.
+        if not named.missing:
+            return named
+        if not named.unused and {ref.layer for ref in named.missing}.isdisjoint(ref.layer for ref in named.pairs):
+            return named.of_part("")
+    found = sides.parts()
+    if len(found) > 1:
+        raise RequestError(
+            f"all weights of one model fit into several layers of the other: {listed([part for part, _ in found])}",
+            hint="open one of these layers alone",
+        )
+    if not found:
+        return None
+    part, pairs = found[0]
+    return Match.of("name", sides.ours, sides.theirs, pairs).of_part(part)
 
 
 def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from weightkit.access.matching.layer_tree import is_given
@@ -60,6 +60,10 @@ class Match:
     """Weights that only their store has."""
     mismatched: tuple[Mismatch, ...] = field(default=())
     """Pairs that differ in shape or type."""
+    fresh: tuple[WeightRef, ...] = ()
+    """Weights that only our store has, beside all of the other store, such as a new head."""
+    part: str = ""
+    """The layer of the larger store that the other store is, as a whole; empty if there is none."""
 
     @property
     def complete(self) -> bool:
@@ -95,7 +99,11 @@ class Match:
 
     @classmethod
     def of(
-        cls, by: str, ours: Iterable[WeightRef], theirs: Iterable[WeightRef], pairs: Mapping[WeightRef, WeightRef]
+        cls,
+        by: str,
+        ours: Iterable[WeightRef],
+        theirs: Iterable[WeightRef],
+        pairs: Mapping[WeightRef, WeightRef],
     ) -> Match:
         """The match of all these weights by their pairs."""
         own = list(ours)
@@ -109,24 +117,37 @@ class Match:
             tuple(mismatched),
         )
 
+    def of_part(self, part: str) -> Match:
+        """The same where one store is a part of the other: what our store has besides is no gap."""
+        fresh = tuple(ref for ref in self.missing if ref.kind is not Kind.OPTIMIZER)
+        missing = tuple(ref for ref in self.missing if ref.kind is Kind.OPTIMIZER)
+        return replace(self, missing=missing, fresh=fresh, part=part)
+
+    @property
+    def _title(self) -> str:
+        whole = f", with all of one as {escape(self.part)} of the other" if self.part else ""
+        return f"matched by {self.by}: {len(self.pairs)} weights{whole}"
+
     def __repr__(self) -> str:
         counts = f"{len(self.mismatched)} mismatched, {len(self.missing)} missing, {len(self.unused)} unused"
         return f"<Match by {self.by}: {len(self.pairs)} weights, {counts}>"
 
     def __str__(self) -> str:
-        lines = [f"matched by {self.by}: {len(self.pairs)} weights"]
+        lines = [self._title]
         for found in self.mismatched:
             ours, theirs = escape_cell(found.ours.path), escape_cell(found.theirs.path)
             lines.append(f"  mismatched: {ours} and {theirs}, {escape(found.what)}")
         lines += [f"  missing: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.missing]
+        lines += [f"  fresh: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.fresh]
         lines += [f"  unused: {escape_cell(ref.path)}  {ref.shape}  {ref.dtype_text}" for ref in self.unused]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = [("mismatched", found.ours.path, found.theirs.path, found.what) for found in self.mismatched]
         rows += [("missing", ref.path, "", "") for ref in self.missing]
+        rows += [("fresh", ref.path, "", "") for ref in self.fresh]
         rows += [("unused", "", ref.path, "") for ref in self.unused]
-        return table(f"matched by {self.by}: {len(self.pairs)} weights", ("", "ours", "theirs", ""), rows)
+        return table(self._title, ("", "ours", "theirs", ""), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: all pairs, and the unmatched weights."""
@@ -136,5 +157,7 @@ class Match:
             "matched": [{"ours": ours.structure, "theirs": theirs.structure} for ours, theirs in self.pairs.items()],
             "mismatched": [found.to_dict() for found in self.mismatched],
             "missing": [ref.path for ref in self.missing],
+            "fresh": [ref.path for ref in self.fresh],
+            "part": self.part,
             "unused": [ref.path for ref in self.unused],
         }
