@@ -89,6 +89,18 @@ def test_files_of_two_models_are_refused(tmp_path, target):
         copy_from(target, other)
 
 
+def test_a_new_head_stays_as_it_is_and_is_said(tmp_path, legacy):
+    layers = {"head": {"kernel": KERNEL * 0, "bias": BIAS * 0}, "new": {"kernel": KERNEL + 7}}
+    path = write_legacy(tmp_path / "larger.h5", layers)
+    report = copy_from(path, legacy)
+    found = plain_datasets(path)
+    assert found["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
+    assert found["new/new/kernel:0"].tobytes() == (KERNEL + 7).tobytes()
+    assert f"left as they are, as {legacy} does not hold them: new/kernel" in report.plan.notes
+    with pytest.raises(SelectionError, match="new/kernel is selected directly and cannot be changed: it is not in"):
+        copy_from(path, legacy, where="new/kernel")
+
+
 def test_nans_are_loaded_only_where_they_are_allowed(tmp_path, target):
     nans = write_legacy(tmp_path / "nans.h5", {"head": {"kernel": KERNEL * np.nan, "bias": BIAS}})
     with pytest.raises(NonFiniteError, match="6 NaNs"):

@@ -39,7 +39,8 @@ def diff(
         atol: Absolute tolerance.
         where: Which weights: one or more selections; a pair is compared if either weight is selected.
         exclude: Which of the selected weights to leave out.
-        match: How to match weights: ``name`` or ``structure``; ``auto`` uses names where all agree, else structure.
+        match: How to match weights: ``name``, ``structure``, ``order`` or ``shape``; ``auto`` takes the first of these
+            that decides, but prefers renamed layers with the same values to order and shape.
         progress: Called with the bytes of ``a`` that are done, as they are done.
 
     Returns:

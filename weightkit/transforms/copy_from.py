@@ -30,13 +30,15 @@ _UNSET: Any = None
 class CopyFrom(Transform):
     """Copy the values of the matching weights of another file, model or open store.
 
-    Weights are matched by name where all names agree, else by structure, for any two formats. Values of another
+    Weights are matched as `match` does, for any two formats. A source that is a part of the target, such as a backbone
+    in a model with a new head, or the other way round, is found; what is beside it stays unchanged. Values of another
     floating-point type are rounded once. The optimizer's state stays unchanged.
 
     Args:
         source: Path of a weight file; a model, a layer or a list of variables of Keras 3; or an open store, which
             must stay open until the edit is done.
-        match: How to match weights: ``name`` or ``structure``; ``auto`` uses names where all agree, else structure.
+        match: How to match weights: ``name``, ``structure``, ``order`` or ``shape``; ``auto`` takes the first of these
+            that decides.
 
     Raises:
         RequestError: ``match`` is something else.
@@ -53,6 +55,8 @@ class CopyFrom(Transform):
     """The weight of the source that each weight is copied from; empty before it is planned."""
     found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
+    fresh: frozenset[WeightRef] = field(default=frozenset(), compare=False, repr=False)
+    """Weights beside all that the source holds, which stay as they are."""
     planned: PlannedSource | None = field(default=None, compare=False, repr=False)
     """The source as it was when this was planned; None before."""
     reader: SourceReader = field(default=_UNSET, compare=False)
@@ -107,11 +111,15 @@ class CopyFrom(Transform):
         with self.reader as source:
             found = match_stores(store, source, self.match)
             planned = PlannedSource(source.label, frozenset(source), source.notes)
-        return replace(self, pairs=found.pairs, found=found, planned=planned)
+        return replace(self, pairs=found.pairs, found=found, fresh=frozenset(found.fresh), planned=planned)
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be copied into; empty if it can."""
-        return "it is optimizer state, which belongs to one training run" if ref.kind is Kind.OPTIMIZER else ""
+        if ref.kind is Kind.OPTIMIZER:
+            return "it is optimizer state, which belongs to one training run"
+        if ref in self.fresh:
+            return f"it is not in {self._label}"
+        return ""
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
         """The same, if every selected weight has one to copy from.
@@ -230,7 +238,11 @@ def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, 
     used = {found.pairs[ref] for ref in chosen}
     there = (*found.pairs.values(), *found.unused)
     unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
-    notes = [f"matched by {found.by}"]
+    part = f": all of one as {found.part} of the other" if found.part else ""
+    notes = [f"matched by {found.by}{part}"]
+    if found.fresh:
+        fresh = listed(ref.path for ref in found.fresh)
+        notes.append(f"left as they are, as {label} does not hold them: {fresh}")
     if unused:
         notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)
