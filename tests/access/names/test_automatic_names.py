@@ -14,7 +14,11 @@ from weightkit.access.names.automatic_names import automatic
         ("dense_7", "dense", 7),
         ("conv2d_13", "conv2d", 13),
         ("batch_normalization_2", "batch_normalization", 2),
-        ("batchnormalization_2", "batchnormalization", 2),
+        ("batchnormalization_2", "batch_normalization", 2),
+        ("convolution2d_3", "conv2d", 3),
+        ("deconvolution2d", "conv2d_transpose", 0),
+        ("cu_dnnlstm_1", "lstm", 1),
+        ("conv_lst_m2d_2", "conv_lstm2d", 2),
         ("lstm_1", "lstm", 1),
         ("lstm_cell_23", "lstm_cell", 23),
         ("forward_lstm_4", "forward_lstm", 4),
@@ -39,4 +43,4 @@ def test_other_names_are_given(name):
 def test_a_class_of_ones_own_has_automatic_names_too_where_it_is_known():
     assert automatic("my_block_2") is None
     assert automatic("my_block_2", "MyBlock") == ("my_block", 2)
-    assert automatic("convolution2d_1", "Convolution2D") == ("convolution2d", 1)
+    assert automatic("convolution2d_1", "Convolution2D") == ("conv2d", 1)

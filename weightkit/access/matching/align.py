@@ -36,7 +36,15 @@ _UNORDERED = Ordered()
 def aligned(
     ours: Layer, theirs: Layer, ordered: Ordered = _UNORDERED, *, nested: bool = False
 ) -> Iterator[tuple[WeightRef, WeightRef]]:
-    """The pairs of matching weights of two trees.
+    """The pairs of matching weights of two trees; see `layers`."""
+    for first, second in layers(ours, theirs, ordered, nested=nested):
+        yield from paired(first.weights, second.weights)
+
+
+def layers(
+    ours: Layer, theirs: Layer, ordered: Ordered = _UNORDERED, *, nested: bool = False
+) -> Iterator[tuple[Layer, Layer]]:
+    """The pairs of matching layers of two trees, these two included.
 
     Args:
         ours: A layer or a whole model.
@@ -45,9 +53,9 @@ def aligned(
         nested: Whether the two are parts of models, not whole models.
     """
     ours, theirs = _seen_through(ours, theirs)
-    yield from paired(ours.weights, theirs.weights)
+    yield ours, theirs
     for first, second in _layers(ours, theirs, ordered, nested=nested):
-        yield from aligned(first, second, ordered, nested=True)
+        yield from layers(first, second, ordered, nested=True)
 
 
 def _seen_through(ours: Layer, theirs: Layer) -> tuple[Layer, Layer]:

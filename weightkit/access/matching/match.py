@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from weightkit.access.matching.align import Ordered, aligned
+from weightkit.access.matching.align import Ordered, aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
 from weightkit.access.matching.layer_tree import by_name, is_given
 from weightkit.access.matching.order import by_look, by_order
@@ -64,7 +64,8 @@ def match(
     counted = counters.by_name() if found.by == "name" else by_structure(counters.ours, counters.theirs)
     pairs = found.pairs | counted | _of_optimizers(training.ours, training.theirs)
     whole = Match.of(found.by, own, other, pairs)
-    return whole.of_part(found.part) if found.part or found.fresh else whole
+    whole = whole.of_part(found.part) if found.part or found.fresh else whole
+    return replace(whole, unlike=weights.unlike(found.pairs)) if found.missing and found.unused else whole
 
 
 def _only(part: Callable[[WeightRef], bool], refs: list[WeightRef]) -> list[WeightRef]:
@@ -107,6 +108,12 @@ class _Sides:
     def by_name(self) -> Pairs:
         """Pairs by name, with automatic names by order."""
         return self._paired(by_name(self.ours), by_name(self.theirs), nested=False)
+
+    def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
+        """The weights of layers that match by name, of which some have no match."""
+        met = layers(by_name(self.ours), by_name(self.theirs), self.ordered)
+        both = ((tuple(a.weights.values()), tuple(b.weights.values())) for a, b in met)
+        return tuple((a, b) for a, b in both if a and b and not all(ref in pairs for ref in a))
 
     def parts(self) -> list[tuple[str, Pairs]]:
         """The parts of the larger model that the smaller one is, with their pairs from ours to theirs."""

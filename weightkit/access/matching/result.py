@@ -65,6 +65,9 @@ class Match:
     part: str = ""
     """The layer of the larger store that the other store is, as a whole; empty if there is none."""
 
+    unlike: tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...] = ()
+    """Layers that match while their weights do not, such as an LSTM and that of Keras 1: our weights and theirs."""
+
     @property
     def complete(self) -> bool:
         """Whether every weight of either store has a match in the other."""

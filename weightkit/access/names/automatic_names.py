@@ -9,11 +9,20 @@ from weightkit.access.names.keys import key_base, keys_of_class
 
 # A Functional model is named `model_1` by Keras 2 and `functional_1` by Keras 3.
 _MODELS = {"model": "model", "functional": "model", "sequential": "sequential"}
+_FORMER = {
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "CuDNNGRU": "GRU",
+    "CuDNNLSTM": "LSTM",
+    "Deconvolution2D": "Conv2DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
+}
+"""Classes that Keras 3 has under another name, or as a case of another class."""
 _DIRECTIONS = ("forward_", "backward_")
 
 
 def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | None:
-    """An automatic name's class part and number; None for a user-given name.
+    """An automatic name's class part, as Keras 3 writes it, and number; None for a user-given name.
 
     Args:
         name: One layer's name: ``dense_7``, ``lstm_1``, ``encoder``.
@@ -22,17 +31,18 @@ def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | No
     Example:
         >>> automatic("dense_7"), automatic("batch_normalization"), automatic("encoder_7")
         (('dense', 7), ('batch_normalization', 0), None)
-        >>> automatic("my_block_2", "MyBlock")
-        ('my_block', 2)
+        >>> automatic("my_block_2", "MyBlock"), automatic("convolution2d_1")
+        (('my_block', 2), ('conv2d', 1))
     """
     base, number = numbered_name(name)
     prefix = next((prefix for prefix in _DIRECTIONS if base.startswith(prefix)), "")
     bare = base.removeprefix(prefix)
     if bare in _MODELS:
         return prefix + _MODELS[bare], number
-    if bare in _known() or (layer_class is not None and bare in _of(layer_class)):
-        return base, number
-    return None
+    known = _known().get(bare)
+    if known is None and layer_class is not None and bare in _of(layer_class):
+        known = keys_of_class(layer_class)[0]
+    return None if known is None else (prefix + known, number)
 
 
 def numbered_name(name: str) -> tuple[str, int]:
@@ -56,8 +66,10 @@ def numbered_variable(name: str) -> int | None:
 
 
 @functools.cache
-def _known() -> frozenset[str]:
-    return frozenset(key for name in table().classes for key in _of(name))
+def _known() -> dict[str, str]:
+    """The class part of automatic names, of all versions of Keras, to that of Keras 3."""
+    today = {**{name: name for name in table().classes}, **table().aliases, **_FORMER}
+    return {key: keys_of_class(now)[0] for name, now in today.items() for key in _of(name)}
 
 
 @functools.cache
