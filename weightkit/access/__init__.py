@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weightkit.access.changes import Changes
     from weightkit.access.dequantize.quantized_pairs import QuantizedPairs
     from weightkit.access.draw_keys import draw_addresses
-    from weightkit.access.edits.arithmetic import is_floating, rounded
+    from weightkit.access.edits.arithmetic import is_floating, losses, rounded
     from weightkit.access.edits.edit import edit, plan
     from weightkit.access.edits.perform import Options, perform
     from weightkit.access.edits.plan import Plan, Report
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from weightkit.access.select.roles import role_of
     from weightkit.access.select.selecting import selected
     from weightkit.access.select.selectors import Selector
-    from weightkit.access.store import ALL, Destination, WeightStore
+    from weightkit.access.store import ALL, WeightStore
     from weightkit.access.target_match import match
     from weightkit.access.targets import Target, both_opened, opened
 
@@ -42,7 +42,6 @@ _HOMES = {
     "Backup": "weightkit.access.files.backup",
     "By": "weightkit.access.matching.result",
     "Changes": "weightkit.access.changes",
-    "Destination": "weightkit.access.store",
     "FileStore": "weightkit.access.hdf5.file_store",
     "Initial": "weightkit.access.names.initial_values",
     "Kind": "weightkit.access.ref",
@@ -64,6 +63,7 @@ _HOMES = {
     "edit": "weightkit.access.edits.edit",
     "find_backups": "weightkit.access.files.restore",
     "is_floating": "weightkit.access.edits.arithmetic",
+    "losses": "weightkit.access.edits.arithmetic",
     "match": "weightkit.access.target_match",
     "open_weights": "weightkit.access.open",
     "opened": "weightkit.access.targets",
@@ -82,7 +82,6 @@ __all__ = [
     "Backup",
     "By",
     "Changes",
-    "Destination",
     "FileStore",
     "Initial",
     "Kind",
@@ -104,6 +103,7 @@ __all__ = [
     "edit",
     "find_backups",
     "is_floating",
+    "losses",
     "match",
     "open_weights",
     "opened",

@@ -121,6 +121,11 @@ class WeightStore(ABC):
         return None
 
     @property
+    def backend(self) -> str | None:
+        """The backend of Keras whose convolutions its kernels are for, where the store says it: ``theano``."""
+        return None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the whole store, one sentence each."""
         return ()

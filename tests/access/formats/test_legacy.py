@@ -227,3 +227,18 @@ def test_a_golden_file_is_read_as_the_kind_of_file_it_is(path: Path) -> None:
     with open_weights(path) as store:
         assert store.format == ("legacy HDF5 model" if whole else "legacy HDF5 weights")
         assert store.ordered
+
+
+@pytest.mark.parametrize("backend", ["theano", "tensorflow", "cntk", None])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_backend_is_the_one_that_the_file_says(tmp_path: Path, backend: str | None, *, whole: bool) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        root = file.create_group("model_weights") if whole else file
+        root.attrs["layer_names"] = [b"d"]
+        root.create_group("d").attrs["weight_names"] = [b"d/kernel:0"]
+        root["d/d/kernel:0"] = np.zeros((2, 2), "f4")
+        if backend:
+            root.attrs["backend"] = backend.encode()
+    with open_weights(path) as store:
+        assert store.backend == backend

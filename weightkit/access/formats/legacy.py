@@ -69,6 +69,7 @@ def contents(file: UnknownFile) -> Contents:
         layout=ListLayout(index, prefix),
         suffixes=LEGACY,
         configured=configured_of(namings),
+        backend=_text(index, prefix, "backend") or _text(index, "", "backend"),
         notes=(*notes_on_lists(index, inside, layers, groups), *notes_on_lists(index, "", (), [slots])),
     )
 

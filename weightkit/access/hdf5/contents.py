@@ -32,3 +32,5 @@ class Contents:
     """What the user should know about the whole file, one sentence each."""
     suffixes: tuple[str, ...] = ()
     """Ends of names under which Keras opens this format, the usual one first; empty if any name will do."""
+    backend: str | None = None
+    """The backend of the Keras that wrote it, where it says so: ``tensorflow``, ``theano``, ``cntk``."""

@@ -79,6 +79,11 @@ class FileStore(WeightStore):
         return self._contents.keras_version
 
     @property
+    def backend(self) -> str | None:
+        """The backend of the Keras that wrote it, where it says so, as legacy files since Keras 1.2 do."""
+        return self._contents.backend
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the whole file: that it was never closed, what its lists name in vain."""
         marked = (f"{_MARKED}; {_COPIED}",) if self._marked else ()
