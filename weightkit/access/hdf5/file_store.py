@@ -80,7 +80,7 @@ class FileStore(WeightStore):
 
     @property
     def backend(self) -> str | None:
-        """The backend of the Keras that wrote it, where it says so, as legacy files since Keras 1.2 do."""
+        """The backend of the Keras that wrote it, where it says so, as legacy files since Keras 2 do."""
         return self._contents.backend
 
     @property
