@@ -97,13 +97,17 @@ class Conversion:
         Args:
             arrays: The whole arrays of the sources, in order; they are not changed.
         """
-        return rounded(self.run(arrays), self.dtype)
+        return self._rounded(self.run(arrays))
 
     def rounding(self, *arrays: np.ndarray) -> Rounding:
         """What rounding to the type loses; all zero for a type that holds every value."""
         before = self.run(arrays)
-        lost = losses(before, rounded(before, self.dtype))
+        lost = losses(before, self._rounded(before))
         return Rounding(lost.nonfinite.infinities, lost.zeros, lost.inexact)
+
+    def _rounded(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):  # what overflows is counted, without a warning
+            return rounded(values, self.dtype)
 
     def run(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """The values before they are rounded: narrow types are computed in float32."""
