@@ -516,4 +516,52 @@ MUTANTS = [
         "weightkit/access/quantized_layers.py", "return any(floats - {ref.shape} for ref in unclear)", "return False",
         "tests/access/test_quantized_layers.py",
     ),
+    Mutant(
+        "a layout of Keras 1 that two readings fit is refused",
+        "weightkit/transforms/loading/keras1_layout.py",
+        "if len(fitting) == 1:", "if fitting:",
+        "tests/transforms/loading/test_keras1_layout.py",
+    ),
+    Mutant(
+        "a recurrent layer of another form is another function",
+        "weightkit/transforms/loading/recurrent.py",
+        "if pair not in _BIASES:", "if False:",
+        "tests/transforms/loading/test_layer.py",
+    ),
+    Mutant(
+        "a gate of Keras 1 that is missing is not left out",
+        "weightkit/transforms/loading/keras1_names.py",
+        "if order is None:", "if False:",
+        "tests/transforms/loading/test_layer.py",
+    ),
+    Mutant(
+        "integers of a quantized layer are not taken for weights",
+        "weightkit/transforms/loading/layer.py",
+        "if quantized[0] != quantized[1]:", "if False:",
+        "tests/transforms/loading/test_layer.py",
+    ),
+    Mutant(
+        "kernels of Theano are not mirrored by guess",
+        "weightkit/transforms/loading/layer.py",
+        "if None in kinds.values():", "if False:",
+        "tests/transforms/loading/test_layer.py",
+    ),
+    Mutant(
+        "layers inside are not paired by their order",
+        "weightkit/transforms/loading/layer.py",
+        "if first.keys() != second.keys():", "if False:",
+        "tests/transforms/loading/test_layer.py",
+    ),
+    Mutant(
+        "a weight that nothing tells the kind of is not resized",
+        "weightkit/transforms/loading/resizing/resized.py",
+        "if role is None:", "if False:",
+        "tests/transforms/loading/test_resizing.py",
+    ),
+    Mutant(
+        "a resized weight differs in one size alone",
+        "weightkit/transforms/loading/resizing/resized.py",
+        "if not (same and", "if not (True and",
+        "tests/transforms/loading/test_resizing.py",
+    ),
 ]  # fmt: skip

@@ -6,14 +6,18 @@ from weightkit.transforms.loading.conversion import Conversion, Conversions, Rou
 from weightkit.transforms.loading.facts import LayerFacts, facts_of
 from weightkit.transforms.loading.flattened import FlattenedMap, flattened_map
 from weightkit.transforms.loading.layer import conversions
+from weightkit.transforms.loading.resizing.resized import LeftFresh, Resizing, resized
 
 __all__ = [
     "Conversion",
     "Conversions",
     "FlattenedMap",
     "LayerFacts",
+    "LeftFresh",
+    "Resizing",
     "Rounding",
     "conversions",
     "facts_of",
     "flattened_map",
+    "resized",
 ]

@@ -1,0 +1,1 @@
+"""Weights of another shape than the target's, resized by what they are: vocabularies, positions, image channels."""
