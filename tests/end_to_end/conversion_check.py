@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -32,7 +33,15 @@ from old_layers import (
 )
 
 from weightkit import open_weights
-from weightkit.transforms.loading import conversions, facts_of
+from weightkit.transforms.loading import (
+    Conversion,
+    FlattenedMap,
+    Resizing,
+    conversions,
+    facts_of,
+    flattened_map,
+    resized,
+)
 
 FOLDER = Path(sys.argv[1])
 FACTS: dict[str, object] = {}
@@ -63,20 +72,16 @@ def write(weights, *, version, backend="tensorflow", config=None, name="old"):
     return path
 
 
-def load(layer, path, **options):
-    """Fill a layer from the file; returns the notes."""
-    with open_weights(path) as source, open_weights(layer) as target:
-        ours, theirs = list(target), list(source)
-        made = conversions(ours, theirs, target=facts_of(target, ours), source=facts_of(source, theirs), **options)
+def load(layer, path, *, hard_sigmoid="keep", target=(), source=()):
+    """Fill a layer from the file; returns the notes. ``target`` and ``source`` are what the user says of them."""
+    with open_weights(path) as store, open_weights(layer) as filled:
+        ours, theirs = list(filled), list(store)
+        known = {"target": facts_of(filled, ours, **dict(target)), "source": facts_of(store, theirs, **dict(source))}
+        made = conversions(ours, theirs, **known, hard_sigmoid=hard_sigmoid)
         by_name = {ref.name: ref for ref in theirs}
         for ref in ours:
-            conversion = made.of.get(ref)
-            values = (
-                source.read(by_name[ref.name])
-                if conversion is None
-                else conversion(*map(source.read, conversion.sources))
-            )
-            target.variable(ref).assign(values)
+            conversion = made.of.get(ref) or Conversion.of(by_name[ref.name])
+            filled.variable(ref).assign(conversion(*map(store.read, conversion.sources)))
     return made.notes
 
 
@@ -251,10 +256,73 @@ def try_other_layers():
     FACTS["other: an Embedding of Keras 1"] = bool((np.asarray(layer(np.arange(6))) == table).all())
 
 
+def try_flattened():
+    """A Dense that was trained on maps with channels first, in a model whose maps have them last."""
+    image, kernel, bias = RANDOM.normal(size=(2, 5, 6, 3)), drawn(3 * 4 * 2, 5), drawn(5)
+    model = keras.Sequential(
+        [
+            keras.Input(image.shape[1:]),
+            layers.Conv2D(2, 3),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(5, name="d"),
+        ]
+    )
+    found = flattened_map(json.loads(model.to_json()), "d")
+    FACTS["flattened: the shape is in a configuration of Keras 3"] = found == FlattenedMap("channels_last", (3, 4, 2))
+    path = write({"old/kernel:0": kernel, "old/bias:0": bias}, version="2.1.5")
+    notes = load(model.layers[-1], path, target={"flattened": found}, source={"data_format": "channels_first"})
+    features = np.asarray(model.layers[0](image.astype("f4")))
+    wanted = np.moveaxis(features, -1, 1).reshape(2, -1) @ kernel + bias
+    fact("flattened: a Dense of maps with channels first", model, image, wanted)
+    FACTS["flattened: nothing is left to be said"] = notes == ()
+    first = np.moveaxis(features, -1, 1)
+    same = layers.Flatten(data_format="channels_first")(first) == layers.Flatten()(features)
+    FACTS["flattened: a Flatten of channels first puts them last itself"] = bool(np.asarray(same).all())
+
+
+def resize(name, layer_name, values, shape, class_name, **how):
+    """The values in another shape, by way of a file."""
+    path = write({f"old/{name}:0": values}, version="2.15.0", config=(class_name, {}))
+    made = {"structure": "x", "layer": layer_name, "name": name, "shape": shape, "layer_class": class_name}
+    with open_weights(path) as source:
+        (theirs,) = source
+        return resized(replace(theirs, **made), Conversion.of(theirs), Resizing(**how))(source.read(theirs))
+
+
+def try_resized():
+    for before, after in ((4, 7), (7, 3), (14, 24)):
+        grid = drawn(before, before, 3)
+        got = resize("pos_embed", "vit", grid.reshape(1, -1, 3), (1, after**2, 3), "Vit")
+        wanted = keras.ops.image.resize(grid, (after, after), interpolation="bilinear", antialias=False)
+        FACTS[f"resized: positions {before} to {after} are as Keras resizes images"] = bool(
+            np.allclose(got.reshape(after, after, 3), wanted, atol=1e-5)
+        )
+    gray = RANDOM.normal(size=(2, 6, 6, 1)).astype("f4")
+    for before, after in ((3, 1), (1, 3), (3, 4), (4, 3)):
+        kernel = drawn(3, 3, before, 5)
+        outputs = []
+        for count in (before, after):
+            layer = build(layers.Conv2D(5, 3), (6, 6, count))
+            shape = (3, 3, count, 5)
+            layer.kernel.assign(kernel if count == before else resize("kernel", "conv1", kernel, shape, "Conv2D"))
+            outputs.append(np.asarray(layer(np.repeat(gray, count, axis=-1))))
+        FACTS[f"resized: {before} channels to {after} answer alike to gray"] = bool(np.allclose(*outputs, atol=1e-4))
+    table = drawn(10, 4)
+    layer = build(layers.Embedding(12, 4), (None,))
+    layer.embeddings.assign(resize("embeddings", "embedding", table, (12, 4), "Embedding"))
+    got = np.asarray(layer(np.arange(12)))
+    FACTS["resized: a vocabulary keeps its vectors, and new words have their mean"] = bool(
+        (got[:10] == table).all() and np.allclose(got[10:], table.mean(axis=0), atol=1e-6)
+    )
+
+
 warnings.simplefilter("ignore")
 keras.utils.set_random_seed(1)
 try_recurrent()
 try_cudnn()
 try_convolutions()
 try_other_layers()
+try_flattened()
+try_resized()
 sys.stdout.write(json.dumps(FACTS) + "\n")

@@ -27,3 +27,11 @@ def test_convolutions_of_keras_1_and_of_theano_compute_what_they_did(facts):
 
 def test_other_layers_of_keras_1_compute_what_they_did(facts):
     assert wrong(facts, "other:") == {}
+
+
+def test_a_dense_after_a_flatten_of_another_order_computes_what_it_did(facts):
+    assert wrong(facts, "flattened:") == {}
+
+
+def test_resized_weights_compute_what_their_formulas_say(facts):
+    assert wrong(facts, "resized:") == {}
