@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weightkit.surgery.restore import list_backups, restore
     from weightkit.surgery.strip import Strip, strip
     from weightkit.transforms.copy_from import CopyFrom, copy_from
+    from weightkit.transforms.loading import Resizing
     from weightkit.transforms.reinitialize import Reinitialize, reinitialize
     from weightkit.transforms.scale import Scale, scale
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Plan": "weightkit.access",
     "Reinitialize": "weightkit.transforms.reinitialize",
     "Report": "weightkit.access",
+    "Resizing": "weightkit.transforms.loading",
     "Scale": "weightkit.transforms.scale",
     "Strip": "weightkit.surgery.strip",
     "Target": "weightkit.access",
@@ -65,9 +67,9 @@ _ROOMS = ("access", "inspect", "layers", "testing", "training", "transforms")
 """Packages that are loaded when they are first used; two of them need Keras, and one pytest."""
 
 __all__ = [
-    "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Scale", "Strip", "Target", "WeightRef",
-    "WeightkitError", "Where", "__version__", "cast", "copy_from", "diff", "drop", "edit", "list_backups", "match",
-    "open_weights", "plan", "reinitialize", "restore", "scale", "show", "strip",
+    "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Resizing", "Scale", "Strip", "Target",
+    "WeightRef", "WeightkitError", "Where", "__version__", "cast", "copy_from", "diff", "drop", "edit", "list_backups",
+    "match", "open_weights", "plan", "reinitialize", "restore", "scale", "show", "strip",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,6 +12,17 @@ from weightkit.access import ALL, By, FileStore, Kind, Transform, edit, is_float
 from weightkit.access import match as match_stores
 from weightkit.errors import RequestError, SelectionError
 from weightkit.text import listed
+from weightkit.transforms.loading import (
+    MEAN_ROWS,
+    DataFormat,
+    HardSigmoid,
+    Loaded,
+    Loading,
+    OnMismatch,
+    OnMissing,
+    Resizing,
+    loaded,
+)
 from weightkit.transforms.source_reader import PlannedSource, SourceReader
 
 if TYPE_CHECKING:
@@ -24,6 +35,8 @@ if TYPE_CHECKING:
 
 # Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
+_OPTIONS = 8  # the first fields: what a user gives
+_BACKENDS = ("theano", "tensorflow", "cntk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +52,19 @@ class CopyFrom(Transform):
             must stay open until the edit is done.
         match: How to match weights: ``name``, ``structure``, ``order`` or ``shape``; ``auto`` takes the first of these
             that decides.
+        on_missing: With a weight that a matched source does not have: ``error``, or ``skip`` to leave it as it is.
+        on_mismatch: With a weight of another shape: ``error``, ``skip``, or ``resize`` by what it is: vocabularies,
+            learned positions, channels of images. A head for other classes is left as it is then.
+        backend: The backend that wrote the source, where its file does not say it: ``theano``, ``tensorflow``,
+            ``cntk``. The kernels of Theano's convolutions are mirrored.
+        data_format: Where its images have their channels, where its file does not say it: ``channels_first`` or
+            ``channels_last``.
+        hard_sigmoid: ``rescale`` makes gates of older recurrent layers, whose function Keras 3 has changed, compute the
+            same; ``keep`` copies their numbers, and the report says so.
+        resizing: How to resize.
 
     Raises:
-        RequestError: ``match`` is something else.
+        RequestError: One of these is something else.
 
     Example:
         >>> from weightkit import CopyFrom
@@ -51,26 +74,38 @@ class CopyFrom(Transform):
 
     source: Target
     match: By = "auto"
+    on_missing: OnMissing = "error"
+    on_mismatch: OnMismatch = "error"
+    backend: str | None = None
+    data_format: DataFormat | None = None
+    hard_sigmoid: HardSigmoid = "keep"
+    resizing: Resizing = MEAN_ROWS
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
     """The weight of the source that each weight is copied from; empty before it is planned."""
     found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
-    fresh: frozenset[WeightRef] = field(default=frozenset(), compare=False, repr=False)
-    """Weights beside all that the source holds, which stay as they are."""
+    made: Loaded = field(default=Loaded(), compare=False, repr=False)
+    """How weights are made that are not simply copied, and which stay as they are."""
     planned: PlannedSource | None = field(default=None, compare=False, repr=False)
     """The source as it was when this was planned; None before."""
     reader: SourceReader = field(default=_UNSET, compare=False)
     """Opens the source and reads it."""
 
     def __post_init__(self) -> None:
-        if self.match not in get_args(By):
-            raise RequestError(f"match must be one of {', '.join(get_args(By))}, got {self.match!r}")
+        for name, kind in (
+            ("match", By), ("on_missing", OnMissing), ("on_mismatch", OnMismatch), ("hard_sigmoid", HardSigmoid),
+        ):  # fmt: skip
+            _require_one_of(name, getattr(self, name), get_args(kind))
+        for name, known in (("backend", _BACKENDS), ("data_format", get_args(DataFormat))):
+            if getattr(self, name) is not None:
+                _require_one_of(name, getattr(self, name), known)
         if self.reader is _UNSET:
             object.__setattr__(self, "reader", SourceReader(self.source))
 
     def __repr__(self) -> str:
-        match = "" if self.match == "auto" else f", match={self.match!r}"
-        return f"CopyFrom({self.reader.name}{match})"
+        given = ((field.name, getattr(self, field.name), field.default) for field in fields(self)[1:_OPTIONS])
+        options = (f", {name}={value!r}" for name, value, default in given if value != default)
+        return f"CopyFrom({self.reader.name}{''.join(options)})"
 
     def __enter__(self) -> Self:
         """Keep the source open.
@@ -111,15 +146,20 @@ class CopyFrom(Transform):
         with self.reader as source:
             found = match_stores(store, source, self.match)
             planned = PlannedSource(source.label, frozenset(source), source.notes)
-        return replace(self, pairs=found.pairs, found=found, fresh=frozenset(found.fresh), planned=planned)
+            made = loaded(found, store, source, self._loading)
+        return replace(self, pairs=found.pairs, found=found, made=made, planned=planned)
+
+    @property
+    def _loading(self) -> Loading:
+        return Loading(
+            self.on_missing, self.on_mismatch, self.backend, self.data_format, self.hard_sigmoid, self.resizing
+        )
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be copied into; empty if it can."""
         if ref.kind is Kind.OPTIMIZER:
             return "it is optimizer state, which belongs to one training run"
-        if ref in self.fresh:
-            return f"it is not in {self._label}"
-        return ""
+        return self.made.left.get(ref, "")
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
         """The same, if every selected weight has one to copy from.
@@ -131,18 +171,28 @@ class CopyFrom(Transform):
         return self
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
-        """How weights were matched, which weights of the source are not used, and what its store notes."""
+        """How weights were matched and made, which of the source are not used, and what its store notes."""
         if self.found is None or self.planned is None:
             return ()
+        matched = _notes(self.found, self._sources(chosen), self._label)
         of_source = (f"{self._label}: {note}" for note in self.planned.notes)
-        return (*_notes(self.found, chosen, self._label), *of_source)
+        return (*matched, *_steps(self.made, chosen), *self.made.notes, *of_source)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
-        return replace(self, pairs={theirs: self.pairs[ref] for ref, theirs in pairs.items()})
+        made = {theirs: self.made.of[ref] for ref, theirs in pairs.items() if ref in self.made.of}
+        copied = {theirs: self.pairs[ref] for ref, theirs in pairs.items() if ref in self.pairs}
+        return replace(self, pairs=copied, made=replace(self.made, of=made))
+
+    def whole(self, ref: WeightRef) -> bool:
+        """Whether this weight is made of others, not copied."""
+        return ref in self.made.of
 
     def __call__(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> np.ndarray:
-        """The source's values of the same elements, in the source's type."""
+        """The source's values of the same elements, in the source's type; what is made of others, as a whole."""
+        made = self.made.of.get(ref)
+        if made is not None:
+            return made(*(self.reader.read(one, ALL) for one in made.sources)).reshape(values.shape)
         return self.reader.read(self.pairs[ref], span).reshape(values.shape)
 
     def require_all(self, chosen: Sequence[WeightRef], label: str) -> None:
@@ -151,20 +201,42 @@ class CopyFrom(Transform):
         if problems:
             raise SelectionError(
                 f"{len(problems)} of {len(chosen)} weights have no match in {self._label}: {listed(problems)}",
-                hint="select fewer with where= or exclude=, or change match=",
+                hint=self._way_out(chosen),
                 file=label,
             )
+
+    def _sources(self, chosen: Sequence[WeightRef]) -> set[WeightRef]:
+        """The weights of the source that these are made of."""
+        made = (ref for one in chosen if one in self.made.of for ref in self.made.of[one].sources)
+        return {*made, *(self.pairs[ref] for ref in chosen if ref not in self.made.of)}
 
     @property
     def _label(self) -> str:
         return self.reader.name if self.planned is None else self.planned.label
 
+    def _way_out(self, chosen: Sequence[WeightRef]) -> str:
+        """What would leave these weights as they are."""
+        held = [ref for ref in chosen if self._obstacle(ref)]
+        options = []
+        if any(ref not in self.pairs and ref not in self.made.of and ref not in self.made.refused for ref in held):
+            options.append("on_missing='skip'")
+        if any(ref in self.pairs and self.pairs[ref].shape != ref.shape for ref in held):
+            options.append("on_mismatch='skip'")
+        return f"leave them as they are with {' and '.join(options) or 'exclude='}"
+
     def _obstacle(self, ref: WeightRef) -> str:
-        own = self.pairs.get(ref)
+        if ref in self.made.refused:
+            return f"cannot be made, since {self.made.refused[ref]}"
+        made = self.made.of.get(ref)
+        own = self.pairs.get(ref) if made is None else made
         if own is None:
             return "is not there"
         if own.shape != ref.shape:
             return f"is {ref.shape} here and {own.shape} there"
+        return "" if made is not None else self._difference(ref)
+
+    def _difference(self, ref: WeightRef) -> str:
+        own = self.pairs[ref]
         if ref.stored_as or own.stored_as:
             return f"holds {ref.stored_as or own.stored_as}, which is not a plain number"
         if is_floating(own.dtype) != is_floating(ref.dtype):
@@ -179,6 +251,12 @@ def copy_from(
     exclude: Where = None,
     *,
     match: By = "auto",
+    on_missing: OnMissing = "error",
+    on_mismatch: OnMismatch = "error",
+    backend: str | None = None,
+    data_format: DataFormat | None = None,
+    hard_sigmoid: HardSigmoid = "keep",
+    resizing: Resizing = MEAN_ROWS,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     backup: bool = True,
@@ -191,7 +269,7 @@ def copy_from(
     """Fill a model from a file or another model, or a file from either: ``edit(target, CopyFrom(source))``.
 
     Either all selected weights are copied or none. Without ``where``, that is everything but the optimizer's state.
-    ``match`` is that of `CopyFrom`, and the other arguments are those of `edit`.
+    ``match`` to ``resizing`` are those of `CopyFrom`, and the other arguments are those of `edit`.
 
     Raises:
         RequestError: ``source`` is the target file.
@@ -203,7 +281,7 @@ def copy_from(
     _require_two_files(target, source)
     return edit(
         target,
-        CopyFrom(source, match),
+        CopyFrom(source, match, on_missing, on_mismatch, backend, data_format, hard_sigmoid, resizing),
         where,
         exclude,
         output=output,
@@ -215,6 +293,11 @@ def copy_from(
         allow_nonfinite=allow_nonfinite,
         dry_run=dry_run,
     )
+
+
+def _require_one_of(name: str, given: object, known: Sequence[str]) -> None:
+    if given not in known:
+        raise RequestError(f"{name} must be one of {', '.join(known)}, got {given!r}")
 
 
 def _require_two_files(target: Target, source: Target) -> None:
@@ -234,8 +317,7 @@ def _path(target: Target) -> Path | None:
     return Path(target) if isinstance(target, str | os.PathLike) else None
 
 
-def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, ...]:
-    used = {found.pairs[ref] for ref in chosen}
+def _notes(found: Match, used: set[WeightRef], label: str) -> tuple[str, ...]:
     there = (*found.pairs.values(), *found.unused)
     unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
     part = f": all of one as {found.part} of the other" if found.part else ""
@@ -246,3 +328,12 @@ def _notes(found: Match, chosen: Sequence[WeightRef], label: str) -> tuple[str, 
     if unused:
         notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)
+
+
+def _steps(made: Loaded, chosen: Sequence[WeightRef]) -> tuple[str, ...]:
+    """What is done with weights that are not simply copied, each with some of them."""
+    found: dict[str, list[str]] = {}
+    for ref in chosen:
+        if ref in made.of:
+            found.setdefault(made.of[ref].what, []).append(ref.path)
+    return tuple(f"{len(paths)} converted ({what}): {listed(paths)}" for what, paths in found.items())

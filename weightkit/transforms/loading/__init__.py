@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from weightkit.transforms.loading.conversion import Conversion, Conversions, Rounding
 from weightkit.transforms.loading.facts import LayerFacts, facts_of
-from weightkit.transforms.loading.flattened import FlattenedMap, flattened_map
+from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap, flattened_map
+from weightkit.transforms.loading.hard_sigmoid import HardSigmoid
 from weightkit.transforms.loading.layer import conversions
-from weightkit.transforms.loading.resizing.resized import LeftFresh, Resizing, resized
+from weightkit.transforms.loading.loaded import Loaded, Loading, OnMismatch, OnMissing, loaded
+from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 __all__ = [
+    "MEAN_ROWS",
     "Conversion",
     "Conversions",
+    "DataFormat",
     "FlattenedMap",
+    "HardSigmoid",
     "LayerFacts",
     "LeftFresh",
+    "Loaded",
+    "Loading",
+    "OnMismatch",
+    "OnMissing",
     "Resizing",
     "Rounding",
     "conversions",
     "facts_of",
     "flattened_map",
+    "loaded",
     "resized",
 ]

@@ -62,7 +62,7 @@ def in_keras_1_layout(kernel: Conversion, classes: frozenset[str], channels: Dat
     if channels is None:
         raise RequestError(
             "nothing says in which order the target's Keras 1 kernels have their axes",
-            hint="give the target's data_format: channels_first or channels_last",
+            hint="give a target that holds its configuration",
         )
     order = _order(len(kernel.shape), first=channels == "channels_first", transposed=bool(classes & TRANSPOSED))
     return _permuted(kernel, tuple(order.index(axis) for axis in range(len(order))), "axes put in Keras 1's order")
@@ -84,7 +84,7 @@ def _output_first(ref: WeightRef, wanted: Shape, orders: dict[bool, Shape], chan
     raise RequestError(
         f"{ref.path} is a kernel of Keras 1 of shape {ref.shape}, and nothing says whether its outputs are its first "
         "axis (dim_ordering 'th') or its last ('tf')",
-        hint="give the source's data_format: channels_first or channels_last",
+        hint="give data_format='channels_first' or 'channels_last'",
     )
 
 

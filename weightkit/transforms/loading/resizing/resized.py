@@ -43,10 +43,11 @@ class Resizing:
     """Whether the layer gives the model's classes; None lets its name tell."""
 
 
-_DEFAULT = Resizing()
+MEAN_ROWS = Resizing()
+"""The default: new rows of a vocabulary are the mean of the old."""
 
 
-def resized(ours: WeightRef, source: Conversion, how: Resizing = _DEFAULT) -> Conversion | LeftFresh:
+def resized(ours: WeightRef, source: Conversion, how: Resizing = MEAN_ROWS) -> Conversion | LeftFresh:
     """The source's weight in the shape of the target's.
 
     Args:
@@ -64,7 +65,7 @@ def resized(ours: WeightRef, source: Conversion, how: Resizing = _DEFAULT) -> Co
         raise _refused(ours, source, "holds integers, which cannot be resized", "load a model of plain numbers")
     role = shape_role(ours, source.shape, first=how.first, last=how.last)
     if role is None:
-        hint = "say that its layer takes the images (first=True) or gives the classes (last=True), or skip it"
+        hint = "skip it, or say what it is: resizing=Resizing(first=True) takes the images, last=True gives the classes"
         raise _refused(ours, source, "is of no kind that can be resized, by its class and name", hint)
     axis = _axis(ours, role)
     same = len(ours.shape) == len(source.shape) and _others(ours.shape, axis) == _others(source.shape, axis)
@@ -121,7 +122,7 @@ def _layout(ours: WeightRef, source: Conversion) -> Layout:
             ours,
             source,
             "has positions that may be in a row or on a grid",
-            "give positions='sequence', or positions='grid' for a square image",
+            "give resizing=Resizing(positions='sequence'), or positions='grid' for a square image",
         )
     return "sequence"
 

@@ -50,7 +50,8 @@ def shape_role(
         return ShapeRole.POSITIONS
     if table or (own == "embeddings" and ref.layer_class is None):
         return ShapeRole.VOCABULARY
-    if own == "kernel" and ref.layer_class in _KERNEL_CLASSES and len(ref.shape) == len(source) >= _LEAST_AXES:
+    of_images = ref.layer_class in _KERNEL_CLASSES or (first and ref.layer_class is None)
+    if own == "kernel" and of_images and len(ref.shape) == len(source) >= _LEAST_AXES:
         images = max(ref.shape[-2], source[-2]) <= _MOST_CHANNELS and _FIRST.fullmatch(layer) is not None
         if images if first is None else first:
             return ShapeRole.CHANNELS

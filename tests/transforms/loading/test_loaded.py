@@ -1,0 +1,112 @@
+"""What becomes of weights whose matched layer has others: converted, resized, left, or refused with the reason."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from support import plain_datasets, write_legacy
+
+from weightkit import Resizing, copy_from
+from weightkit.errors import RequestError, SelectionError
+
+RANDOM = np.random.default_rng(12)
+IMAGE, WIDE, DEEP = (RANDOM.normal(size=(3, 3, n, 4)).astype("f4") for n in (3, 4, 4))
+TABLE, LONGER = (RANDOM.normal(size=(rows, 5)).astype("f4") for rows in (10, 12))
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copy one file of layers into another; returns the report's notes and what the target holds then."""
+
+    def copy(target, source, *, version=("2.15.0", "2.15.0"), backend=None, **options):
+        paths = [tmp_path / "target.h5", tmp_path / "source.h5"]
+        for path, layers, keras in zip(paths, (target, source), version, strict=True):
+            write_legacy(path, layers)
+            with h5py.File(path, "r+") as file:
+                file.attrs["keras_version"] = keras
+                if backend is not None and path is paths[1]:
+                    file.attrs["backend"] = backend
+        report = copy_from(*paths, **options)
+        return report.plan.notes, {path.rpartition("/")[2]: v for path, v in plain_datasets(paths[0]).items()}
+
+    return copy
+
+
+def _model(kernel):
+    return {"conv1": {"kernel": kernel}, "conv2": {"kernel": DEEP}}
+
+
+def test_kernels_of_theano_are_mirrored_and_it_is_said(copied):
+    layers = {"conv1": {"kernel": IMAGE}}
+    notes, found = copied({"conv1": {"kernel": IMAGE * 0}}, layers, version=("2.15.0", "2.0.8"), backend="theano")
+    assert np.array_equal(found["kernel:0"], IMAGE[::-1, ::-1])
+    assert "1 converted (Theano's kernel mirrored): conv1/kernel" in notes
+
+
+def test_kernels_of_tensorflow_stay_as_they_are(copied):
+    layers = {"conv1": {"kernel": IMAGE}}
+    notes, found = copied({"conv1": {"kernel": IMAGE * 0}}, layers, backend="tensorflow")
+    assert np.array_equal(found["kernel:0"], IMAGE)
+    assert notes == ("matched by name",)
+
+
+def test_another_shape_is_refused_with_both_and_a_way_out_that_works(copied):
+    with pytest.raises(SelectionError) as caught:
+        copied(_model(WIDE), _model(IMAGE))
+    assert "conv1/kernel is (3, 3, 4, 4) here and (3, 3, 3, 4) there" in str(caught.value)
+    assert str(caught.value).endswith("leave them as they are with on_mismatch='skip'")
+    _, found = copied(_model(WIDE), _model(IMAGE), on_mismatch="skip")
+    assert np.array_equal(found["kernel:0"], DEEP)
+
+
+def test_a_weight_that_the_source_lacks_is_refused_with_a_way_out_that_works(copied):
+    target = {"a": {"kernel": TABLE, "bias": TABLE[0]}, "b": {"bias": TABLE[1]}}
+    source = {"a": {"kernel": TABLE + 1}, "c": {"bias": TABLE[2]}}
+    with pytest.raises(SelectionError, match=r"a/bias is not there, b/bias is not there — .* on_missing='skip'$"):
+        copied(target, source)
+    _, found = copied(target, source, on_missing="skip")
+    assert np.array_equal(found["kernel:0"], TABLE + 1)
+
+
+def test_a_vocabulary_is_resized_as_its_words_say(copied):
+    target, source = {"embedding": {"embeddings": LONGER}}, {"embedding": {"embeddings": TABLE}}
+    notes, found = copied(target, source, on_mismatch="resize")
+    assert np.array_equal(found["embeddings:0"][:10], TABLE)
+    assert np.allclose(found["embeddings:0"][10:], TABLE.mean(axis=0))
+    assert any("10 rows made 12" in note for note in notes)
+    _, found = copied(target, source, on_mismatch="resize", resizing=Resizing(new_rows="zeros"))
+    assert not found["embeddings:0"][10:].any()
+
+
+def test_the_first_layer_takes_the_images_where_the_order_is_known(copied):
+    notes, _ = copied(_model(WIDE), _model(IMAGE), on_mismatch="resize")
+    assert any("3 channels made 4" in note for note in notes)
+    with pytest.raises(SelectionError, match=r"conv2/kernel cannot be made, since .* of no kind that can be resized"):
+        copied(
+            {"conv1": {"kernel": IMAGE}, "conv2": {"kernel": DEEP}, "fc": {"bias": TABLE[0]}},
+            {"conv1": {"kernel": IMAGE}, "conv2": {"kernel": IMAGE}, "fc": {"bias": TABLE[0]}},
+            on_mismatch="resize",
+        )
+
+
+def test_a_head_for_other_classes_is_left_as_it_is(copied):
+    target = {"a": {"kernel": TABLE}, "predictions": {"kernel": LONGER.T}}
+    source = {"a": {"kernel": TABLE + 1}, "predictions": {"kernel": TABLE.T}}
+    _, found = copied(target, source, on_mismatch="resize")
+    assert np.array_equal(found["kernel:0"], LONGER.T)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("on_missing", "resize"),
+        ("on_mismatch", "ignore"),
+        ("backend", "torch"),
+        ("data_format", "NHWC"),
+        ("hard_sigmoid", True),
+    ],
+)
+def test_a_word_that_is_no_choice_is_refused_with_those_that_are(tmp_path, option, value):
+    with pytest.raises(RequestError, match=f"{option} must be one of .*, got {value!r}"):
+        copy_from(tmp_path / "a.h5", tmp_path / "b.h5", **{option: value})

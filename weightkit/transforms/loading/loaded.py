@@ -1,0 +1,199 @@
+"""How each weight of a target is made of the weights of a source that it was matched with."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from weightkit.access import FileStore, Kind
+from weightkit.errors import RequestError
+from weightkit.transforms.loading.conversion import Conversion, Conversions
+from weightkit.transforms.loading.facts import LayerFacts, facts_of
+from weightkit.transforms.loading.flattened import flattened_map, image_format
+from weightkit.transforms.loading.layer import conversions
+from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from weightkit.access import Match, WeightRef, WeightStore
+    from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap
+    from weightkit.transforms.loading.hard_sigmoid import HardSigmoid
+
+OnMissing = Literal["error", "skip"]
+OnMismatch = Literal["error", "skip", "resize"]
+_KERNEL = 3  # axes of the kernel of a convolution, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What to do where the weights of two matched layers differ."""
+
+    on_missing: OnMissing = "error"
+    """With a weight that the source does not have: refuse, or leave it as it is."""
+    on_mismatch: OnMismatch = "error"
+    """With a weight of another shape: refuse, leave it as it is, or resize the source's."""
+    backend: str | None = None
+    """The backend that wrote the source, where the file does not say it: ``theano``, ``tensorflow``, ``cntk``."""
+    data_format: DataFormat | None = None
+    """Where the source's images have their channels, where the file does not say it."""
+    hard_sigmoid: HardSigmoid = "keep"
+    """With gates whose function has changed since: leave their numbers, or make them compute the same."""
+    resizing: Resizing = MEAN_ROWS
+    """How to resize."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How the weights are made that are not simply copied."""
+
+    of: Mapping[WeightRef, Conversion] = field(default_factory=dict)
+    """By weight of the target."""
+    refused: Mapping[WeightRef, str] = field(default_factory=dict)
+    """Why a weight cannot be made, as the end of a sentence about it."""
+    left: Mapping[WeightRef, str] = field(default_factory=dict)
+    """Why a weight stays as it is."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, one sentence each."""
+
+
+def loaded(found: Match, target: WeightStore, source: WeightStore, how: Loading) -> Loaded:
+    """How the weights of a target are made of those of a source.
+
+    Reads no values.
+
+    Args:
+        found: How they were matched.
+        target: The store that is filled.
+        source: The store that is read.
+        how: What to do where they differ.
+    """
+    return _Sides(target, source, how).loaded(found)
+
+
+class _Sides:
+    """The two stores, and what holds for all their layers."""
+
+    def __init__(self, target: WeightStore, source: WeightStore, how: Loading) -> None:
+        self._target, self._source, self._how = target, source, how
+        self._formats = _format_of(target), how.data_format or _format_of(source)
+        self._here = LayerFacts(keras_version=target.keras_version, backend=target.backend)
+        self._there = LayerFacts(keras_version=source.keras_version, backend=how.backend or source.backend)
+
+    def loaded(self, found: Match) -> Loaded:
+        of: dict[WeightRef, Conversion] = {}
+        refused: dict[WeightRef, str] = {}
+        notes: dict[str, None] = {}
+        for ours, theirs in _layers(found):
+            if self._needs(ours, theirs):
+                try:
+                    made = self._converted(ours, theirs)
+                except RequestError as error:
+                    refused |= dict.fromkeys(ours, str(error))
+                    continue
+                of |= made.of
+                notes |= dict.fromkeys(made.notes)
+        left = self._left(found, of, refused)
+        return Loaded(of, refused, left, tuple(notes))
+
+    def _needs(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef]) -> bool:
+        """Whether more than copying may be needed; asking a layer for its configuration is not free."""
+        if any(ref.name is None for ref in (*ours, *theirs)):
+            return False
+        if {ref.name: ref.shape for ref in ours} != {ref.name: ref.shape for ref in theirs}:
+            return True
+        if any(ref.name == "recurrent_kernel" for ref in ours):
+            return True
+        if any(len(ref.shape) >= _KERNEL for ref in ours):
+            return self._here.mirrors(ours) != self._there.mirrors(theirs)
+        return self._flattens_otherwise
+
+    @property
+    def _flattens_otherwise(self) -> bool:
+        """Whether rows after a Flatten may be in another order."""
+        return None not in self._formats and self._formats[0] != self._formats[1]
+
+    def _converted(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef]) -> Conversions:
+        here, there = self._formats
+        maps = (_map(self._target, ours), _map(self._source, theirs)) if self._flattens_otherwise else (None, None)
+        target = facts_of(self._target, ours, data_format=here, flattened=maps[0])
+        source = facts_of(self._source, theirs, backend=self._how.backend, data_format=there, flattened=maps[1])
+        return conversions(ours, theirs, target=target, source=source, hard_sigmoid=self._how.hard_sigmoid)
+
+    def _left(
+        self, found: Match, of: dict[WeightRef, Conversion], refused: dict[WeightRef, str]
+    ) -> dict[WeightRef, str]:
+        """The weights that stay as they are; resizes others, and says what cannot be."""
+        missing = found.missing if self._how.on_missing == "skip" else ()
+        left = {ref: f"it is not in {self._source.label}" for ref in (*found.fresh, *missing) if ref not in of}
+        for ours, theirs in found.pairs.items():
+            made = of.get(ours) or Conversion.of(theirs)
+            if made.shape == ours.shape:
+                continue
+            if self._how.on_mismatch == "skip":
+                left[ours] = f"it is {made.shape} in {self._source.label}"
+                refused.pop(ours, None)
+            elif self._how.on_mismatch == "resize" and ours not in refused:
+                self._resize(ours, made, of, refused, left)
+        return left
+
+    def _resizing(self, ref: WeightRef) -> Resizing:
+        """How to resize a weight, with what the order of the layers tells of its place in the model."""
+        how = self._how.resizing
+        first, last = self._ends
+        return replace(
+            how,
+            first=True if how.first is None and ref.owner == first else how.first,
+            last=True if how.last is None and ref.owner == last else how.last,
+        )
+
+    @functools.cached_property
+    def _ends(self) -> tuple[str, str]:
+        """The first and the last layer; empty where the order is not known."""
+        owners = [ref.owner for ref in self._target if ref.kind is not Kind.OPTIMIZER]
+        return (owners[0], owners[-1]) if self._target.ordered and owners else ("", "")
+
+    def _resize(
+        self,
+        ours: WeightRef,
+        made: Conversion,
+        of: dict[WeightRef, Conversion],
+        refused: dict[WeightRef, str],
+        left: dict[WeightRef, str],
+    ) -> None:
+        try:
+            found = resized(ours, made, self._resizing(ours))
+        except RequestError as error:
+            refused[ours] = str(error)
+            return
+        if isinstance(found, LeftFresh):
+            left[ours] = found.reason
+        else:
+            of[ours] = found
+
+
+def _layers(found: Match) -> Iterator[tuple[Sequence[WeightRef], Sequence[WeightRef]]]:
+    """The weights of each two matched layers, without the optimizer's."""
+    unlike = {ref for ours, _ in found.unlike for ref in ours}
+    groups: dict[tuple[str, str], tuple[list[WeightRef], list[WeightRef]]] = {}
+    for ours, theirs in found.pairs.items():
+        if ours.kind is not Kind.OPTIMIZER and ours not in unlike:
+            both = groups.setdefault((ours.owner, theirs.owner), ([], []))
+            both[0].append(ours)
+            both[1].append(theirs)
+    yield from groups.values()
+    yield from found.unlike
+
+
+def _format_of(store: WeightStore) -> DataFormat | None:
+    """The format of images of the first layer that says it; None where none does."""
+    kernels = (ref for ref in store if len(ref.shape) >= _KERNEL)
+    configs = (found.config for ref in kernels if (found := store.configured(ref)) is not None)
+    return next(filter(None, map(image_format, configs)), None)
+
+
+def _map(store: WeightStore, refs: Sequence[WeightRef]) -> FlattenedMap | None:
+    """The feature map that is flattened right before a layer, where a file says it."""
+    layer = refs[0].layer
+    return flattened_map(store.config, layer) if layer and isinstance(store, FileStore) else None
