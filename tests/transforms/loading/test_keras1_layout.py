@@ -88,3 +88,12 @@ def test_a_dense_kernel_of_four_axes_is_left_alone():
     source = LayerFacts("MyDense", {"dim_ordering": "th"}, "1.2.2", "tensorflow")
     values, _, _ = converted(weights("c", {"kernel": array.shape}), {"W": array}, source=source)
     assert values["kernel"].tolist() == array.tolist()
+
+
+@pytest.mark.parametrize(("stored", "today"), [("oirc", "rcio"), ("rcio", "rcio")])
+def test_the_order_is_told_by_the_other_axes_where_the_target_takes_other_images(stored, today):
+    source = LayerFacts("Convolution2D", {}, "1.2.2", "tensorflow")
+    wanted = labeled(today)
+    ours = weights("c", {"kernel": (ROWS, COLUMNS, INPUTS + 1, OUTPUTS)})
+    values, _, _ = converted(ours, {"W": labeled(stored)}, source=source)
+    assert values["kernel"].tolist() == wanted.tolist()

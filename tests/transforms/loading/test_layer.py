@@ -276,3 +276,12 @@ def test_a_convolution_over_time_of_keras_1_stays_one_in_another_file_of_keras_1
     kernel = numbered(3, 1, 2, 4)
     values, _, _ = converted(weights("c", {"W": kernel.shape}), {"W": kernel}, source=source, target=target)
     assert values["W"].tolist() == kernel[::-1].tolist()
+
+
+@pytest.mark.parametrize("version", ["3.15.1", "2.15.0"])
+def test_a_users_own_layer_with_such_names_is_copied_as_it_is(version):
+    arrays = {"W": numbered(2, 2), "W_h": numbered(3, 3), "U_h": numbered(3, 3), "b": numbered(2)}
+    own = LayerFacts("Attention", {}, version, "tensorflow")
+    ours = weights("a", {name: array.shape for name, array in arrays.items()})
+    assert converted(ours, arrays, source=own, target=LayerFacts("Attention", {}, "3.15.1")) == ({}, {}, ())
+    assert converted(ours, arrays, source=LayerFacts(), target=LayerFacts("Attention", {}, "3.15.1"))[0] == {}

@@ -243,9 +243,26 @@ def test_other_convolutions_are_resized_only_where_somebody_says_that_they_are_t
 
 
 def test_a_kernel_of_the_same_shape_in_another_class_is_refused():
-    for layer_class in ("Dense", "EinsumDense", "ConvLSTM2D", None):
+    for layer_class in ("Dense", "EinsumDense", "ConvLSTM2D"):
         with pytest.raises(RequestError, match="of no kind"):
             convolution(np.ones((3, 3, 3, 8), "f4"), 4, layer_class=layer_class)
+
+
+def test_names_alone_tell_in_files_of_weights_alone():
+    kernel, table = np.ones((3, 3, 3, 8), "f4"), np.ones((4, 2), "f4")
+    assert convolution(kernel, 4, layer_class=None)[0].shape == (3, 3, 4, 8)
+    with pytest.raises(RequestError, match="of no kind"):
+        convolution(kernel, 4, layer="stem", layer_class=None)
+    assert "rows made" in resize(table, (6, 2), layer="embedding", name="embeddings")[1]
+    assert "positions" in resize(table, (6, 2), layer="position_embedding", name="embeddings")[1]
+    with pytest.raises(RequestError, match="of no kind"):
+        resize(table, (6, 2), layer="embedding", name="W")
+
+
+def test_a_class_that_one_side_alone_knows_counts_for_both():
+    (ours,) = weights("c", {"kernel": (3, 3, 4, 8)})
+    (theirs,) = weights("c", {"kernel": (3, 3, 3, 8)}, layer_class="Conv2D")
+    assert resized(ours, Conversion.of(theirs), Resizing(first=True)).shape == (3, 3, 4, 8)
 
 
 def test_a_first_convolution_of_another_width_is_refused():

@@ -78,7 +78,10 @@ def _order(rank: int, *, first: bool, transposed: bool) -> Shape:
 def _output_first(ref: WeightRef, wanted: Shape, orders: dict[bool, Shape], channels: DataFormat | None) -> bool:
     if channels is not None:
         return channels == "channels_first"
-    fitting = [first for first, order in orders.items() if tuple(ref.shape[axis] for axis in order) == wanted]
+    made = {first: tuple(ref.shape[axis] for axis in order) for first, order in orders.items()}
+    fitting = [first for first, shape in made.items() if shape == wanted]
+    if not fitting:  # a first convolution for images of other channels is resized later
+        fitting = [first for first, shape in made.items() if (*shape[:-2], shape[-1]) == (*wanted[:-2], *wanted[-1:])]
     if len(fitting) == 1:
         return fitting[0]
     raise RequestError(

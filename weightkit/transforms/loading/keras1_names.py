@@ -14,7 +14,7 @@ from weightkit.text import listed
 from weightkit.transforms.loading.conversion import Conversion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from weightkit.access import WeightRef
 
@@ -58,12 +58,15 @@ def gates_in(name: str) -> int:
     return next((len(gates) for gates in _GATES if name in _SPLIT and name[2] in gates), 0)
 
 
-def whole_weights(weights: Sequence[WeightRef], prepared: Callable[[WeightRef], Conversion]) -> dict[str, Conversion]:
+def whole_weights(
+    weights: Sequence[WeightRef], prepared: Callable[[WeightRef], Conversion], kept: Container[str] = ()
+) -> dict[str, Conversion]:
     """The weights of a layer by what they are today, gates joined.
 
     Args:
         weights: All weights of one layer with their names.
         prepared: Gives each weight in the layout of later versions.
+        kept: Names that are no gates of Keras 1, whatever they look like: those of a user's own layer.
 
     Raises:
         RequestError: A gate is missing.
@@ -73,7 +76,7 @@ def whole_weights(weights: Sequence[WeightRef], prepared: Callable[[WeightRef], 
     gates: dict[str, dict[str, WeightRef]] = {}
     for ref in weights:
         name = ref.name or ""
-        if name in _SPLIT:
+        if name in _SPLIT and name not in kept:
             gates.setdefault(name[0], {})[name[2]] = ref
         elif name:
             found[meaning(name, names)] = prepared(ref)

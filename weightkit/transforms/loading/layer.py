@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Weights = dict[str, Conversion]
 _NOTHING = LayerFacts()
+_OLD = (None, 1)
+"""Major versions of Keras that a file with names of Keras 1 may be of: most do not say it."""
 _RECURRENT = ("kernel", "recurrent_kernel", "bias")
 _DIRECTIONS = ("forward", "backward")
 
@@ -67,8 +69,10 @@ class _Pair:
     ) -> None:
         self._ours, self._theirs, self._target, self._source = ours, theirs, target, source
         self._classes = classes_of(target, source)
-        self._old_target, self._old_source = is_keras_1(ours), is_keras_1(theirs)
+        self._old_target = is_keras_1(ours) and target.major in _OLD
+        self._old_source = is_keras_1(theirs) and source.major in _OLD
         names = {ref.name for ref in ours if ref.name}
+        self._kept = names if self._old_source else names | {ref.name for ref in theirs if ref.name}
         self._by_meaning = {meaning(ref.name, names): ref for ref in ours if ref.name}
         self._notes: list[str] = []
 
@@ -78,7 +82,7 @@ class _Pair:
         if self._old_target:
             found = {ref: self._as_keras_1(there) for ref, there in self._same_names()}
         else:
-            weights = whole_weights(self._theirs, self._in_todays_layout)
+            weights = whole_weights(self._theirs, self._in_todays_layout, self._kept)
             weights = self._recurrent(self._mirrored(weights), hard_sigmoid)
             weights = self._with_rows_in_order(weights)
             found = {ref: weights[meant] for meant, ref in self._by_meaning.items() if meant in weights}

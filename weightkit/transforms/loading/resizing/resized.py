@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weightkit.access import is_floating
@@ -63,6 +63,8 @@ def resized(ours: WeightRef, source: Conversion, how: Resizing = MEAN_ROWS) -> C
     """
     if not is_floating(ours.dtype) or not is_floating(source.dtype):
         raise _refused(ours, source, "holds integers, which cannot be resized", "load a model of plain numbers")
+    # A file of weights alone knows no classes; the other side may.
+    ours = replace(ours, layer_class=ours.layer_class or source.sources[0].layer_class)
     role = shape_role(ours, source.shape, first=how.first, last=how.last)
     if role is None:
         hint = "skip it, or say what it is: resizing=Resizing(first=True) takes the images, last=True gives the classes"

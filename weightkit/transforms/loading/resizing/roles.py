@@ -22,7 +22,8 @@ class ShapeRole(enum.StrEnum):
 
 
 _TABLES = frozenset({"CheckedEmbedding", "Embedding", "ReversibleEmbedding"})
-_TABLE_NAMES = frozenset({"embeddings", "reverse_embeddings", "W"})
+_OWN_NAMES = frozenset({"embeddings", "reverse_embeddings"})
+_TABLE_NAMES = _OWN_NAMES | {"W"}
 _POSITION = re.compile(r"(?:^|_)pos(?:ition(?:al|s)?)?_?(?:emb|enc)")
 _VISION = re.compile(r"(?:^|[/_])(?:vit|vision|visual|image|patch)")
 _FIRST = re.compile(r"(?:block_?1_)?conv_?[01](?:_conv)?|stem(?:_conv)?|patch_embed(?:ding|s)?|patch_conv\w*")
@@ -45,19 +46,24 @@ def shape_role(
         last: Whether its layer gives the model's classes; None lets the names tell.
     """
     layer, own = (ref.layer or "").rpartition("/")[2].lower(), ref.name or ""
-    table = own in _TABLE_NAMES and ref.layer_class in _TABLES
+    table = (own in _TABLE_NAMES and ref.layer_class in _TABLES) or (own in _OWN_NAMES and ref.layer_class is None)
     if ref.layer_class == "PositionEmbedding" or _POSITION.search(own) or (table and _POSITION.search(layer)):
         return ShapeRole.POSITIONS
-    if table or (own == "embeddings" and ref.layer_class is None):
+    if table:
         return ShapeRole.VOCABULARY
-    of_images = ref.layer_class in _KERNEL_CLASSES or (first and ref.layer_class is None)
-    if own == "kernel" and of_images and len(ref.shape) == len(source) >= _LEAST_AXES:
+    if _is_convolution(ref, layer, first=first) and len(ref.shape) == len(source) >= _LEAST_AXES:
         images = max(ref.shape[-2], source[-2]) <= _MOST_CHANNELS and _FIRST.fullmatch(layer) is not None
         if images if first is None else first:
             return ShapeRole.CHANNELS
     ends = own in {"kernel", "bias"} and ref.layer_class in {"Dense", None, *_KERNEL_CLASSES}
     named = layer in _HEAD_NAMES or layer.rpartition("_")[2] in _HEAD_ENDS
     return ShapeRole.HEAD if ends and (named if last is None else last) else None
+
+
+def _is_convolution(ref: WeightRef, layer: str, *, first: bool | None) -> bool:
+    """Whether a weight is a convolution's kernel; a file of weights alone has names and no classes."""
+    known = ref.layer_class in _KERNEL_CLASSES if ref.layer_class else first or "conv" in layer
+    return known and ref.name == "kernel"
 
 
 def is_of_vision(ref: WeightRef) -> bool:
