@@ -97,3 +97,20 @@ def test_a_cudnn_layer_has_gates_of_sigmoid():
         _, _, notes = converted(ours, arrays, source=source, target=layer("LSTM", "hard_sigmoid", "3.15.1"))
         assert "those of the source sigmoid:" in notes[0]
         assert converted(ours, arrays, source=source, target=layer("LSTM", "sigmoid", "3.15.1"))[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "noted"),
+    [
+        (("hard_sigmoid", "2.1.6"), ("hard_sigmoid", "3.15.1"), True),
+        (("hard_sigmoid", "2.1.6"), ("hard_sigmoid", "2.15.0"), False),
+        (("relu", "2.1.6"), ("relu", "3.15.1"), False),
+        (("hard_sigmoid", None), ("hard_sigmoid", "3.15.1"), False),
+    ],
+)
+def test_an_activation_of_the_outputs_is_said_too(source, target, noted):
+    ours, arrays = weights("d", {"kernel": (2, 2)}), {"kernel": np.ones((2, 2), "f4")}
+    facts = [LayerFacts("Dense", {"activation": name}, version) for name, version in (source, target)]
+    values, _, notes = converted(ours, arrays, source=facts[0], target=facts[1])
+    assert values == {}
+    assert [("activation hard_sigmoid" in note) for note in notes] == [True] * noted

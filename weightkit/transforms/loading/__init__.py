@@ -6,7 +6,7 @@ from weightkit.transforms.loading.conversion import Conversion, Conversions, Rou
 from weightkit.transforms.loading.facts import LayerFacts, facts_of
 from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap, flattened_map
 from weightkit.transforms.loading.hard_sigmoid import HardSigmoid
-from weightkit.transforms.loading.layer import conversions
+from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.loaded import Loaded, Loading, OnMismatch, OnMissing, loaded
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 

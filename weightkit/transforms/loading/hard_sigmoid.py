@@ -33,11 +33,22 @@ def activation_of(facts: LayerFacts) -> str | None:
     """The activation of a layer's gates, as the configuration says; None where it does not."""
     if facts.class_name.startswith("CuDNN"):
         return "sigmoid"
-    said = next((facts.config[key] for key in _KEYS if key in facts.config), None)
-    named = said.get("class_name", said) if isinstance(said, dict) else said
-    if not isinstance(named, str):
+    return _named(next((facts.config[key] for key in _KEYS if key in facts.config), None))
+
+
+def _named(said: object) -> str | None:
+    name = said.get("class_name") if isinstance(said, dict) else said
+    if not isinstance(name, str):
         return None
-    return _NAME if named.lower().replace("_", "") == "hardsigmoid" else named
+    return _NAME if name.lower().replace("_", "") == "hardsigmoid" else name
+
+
+def notes_on_activation(theirs: LayerFacts, ours: LayerFacts) -> Iterator[str]:
+    """What is to be said of a layer whose outputs, not gates, go through `hard_sigmoid`."""
+    slopes = (_SLOPES.get(theirs.major or 0), _SLOPES.get(ours.major or 0))
+    both = all(_named(side.config.get("activation")) == _NAME for side in (theirs, ours))
+    if both and None not in slopes and slopes[0] != slopes[1]:
+        yield "this layer's activation hard_sigmoid is another function in the source's version of Keras"
 
 
 def default_of(facts: LayerFacts, *, keras_1: bool) -> str | None:

@@ -11,7 +11,7 @@ from weightkit.errors import RequestError
 from weightkit.transforms.loading.conversion import Conversion, Conversions
 from weightkit.transforms.loading.facts import LayerFacts, facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
-from weightkit.transforms.loading.layer import conversions
+from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 if TYPE_CHECKING:

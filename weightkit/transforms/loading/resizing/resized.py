@@ -9,7 +9,7 @@ from weightkit.access import is_floating
 from weightkit.errors import RequestError
 from weightkit.transforms.loading.resizing.channels import with_channels
 from weightkit.transforms.loading.resizing.positions import interpolated, is_grid
-from weightkit.transforms.loading.resizing.roles import ShapeRole, is_of_vision, shape_role
+from weightkit.transforms.loading.resizing.shape_roles import ShapeRole, is_of_vision, shape_role
 from weightkit.transforms.loading.resizing.vocabulary import with_rows
 
 if TYPE_CHECKING:

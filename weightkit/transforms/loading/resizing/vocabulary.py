@@ -50,7 +50,7 @@ def with_rows(
 
     def extend(values: np.ndarray) -> np.ndarray:
         if initializer is None:
-            mean = values.astype(np.float64).mean(axis=axis, keepdims=True)
+            mean = values.mean(axis=axis, dtype=np.float64, keepdims=True)
             added = np.repeat(mean, count - before, axis=axis)
         else:
             whole = _drawn(initializer, shape, numbers, before if axis == 0 else 0)

@@ -12,7 +12,7 @@ from weightkit.transforms.loading.conversion import Conversion, Conversions
 from weightkit.transforms.loading.convolutions import KERNELS, classes_of, is_mirrored, mirrored, notes_on_padding
 from weightkit.transforms.loading.facts import LayerFacts
 from weightkit.transforms.loading.flattened import rows_permuted
-from weightkit.transforms.loading.hard_sigmoid import Gates
+from weightkit.transforms.loading.hard_sigmoid import Gates, notes_on_activation
 from weightkit.transforms.loading.keras1_layout import in_keras_1_layout, in_todays_layout
 from weightkit.transforms.loading.keras1_names import gates_in, is_keras_1, meaning, whole_weights
 from weightkit.transforms.loading.recurrent import Form, form_of, in_form
@@ -142,6 +142,7 @@ class _Pair:
         ours = form_of({meant: ref.shape for meant, ref in self._by_meaning.items()}, self._target)
         if theirs is not None and ours is not None:
             weights = in_form(weights, theirs, ours)
+        self._notes.extend(notes_on_activation(self._source, self._target))
         kind = _recurrent_kind(ours or theirs, self._classes)
         if kind is None:
             return weights
