@@ -564,4 +564,10 @@ MUTANTS = [
         "if not (same and", "if not (True and",
         "tests/transforms/loading/resizing/test_resized.py",
     ),
+    Mutant(
+        "a layer of another era is not taken for one that is copied as it is",
+        "weightkit/transforms/loading/plain.py",
+        "side.major in {None, _TODAY}", "True",
+        "tests/transforms/loading/test_plain.py",
+    ),
 ]  # fmt: skip

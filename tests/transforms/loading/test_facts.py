@@ -47,7 +47,7 @@ def test_the_layers_own_format_of_images_counts_more_than_the_models(said, found
         ("2.0.8", "cntk", False),
         ("2.3.1", None, None),
         ("2.4.0", None, False),
-        ("2.2.4-tf", None, None),
+        ("2.2.4-tf", None, False),
         ("3.15.1", None, False),
         ("nonsense", None, None),
         (None, None, False),

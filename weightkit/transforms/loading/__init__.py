@@ -8,6 +8,7 @@ from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap, fla
 from weightkit.transforms.loading.hard_sigmoid import HardSigmoid
 from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.loaded import Loaded, Loading, OnMismatch, OnMissing, loaded
+from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "conversions",
     "facts_of",
     "flattened_map",
+    "is_plain",
     "loaded",
     "resized",
 ]

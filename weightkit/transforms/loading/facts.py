@@ -55,7 +55,8 @@ class LayerFacts:
         """Whether its convolutions mirror their kernels, as Theano's do; None where nothing says."""
         if self.backend is not None:
             return self.backend == "theano"
-        if self.keras_version is not None and _numbers(self.keras_version) > _LAST_WITH_THEANO:
+        version = self.keras_version or ""
+        if version.endswith("-tf") or _numbers(version) > _LAST_WITH_THEANO:
             return False
         # TensorFlow numbers the outputs of each operation; `vars` is of a format that no Keras with Theano wrote.
         if any(ref.structure.endswith(":0") or "/vars/" in f"/{ref.structure}" for ref in weights):

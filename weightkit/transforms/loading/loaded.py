@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from weightkit.access import FileStore, Kind
 from weightkit.errors import RequestError
 from weightkit.transforms.loading.conversion import Conversion, Conversions
-from weightkit.transforms.loading.facts import LayerFacts, facts_of
+from weightkit.transforms.loading.facts import facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
 from weightkit.transforms.loading.layer_conversions import conversions
+from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 if TYPE_CHECKING:
@@ -78,8 +79,6 @@ class _Sides:
     def __init__(self, target: WeightStore, source: WeightStore, how: Loading) -> None:
         self._target, self._source, self._how = target, source, how
         self._formats = _format_of(target), how.data_format or _format_of(source)
-        self._here = LayerFacts(keras_version=target.keras_version, backend=target.backend)
-        self._there = LayerFacts(keras_version=source.keras_version, backend=how.backend or source.backend)
 
     def loaded(self, found: Match) -> Loaded:
         of: dict[WeightRef, Conversion] = {}
@@ -101,12 +100,8 @@ class _Sides:
         """Whether more than copying may be needed; asking a layer for its configuration is not free."""
         if any(ref.name is None for ref in (*ours, *theirs)):
             return False
-        if {ref.name: ref.shape for ref in ours} != {ref.name: ref.shape for ref in theirs}:
+        if not is_plain(ours, theirs, self._target, self._source):
             return True
-        if any(ref.name == "recurrent_kernel" for ref in ours):
-            return True
-        if any(len(ref.shape) >= _KERNEL for ref in ours):
-            return self._here.mirrors(ours) != self._there.mirrors(theirs)
         return self._flattens_otherwise
 
     @property
