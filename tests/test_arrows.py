@@ -218,7 +218,7 @@ def test_references_know_nothing_but_how_names_are_printed():
 
 
 def test_a_format_knows_no_other_format_but_the_archive_the_hdf5_ones():
-    shared = {"weightkit.access.formats.refs", "weightkit.access.formats.unknown_file"}
+    shared = {f"weightkit.access.formats.{name}" for name in ("refs", "saved_optimizer", "unknown_file")}
     hdf5 = {"weightkit.access.formats.legacy", "weightkit.access.formats.weights_h5"}
     optimizer = {"weightkit.access.formats.optimizer_state", "weightkit.access.formats.optimizer_file"}
     legacy = {"weightkit.access.formats.legacy", "weightkit.access.formats.listed_names"}

@@ -235,8 +235,8 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     model = made()
-    model.save_weights(tmp_path / "m.weights.h5")
-    with pytest.raises(UnsupportedFileError, match="must be an optimizer state file"):
+    keras.Sequential([keras.Input((4,)), layers.Dense(2)]).save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(UnsupportedFileError, match="must hold the state of an optimizer, got Keras weights"):
         load_optimizer_state(model, tmp_path / "m.weights.h5")
     (tmp_path / "text.h5").write_text("no")
     with pytest.raises(UnsupportedFileError, match="neither HDF5"):

@@ -13,6 +13,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.output_suffix import LEGACY
 from weightkit.access.formats.listed_names import notes_on_lists
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
+from weightkit.access.formats.saved_optimizer import SavedOptimizer, of_lists
 from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.legacy.names import LegacyGroup, name_legacy, name_legacy_optimizer
 from weightkit.errors import UnsafeFileError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
     from weightkit.access.names.naming import Naming
+    from weightkit.access.ref import WeightRef
 
 _MODEL, _OPTIMIZER, _TOP_LEVEL = "model_weights", "optimizer_weights", "top_level_model_weights"
 _NAMES, _TRAINING = "weight_names", "training_config"
@@ -60,18 +62,35 @@ def contents(file: UnknownFile) -> Contents:
     namings += name_legacy_optimizer(slots.weight_names, stored(optimizer))
     namings += _unnamed(rest)
     datasets = {structures[path]: dataset for path, dataset in weights.items()} | optimizer | rest
+    refs = refs_of(namings, datasets)
     return Contents(
         format="legacy HDF5 model" if whole else "legacy HDF5 weights",
         keras_version=version,
-        weights=refs_of(namings, datasets),
+        weights=refs,
         ordered=True,
         config=config,
         layout=ListLayout(index, prefix),
         suffixes=LEGACY,
         configured=configured_of(namings),
         backend=_text(index, prefix, "backend") or _text(index, "", "backend"),
+        manifest=_saved_optimizer(index, slots, refs, _weight_names(groups, structures)) if whole else None,
         notes=(*notes_on_lists(index, inside, layers, groups), *notes_on_lists(index, "", (), [slots])),
     )
+
+
+def _weight_names(groups: Iterable[LegacyGroup], structures: Mapping[str, str]) -> dict[str, str]:
+    """What Keras called each weight, by structural address."""
+    names = ((f"{group.name}/{name}", name) for group in groups for name in group.weight_names)
+    return {structures[path]: name for path, name in names if path in structures}
+
+
+def _saved_optimizer(
+    index: Index, slots: LegacyGroup, refs: Iterable[WeightRef], weight_names: Mapping[str, str]
+) -> SavedOptimizer:
+    known = {ref.structure: ref for ref in refs}
+    found = {name: known[path] for name in slots.weight_names if (path := f"{_OPTIMIZER}/{name}") in known}
+    text = "".join(split_list(index, "", _TRAINING))
+    return of_lists((*found.values(),), (*found,), weight_names, parse_config(text) if text else None)
 
 
 @dataclass(frozen=True, slots=True)

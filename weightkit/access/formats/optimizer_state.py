@@ -67,8 +67,8 @@ class Manifest:
     """JSON; empty where Keras could not serialize the optimizer."""
     ordered: bool
     """Whether the weights come in the order of the layers."""
-    state: Mapping[str, WeightRef]
-    """State that belongs to no weight: by path below ``/optimizer``, where its value is in the file."""
+    state: Mapping[str, WeightRef | np.ndarray]
+    """State that belongs to no weight: by path below ``/optimizer``, where its value is in the file, or the value."""
     weights: tuple[Kept, ...]
 
 

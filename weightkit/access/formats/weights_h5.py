@@ -10,6 +10,7 @@ import ml_dtypes
 
 from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
+from weightkit.access.formats.saved_optimizer import of_objects
 from weightkit.access.hdf5.contents import Contents
 from weightkit.access.names.objects import name_objects
 from weightkit.text import cut, listed
@@ -91,13 +92,15 @@ def contents_with(
 ) -> Contents:
     """The weights of a version-3 file; named by the model's configuration where it is given."""
     namings, ordered, stale = name_objects(stored(index.datasets), _object_names(index), config)
+    weights = refs_of(namings, index.datasets)
     return Contents(
         format=name,
         keras_version=keras_version,
-        weights=refs_of(namings, index.datasets),
+        weights=weights,
         ordered=ordered,
         config=config,
         layout=ObjectLayout(index, config),
+        manifest=of_objects(weights, config),
         suffixes=(suffix,),
         configured=configured_of(namings),
         notes=(*_note_on_names(stale),),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weightkit.access.edits.counterparts import counterparts
     from weightkit.access.formats.optimizer_file import OptimizerFile
     from weightkit.access.formats.optimizer_state import Kept, Manifest
+    from weightkit.access.formats.saved_optimizer import SavedOptimizer
     from weightkit.access.hdf5.writing.new_file import write_file
     from weightkit.access.live.handles import as_numpy, handle_of, owned
     from weightkit.access.live.live_refs import ref_of_variable
@@ -28,6 +29,7 @@ _HOMES = {
     "Manifest": "weightkit.access.formats.optimizer_state",
     "OptimizerFile": "weightkit.access.formats.optimizer_file",
     "Unsaved": "weightkit.access.live.unsaved",
+    "SavedOptimizer": "weightkit.access.formats.saved_optimizer",
     "as_numpy": "weightkit.access.live.handles",
     "counterparts": "weightkit.access.edits.counterparts",
     "handle_of": "weightkit.access.live.handles",
@@ -43,6 +45,7 @@ __all__ = [
     "LiveStore",
     "Manifest",
     "OptimizerFile",
+    "SavedOptimizer",
     "Unsaved",
     "as_numpy",
     "counterparts",

@@ -43,6 +43,11 @@ class WeightSlots:
     kept_by: dict[str, str]
     """By the name of the slot, the class of the optimizer that has it."""
 
+    @property
+    def is_seed(self) -> bool:
+        """Whether it is a seed generator, whose one slot is its state."""
+        return SEED_KEPT_BY in self.kept_by.values()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimizerContents:

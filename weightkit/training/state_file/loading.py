@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access import match, open_weights
-from weightkit.access.live import Manifest, handle_of, owned, undone_on_error
-from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
+from weightkit.access.live import handle_of, owned, undone_on_error
+from weightkit.errors import DamagedFileError, RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.text import listed
 from weightkit.training.checking.object_states import ObjectStates
@@ -18,8 +18,8 @@ from weightkit.training.optimizer.parked_slots import add_parked_slots
 from weightkit.training.optimizer.recompiling import compile_with
 from weightkit.training.optimizer.routing import CANNOT_SPLIT, can_split, has_stepped, needs_own_steps, routes
 from weightkit.training.optimizer.slots import parts_of
-from weightkit.training.state_file.contents import Addresses, configuration_of, contents_of
-from weightkit.training.state_file.differences import differences
+from weightkit.training.state_file.checkpoint import read_checkpoint
+from weightkit.training.state_file.contents import Addresses, contents_of
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.slot_loading import Loading, slots_for
 
@@ -28,23 +28,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.access import FileStore
+    from weightkit.training.state_file.checkpoint import Checkpoint
     from weightkit.training.state_file.contents import OptimizerContents, WeightSlots
+
+_SEEDS = "seed generators stay as they are: a file of Keras has their states, if at all, among the weights"
 
 
 def load(model: Any, path: str | os.PathLike[str], *, skip: bool, own_steps: bool) -> OptimizerState:
     """Load a file, as `load_optimizer_state` describes."""
     with open_weights(path) as store:
-        manifest = store.manifest
-        if not isinstance(manifest, Manifest):
-            raise UnsupportedFileError(
-                f"the file must be an optimizer state file, got {store.format}",
-                hint="use a file that save_optimizer_state wrote",
-                file=store.label,
-            )
+        checkpoint = read_checkpoint(model, store, skip=skip)
         # The file is one to load from here on; until then nothing is built.
         before = _build(model)
         with restore_on_error(before.put_back):
-            return _load(model, store, manifest, skip=skip, own_steps=own_steps)
+            return _load(model, store, checkpoint, skip=skip, own_steps=own_steps)
 
 
 @contextlib.contextmanager
@@ -66,16 +63,15 @@ def _build(model: Any) -> ObjectStates:
     return before
 
 
-def _load(model: Any, store: FileStore, manifest: Manifest, *, skip: bool, own_steps: bool) -> OptimizerState:
-    contents = contents_of(model)
-    differing = _differences(model, manifest)
+def _load(model: Any, store: FileStore, checkpoint: Checkpoint, *, skip: bool, own_steps: bool) -> OptimizerState:
+    contents, manifest, differing = contents_of(model), checkpoint.manifest, checkpoint.differences
     loading = Loading(store, is_new=not any(has_stepped(part.optimizer) for part in parts_of(model.optimizer)))
     for name, variable in contents.state.items():
         loading.take(f"optimizer/{name}", variable, manifest.state.get(name))
     # Counted here, since the values of slots are added to the same list.
     state = len(loading.values)
     _require_valid_state(loading.values, store.label)
-    notes = _match_slots(model, loading, contents, manifest)
+    notes = (*checkpoint.notes, *_match_slots(model, loading, contents, checkpoint))
     if not skip and (differing or loading.missing):
         raise RequestError(
             f"the optimizer's state in the file does not fit: {listed((*differing, *loading.missing))}",
@@ -139,21 +135,15 @@ def _start_without_slots(model: Any, weights: list[WeightSlots], *, own_steps: b
     return tuple(notes)
 
 
-def _differences(model: Any, manifest: Manifest) -> tuple[str, ...]:
-    here = type(model.optimizer).__name__
-    if manifest.optimizer_class != here:
-        return (f"the optimizer is a {manifest.optimizer_class} in the file and a {here} here",)
-    return differences(manifest.config, configuration_of(model.optimizer))
-
-
-def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, manifest: Manifest) -> tuple[str, ...]:
+def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, checkpoint: Checkpoint) -> tuple[str, ...]:
+    manifest = checkpoint.manifest
     there = Addresses((one.ref for one in manifest.weights), ordered=manifest.ordered)
     pairs = match(contents.addresses, there).pairs if there and contents.weights else {}
     saved = {one.ref: one for one in manifest.weights}
     frozen = []
     for weight in contents.weights:
         partner = saved[pairs[weight.ref]] if weight.ref in pairs else None
-        if weight.slots:
+        if weight.slots and (checkpoint.has_seeds or not weight.is_seed):
             loading.take_trained(weight, partner)
         elif partner is not None and partner.slots:
             frozen.append((weight, partner))
@@ -163,4 +153,7 @@ def _match_slots(model: Any, loading: Loading, contents: OptimizerContents, mani
         loading.take_frozen(weight, partner, *known[id(weight.variable)])
     used = {ref.structure for ref in pairs.values()}
     unused = [one.ref.path for one in manifest.weights if one.slots and one.ref.structure not in used]
-    return (f"{listed(unused)}: in the file, and matched by no weight of the model",) if unused else ()
+    notes = [f"{listed(unused)}: in the file, and matched by no weight of the model"] if unused else []
+    if not checkpoint.has_seeds and any(weight.is_seed for weight in contents.weights):
+        notes.append(_SEEDS)
+    return tuple(notes)

@@ -91,15 +91,26 @@ def load_optimizer_state(
 ) -> OptimizerState:
     """Load the state of a model's optimizer from a file: all of it, or on any error nothing.
 
-    Weights are matched by their addresses, as in `weightkit.match`, so automatic names of Keras may differ. Load the
-    weights themselves with ``weightkit.load_weights``, or with ``model.load_weights`` before ``compile``: Keras 3.15
-    refuses to load weights that were saved with an optimizer into a model whose optimizer is not built yet. An
-    optimizer that is not built is built for what is trainable now. Slots of weights that are frozen now are parked,
-    as `recompile` does.
+    The file may be one of `save_optimizer_state`, or a checkpoint that Keras wrote with an optimizer: a ``.keras``
+    (or its unzipped folder) or ``.weights.h5`` of Keras 3, or a legacy whole-model ``.h5`` of Keras 2 or 3, of which
+    ``load_model`` itself drops the slots without a warning. In a ``.keras``, slots have no names: their order, the
+    flags of the configuration and their shapes say which weight each belongs to, and what these do not tell is
+    refused. A ``.weights.h5`` does not even say which optimizer it is of; the live one's class is assumed, and a note
+    says so. Slots of Keras 2 get the names of Keras 3 (``m`` is ``momentum``) for SGD, RMSprop, Adagrad, Adadelta,
+    Adam, AdamW, Adamax and Ftrl; those of Nadam before Keras 2.11 are refused, since its momentum follows another
+    schedule there, and so are LossScaleOptimizers of Keras 2. Files of Keras have no parked slots, and seeds, if at
+    all, among the weights.
+
+    The learning rate is part of the state and is set too, unless it is a schedule; a file of Keras 2 has it in its
+    configuration. Weights are matched by their addresses, as in `weightkit.match`, so automatic names of Keras may
+    differ. Load the weights themselves with ``weightkit.load_weights``, or with ``model.load_weights`` before
+    ``compile``: Keras 3.15 refuses to load weights that were saved with an optimizer into a model whose optimizer is
+    not built yet. An optimizer that is not built is built for what is trainable now. Slots of weights that are frozen
+    now are parked, as `recompile` does.
 
     Args:
         model: A compiled model of Keras 3 that has been built.
-        path: A file that `save_optimizer_state` wrote.
+        path: A file that `save_optimizer_state` wrote, or a checkpoint of Keras.
         on_missing: What to do where something of this optimizer is not in the file, or has another shape or dtype, or
             the optimizers differ in class or hyperparameters. ``error`` refuses the file; ``skip`` leaves such state
             as it is and lists it in the result. Slots of another class of optimizer are never loaded. Slots of a
@@ -111,10 +122,12 @@ def load_optimizer_state(
 
     Raises:
         RequestError: The model is not compiled, its weights are not those of the file, or something is missing.
-        RefusedError: The file is damaged, unsafe, or not an optimizer state file.
+        RefusedError: The file is damaged, unsafe, has no state of an optimizer, or does not tell which weights it
+            belongs to.
 
     Example:
         >>> load_optimizer_state(model, "opt.h5")  # doctest: +SKIP
+        >>> load_optimizer_state(model, "model.keras")  # doctest: +SKIP
     """
     one_of("on_missing", on_missing, ("error", "skip"))
     require_step_count(step_count)

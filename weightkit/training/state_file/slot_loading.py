@@ -13,7 +13,6 @@ from weightkit.training.optimizer.clones import Clones
 from weightkit.training.optimizer.routing import routes
 from weightkit.training.optimizer.slot_values import VariableSlots, values_of
 from weightkit.training.optimizer.slots import ACCUMULATOR, AVERAGE, parts_of
-from weightkit.training.state_file.contents import SEED_KEPT_BY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ class Loading:
     seeds: int = 0
     """How many seed generators are set."""
 
-    def take(self, label: str, variable: Any, ref: WeightRef | None) -> None:
+    def take(self, label: str, variable: Any, ref: WeightRef | np.ndarray | None) -> None:
         """Load a variable that belongs to no weight, if the value in the file fits."""
         found = self._fitting(label, variable, ref)
         if found is not None:
@@ -60,7 +59,7 @@ class Loading:
         found = self._slots(weight, weight.slots, weight.kept_by, entry)
         for name, values in found.items():
             self.values.append((_label(weight, name, weight.kept_by[name]), weight.slots[name], values))
-        if SEED_KEPT_BY in weight.kept_by.values():
+        if weight.is_seed:
             self.seeds += bool(found)
             return
         self.weights += bool(found)
@@ -116,12 +115,12 @@ class Loading:
                 )
         return found
 
-    def _fitting(self, label: str, variable: Any, ref: WeightRef | None) -> np.ndarray | None:
+    def _fitting(self, label: str, variable: Any, ref: WeightRef | np.ndarray | None) -> np.ndarray | None:
         """The values in the file in the variable's dtype; None where they do not fit, which is noted in ``missing``."""
         if ref is None:
             self.missing.append(f"{label} is not in the file")
             return None
-        values, wanted = self.store.read(ref), handle_of(variable)
+        values, wanted = ref if isinstance(ref, np.ndarray) else self.store.read(ref), handle_of(variable)
         now = wanted.look(wanted.value())
         fitting = _as_type(values, now.dtype) if values.shape == now.shape else None
         if fitting is None:
