@@ -145,7 +145,7 @@ def compiled(model, optimizer="adam"):
 def slots_of_layers(model):
     """By layer, weight and slot."""
     return {
-        (layer.name, slot.owner.name, slot.owner.shape, slot.name): values_of(slot.variable)
+        (layer.name, slot.owner.path, slot.owner.shape, slot.name): values_of(slot.variable)
         for slot in slots_of(model.optimizer)
         for layer in model.layers
         if any(one is slot.owner for one in layer.variables)

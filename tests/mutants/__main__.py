@@ -49,7 +49,8 @@ def noticed_by(mutant: Mutant) -> str | None:
         for part in ("pyproject.toml", "README.md", "CHANGELOG.md"):
             shutil.copy(ROOT / part, copy / part)
         (copy / mutant.file).write_text(mutant.source.replace(mutant.old, mutant.new), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests.split()]
+        options = ["-x", "-q", "-p", "no:cacheprovider", *mutant.options.split()]
+        command = [sys.executable, "-m", "pytest", *options, *mutant.tests.split()]
         return _failure(command, copy)
 
 

@@ -8,6 +8,8 @@ from tests import ROOT
 
 _FILES, _FORMATS = "weightkit/access/files", "weightkit/access/formats"
 _HDF5, _CHILD = "weightkit/access/hdf5", "weightkit/access/hdf5/child"
+_STATE, _STATE_TESTS = "weightkit/training/state_file", "tests/training/state_file"
+_ON_TENSORFLOW = "--backend tensorflow"
 _TESTS, _HDF5_TESTS, _CHILD_TESTS = "tests/access/files", "tests/access/hdf5", "tests/access/hdf5/child"
 
 
@@ -20,6 +22,8 @@ class Mutant:
     old: str
     new: str
     tests: str
+    options: str = ""
+    """What pytest needs to run them: a backend, for those of Keras' rooms."""
 
     @property
     def source(self) -> str:
@@ -569,5 +573,27 @@ MUTANTS = [
         "weightkit/transforms/loading/plain.py",
         "side.major in {None, _TODAY}", "True",
         "tests/transforms/loading/test_plain.py",
+    ),
+    # Whose the slots in a file of Keras are.
+    Mutant(
+        "slots that could be of several weights are refused",
+        f"{_STATE}/subsequences.py", "return first if first == ", "return first if True or first == ",
+        f"{_STATE_TESTS}/test_checkpoint_weights.py", _ON_TENSORFLOW,
+    ),
+    Mutant(
+        "slots of inner layers go by Keras' order, not by the file's",
+        f"{_STATE}/trainable_weights.py", "block.sort(key=places.__getitem__)", "pass",
+        f"{_STATE_TESTS}/test_checkpoint_weights.py", _ON_TENSORFLOW,
+    ),
+    Mutant(
+        "slots of Keras 2 that have names do not go by their order",
+        f"{_STATE}/keras2_state.py", "if not all(_NAMELESS.fullmatch(path) for path, _ in self._of_weights()):",
+        "if False:",
+        f"{_STATE_TESTS}/test_keras2_state.py", _ON_TENSORFLOW,
+    ),
+    Mutant(
+        "patterns of a file are not matched",
+        f"{_STATE}/stand_in.py", 'if list(told["optimizer_map"]) != patterns:', "if False:",
+        f"{_STATE_TESTS}/test_odd_checkpoints.py", _ON_TENSORFLOW,
     ),
 ]  # fmt: skip

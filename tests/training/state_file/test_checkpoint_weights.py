@@ -24,6 +24,13 @@ from weightkit.training import freeze, load_optimizer_state, unfreeze
 from weightkit.training.optimizer.slot_values import values_of
 
 
+def test_the_weights_of_an_attention_layer_get_their_own_slots(tmp_path):
+    model, other = compiled(attention()), compiled(attention())
+    train(model)
+    load_optimizer_state(other, saved(model, tmp_path / "m.keras"))
+    assert agree(model, other) == len(slots_of_layers(model)) == 30
+
+
 def test_a_layer_that_the_model_does_not_have_is_left_out(tmp_path):
     model = compiled(attention())
     train(model)
@@ -74,7 +81,8 @@ def test_slots_of_weights_that_are_frozen_now_are_parked(tmp_path):
 
 
 def equal_layers(frozen=()):
-    model = keras.Sequential([keras.Input((4,)), *(layers.Dense(4, name=name) for name in "abc"), layers.Dense(2)])
+    stack = [*(layers.Dense(4, name=name) for name in "abc"), layers.Dense(2, name="head")]
+    model = keras.Sequential([keras.Input((4,)), *stack], name="small")
     for name in frozen:
         model.get_layer(name).trainable = False
     return compiled(model)
@@ -84,7 +92,7 @@ def test_the_saved_flags_tell_equal_layers_apart(tmp_path):
     model, other = equal_layers(frozen="b"), equal_layers()
     train(model)
     load_optimizer_state(other, saved(model, tmp_path / "m.keras"), on_missing="skip")
-    assert agree(model, other) == 12
+    assert agree(model, other) == 18
 
 
 def test_what_nothing_tells_apart_is_refused(tmp_path):

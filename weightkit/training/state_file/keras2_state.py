@@ -89,9 +89,9 @@ class Keras2State:
 
     def _by_order(self, name: str) -> dict[WeightRef, dict[str, WeightRef]] | None:
         """The slots, if they have no names and only one order of the weights fits their shapes; else None."""
-        variables = [ref for path, ref in self._of_weights() if _NAMELESS.fullmatch(path)]
-        if len(variables) < len([*self._of_weights()]):
+        if not all(_NAMELESS.fullmatch(path) for path, _ in self._of_weights()):
             return None
+        variables = [ref for _, ref in self._of_weights()]
         found = [self._placed(owners, variables, ORDER.get(name, ())) for owners in self._orders()]
         fitting = [one for one in found if one is not None]
         return fitting[0] if len(fitting) == 1 else None
