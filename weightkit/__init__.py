@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weightkit.surgery.cast import Cast, cast
     from weightkit.surgery.drop import Drop, drop
     from weightkit.surgery.restore import list_backups, restore
+    from weightkit.surgery.salvage import salvage
     from weightkit.surgery.strip import Strip, strip
     from weightkit.transforms.copy_from import CopyFrom, copy_from
     from weightkit.transforms.loading import Resizing
@@ -59,6 +60,7 @@ _HOMES = {
     "plan": "weightkit.access",
     "reinitialize": "weightkit.transforms.reinitialize",
     "restore": "weightkit.surgery.restore",
+    "salvage": "weightkit.surgery.salvage",
     "scale": "weightkit.transforms.scale",
     "show": "weightkit.inspect.show",
     "strip": "weightkit.surgery.strip",
@@ -69,7 +71,7 @@ _ROOMS = ("access", "inspect", "layers", "testing", "training", "transforms")
 __all__ = [
     "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Resizing", "Scale", "Strip", "Target",
     "WeightRef", "WeightkitError", "Where", "__version__", "cast", "copy_from", "diff", "drop", "edit", "list_backups",
-    "match", "open_weights", "plan", "reinitialize", "restore", "scale", "show", "strip",
+    "match", "open_weights", "plan", "reinitialize", "restore", "salvage", "scale", "show", "strip",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from support import DATA, HEAVY, modules_loaded_by, run_weightkit
 from weightkit import __version__
 
 MAIN = "import sys; from weightkit.cli import main; sys.argv[0] = 'weightkit'; main()"
-COMMANDS = ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore"]
+COMMANDS = ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"]
 
 
 def complete(line: str, shell: str = "bash", **options: object) -> subprocess.CompletedProcess[str]:

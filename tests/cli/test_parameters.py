@@ -11,7 +11,7 @@ import weightkit
 from weightkit.cli.app import app
 
 COMMAND = typer.main.get_command(app)
-NAMES = ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore"]
+NAMES = ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"]
 PYTHON = {"file": "target", "force": "overwrite", "no_backup": "backup"}
 COMMAND_ONLY = {"json", "help", "listed"}
 """How a result is printed; `restore --list` is `list_backups`."""

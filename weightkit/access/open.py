@@ -76,6 +76,7 @@ class FileOpening:
         path: Path of the file.
         editable: Whether the file may be edited.
         limits: What reading the file may cost.
+        advise: Whether the error for a damaged file looks for what is whole in it, to say how that is rescued.
 
     Raises:
         RequestError: There is no such file, or it is a URL, or a folder that would be edited.
@@ -84,11 +85,16 @@ class FileOpening:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, editable: bool = False, limits: Limits = DEFAULT_LIMITS
+        self,
+        path: str | os.PathLike[str],
+        *,
+        editable: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        advise: bool = True,
     ) -> None:
         if isinstance(os.fspath(path), bytes):
             raise RequestError(f"the target must be a path in text, got {type(path).__name__}", hint=HINT)
-        self._editable, self._limits = editable, limits
+        self._editable, self._limits, self._advise = editable, limits, advise
         require_local(path)
         self._folder = Path(path) if is_folder(path) else None
         if self._folder is not None:
@@ -96,7 +102,7 @@ class FileOpening:
         with contextlib.ExitStack() as opened:
             self._source = opened.enter_context(OpenFile(path))
             self._source.lock(exclusive=editable)
-            _require_content(self._source)
+            self._require_content()
             # Last: no process is started for what is neither HDF5 nor an archive.
             self._scanner = opened.enter_context(Scanner(limits))
             self._opened = opened.pop_all()
@@ -113,13 +119,26 @@ class FileOpening:
                     # It takes over all that the first store holds, so that closing both is safe.
                     store = opened.enter_context(_named_like(store, like, limits))
             except WeightkitError as error:
-                raise error.about(source.name) from error.__cause__
+                raise self._advised(error.about(source.name)) from error.__cause__
             opened.pop_all()
             return store
 
     def close(self) -> None:
         """Stop opening it; does nothing once there is a store."""
         self._opened.close()
+
+    def _require_content(self) -> None:
+        try:
+            _require_content(self._source)
+        except UnsupportedFileError as error:
+            raise self._advised(error) from None
+
+    def _advised(self, error: WeightkitError) -> WeightkitError:
+        if not self._advise:
+            return error
+        from weightkit.access.salvage.way_out import advised  # noqa: PLC0415  # few files are damaged
+
+        return advised(error, self._source, self._limits)
 
 
 def _open_live(target: object, like: object) -> LiveStore:

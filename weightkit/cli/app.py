@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, diff, drop, reinitialize, restore, scale, show, strip
+from weightkit.cli import cast, diff, drop, reinitialize, restore, salvage, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -53,3 +53,4 @@ app.command("cast")(cast.cast)
 app.command("strip")(strip.strip)
 app.command("drop")(drop.drop)
 app.command("restore")(restore.restore)
+app.command("salvage")(salvage.salvage)

@@ -12,6 +12,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.files.commit import Replacement, require_place, target_of
 from weightkit.access.files.held import Held
 from weightkit.access.files.output_suffix import require_suffix
+from weightkit.access.files.salvage_hint import with_salvage
 from weightkit.access.hdf5.superblock import is_marked
 from weightkit.access.hdf5.values import Values
 from weightkit.access.hdf5.writing.patch import Patch
@@ -19,7 +20,7 @@ from weightkit.access.hdf5.writing.rebuild import Rebuild
 from weightkit.access.hdf5.writing.target_index import is_gone, planned
 from weightkit.access.hdf5.writing.writers import Job, Writer
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
-from weightkit.errors import RequestError, UnsupportedFileError, WeightkitError
+from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError, WeightkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -153,7 +154,7 @@ class FileStore(WeightStore):
         try:
             source = self._values.of(ref) if ref.size else None  # before memory is taken: it may not be stored
         except WeightkitError as error:
-            raise error.about(self.label) from error.__cause__
+            raise self._about(error) from error.__cause__
         values = np.empty(max(0, last - first), dtype=ref.dtype)
         if values.size and source:
             source.read_into(values.view(np.uint8).data, first * ref.dtype.itemsize)
@@ -166,7 +167,10 @@ class FileStore(WeightStore):
             DamagedFileError: The checksum is wrong.
         """
         with self._held.in_use():
-            self._container.require_intact()
+            try:
+                self._container.require_intact()
+            except WeightkitError as error:
+                raise self._about(error) from error.__cause__
 
     def renamed(
         self, names: Mapping[WeightRef, WeightRef], configured: Mapping[str, Configured] | None = None
@@ -292,8 +296,14 @@ class FileStore(WeightStore):
             for ref in datasets:
                 self._values.of(ref)
         except WeightkitError as error:
-            raise error.about(self.label) from error.__cause__
+            raise self._about(error) from error.__cause__
         return new
+
+    def _about(self, error: WeightkitError) -> WeightkitError:
+        """The error of reading values, with the file; where the other weights can be rescued, it says how."""
+        if isinstance(error, DamagedFileError) and len(self) > 1 and not error.file:
+            error.hint = with_salvage(error.hint, self.label)
+        return error.about(self.label)
 
     def _writer(self, job: Job, changes: Changes, new: Index | None) -> Writer:
         if new is None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from weightkit.access.files.openfile import OpenFile
 
+UNKNOWN = "it is neither HDF5 nor a .keras archive"
+"""What is said of a file that is none of these."""
 _HEAD = 4096  # bytes
 _TAR_BLOCK, _TAR_SUM = 512, slice(148, 156)
 _FROM_KERAS = "save the model with Keras (model.save('model.keras')) and give that file"
@@ -52,7 +54,7 @@ def _found(source: OpenFile, head: bytes) -> tuple[str, str]:
         return "it holds the values of a TensorFlow checkpoint", _CHECKPOINT
     if head.lstrip()[:1] in {b"{", b"["}:
         return foreign_json(source)
-    return "it is neither HDF5 nor a .keras archive", HINT
+    return UNKNOWN, HINT
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_LONGEST_LIST = 64_512  # bytes of an attribute in a header, as Keras counts
 _DENSE = 1  # superblock version from which attributes may be larger than a header
 _ALIVE: Json = {}  # a record that only says that this process is alive
 
@@ -331,7 +332,9 @@ def set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.At
         return
     texts = [text.encode("utf-8", "surrogateescape") for text in (value if isinstance(value, list) else [value])]
     space = h5s.create_simple((len(texts),)) if isinstance(value, list) else h5s.create(h5s.SCALAR)
-    variable = _variable_text(like)
+    # Keras writes a list of names as text of fixed length, unless that does not fit into a header.
+    fixed = like is None and isinstance(value, list) and len(texts) * max(map(len, texts)) <= _LONGEST_LIST
+    variable = None if fixed else _variable_text(like)
     if variable is not None:
         kind = variable
         values = np.array(texts, dtype=h5py.string_dtype()).reshape(space.shape)

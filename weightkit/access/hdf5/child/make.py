@@ -21,11 +21,11 @@ Json = dict[str, Any]
 
 def make(target: int, request: Json) -> Iterator[Json]:
     """Write it; the only record gives its length. The values' space is reserved for the parent to fill."""
-    part = Target(target, 0, 0)
+    part = Target(target, request["target_start"], 0)
     with explained(part):
         new = h5f.create(b"made", h5f.ACC_TRUNC, fapl=access_list(part, None))
         for path, attributes in request["groups"]:
-            home = h5g.create(new, path.encode()) if path else h5g.open(new, b"/")
+            home = h5g.create(new, _stored(path)) if path else h5g.open(new, b"/")
             _set_all(home, attributes)
         for path, code, shape, attributes in request["datasets"]:
             creation = h5p.create(h5p.DATASET_CREATE)
@@ -34,12 +34,16 @@ def make(target: int, request: Json) -> Iterator[Json]:
             creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
             creation.set_fill_time(h5d.FILL_TIME_NEVER)
             space = h5s.create_simple(tuple(shape)) if shape else h5s.create(h5s.SCALAR)
-            _set_all(h5d.create(new, path.encode(), type_of(code), space, dcpl=creation), attributes)
+            _set_all(h5d.create(new, _stored(path), type_of(code), space, dcpl=creation), attributes)
         new.close()
         length = part.truncate(part.seek(0, os.SEEK_END))
     yield {"built": length}
 
 
-def _set_all(owner: Any, attributes: dict[str, str]) -> None:
+def _stored(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _set_all(owner: Any, attributes: dict[str, str | list[str]]) -> None:
     for name, value in attributes.items():
         set_attribute(owner, name, value, like=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightkit.access.files.commit import recovered
-from weightkit.access.files.copying import write_all
+from weightkit.access.files.copying import copy_range, write_all
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.replace import signals_held, sync_folder
 from weightkit.access.files.temporary_file import Temporary
@@ -27,15 +28,35 @@ _HEADROOM = 64 << 20  # bytes that a new file's structure may take
 _OF_AN_OBJECT = 4 << 10  # bytes of structure for a group or a dataset, roughly
 
 
+Attributes = Mapping[str, str | list[str]]
+"""Text and lists of text by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Values that lie in an open file one after another, and are copied as they are."""
+
+    fd: int
+    offset: int
+    code: str
+    """NumPy's code of their type; ``|V2`` for bfloat16."""
+    shape: tuple[int, ...]
+    nbytes: int
+
+    def write(self, fd: int, place: int) -> None:
+        """Copy them to a place of another file."""
+        copy_range(self.fd, fd, self.offset, self.offset + self.nbytes, shift=place - self.offset)
+
+
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """The contents of a new file."""
 
-    groups: dict[str, dict[str, str]]
-    """Groups by their path, parents before children, the empty path for the root; with text attributes."""
-    datasets: dict[str, np.ndarray]
-    attributes: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Text attributes of datasets, by their path."""
+    groups: dict[str, Attributes]
+    """Groups by their path, parents before children, the empty path for the root; with text and lists of text."""
+    datasets: dict[str, np.ndarray | Stretch]
+    attributes: dict[str, Attributes] = field(default_factory=dict)
+    """Attributes of datasets, by their path."""
 
 
 def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
@@ -50,7 +71,7 @@ def write_fresh(path: str | os.PathLike[str], fresh: Fresh) -> Path:
     """
     name = os.fspath(path)
     with written_anew(name) as (fd, target):
-        _fill(fd, fresh, name)
+        fill(fd, fresh, name)
     return target
 
 
@@ -106,24 +127,42 @@ def _target(name: str) -> Path:
     return target
 
 
-def _fill(fd: int, fresh: Fresh, name: str) -> None:
+def fill(fd: int, fresh: Fresh, name: str, start: int = 0) -> Index:
+    """Write the contents of a new file from ``start`` on; its end is the end of the file.
+
+    Returns:
+        What the reading process finds in it, checked like any other file.
+
+    Raises:
+        MachineError: The system failed.
+    """
     nbytes = sum(values.nbytes for values in fresh.datasets.values())
     objects = len(fresh.groups) + len(fresh.datasets)
     request = {
         "do": "make",
+        "target_start": start,
         "groups": [[path, dict(attributes)] for path, attributes in fresh.groups.items()],
         "datasets": [
-            [path, type_code(values.dtype), list(values.shape), dict(fresh.attributes.get(path, {}))]
+            [path, _code(values), list(values.shape), dict(fresh.attributes.get(path, {}))]
             for path, values in fresh.datasets.items()
         ],
-        "writes": nbytes + objects * _OF_AN_OBJECT + _HEADROOM,
+        "writes": start + nbytes + objects * _OF_AN_OBJECT + _HEADROOM,
     }
     with Scanner() as scanner:
         [answer] = scanner.ask(request, fd)
-        # Checked like any other file, before bytes are written at the offsets that it gives.
-        index = Index.of(scanner.records(fd, 0, answer["built"]), answer["built"])
+        # Checked before bytes are written at the offsets that it gives.
+        index = Index.of(scanner.records(fd, start, answer["built"]), answer["built"])
     with machine_errors("writing the new file", name):
         for path, values in fresh.datasets.items():
             offset = index.datasets[path].offset
-            if offset is not None:  # an empty array takes no space
-                write_all(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, offset)
+            if offset is None:  # an empty array takes no space
+                continue
+            if isinstance(values, Stretch):
+                values.write(fd, start + offset)
+            else:
+                write_all(fd, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data, start + offset)
+    return index
+
+
+def _code(values: np.ndarray | Stretch) -> str:
+    return values.code if isinstance(values, Stretch) else type_code(values.dtype)
