@@ -108,7 +108,9 @@ def test_the_scripts_of_the_readme_can_be_run(script):
     assert (ROOT / script).stat().st_mode & 0o111 == 0o111
 
 
-@pytest.mark.parametrize("command", ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore"])
+@pytest.mark.parametrize(
+    "command", ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"]
+)
 def test_the_readme_names_every_option(command):
     usage = run_weightkit(command, "--help").stdout
     options = set(re.findall(r"--[a-z-]+", usage)) - {"--help", "--output"}  # -o stands for the long one

@@ -10,6 +10,7 @@ _FILES, _FORMATS = "weightkit/access/files", "weightkit/access/formats"
 _HDF5, _CHILD = "weightkit/access/hdf5", "weightkit/access/hdf5/child"
 _STATE, _STATE_TESTS = "weightkit/training/state_file", "tests/training/state_file"
 _ON_TENSORFLOW = "--backend tensorflow"
+_SALVAGE = "weightkit/access/salvage"
 _TESTS, _HDF5_TESTS, _CHILD_TESTS = "tests/access/files", "tests/access/hdf5", "tests/access/hdf5/child"
 
 
@@ -83,6 +84,44 @@ MUTANTS = [
     Mutant(
         "a header is told by its bytes only where all of it is as the library writes it: flags",
         f"{_CHILD}/headers.py", " or flags > _CONSTANT or any(zeros)", "", f"{_CHILD_TESTS}/test_headers.py",
+    ),
+    # What a damaged file is believed.
+    Mutant(
+        "the structure of a damaged file is read inside the file alone, and a weight at its end is partial",
+        f"{_SALVAGE}/remains.py", "        if inside < size:\n", "        if False:\n", "tests/surgery/test_salvage.py",
+    ),
+    Mutant(
+        "what is found in a damaged file shares its bytes with nothing else",
+        f"{_SALVAGE}/remains.py", "if dataset.address in self._shared:", "if False:", "tests/surgery/test_salvage.py",
+    ),
+    Mutant(
+        "a hole of zeros makes no weight whole",
+        f"{_SALVAGE}/remains.py", 'if touched else (size, "")', 'if False else (size, "")',
+        "tests/surgery/test_salvage.py",
+    ),
+    Mutant(
+        "a header of a damaged file counts only if it has as many messages as it says",
+        f"{_SALVAGE}/structure/object_header.py", "    if len(found) != count:\n", "    if False:\n",
+        "tests/access/salvage/test_limits.py",
+    ),
+    Mutant(
+        "a header with a checksum counts only if that is right",
+        f"{_SALVAGE}/structure/object_header.py", ' or lookup3(content).to_bytes(4, "little") != checksum', "",
+        "tests/surgery/test_salvage.py",
+    ),
+    Mutant(
+        "the work on a damaged file is bounded",
+        f"{_SALVAGE}/structure/window.py", "        if self._left < 0:\n", "        if False:\n",
+        "tests/access/salvage/test_limits.py",
+    ),
+    Mutant(
+        "the objects of a damaged file are bounded",
+        f"{_SALVAGE}/structure/survey.py", "> self._limits.objects:", "< 0:", "tests/access/salvage/test_limits.py",
+    ),
+    Mutant(
+        "what was rescued is read back before it is put in place",
+        f"{_SALVAGE}/rebuilt.py", "if _digest_of(fd, start, index, remnant) != remnant.digest:", "if False:",
+        "tests/access/salvage/test_rebuilt.py",
     ),
     # Who may use a store, and until when.
     Mutant(

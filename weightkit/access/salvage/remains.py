@@ -14,7 +14,7 @@ from weightkit.access.files.spool import Spool
 from weightkit.access.hdf5.values import Piece
 from weightkit.access.salvage.places import LAYERS, UNNAMED, WEIGHTS, Places, joined, places, split_list
 from weightkit.access.salvage.structure.chunked import chunks_in, spooled
-from weightkit.access.salvage.structure.datasets import CHUNKED, COMPACT, FoundDataset
+from weightkit.access.salvage.structure.datasets import CHUNKED, COMPACT, CONTIGUOUS, FoundDataset
 from weightkit.access.salvage.structure.overlaps import overlapping
 from weightkit.access.salvage.structure.survey import Survey, survey
 from weightkit.access.salvage.structure.window import UNDEFINED, Malformed
@@ -129,7 +129,9 @@ class _Judge:
         self._chunks = chunks_in(found.window, found.datasets.values())
         tables = {address: chunks for address, (chunks, _) in self._chunks.items()}
         self._shared = overlapping(found, tables)
-        self._gaps = None if found.is_complete else Gaps(found.window, _spans(found))
+        known = _spans(found)
+        self._ends = {stop for _, stop in known}
+        self._gaps = None if found.is_complete else Gaps(found.window, known)
 
     def judged(self, path: str, dataset: FoundDataset) -> Remnant:
         """How much of a dataset is there; its values are read once, for the digest."""
@@ -163,7 +165,15 @@ class _Judge:
             return "its bytes belong to another object too"
         if dataset.dtype.endswith(">"):
             return "it does not hold plain numbers"
+        if self._is_odd(dataset):
+            return "it starts in the middle of a number: where it is was changed"
         return "its values were never written" if dataset.size and dataset.offset == UNDEFINED else ""
+
+    def _is_odd(self, dataset: FoundDataset) -> bool:
+        """Whether it starts inside of a number of its type, and not right behind another piece of the file."""
+        if dataset.layout != CONTIGUOUS or not dataset.size or not dataset.offset % dataset.element:
+            return False
+        return dataset.offset not in self._ends
 
     def _piece(self, dataset: FoundDataset) -> tuple[Piece | None, int, str]:
         """Where its values can be read, how many bytes of them are there, and why not all."""

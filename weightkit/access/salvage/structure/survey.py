@@ -28,6 +28,7 @@ _NEW_VERSIONS = (2, 3)
 _USER_BLOCK = 512  # bytes of the shortest
 _SIZES = b"\x08\x08"  # bytes of an address and of a length
 _CACHED_TABLE = 1
+_SUPERBLOCK = 48  # bytes of the shortest
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def survey(body: Body, limits: Limits) -> Survey:
     start = _start(body)
     window = Window(body, start or 0)
     root = None if start is None else _root(window)
+    window.keep(0, _SUPERBLOCK)  # whether it is there or not, nothing else is in its place
     found = Survey(window, root[0] if root else None)
     walk = _Walk(found, limits)
     if root is not None:
@@ -196,6 +198,7 @@ def _root_entry(window: Window, head: bytes) -> tuple[int, tuple[int, int] | Non
     version = head[8]
     if version in _ROOT_ENTRY:
         entry = window.read(_ROOT_ENTRY[version], 40, "the superblock")
+        window.keep(0, _ROOT_ENTRY[version] + len(entry))
         if window.read(13, 2, "the superblock") != _SIZES:
             return None
         address, cached = struct.unpack_from("<QI", entry, 8)
