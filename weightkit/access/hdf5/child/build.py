@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_LONGEST_LIST = 64_512  # bytes of an attribute in a header, as Keras counts
 _DENSE = 1  # superblock version from which attributes may be larger than a header
 _ALIVE: Json = {}  # a record that only says that this process is alive
 
@@ -324,16 +323,16 @@ def _variable_text(like: h5a.AttrID | None) -> h5t.TypeID | None:
     return kind if kind.get_class() == h5t.STRING and kind.is_variable_str() else None
 
 
-def set_attribute(owner: Any, name: str, value: str | list[str], *, like: h5a.AttrID | None) -> None:
-    """Text, or a list of text, stored in the manner of the attribute whose place it takes."""
+def set_attribute(
+    owner: Any, name: str, value: str | list[str], *, like: h5a.AttrID | None, fixed: bool = False
+) -> None:
+    """Text, or a list of text, stored in the manner of the attribute whose place it takes, or with a fixed length."""
     encoded = name.encode("utf-8", "surrogateescape")
     if isinstance(value, list) and not value:  # as Keras writes a list without names
         h5a.create(owner, encoded, h5t.IEEE_F64LE, h5s.create_simple((0,)))
         return
     texts = [text.encode("utf-8", "surrogateescape") for text in (value if isinstance(value, list) else [value])]
     space = h5s.create_simple((len(texts),)) if isinstance(value, list) else h5s.create(h5s.SCALAR)
-    # Keras writes a list of names as text of fixed length, unless that does not fit into a header.
-    fixed = like is None and isinstance(value, list) and len(texts) * max(map(len, texts)) <= _LONGEST_LIST
     variable = None if fixed else _variable_text(like)
     if variable is not None:
         kind = variable

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_LONGEST_LIST = 64_512  # bytes of an attribute in a header, as Keras counts
+
 
 def make(target: int, request: Json) -> Iterator[Json]:
     """Write it; the only record gives its length. The values' space is reserved for the parent to fill."""
@@ -46,4 +48,10 @@ def _stored(path: str) -> bytes:
 
 def _set_all(owner: Any, attributes: dict[str, str | list[str]]) -> None:
     for name, value in attributes.items():
-        set_attribute(owner, name, value, like=None)
+        # Keras writes a list of names as text of fixed length, unless that does not fit into a header.
+        fits = isinstance(value, list) and len(value) * max(map(_length, value), default=0) <= _LONGEST_LIST
+        set_attribute(owner, name, value, like=None, fixed=fits)
+
+
+def _length(text: str) -> int:
+    return len(_stored(text))
