@@ -135,6 +135,25 @@ def test_lists_of_names_hold_what_the_new_file_holds_in_their_own_order(tmp_path
             assert listed == [text for text in before if text in group]
 
 
+def test_layers_of_keras_3_are_named_by_the_list_although_the_table_of_their_groups_is_lost(tmp_path):
+    path, names = tmp_path / "m.h5", [f"d{number}" for number in range(3)]
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array(names, "S")
+        for name in names:
+            group = file.create_group(name)
+            group.attrs["weight_names"] = np.array([f"sequential/{name}/kernel"], "S")
+            group.create_dataset(f"sequential/{name}/kernel", data=np.random.default_rng(0).normal(size=5))
+    original, content = contents(path), bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        entry = content.find(h5py.h5o.get_info(file["d0"].id).addr.to_bytes(8, "little"))
+    place = content.rfind(b"SNOD", 0, entry)
+    content[place : place + 4] = b"SNOX"
+    path.write_bytes(content)
+    result = salvage(path, output=tmp_path / "out.h5")
+    require_honest(result, original)
+    assert contents(tmp_path / "out.h5") == original
+
+
 def hole(path, start, stop):
     content = bytearray(path.read_bytes())
     content[start:stop] = bytes(stop - start)

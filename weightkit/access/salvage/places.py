@@ -163,6 +163,10 @@ def _layer_names(weights: tuple[str, ...], known: Places) -> Iterator[str]:
     if fits:
         yield max(fits, key=len)
         return
-    first = {weight.partition("/")[0] for weight in weights if "/" in weight}
+    # Keras 3 begins with the name of the model; where two layers fit, nothing says which one it is.
+    within = [name for name in listed if all(f"/{name}/" in f"/{weight}" for weight in weights)]
+    if len(within) == 1:
+        yield within[0]
+    first = {weight.partition("/")[0] for weight in weights if weight.endswith(":0") and "/" in weight}
     if not listed and len(first) == 1:
         yield first.pop()
