@@ -5,6 +5,8 @@ PKWARE's APPNOTE 6.3.10, 4.3.7 (local file header) and 4.5.3 (zip64).
 
 from __future__ import annotations
 
+import itertools
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -67,13 +69,13 @@ class Salvaged:
 def salvaged_archive(source: OpenFile, limits: Limits) -> Salvaged:
     """Find the weights and the configuration in a damaged archive; close the spool of the result."""
     found: dict[str, FoundMember] = {}
-    for member in _members(source):
+    for member in _members(source, limits):
         found.setdefault(member.name, member)
     known = {name: _text(source, found[name], limits) for name in (CONFIG, METADATA) if name in found}
     texts = {name: text for name, text in known.items() if text}
     weights = found.get(WEIGHTS)
     if weights is None:
-        place = _find(source, SIGNATURE, 0)
+        place = next(_places(source, SIGNATURE), -1)
         body = Body(source.fd, place, source.size - place, source.name) if place >= 0 else None
         return Salvaged(body, texts, None)
     if weights.deflated:
@@ -84,26 +86,22 @@ def salvaged_archive(source: OpenFile, limits: Limits) -> Salvaged:
     return Salvaged(body, texts, crc32_of(body.fd, body.start, body.length) == weights.crc)
 
 
-def _members(source: OpenFile) -> Iterator[FoundMember]:
+def _members(source: OpenFile, limits: Limits) -> Iterator[FoundMember]:
     """Members with the names that Keras gives, one behind the other."""
-    place = _find(source, LOCAL_SIGNATURE, 0)
-    while place >= 0:
-        member = _member(source, place)
-        if member is not None:
-            yield member
+    reach = 0
+    for place in itertools.islice(_places(source, LOCAL_SIGNATURE), limits.members):
         # What looks like a header inside of a member is none.
-        place = _find(source, LOCAL_SIGNATURE, member.start + member.packed if member else place + 1)
+        member = _member(source, place) if place >= reach else None
+        if member is not None:
+            reach = member.start + member.packed
+            yield member
 
 
-def _find(source: OpenFile, wanted: bytes, start: int) -> int:
-    """The first place of some bytes from ``start`` on; -1 if there is none."""
-    while start < source.size:
+def _places(source: OpenFile, wanted: bytes) -> Iterator[int]:
+    """Where some bytes are, in order; the file is read once."""
+    for start in range(0, source.size, _BLOCK):
         content = source.read(start, _BLOCK + len(wanted) - 1)
-        place = content.find(wanted)
-        if place >= 0:
-            return start + place
-        start += _BLOCK
-    return -1
+        yield from (start + found.start() for found in re.finditer(re.escape(wanted), content))
 
 
 def _member(source: OpenFile, place: int) -> FoundMember | None:
