@@ -71,7 +71,7 @@ def test_completion_loads_nothing_heavy(line, tmp_path):
         ("weightkit show model.h5 --st", ["--stats"]),
         ("weightkit reinit model.h5 --see", ["--seed"]),
         ("weightkit diff a.h5 b.h5 --rt", ["--rtol"]),
-        ("weightkit diff a.h5 b.h5 --match ", ["auto", "name", "structure"]),
+        ("weightkit diff a.h5 b.h5 --match ", ["auto", "name", "structure", "order", "shape"]),
         ("weightkit cast model.h5 --t", ["--to"]),
         ("weightkit strip model.h5 --ver", ["--verify"]),
         ("weightkit drop model.h5 --wh", ["--where"]),

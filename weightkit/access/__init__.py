@@ -29,15 +29,11 @@ if TYPE_CHECKING:
     from weightkit.access.names.initial_values import Initial
     from weightkit.access.open import open_weights
     from weightkit.access.ref import Kind, Source, WeightRef
-    from weightkit.access.salvage.damaged_file import DamagedFile
-    from weightkit.access.salvage.opening import open_for_salvage
-    from weightkit.access.salvage.readable_file import ReadableFile
-    from weightkit.access.salvage.remains import Remnant
     from weightkit.access.select.combine import Where, combine
     from weightkit.access.select.roles import role_of
     from weightkit.access.select.selecting import selected
     from weightkit.access.select.selectors import Selector
-    from weightkit.access.store import ALL, Destination, Outcome, WeightStore
+    from weightkit.access.store import ALL, Outcome, WeightStore
     from weightkit.access.target_match import match
     from weightkit.access.targets import Target, both_opened, opened
 
@@ -46,8 +42,6 @@ _HOMES = {
     "Backup": "weightkit.access.files.backup",
     "By": "weightkit.access.matching.result",
     "Changes": "weightkit.access.changes",
-    "DamagedFile": "weightkit.access.salvage.damaged_file",
-    "Destination": "weightkit.access.store",
     "FileStore": "weightkit.access.hdf5.file_store",
     "Initial": "weightkit.access.names.initial_values",
     "Kind": "weightkit.access.ref",
@@ -56,8 +50,6 @@ _HOMES = {
     "Outcome": "weightkit.access.store",
     "Plan": "weightkit.access.edits.plan",
     "QuantizedPairs": "weightkit.access.dequantize.quantized_pairs",
-    "ReadableFile": "weightkit.access.salvage.readable_file",
-    "Remnant": "weightkit.access.salvage.remains",
     "Report": "weightkit.access.edits.plan",
     "Selector": "weightkit.access.select.selectors",
     "Source": "weightkit.access.ref",
@@ -74,7 +66,6 @@ _HOMES = {
     "is_floating": "weightkit.access.edits.arithmetic",
     "losses": "weightkit.access.edits.arithmetic",
     "match": "weightkit.access.target_match",
-    "open_for_salvage": "weightkit.access.salvage.opening",
     "open_weights": "weightkit.access.open",
     "opened": "weightkit.access.targets",
     "perform": "weightkit.access.edits.perform",
@@ -92,8 +83,6 @@ __all__ = [
     "Backup",
     "By",
     "Changes",
-    "DamagedFile",
-    "Destination",
     "FileStore",
     "Initial",
     "Kind",
@@ -102,8 +91,6 @@ __all__ = [
     "Outcome",
     "Plan",
     "QuantizedPairs",
-    "ReadableFile",
-    "Remnant",
     "Report",
     "Selector",
     "Source",
@@ -120,7 +107,6 @@ __all__ = [
     "is_floating",
     "losses",
     "match",
-    "open_for_salvage",
     "open_weights",
     "opened",
     "perform",

@@ -9,7 +9,7 @@ from weightkit.cli.output import Column, Result
 from weightkit.text import size
 
 if TYPE_CHECKING:
-    from weightkit.access import Remnant
+    from weightkit.access.salvage import Remnant
     from weightkit.surgery.salvage import Salvage
 
 _COLUMNS = (

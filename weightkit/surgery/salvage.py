@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access import Options, open_for_salvage
+from weightkit.access import Options
+from weightkit.access.salvage import open_for_salvage
 from weightkit.arguments import require_path
 from weightkit.errors import DamagedFileError, RequestError
 from weightkit.text import size
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from weightkit.access import DamagedFile, Outcome, ReadableFile, Remnant
+    from weightkit.access import Outcome
+    from weightkit.access.salvage import DamagedFile, ReadableFile, Remnant
 
 
 @dataclass(frozen=True, slots=True)
