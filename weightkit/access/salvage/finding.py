@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weightkit.access.hdf5.container import Body
@@ -13,6 +14,9 @@ from weightkit.access.salvage.structure.survey import has_superblock
 if TYPE_CHECKING:
     from weightkit.access.files.openfile import OpenFile
     from weightkit.access.hdf5.limits import Limits
+
+
+_MOST_SEARCHED = 1 << 30  # bytes: a search for a hint must not take minutes
 
 
 def archive_in(source: OpenFile, limits: Limits) -> Salvaged | None:
@@ -33,7 +37,7 @@ def body_in(source: OpenFile, archive: Salvaged | None) -> Body:
 
 
 def finds_any(source: OpenFile, limits: Limits) -> bool:
-    """Whether at least one weight of a damaged file is whole.
+    """Whether at least one weight in the first gigabyte of a damaged file is whole.
 
     Raises:
         UnsafeFileError: It makes more work than files of its size do.
@@ -43,4 +47,6 @@ def finds_any(source: OpenFile, limits: Limits) -> bool:
     with contextlib.ExitStack() as held:
         if archive and archive.spool:
             held.callback(archive.spool.close)
-        return any(remnant.state is State.WHOLE for remnant in each_remnant(body_in(source, archive), limits))
+        body = body_in(source, archive)
+        first = replace(body, length=min(body.length, _MOST_SEARCHED))
+        return any(remnant.state is State.WHOLE for remnant in each_remnant(first, limits))

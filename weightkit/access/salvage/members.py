@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access.files.copying import write_all
+from weightkit.access.files.holes import data_in
 from weightkit.access.files.openfile import machine_errors
 from weightkit.access.files.spool import Spool
 from weightkit.access.formats.legacy import parse_config
@@ -99,9 +100,10 @@ def _members(source: OpenFile, limits: Limits) -> Iterator[FoundMember]:
 
 def _places(source: OpenFile, wanted: bytes) -> Iterator[int]:
     """Where some bytes are, in order; the file is read once."""
-    for start in range(0, source.size, _BLOCK):
-        content = source.read(start, _BLOCK + len(wanted) - 1)
-        yield from (start + found.start() for found in re.finditer(re.escape(wanted), content))
+    for first, stop in data_in(source.fd, 0, source.size):
+        for start in range(first, stop, _BLOCK):
+            content = source.read(start, min(_BLOCK, stop - start) + len(wanted) - 1)
+            yield from (start + found.start() for found in re.finditer(re.escape(wanted), content))
 
 
 def _member(source: OpenFile, place: int) -> FoundMember | None:

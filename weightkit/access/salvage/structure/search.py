@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightkit.access.files.holes import data_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,10 +24,12 @@ _NEW = b"OHDR\2"
 def header_places(window: Window) -> Iterator[int]:
     """Addresses where a header may start, in ascending order within each block of the file."""
     start = window.body.start + window.base
-    for first in range(0, window.length, _BLOCK):
-        count = min(_BLOCK + _OVERLAP, window.length - first)
-        content = os.pread(window.body.fd, count, start + first)
-        yield from (first + place for place in sorted({*_old(content), *_new(content)}) if place < _BLOCK)
+    for first, stop in data_in(window.body.fd, start, start + window.length):
+        for block in range((first - start) // _STEP * _STEP, stop - start, _BLOCK):
+            count = min(_BLOCK + _OVERLAP, window.length - block)
+            content = os.pread(window.body.fd, count, start + block)
+            most = min(_BLOCK, stop - start - block)
+            yield from (block + place for place in sorted({*_old(content), *_new(content)}) if place < most)
 
 
 def _old(content: bytes) -> list[int]:
