@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, By, FileStore, Kind, Transform, edit, is_floating
+from weightkit.access import ALL, By, Kind, Transform, edit, is_floating
 from weightkit.access import match as match_stores
 from weightkit.errors import RequestError, SelectionError
 from weightkit.text import listed
@@ -21,11 +19,15 @@ from weightkit.transforms.loading import (
     OnMismatch,
     OnMissing,
     Resizing,
+    how_matched,
     loaded,
+    steps,
 )
 from weightkit.transforms.source_reader import PlannedSource, SourceReader
+from weightkit.transforms.two_files import require_two_files
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
     from typing import Self
 
@@ -135,7 +137,7 @@ class CopyFrom(Transform):
         Raises:
             RequestError: It is the same.
         """
-        _require_two_files(store, self.source)
+        require_two_files(store, self.source)
 
     def on(self, store: WeightStore) -> CopyFrom:
         """The same, matched with the weights of this store.
@@ -174,9 +176,9 @@ class CopyFrom(Transform):
         """How weights were matched and made, which of the source are not used, and what its store notes."""
         if self.found is None or self.planned is None:
             return ()
-        matched = _notes(self.found, self._sources(chosen), self._label)
+        matched = how_matched(self.found, self._sources(chosen), self._label)
         of_source = (f"{self._label}: {note}" for note in self.planned.notes)
-        return (*matched, *_steps(self.made, chosen), *self.made.notes, *of_source)
+        return (*matched, *steps(self.made, chosen), *self.made.notes, *of_source)
 
     def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
@@ -278,7 +280,7 @@ def copy_from(
     Example:
         >>> copy_from(model, "model.h5", where="encoder")  # doctest: +SKIP
     """
-    _require_two_files(target, source)
+    require_two_files(target, source)
     return edit(
         target,
         CopyFrom(source, match, on_missing, on_mismatch, backend, data_format, hard_sigmoid, resizing),
@@ -298,42 +300,3 @@ def copy_from(
 def _require_one_of(name: str, given: object, known: Sequence[str]) -> None:
     if given not in known:
         raise RequestError(f"{name} must be one of {', '.join(known)}, got {given!r}")
-
-
-def _require_two_files(target: Target, source: Target) -> None:
-    ours, theirs = _path(target), _path(source)
-    if ours is None or theirs is None:
-        return
-    with contextlib.suppress(OSError, ValueError):  # what cannot be found is refused when it is opened
-        if ours.samefile(theirs):
-            raise RequestError(
-                f"source and target must be two files, got {theirs} twice", hint="give another source", file=str(ours)
-            )
-
-
-def _path(target: Target) -> Path | None:
-    if isinstance(target, FileStore):
-        return Path(target.label)
-    return Path(target) if isinstance(target, str | os.PathLike) else None
-
-
-def _notes(found: Match, used: set[WeightRef], label: str) -> tuple[str, ...]:
-    there = (*found.pairs.values(), *found.unused)
-    unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
-    part = f": all of one as {found.part} of the other" if found.part else ""
-    notes = [f"matched by {found.by}{part}"]
-    if found.fresh:
-        fresh = listed(ref.path for ref in found.fresh)
-        notes.append(f"left as they are, as {label} does not hold them: {fresh}")
-    if unused:
-        notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
-    return tuple(notes)
-
-
-def _steps(made: Loaded, chosen: Sequence[WeightRef]) -> tuple[str, ...]:
-    """What is done with weights that are not simply copied, each with some of them."""
-    found: dict[str, list[str]] = {}
-    for ref in chosen:
-        if ref in made.of:
-            found.setdefault(made.of[ref].what, []).append(ref.path)
-    return tuple(f"{len(paths)} converted ({what}): {listed(paths)}" for what, paths in found.items())

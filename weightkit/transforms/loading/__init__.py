@@ -10,6 +10,7 @@ from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.loaded import Loaded, Loading, OnMismatch, OnMissing, loaded
 from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
+from weightkit.transforms.loading.sentences import how_matched, steps
 
 __all__ = [
     "MEAN_ROWS",
@@ -29,7 +30,9 @@ __all__ = [
     "conversions",
     "facts_of",
     "flattened_map",
+    "how_matched",
     "is_plain",
     "loaded",
     "resized",
+    "steps",
 ]
