@@ -24,7 +24,10 @@ from weightkit.training import load_optimizer_state
 from weightkit.training.optimizer.slot_values import values_of
 
 EVERY_BACKEND = {("adam", "legacy"), ("accumulation", "archive"), ("nadam", "weights"), ("several", "archive")}
-BY_DEFAULT = {("accumulation", "legacy"), ("scaled several", "legacy"), ("adam", "folder"), ("schedule", "weights")}
+BY_DEFAULT = {
+    ("accumulation", "legacy"), ("scaled several", "legacy"), ("adam", "folder"), ("schedule", "weights"),
+    ("nadam", "archive"), ("adafactor", "archive"), ("rmsprop", "archive"), ("muon", "archive"), ("adamw", "archive"),
+}  # fmt: skip
 IMPOSSIBLE = {("adafactor", "legacy")}
 """Keras 3.15 gives two of its variables one name, and fails to save them."""
 
@@ -34,7 +37,7 @@ def cases():
     for optimizer in OPTIMIZERS:
         for form in FORMATS:
             one = (optimizer, form)
-            if one in IMPOSSIBLE or not (full.enabled or form == "archive" or one in BY_DEFAULT | EVERY_BACKEND):
+            if one in IMPOSSIBLE or not (full.enabled or one in BY_DEFAULT | EVERY_BACKEND):
                 continue
             yield pytest.param(*one, marks=[pytest.mark.every_backend] if one in EVERY_BACKEND else [])
 
