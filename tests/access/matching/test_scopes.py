@@ -55,5 +55,10 @@ def test_a_gap_inside_a_layer_or_a_weight_without_a_place_is_no_new_head(dense, 
     assert ([ref.layer for ref in with_other.missing], with_other.fresh) == (["top", "top"], ())
 
 
+def test_a_few_layers_of_a_large_model_are_no_backbone(dense):
+    found = match(dense({"head": (4, 2), **{f"conv_{n}x": (2, n) for n in range(3)}}), dense({"head": (4, 2)}))
+    assert (len(found.pairs), len(found.missing), found.fresh) == (2, 6, ())
+
+
 def test_strictly_nothing_is_fresh(dense):
     assert match(dense(BACKBONE | {"head": (4, 2)}), dense(BACKBONE), strict=True).fresh == ()

@@ -185,7 +185,9 @@ def _of_part(sides: _Sides, named: Match) -> Match | None:
         # All of ours by name; or all of theirs, and whole layers besides: a head on the layers of a backbone.
         if not named.missing:
             return named
-        if not named.unused and {ref.layer for ref in named.missing}.isdisjoint(ref.layer for ref in named.pairs):
+        apart = {ref.layer for ref in named.missing}.isdisjoint(ref.layer for ref in named.pairs)
+        # A few layers of that name in a large model may be those of any other.
+        if apart and not named.unused and len(named.pairs) >= len(named.missing):
             return named.of_part("")
     found = sides.parts()
     if len(found) > 1:
@@ -193,10 +195,12 @@ def _of_part(sides: _Sides, named: Match) -> Match | None:
             f"all weights of one model fit into several layers of the other: {listed([part for part, _ in found])}",
             hint="open one of these layers alone",
         )
-    if not found:
+    part, pairs = found[0] if found else ("", {})
+    matched = Match.of("name", sides.ours, sides.theirs, pairs)
+    one_layer = len({ref.layer for ref in pairs}) == 1
+    if not found or (one_layer and len(pairs) < len(matched.missing)):
         return None
-    part, pairs = found[0]
-    return Match.of("name", sides.ours, sides.theirs, pairs).of_part(part)
+    return matched.of_part(part)
 
 
 def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:
