@@ -39,3 +39,11 @@ def test_by_turn_needs_every_shape_to_agree(weight):
     assert by_turn(ours, [weight("b/m", (2,)), weight("b/v", (3,))])[ours[1]].path == "b/v"
     assert by_turn(ours, [weight("b/m", (3,)), weight("b/v", (2,))]) == {}
     assert by_turn(ours, [weight("b/m", (2,))]) == {}
+
+
+def test_the_eleventh_layer_of_a_class_is_not_the_third_though_files_sort_it_so(weight):
+    ours = [weight(f"l{n}/kernel", structure=f"l{n}/l{n}/kernel:0") for n in range(12)]
+    keys = ["dense", *(f"dense_{n}" for n in range(1, 12))]
+    theirs = [weight(f"m{n}/kernel", structure=f"layers/{key}/vars/0") for n, key in enumerate(keys)]
+    pairs = by_class(ours, sorted(theirs, key=lambda ref: ref.structure))
+    assert [(a.path, b.path) for a, b in pairs.items()] == [(f"l{n}/kernel", f"m{n}/kernel") for n in range(12)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from weightkit.access.names.automatic_names import automatic
+from weightkit.access.names.automatic_names import automatic, numbered_name
 from weightkit.access.names.keys import key_base, keys_of_class
+from weightkit.access.names.layer_order import is_numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,7 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
     """Each weight by the layers around its own, its class, its layer's position among those, and its name."""
     turns: dict[tuple[object, ...], dict[str, int]] = {}
     found: dict[tuple[object, ...], WeightRef] = {}
-    for ref in refs:
+    for ref in sorted(refs, key=_place_in_lists):
         around, owner = _owner(ref)
         class_key = _class_key(ref)
         if class_key is None:
@@ -70,6 +71,11 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
         turn = turns.setdefault(key, {}).setdefault(owner, len(turns[key]) if key in turns else 0)
         found[(*key, turn, ref.name if ref.name is not None else ref.index)] = ref
     return found
+
+
+def _place_in_lists(ref: WeightRef) -> list[tuple[str, int]]:
+    """Its place among others of version 3, whose files sort ``dense_10`` before ``dense_2``; one for all others."""
+    return [numbered_name(step) for step in ref.structure.split("/")] if is_numbered(ref) else []
 
 
 def _class_key(ref: WeightRef) -> str | None:
