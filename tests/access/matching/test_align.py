@@ -152,3 +152,11 @@ def test_layers_that_one_side_names_only_by_class_are_told_by_their_looks(matche
     named, keyed = {"m/a": (2, 2), "m/b": (2, 3)}, {"m/dense": (2, 3), "m/dense_1": (2, 2)}
     assert matched(named, keyed) == {"m/a": "m/dense_1", "m/b": "m/dense"}
     assert matched({"m/a": (2, 2), "m/b": (2, 2)}, {"m/dense": (2, 2), "m/dense_1": (2, 2)}) == {}
+
+
+def test_a_given_name_of_both_sides_is_no_automatic_name_of_a_class_of_one(dense, layers_of):
+    """A Dense ``block_1`` given by hand, and a new ``Block`` named ``block`` by Keras."""
+    new = [replace(ref, around=("Block", "Dense")) for ref in dense({"block/dense": (2, 2)})]
+    for ours, theirs in (([], new), (new, [])):
+        own, other = ([*dense({"block_1": (2, 2)}), *more] for more in (ours, theirs))
+        assert layers_of(aligned(by_name(own), by_name(other))) == {"block_1": "block_1"}

@@ -98,8 +98,10 @@ def _grouped(layer: Layer, other: Layer) -> _Groups:
     """Sublayers that may match: alone under a given name, together under an automatic one."""
     found: _Groups = {}
     bases = frozenset(base[0] for child in other.layers.values() if (base := child.automatic))
+    given = {child.name for child in other.layers.values() if child.automatic is None}
     for child in layer.layers.values():
-        found.setdefault(_key(child, bases), []).append(child)
+        # A name that is a user's there is one here, also beside automatic names that look like it.
+        found.setdefault(_key(child, frozenset() if child.name in given else bases), []).append(child)
     return found
 
 
