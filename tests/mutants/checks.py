@@ -613,6 +613,12 @@ MUTANTS = [
         "side.major in {None, _TODAY}", "True",
         "tests/transforms/loading/test_plain.py",
     ),
+    Mutant(
+        "layers do not go by place against given names of both sides",
+        "weightkit/access/matching/match.py",
+        "if crosses(placed.pairs.items(), ours, theirs):", "if False:",
+        "tests/access/matching/test_given_names.py",
+    ),
     # Whose the slots in a file of Keras are.
     Mutant(
         "slots that could be of several weights are refused",

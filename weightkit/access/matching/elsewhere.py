@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.given_names import leads
 from weightkit.access.matching.own_weights import meaning, paired
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterator
 
     from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.ref import WeightRef
@@ -26,7 +27,7 @@ def elsewhere(ours: Layer, theirs: Layer, pairs: dict[WeightRef, WeightRef]) -> 
     first, second = _unpaired(ours, pairs), _unpaired(theirs, frozenset(pairs.values()))
     for name, (around, layer) in first.items():
         there = second.get(name)
-        if there is not None and _leads(around, there[0]) and _weights(layer) == _weights(there[1]):
+        if there is not None and leads(around, there[0]) and _weights(layer) == _weights(there[1]):
             yield from paired(layer.weights, there[1].weights)
 
 
@@ -43,13 +44,6 @@ def _unpaired(root: Layer, pairs: Container[WeightRef]) -> dict[_Names, tuple[_N
                 name = tuple(one.name if one.automatic is None else one.automatic[0] for one in path[given[-1] :])
                 found.setdefault(name, []).append((tuple(path[place].name for place in given[:-1]), layer))
     return {name: same[0] for name, same in found.items() if len(same) == 1}
-
-
-def _leads(ours: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Whether one is the other with some names left out."""
-    few, many = sorted((ours, theirs), key=len)
-    rest = iter(many)
-    return all(name in rest for name in few)
 
 
 def _weights(layer: Layer) -> set[str]:

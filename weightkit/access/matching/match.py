@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightkit.access.matching.align import Ordered, aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
+from weightkit.access.matching.given_names import crosses
 from weightkit.access.matching.layer_tree import by_name, is_given
 from weightkit.access.matching.order import by_look, by_order
 from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
@@ -210,13 +211,16 @@ def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:
         return named
     # By place only if it is at least half of them: a few equal paths say little.
     half = 2 * len(placed.pairs) >= max(len(sides.ours), len(sides.theirs))
-    return placed if placed.pairs and not placed.reshaped and half else None
+    fits = placed.pairs and not placed.reshaped and half
+    return placed if fits and not _contradicts(placed, sides.ours, sides.theirs) else None
 
 
 def _contradicts(placed: Match, ours: list[WeightRef], theirs: list[WeightRef]) -> bool:
     """Whether a weight's path leads to another weight there, while its own name is there too."""
     here, there = {ref.path for ref in ours if is_given(ref)}, {ref.path for ref in theirs if is_given(ref)}
     both = here & there
+    if crosses(placed.pairs.items(), ours, theirs):
+        return True
     return any(a.path != b.path and (a.path in both or b.path in both) for a, b in placed.pairs.items())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from weightkit.access.matching.given_names import crosses
 from weightkit.access.matching.own_weights import meaning, paired
 from weightkit.access.names.layer_order import turns
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.ref import WeightRef
 
 
 def by_order(ours: Layer, theirs: Layer, ordered: Ordered) -> Pairs:
@@ -67,8 +69,15 @@ def _in_order(root: Layer, *, ordered: bool) -> list[Layer] | None:
 
 def _is_contradicted(ours: Sequence[Layer], theirs: Sequence[Layer]) -> bool:
     """Whether a layer's given name is on both sides, at another place."""
+    own, other = ([_any_weight(layer) for layer in layers] for layers in (ours, theirs))
+    if crosses(zip(own, other, strict=True), own, other):
+        return True
     here, there = _places(ours), _places(theirs)
     return any(here[name] != there[name] for name in here.keys() & there.keys())
+
+
+def _any_weight(layer: Layer) -> WeightRef:
+    return next(iter(layer.weights.values()))
 
 
 def _places(layers: Sequence[Layer]) -> dict[str, int]:
