@@ -160,3 +160,10 @@ def test_a_given_name_of_both_sides_is_no_automatic_name_of_a_class_of_one(dense
     for ours, theirs in (([], new), (new, [])):
         own, other = ([*dense({"block_1": (2, 2)}), *more] for more in (ours, theirs))
         assert layers_of(aligned(by_name(own), by_name(other))) == {"block_1": "block_1"}
+
+
+def test_a_given_name_of_a_layer_of_known_class_is_no_automatic_name_of_another_class(dense, layers_of):
+    ours = [replace(ref, around=("Block", "Dense")) for ref in dense(dict.fromkeys(["block_1/dense", "x"], (2, 2)))]
+    theirs = [replace(ref, around=("Dense",)) for ref in dense(dict.fromkeys(["block", "x"], (2, 2)))]
+    ours, theirs = ours + dense({"y": (2, 3)}), theirs + dense({"z": (2, 4)})
+    assert layers_of(aligned(by_name(ours), by_name(theirs))) == {"x": "x"}

@@ -108,7 +108,7 @@ def _grouped(layer: Layer, other: Layer) -> _Groups:
 def _key(layer: Layer, bases: frozenset[str]) -> tuple[str, bool]:
     """Its given name, or the class part of its automatic one; the other side may know the class where this does not."""
     base = layer.automatic
-    if base is None and (part := numbered_name(layer.name)[0]) in bases:
+    if base is None and layer.layer_class is None and (part := numbered_name(layer.name)[0]) in bases:
         return part, True
     return (layer.name, False) if base is None else (base[0], True)
 
