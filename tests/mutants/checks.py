@@ -619,6 +619,11 @@ MUTANTS = [
         "if crosses(placed.pairs.items(), ours, theirs):", "if False:",
         "tests/access/matching/test_given_names.py",
     ),
+    Mutant(
+        "automatic names do not choose between a nested model and the layers around it",
+        "weightkit/access/matching/match.py", "places = _beside(named, found)", "places = []",
+        "tests/access/matching/test_match.py",
+    ),
     # Whose the slots in a file of Keras are.
     Mutant(
         "slots that could be of several weights are refused",

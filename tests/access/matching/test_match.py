@@ -192,3 +192,16 @@ def test_matching_ten_thousand_weights_needs_no_quadratic_time(dense):
     shapes = itertools.cycle([(2, 2), (2, 3), (3, 2)])
     theirs = {f"dense_{n + 5000}": next(shapes) for n in range(5000)}
     assert match(dense(ours), dense(theirs)).fits
+
+
+def test_automatic_names_do_not_choose_between_a_nested_model_and_the_layers_around_it(dense, store_of):
+    whole = store_of(dense(dict.fromkeys(["enc/dense", "enc/dense_1", "dense_2", "dense_3"], (2, 2))))
+    part = store_of(dense(dict.fromkeys(["dense", "dense_1"], (2, 2))))
+    for ours, theirs in ((whole, part), (part, whole)):
+        with pytest.raises(RequestError, match="several layers of the other: enc, those around"):
+            match(ours, theirs)
+
+
+def test_a_lone_automatic_name_is_not_doubted_for_a_layer_of_a_given_name(dense, layers_of, store_of):
+    found = match(store_of(dense(dict.fromkeys(["head", "dense_1"], (2, 2)))), store_of(dense({"dense": (2, 2)})))
+    assert layers_of(found.pairs) == {"dense_1": "dense"}

@@ -13,6 +13,7 @@ from weightkit.access.matching.order import by_look, by_order
 from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
 from weightkit.access.matching.result import BY, By, Match
 from weightkit.access.matching.scopes import parts_like
+from weightkit.access.names.automatic_names import automatic
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 from weightkit.text import listed
@@ -182,18 +183,16 @@ def _of_part(sides: _Sides, named: Match) -> Match | None:
     Raises:
         RequestError: There are several such parts.
     """
-    if named.pairs and not named.reshaped and sides.named:
-        # All of ours by name; or all of theirs, and whole layers besides: a head on the layers of a backbone.
-        if not named.missing:
-            return named
-        apart = {ref.layer for ref in named.missing}.isdisjoint(ref.layer for ref in named.pairs)
-        # A few layers of that name in a large model may be those of any other.
-        if apart and not named.unused and len(named.pairs) >= len(named.missing):
-            return named.of_part("")
     found = sides.parts()
-    if len(found) > 1:
+    places = [part for part, _ in found]
+    if named.pairs and not named.reshaped and sides.named and (whole := _whole(named)):
+        places = _beside(named, found)
+        if not places or any(is_given(ref) for pair in named.pairs.items() for ref in pair):
+            return whole
+        places.append("those around")
+    if len(places) > 1:
         raise RequestError(
-            f"all weights of one model fit into several layers of the other: {listed([part for part, _ in found])}",
+            f"all weights of one model fit into several layers of the other: {listed(places)}",
             hint="open one of these layers alone",
         )
     part, pairs = found[0] if found else ("", {})
@@ -202,6 +201,34 @@ def _of_part(sides: _Sides, named: Match) -> Match | None:
     if not found or (one_layer and len(pairs) < len(matched.missing)):
         return None
     return matched.of_part(part)
+
+
+def _beside(named: Match, parts: list[tuple[str, Pairs]]) -> list[str]:
+    """The parts with layers in them that are not what automatic names lead to."""
+    met = named.pairs.items()
+    return [
+        part
+        for part, pairs in parts
+        if met.isdisjoint(pairs.items()) and not any(part in {a.layer, b.layer} for a, b in pairs.items())
+    ]
+
+
+def _whole(named: Match) -> Match | None:
+    """A match of all of ours; or of all of theirs, with whole layers besides: a head on the layers of a backbone."""
+    if not named.missing:
+        return named
+    met, besides = {ref.layer or "" for ref in named.pairs}, {ref.layer or "" for ref in named.missing}
+    # A few layers of that name in a large model may be those of any other.
+    if named.unused or not met.isdisjoint(besides) or len(named.pairs) < len(named.missing):
+        return None
+    # Nor do automatic names tell which of several layers of a class is the new one.
+    return None if _automatic_places(met) & _automatic_places(besides) else named.of_part("")
+
+
+def _automatic_places(layers: Iterable[str]) -> set[tuple[str, str]]:
+    """Where layers with automatic names are, and the class that the name says."""
+    split = (layer.rpartition("/") for layer in layers)
+    return {(around, found[0]) for around, _, name in split if (found := automatic(name))}
 
 
 def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:
