@@ -55,6 +55,18 @@ def test_a_gap_inside_a_layer_or_a_weight_without_a_place_is_no_new_head(dense, 
     assert ([ref.layer for ref in with_other.missing], with_other.fresh) == (["top", "top"], ())
 
 
+def test_automatic_names_do_not_tell_which_of_several_layers_is_new(dense):
+    """The new one may be the first, and all others stand one place later."""
+    longer = match(
+        dense(dict.fromkeys(["dense", "dense_1", "dense_2"], (2, 2))), dense({"dense": (2, 2), "dense_1": (2, 2)})
+    )
+    assert (longer.fresh, len(longer.missing)) == ((), 2)
+    other = match(
+        dense({"conv2d": (2, 3), "conv2d_1": (3, 3), "dense": (3, 2)}), dense({"conv2d": (2, 3), "conv2d_1": (3, 3)})
+    )
+    assert [ref.layer for ref in other.fresh] == ["dense", "dense"]
+
+
 def test_a_few_layers_of_a_large_model_are_no_backbone(dense):
     found = match(dense({"head": (4, 2), **{f"conv_{n}x": (2, n) for n in range(3)}}), dense({"head": (4, 2)}))
     assert (len(found.pairs), len(found.missing), found.fresh) == (2, 6, ())

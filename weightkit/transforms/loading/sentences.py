@@ -26,6 +26,11 @@ def how_matched(found: Match, used: Collection[WeightRef], label: str) -> tuple[
     unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
     part = f": all of one as {found.part} of the other" if found.part else ""
     notes = [f"matched by {found.by}{part}"]
+    renamed = {ours.layer: theirs.layer for ours, theirs in found.pairs.items() if found.is_renamed(ours, theirs)}
+    if renamed:
+        notes.append(
+            f"{len(renamed)} layers have other names there: {listed(f'{a} ({b})' for a, b in renamed.items())}"
+        )
     if found.fresh:
         fresh = listed(ref.path for ref in found.fresh)
         notes.append(f"left as they are, as {label} does not hold them: {fresh}")
