@@ -143,6 +143,13 @@ def test_a_dataset_that_can_be_is_taken(records: list[Any]) -> None:
     assert "d" in Index.of(records, LENGTH).datasets
 
 
+@pytest.mark.parametrize("start", [LENGTH - 39, 2**63, -1])
+def test_values_outside_the_file_are_refused_with_where_they_must_be(start: int) -> None:
+    where = f"d: its values must be at bytes {start} to {start + 40}, but the file ends at {LENGTH}"
+    with pytest.raises(DamagedFileError, match=where):
+        Index.of([dataset(offset=start)], LENGTH)
+
+
 MIB = 1 << 20
 
 
