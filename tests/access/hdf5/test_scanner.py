@@ -119,7 +119,21 @@ def test_a_process_that_cannot_start_is_the_machine_s_fault_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     "nonsense",
-    ["", "x", "5", "null", "[]", '"end"', '{"end": 7}', '{"refuse": "x"}', '{"refuse": 1, "path": 2}', "[" * 20_000],
+    [
+        *(
+            "",
+            "x",
+            "5",
+            "null",
+            "[]",
+            '"end"',
+            '{"end": 7}',
+            '{"refuse": "x"}',
+            '{"refuse": 1, "path": 2}',
+            "[" * 20_000,
+        ),
+        '{"end": 7, "number": 1}',  # the answer to this request, without its seven records
+    ],
 )
 def test_a_process_that_speaks_nonsense_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nonsense: str
