@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from checkpoint_cases import same, state
 from keras import layers
 
 from weightkit import copy_from, open_weights
@@ -55,17 +56,6 @@ def made(optimizer="adam", head=2, names=True, dtype=None, eager=True):
 def train(model, steps=3):
     targets = Y[:, :1] if model.output_shape[-1] == 1 else Y
     return [np.asarray(model.train_on_batch(X, targets)).tolist() for _ in range(steps)]
-
-
-def state(model):
-    variables = (*model.variables, *model.optimizer.variables)
-    return [as_numpy(variable._value).copy() for variable in variables]
-
-
-def same(first, second):
-    return len(first) == len(second) and all(
-        a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True)
-    )
 
 
 def load_into(model, other, folder):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weightkit.access.matching.align import Ordered, aligned, layers
@@ -87,13 +88,16 @@ def _is_ordered(refs: Iterable[WeightRef]) -> bool:
     return bool(getattr(refs, "ordered", False))
 
 
-@dataclass(frozen=True, slots=True)
 class _Sides:
     """The weights of two stores, and the ways to match them."""
 
-    ours: list[WeightRef]
-    theirs: list[WeightRef]
-    ordered: Ordered
+    def __init__(self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -> None:
+        self.ours, self.theirs, self.ordered = ours, theirs, ordered
+
+    @functools.cached_property
+    def _trees(self) -> tuple[Layer, Layer]:
+        """Both as trees of layers, which several ways look at."""
+        return by_name(self.ours), by_name(self.theirs)
 
     def matched(self, by: str) -> Match:
         """Their match by one way."""
@@ -109,17 +113,17 @@ class _Sides:
 
     def by_name(self) -> Pairs:
         """Pairs by name, with automatic names by order."""
-        return self._paired(by_name(self.ours), by_name(self.theirs), nested=False)
+        return self._paired(*self._trees, nested=False)
 
     def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
         """The weights of layers that match by name, of which some have no match."""
-        met = layers(by_name(self.ours), by_name(self.theirs), self.ordered)
+        met = layers(*self._trees, self.ordered)
         both = ((tuple(a.weights.values()), tuple(b.weights.values())) for a, b in met)
         return tuple((a, b) for a, b in both if a and b and not all(ref in pairs for ref in a))
 
     def parts(self) -> list[tuple[str, Pairs]]:
         """The parts of the larger model that the smaller one is, with their pairs from ours to theirs."""
-        first, second = by_name(self.ours), by_name(self.theirs)
+        first, second = self._trees
         if len(self.ours) > len(self.theirs):
             return parts_like(first, second, self._paired)
         found = parts_like(second, first, lambda part, whole: self._paired(whole, part))
@@ -134,10 +138,10 @@ class _Sides:
         return counted if self._fits(counted) and not self._fits(placed) else placed
 
     def _by_order(self) -> Pairs:
-        return by_order(by_name(self.ours), by_name(self.theirs), self.ordered)
+        return by_order(*self._trees, self.ordered)
 
     def _by_look(self) -> Pairs:
-        return by_look(by_name(self.ours), by_name(self.theirs))
+        return by_look(*self._trees)
 
     def _fits(self, pairs: Pairs) -> bool:
         return Match.of("", self.ours, self.theirs, pairs).fits

@@ -1,4 +1,4 @@
-"""What is whole in a damaged file of weights: found in its bytes, without the HDF5 library, and written anew.
+"""What is whole in a damaged file of weights: found in its bytes, without the HDF5 library, and written as a new file.
 
 Importing this loads nothing: each name is loaded when it is first used.
 """
