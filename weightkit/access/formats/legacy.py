@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def contents(file: UnknownFile) -> Contents:
         suffixes=LEGACY,
         configured=configured_of(namings),
         backend=_text(index, prefix, "backend") or _text(index, "", "backend"),
-        manifest=_saved_optimizer(index, slots, refs, _weight_names(groups, structures)) if whole else None,
+        manifest=functools.partial(_saved_optimizer, index, slots, refs, groups, structures) if whole else None,
         notes=(*notes_on_lists(index, inside, layers, groups), *notes_on_lists(index, "", (), [slots])),
     )
 
@@ -85,12 +86,17 @@ def _weight_names(groups: Iterable[LegacyGroup], structures: Mapping[str, str]) 
 
 
 def _saved_optimizer(
-    index: Index, slots: LegacyGroup, refs: Iterable[WeightRef], weight_names: Mapping[str, str]
+    index: Index,
+    slots: LegacyGroup,
+    refs: Iterable[WeightRef],
+    groups: Iterable[LegacyGroup],
+    structures: Mapping[str, str],
 ) -> SavedOptimizer:
     known = {ref.structure: ref for ref in refs}
     found = {name: known[path] for name in slots.weight_names if (path := f"{_OPTIMIZER}/{name}") in known}
     text = "".join(split_list(index, "", _TRAINING))
-    return of_lists((*found.values(),), (*found,), weight_names, parse_config(text) if text else None)
+    training = parse_config(text) if text else None
+    return of_lists((*found.values(),), (*found,), _weight_names(groups, structures), training)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ def contents_with(
         ordered=ordered,
         config=config,
         layout=ObjectLayout(index, config),
-        manifest=of_objects(weights, config),
+        manifest=functools.partial(of_objects, weights, config),
         suffixes=(suffix,),
         configured=configured_of(namings),
         notes=(*_note_on_names(stale),),

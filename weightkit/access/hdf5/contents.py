@@ -27,7 +27,7 @@ class Contents:
     configured: Mapping[str, Configured] = field(default_factory=dict)
     """Configurations of the weights' layers, by structural address."""
     manifest: Any = None
-    """What else the format knows about the whole file, in its own form."""
+    """What else the format knows about the whole file, in its own form; or a function that finds it out when asked."""
     notes: tuple[str, ...] = ()
     """What the user should know about the whole file, one sentence each."""
     suffixes: tuple[str, ...] = ()

@@ -98,7 +98,8 @@ class FileStore(WeightStore):
     @property
     def manifest(self) -> Any:
         """What else the format knows about the whole file; None if nothing."""
-        return self._contents.manifest
+        found = self._contents.manifest
+        return found() if callable(found) else found
 
     @property
     def layout(self) -> Layout:
