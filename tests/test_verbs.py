@@ -10,7 +10,7 @@ import pytest
 from support import DATA, Folder, digest, half, plain_datasets
 
 import weightkit
-from weightkit import Cast, CopyFrom, Drop, Reinitialize, Scale, Strip, edit, open_weights, plan
+from weightkit import Cast, Drop, LoadWeights, Reinitialize, Scale, Strip, edit, open_weights, plan
 from weightkit.errors import RequestError
 
 GOLDEN = DATA / "keras315_nested.keras"
@@ -22,7 +22,7 @@ VERBS = {
     "cast": ("float16", Cast("float16"), {}),
     "drop": ("encoder", Drop(), {}),
     "strip": (None, Strip(), {}),
-    "copy_from": (OTHER, CopyFrom(OTHER), {}),
+    "load_weights": (OTHER, LoadWeights(OTHER), {}),
 }
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from weightkit.surgery.restore import list_backups, restore
     from weightkit.surgery.salvage import salvage
     from weightkit.surgery.strip import Strip, strip
-    from weightkit.transforms.copy_from import CopyFrom, copy_from
+    from weightkit.transforms.load_weights import LoadWeights, load_weights
     from weightkit.transforms.loading import Resizing
     from weightkit.transforms.reinitialize import Reinitialize, reinitialize
     from weightkit.transforms.scale import Scale, scale
@@ -36,9 +36,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cast": "weightkit.surgery.cast",
-    "CopyFrom": "weightkit.transforms.copy_from",
     "Drop": "weightkit.surgery.drop",
     "Kind": "weightkit.access",
+    "LoadWeights": "weightkit.transforms.load_weights",
     "Plan": "weightkit.access",
     "Reinitialize": "weightkit.transforms.reinitialize",
     "Report": "weightkit.access",
@@ -50,11 +50,11 @@ _HOMES = {
     "WeightkitError": "weightkit.errors",
     "Where": "weightkit.access",
     "cast": "weightkit.surgery.cast",
-    "copy_from": "weightkit.transforms.copy_from",
     "diff": "weightkit.compare.diff",
     "drop": "weightkit.surgery.drop",
     "edit": "weightkit.access",
     "list_backups": "weightkit.surgery.restore",
+    "load_weights": "weightkit.transforms.load_weights",
     "match": "weightkit.access",
     "open_weights": "weightkit.access",
     "plan": "weightkit.access",
@@ -69,9 +69,9 @@ _ROOMS = ("access", "inspect", "layers", "testing", "training", "transforms")
 """Packages that are loaded when they are first used; two of them need Keras, and one pytest."""
 
 __all__ = [
-    "Cast", "CopyFrom", "Drop", "Kind", "Plan", "Reinitialize", "Report", "Resizing", "Scale", "Strip", "Target",
-    "WeightRef", "WeightkitError", "Where", "__version__", "cast", "copy_from", "diff", "drop", "edit", "list_backups",
-    "match", "open_weights", "plan", "reinitialize", "restore", "salvage", "scale", "show", "strip",
+    "Cast", "Drop", "Kind", "LoadWeights", "Plan", "Reinitialize", "Report", "Resizing", "Scale", "Strip", "Target",
+    "WeightRef", "WeightkitError", "Where", "__version__", "cast", "diff", "drop", "edit", "list_backups",
+    "load_weights", "match", "open_weights", "plan", "reinitialize", "restore", "salvage", "scale", "show", "strip",
 ]  # fmt: skip
 
 

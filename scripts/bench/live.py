@@ -18,8 +18,8 @@ class LiveJobs(Jobs):
             theirs, ours = map(float, done.stdout.split()[-2:])
             report(f"live: {what}", ours, theirs, "get_weights, set_weights", 1 / 2)
         path = self.folder / "model.weights.h5"
-        command = [*program("copy_from"), str(path), "500", str(self.runs)]
+        command = [*program("load_weights"), str(path), "500", str(self.runs)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         theirs, ours = map(float, done.stdout.split()[-2:])
-        report("live: copy_from of 500 layers", ours, theirs, "Keras' load_weights", 1.0)
+        report("live: load_weights of 500 layers", ours, theirs, "Keras' load_weights", 1.0)
         path.unlink()

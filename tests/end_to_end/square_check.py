@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from models import CUSTOM, KINDS, all_variables, drawn, saved_bits, values
 
-from weightkit import Reinitialize, Scale, copy_from, edit, open_weights, plan
+from weightkit import Reinitialize, Scale, edit, load_weights, open_weights, plan
 from weightkit.access.edits.arithmetic import is_floating
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.edits.transform import Transform
@@ -138,12 +138,12 @@ def try_square(kind, form):
 def try_loading(path, kind, form, wanted):
     """A fresh model is filled from the file as Keras fills it."""
     fresh = drawn(kind, seed=1)
-    report = copy_from(fresh, path)
+    report = load_weights(fresh, path)
     if kind == "low_rank":
         # Keras sets both factors to zero, which ends their training; an edit keeps the first.
         fresh.layers[0].lora_kernel_a.assign(np.zeros(fresh.layers[0].lora_kernel_a.shape))
-    FACTS[f"copy_from, {form}, {kind}: it loads what Keras loads"] = saved_bits(fresh, optimizer=False) == wanted
-    FACTS[f"copy_from, {form}, {kind}: it says how"] = any("matched by" in note for note in report.plan.notes)
+    FACTS[f"load_weights, {form}, {kind}: it loads what Keras loads"] = saved_bits(fresh, optimizer=False) == wanted
+    FACTS[f"load_weights, {form}, {kind}: it says how"] = any("matched by" in note for note in report.plan.notes)
 
 
 warnings.simplefilter("ignore")

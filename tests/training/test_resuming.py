@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from training_cases import compiled, counter, fit, slots
 
-from weightkit import copy_from
+from weightkit import load_weights
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state, unfreeze
 from weightkit.training.optimizer.parked_slots import parked_slots_of
@@ -21,7 +21,7 @@ from weightkit.training.optimizer.slot_values import values_of
 
 SCRIPT = """
 import json, sys, keras, numpy as np
-from weightkit import copy_from
+from weightkit import load_weights
 from weightkit.training import FreezePlan, freeze, load_optimizer_state, save_optimizer_state
 from weightkit.training.optimizer.slot_values import values_of
 
@@ -39,7 +39,7 @@ def fit(model):
 folder, verb = sys.argv[1:]
 model = made()
 if verb == "go on":
-    copy_from(model, f"{folder}/m.weights.h5")
+    load_weights(model, f"{folder}/m.weights.h5")
     FreezePlan.load(f"{folder}/plan.json").apply(model)
     load_optimizer_state(model, f"{folder}/opt.h5")
 else:
@@ -88,7 +88,7 @@ def test_keras_itself_loses_the_optimizer_of_single_frozen_weights_and_ours_brin
     model.save_weights(tmp_path / "model.weights.h5")
     save_optimizer_state(model, tmp_path / "opt.h5")
     ours = compiled()
-    copy_from(ours, tmp_path / "model.weights.h5")
+    load_weights(ours, tmp_path / "model.weights.h5")
     FreezePlan.load(tmp_path / "plan.json").apply(ours)
     assert load_optimizer_state(ours, tmp_path / "opt.h5").parked == 2
     same_in_all(ours, model)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from weightkit.text import no_attribute
 
 if TYPE_CHECKING:
-    from weightkit.transforms.copy_from import CopyFrom
+    from weightkit.transforms.load_weights import LoadWeights
     from weightkit.transforms.reinitialize import Reinitialize
     from weightkit.transforms.scale import Scale
 
 # Loaded when first used: each of them imports NumPy, which `weightkit --help` does without.
-_HOMES = {"CopyFrom": "copy_from", "Reinitialize": "reinitialize", "Scale": "scale"}
+_HOMES = {"LoadWeights": "load_weights", "Reinitialize": "reinitialize", "Scale": "scale"}
 
-__all__ = ["CopyFrom", "Reinitialize", "Scale"]
+__all__ = ["LoadWeights", "Reinitialize", "Scale"]
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import DATA, Folder, digest, plain_datasets, write_legacy, write_variables
 
-from weightkit import Cast, CopyFrom, Drop, Reinitialize, Scale, Strip, edit, open_weights, plan
+from weightkit import Cast, Drop, LoadWeights, Reinitialize, Scale, Strip, edit, open_weights, plan
 from weightkit.access.changes import Changes
 from weightkit.access.edits.arithmetic import Losses, NonFinite
 from weightkit.access.edits.chain import Chain, Step
@@ -29,9 +29,9 @@ LISTS = {
     "scale twice": [Scale(0.1), Scale(3)],
     "initialize and scale": [Reinitialize(seed=7), Scale(0.5)],
     "a matrix drawn whole": [Reinitialize("orthogonal", seed=7), Scale(0.5)],
-    "copy and scale": [CopyFrom(OTHER), Scale(0.3)],
+    "copy and scale": [LoadWeights(OTHER), Scale(0.3)],
     "scale and cast": [Scale(0.1), Cast("float16")],
-    "all": [CopyFrom(OTHER), Reinitialize(seed=1), Scale(0.1), Cast("bfloat16")],
+    "all": [LoadWeights(OTHER), Reinitialize(seed=1), Scale(0.1), Cast("bfloat16")],
 }
 
 
@@ -81,7 +81,7 @@ def test_each_act_changes_what_it_changes_alone(model):
     kinds = {ref.kind for ref in planned.chosen}
     assert kinds == {Kind.PARAMETER, Kind.STATISTIC}
     before = plain_datasets(model)
-    edit(model, [Scale(0.5), CopyFrom(GOLDEN)], output=model.with_name("out.keras"))
+    edit(model, [Scale(0.5), LoadWeights(GOLDEN)], output=model.with_name("out.keras"))
     after = plain_datasets(model.with_name("out.keras"))
     assert {name: values.tobytes() for name, values in after.items()} == {
         name: values.tobytes() for name, values in before.items()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import run_weightkit, write_archive, write_variables
 
-from weightkit import Reinitialize, Scale, copy_from, diff, edit, open_weights, show
+from weightkit import Reinitialize, Scale, diff, edit, load_weights, open_weights, show
 from weightkit.access.formats import member
 from weightkit.errors import DamagedFileError
 
@@ -97,7 +97,7 @@ WAYS: list[Callable[[Path, Path], object]] = [
     lambda path, _: show(path, stats=True),
     diff,
     lambda path, other: diff(other, path),
-    lambda path, other: copy_from(other, path),
+    lambda path, other: load_weights(other, path),
     lambda path, other: edit(path, Scale(0.5), "**", output=other.with_name("scaled")),
     lambda path, _: edit(path, Scale(0.5), "**"),
 ]

@@ -150,23 +150,23 @@ def test_layers_that_keras_skips_are_named_by_every_function(attribute, containe
     [note] = open_weights(model).notes
     assert note.startswith("4 weights are never saved by Keras")
     other = small(Held(attribute, container, name="block"))
-    weightkit.copy_from(other, model)
+    weightkit.load_weights(other, model)
     for said in (
         weightkit.show(model),
         weightkit.diff(model, other),
         weightkit.scale(model, 2.0, dry_run=True),
-        weightkit.copy_from(other, model),
-        weightkit.copy_from(other, tmp_path / "m.weights.h5"),
+        weightkit.load_weights(other, model),
+        weightkit.load_weights(other, tmp_path / "m.weights.h5"),
     ):
         assert "4 weights are never saved by Keras" in str(said)
         assert any("never saved" in text for text in json.loads(json.dumps(said.to_dict()))["notes"])
 
 
-def test_a_copy_from_a_model_says_what_that_model_does_not_give(tmp_path):
+def test_loading_from_a_model_says_what_that_model_does_not_give(tmp_path):
     model = small(Held("_layers", name="block"))
     path = tmp_path / "m.weights.h5"
     model.save_weights(path)
-    said = weightkit.copy_from(path, model, dry_run=True)
+    said = weightkit.load_weights(path, model, dry_run=True)
     assert "Sequential 'small': 4 weights are never saved by Keras" in str(said)
 
 

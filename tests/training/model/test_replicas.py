@@ -57,7 +57,7 @@ fit(model)
 model.save_weights(f"{folder}/m.weights.h5")
 save_optimizer_state(model, f"{folder}/opt.h5")
 other = made()
-copy_from(other, f"{folder}/m.weights.h5")
+load_weights(other, f"{folder}/m.weights.h5")
 freeze(other, "part")
 facts["slots wait"] = load_optimizer_state(other, f"{folder}/opt.h5").parked == 2
 for one in (model, other):
@@ -73,7 +73,7 @@ print(json.dumps(facts))
 """
 IMPORTS = """
 import json, sys, keras, numpy as np
-from weightkit import copy_from
+from weightkit import load_weights
 from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze, verify_training
 """
 

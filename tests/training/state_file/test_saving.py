@@ -12,7 +12,7 @@ import pytest
 from checkpoint_cases import same, state
 from keras import layers
 
-from weightkit import copy_from, open_weights
+from weightkit import load_weights, open_weights
 from weightkit.access.live.handles import as_numpy
 from weightkit.errors import RefusedError, RequestError, UnsupportedFileError
 from weightkit.training import freeze, load_optimizer_state, save_optimizer_state, unfreeze
@@ -62,7 +62,7 @@ def load_into(model, other, folder):
     """Give another model the weights and the optimizer's state of the first, by way of files."""
     model.save_weights(folder / "m.weights.h5")
     save_optimizer_state(model, folder / "opt.h5")
-    copy_from(other, folder / "m.weights.h5")
+    load_weights(other, folder / "m.weights.h5")
     return load_optimizer_state(other, folder / "opt.h5")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import plain_datasets, write_legacy
 
-from weightkit import Resizing, copy_from
+from weightkit import Resizing, load_weights
 from weightkit.errors import RequestError, SelectionError
 
 RANDOM = np.random.default_rng(12)
@@ -27,7 +27,7 @@ def copied(tmp_path):
                 file.attrs["keras_version"] = keras
                 if backend is not None and path is paths[1]:
                     file.attrs["backend"] = backend
-        report = copy_from(*paths, **options)
+        report = load_weights(*paths, **options)
         return report.plan.notes, {path.rpartition("/")[2]: v for path, v in plain_datasets(paths[0]).items()}
 
     return copy
@@ -109,4 +109,4 @@ def test_a_head_for_other_classes_is_left_as_it_is(copied):
 )
 def test_a_word_that_is_no_choice_is_refused_with_those_that_are(tmp_path, option, value):
     with pytest.raises(RequestError, match=f"{option} must be one of .*, got {value!r}"):
-        copy_from(tmp_path / "a.h5", tmp_path / "b.h5", **{option: value})
+        load_weights(tmp_path / "a.h5", tmp_path / "b.h5", **{option: value})

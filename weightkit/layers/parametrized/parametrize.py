@@ -23,7 +23,7 @@ from weightkit.layers.parametrized.restored_variables import restore_variables_o
 from weightkit.layers.parametrized.weight_choice import fits, label
 from weightkit.layers.parametrized.wrapper import Parametrized
 from weightkit.text import listed
-from weightkit.transforms.copy_from import copy_from
+from weightkit.transforms.load_weights import load_weights
 
 if TYPE_CHECKING:
     import os
@@ -99,7 +99,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
     Args:
         model: A built Functional or Sequential model with parametrized layers.
         source: A weights file of the plain model, or that model.
-        settings: The arguments of ``weightkit.copy_from``.
+        settings: The arguments of ``weightkit.load_weights``.
 
     Raises:
         RequestError: It is another kind of model, or the weights cannot be matched; on any error nothing changes.
@@ -111,7 +111,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
         plain.build_from_config(model.get_build_config())
     # A selection in the settings may leave weights out: these keep the model's values.
     copy_weights(model, plain)
-    copy_from(plain, source, **settings)
+    load_weights(plain, source, **settings)
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
     with restore_variables_on_error(model.variables, [one for layer in wrappers for one in layer.computed]):
         copy_weights(plain, model)

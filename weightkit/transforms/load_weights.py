@@ -42,7 +42,7 @@ _BACKENDS = ("theano", "tensorflow", "cntk")
 
 
 @dataclass(frozen=True, slots=True)
-class CopyFrom(Transform):
+class LoadWeights(Transform):
     """Copy the values of the matching weights of another file, model or open store.
 
     Weights are matched as `match` does, for any two formats. A source that is a part of the target, such as a backbone
@@ -69,9 +69,9 @@ class CopyFrom(Transform):
         RequestError: One of these is something else.
 
     Example:
-        >>> from weightkit import CopyFrom
-        >>> CopyFrom("model.h5", match="name")
-        CopyFrom('model.h5', match='name')
+        >>> from weightkit import LoadWeights
+        >>> LoadWeights("model.h5", match="name")
+        LoadWeights('model.h5', match='name')
     """
 
     source: Target
@@ -107,7 +107,7 @@ class CopyFrom(Transform):
     def __repr__(self) -> str:
         given = ((field.name, getattr(self, field.name), field.default) for field in fields(self)[1:_OPTIONS])
         options = (f", {name}={value!r}" for name, value, default in given if value != default)
-        return f"CopyFrom({self.reader.name}{''.join(options)})"
+        return f"LoadWeights({self.reader.name}{''.join(options)})"
 
     def __enter__(self) -> Self:
         """Keep the source open.
@@ -139,7 +139,7 @@ class CopyFrom(Transform):
         """
         require_two_files(store, self.source)
 
-    def on(self, store: WeightStore) -> CopyFrom:
+    def on(self, store: WeightStore) -> LoadWeights:
         """The same, matched with the weights of this store.
 
         Raises:
@@ -163,7 +163,7 @@ class CopyFrom(Transform):
             return "it is optimizer state, which belongs to one training run"
         return self.made.left.get(ref, "")
 
-    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> CopyFrom:
+    def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> LoadWeights:
         """The same, if every selected weight has one to copy from.
 
         Raises:
@@ -180,7 +180,7 @@ class CopyFrom(Transform):
         of_source = (f"{self._label}: {note}" for note in self.planned.notes)
         return (*matched, *steps(self.made, chosen), *self.made.notes, *of_source)
 
-    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> CopyFrom:
+    def rebound(self, pairs: Mapping[WeightRef, WeightRef]) -> LoadWeights:
         """The same for another store; ``pairs`` maps the planned references to the new ones."""
         made = {theirs: self.made.of[ref] for ref, theirs in pairs.items() if ref in self.made.of}
         copied = {theirs: self.pairs[ref] for ref, theirs in pairs.items() if ref in self.pairs}
@@ -246,7 +246,7 @@ class CopyFrom(Transform):
         return ""
 
 
-def copy_from(
+def load_weights(
     target: Target,
     source: Target,
     where: Where = None,
@@ -268,22 +268,22 @@ def copy_from(
     allow_nonfinite: bool = False,
     dry_run: bool = False,
 ) -> Report:
-    """Fill a model from a file or another model, or a file from either: ``edit(target, CopyFrom(source))``.
+    """Fill a model from a file or another model, or a file from either: ``edit(target, LoadWeights(source))``.
 
     Either all selected weights are copied or none. Without ``where``, that is everything but the optimizer's state.
-    ``match`` to ``resizing`` are those of `CopyFrom`, and the other arguments are those of `edit`.
+    ``match`` to ``resizing`` are those of `LoadWeights`, and the other arguments are those of `edit`.
 
     Raises:
         RequestError: ``source`` is the target file.
-        WeightkitError: As `CopyFrom` and `edit` do.
+        WeightkitError: As `LoadWeights` and `edit` do.
 
     Example:
-        >>> copy_from(model, "model.h5", where="encoder")  # doctest: +SKIP
+        >>> load_weights(model, "model.h5", where="encoder")  # doctest: +SKIP
     """
     require_two_files(target, source)
     return edit(
         target,
-        CopyFrom(source, match, on_missing, on_mismatch, backend, data_format, hard_sigmoid, resizing),
+        LoadWeights(source, match, on_missing, on_mismatch, backend, data_format, hard_sigmoid, resizing),
         where,
         exclude,
         output=output,

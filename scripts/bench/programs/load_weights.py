@@ -9,7 +9,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 
-from weightkit import copy_from
+from weightkit import load_weights
 
 path, count, runs = sys.argv[1], *map(int, sys.argv[2:])
 model = keras.Sequential([keras.Input((8,))] + [keras.layers.Dense(8) for _ in range(count)])
@@ -21,7 +21,7 @@ def theirs():
 
 
 def ours():
-    copy_from(model, path)
+    load_weights(model, path)
 
 
 times = {theirs: [], ours: []}

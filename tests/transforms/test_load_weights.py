@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import Folder, digest, plain_datasets, write_legacy, write_variables
 
-from weightkit import CopyFrom, Scale, copy_from, edit, open_weights, plan
+from weightkit import LoadWeights, Scale, edit, load_weights, open_weights, plan
 from weightkit.access.edits.choose import plan_edit
 from weightkit.access.store import WeightStore
 from weightkit.errors import BusyError, NonFiniteError, RequestError, SelectionError
@@ -37,7 +37,7 @@ def test_values_come_from_the_matching_weights_of_another_format(tmp_path, legac
     write_variables(path, {"layers/dense/vars/0": KERNEL * 0, "layers/dense/vars/1": BIAS * 0})
     with h5py.File(path, "r+") as file:
         file["layers/dense/vars"].attrs["name"] = "head"
-    report = copy_from(path, legacy)
+    report = load_weights(path, legacy)
     found = plain_datasets(path)
     assert found["layers/dense/vars/0"].tobytes() == KERNEL.tobytes()
     assert found["layers/dense/vars/1"].tobytes() == BIAS.tobytes()
@@ -46,19 +46,19 @@ def test_values_come_from_the_matching_weights_of_another_format(tmp_path, legac
 
 def test_the_source_is_only_read(legacy, target):
     before = digest(legacy), legacy.stat().st_mtime_ns
-    copy_from(target, legacy)
+    load_weights(target, legacy)
     assert (digest(legacy), legacy.stat().st_mtime_ns) == before
     assert sorted(path.name for path in legacy.parent.iterdir()) == ["legacy.h5", "target.h5", "target.h5.bak"]
 
 
 def test_values_of_another_type_are_rounded_once(tmp_path, legacy):
     path = write_legacy(tmp_path / "wide.h5", {"head": {"kernel": KERNEL.astype("f8") / 3, "bias": BIAS.astype("f8")}})
-    copy_from(legacy, path)
+    load_weights(legacy, path)
     assert plain_datasets(legacy)["head/head/kernel:0"].tobytes() == (KERNEL.astype("f8") / 3).astype("f4").tobytes()
 
 
 def test_a_selection_loads_a_part(legacy, target):
-    report = copy_from(target, legacy, where="role:kernel")
+    report = load_weights(target, legacy, where="role:kernel")
     found = plain_datasets(target)
     assert found["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
     assert not found["head/head/bias:0"].any()
@@ -77,35 +77,35 @@ def test_a_weight_without_its_own_refuses_the_whole_and_a_choice_settles_it(tmp_
     source = write_legacy(tmp_path / "source.h5", layers)
     before = Folder.of(tmp_path)
     with pytest.raises(SelectionError, match=f"1 of 2 weights have no match in .*: {why}"):
-        copy_from(target, source)
+        load_weights(target, source)
     assert Folder.of(tmp_path) == before
-    copy_from(target, source, exclude="head/bias")
+    load_weights(target, source, exclude="head/bias")
     assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
 
 
 def test_files_of_two_models_are_refused(tmp_path, target):
     other = write_legacy(tmp_path / "other.h5", {"a": {"x": np.zeros(7)}, "b": {"y": np.zeros(8), "z": np.zeros(9)}})
     with pytest.raises((RequestError, SelectionError)):
-        copy_from(target, other)
+        load_weights(target, other)
 
 
 def test_a_new_head_stays_as_it_is_and_is_said(tmp_path, legacy):
     layers = {"head": {"kernel": KERNEL * 0, "bias": BIAS * 0}, "new": {"kernel": KERNEL + 7}}
     path = write_legacy(tmp_path / "larger.h5", layers)
-    report = copy_from(path, legacy)
+    report = load_weights(path, legacy)
     found = plain_datasets(path)
     assert found["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
     assert found["new/new/kernel:0"].tobytes() == (KERNEL + 7).tobytes()
     assert f"left as they are, as {legacy} does not hold them: new/kernel" in report.plan.notes
     with pytest.raises(SelectionError, match="new/kernel is selected directly and cannot be changed: it is not in"):
-        copy_from(path, legacy, where="new/kernel")
+        load_weights(path, legacy, where="new/kernel")
 
 
 def test_nans_are_loaded_only_where_they_are_allowed(tmp_path, target):
     nans = write_legacy(tmp_path / "nans.h5", {"head": {"kernel": KERNEL * np.nan, "bias": BIAS}})
     with pytest.raises(NonFiniteError, match="6 NaNs"):
-        copy_from(target, nans)
-    copy_from(target, nans, allow_nonfinite=True)
+        load_weights(target, nans)
+    load_weights(target, nans, allow_nonfinite=True)
     assert np.isnan(plain_datasets(target)["head/head/kernel:0"]).all()
 
 
@@ -113,23 +113,23 @@ def test_optimizer_state_stays(tmp_path):
     layers = {"layers/dense/vars/0": KERNEL, "optimizer/vars/0": np.int64(7)}
     first = write_variables(tmp_path / "first.weights.h5", layers)
     second = write_variables(tmp_path / "second.weights.h5", {name: values * 0 for name, values in layers.items()})
-    copy_from(second, first)
+    load_weights(second, first)
     assert plain_datasets(second)["optimizer/vars/0"] == 0
     with open_weights(first) as source, pytest.raises(SelectionError, match="it is optimizer state"):
-        edit(second, CopyFrom(source), where="kind:optimizer")
+        edit(second, LoadWeights(source), where="kind:optimizer")
 
 
 def test_unknown_weights_need_no_decision(tmp_path):
     first = write_variables(tmp_path / "first.weights.h5", {"layers/mine/vars/0": KERNEL})
     second = write_variables(tmp_path / "second.weights.h5", {"layers/mine/vars/0": KERNEL * 0})
-    copy_from(second, first)
+    load_weights(second, first)
     assert plain_datasets(second)["layers/mine/vars/0"].tobytes() == KERNEL.tobytes()
 
 
 def test_a_plan_shows_what_it_would_load(legacy, target):
     with open_weights(legacy) as source:
-        shown = str(plan(target, CopyFrom(source)))
-    assert f"CopyFrom('{legacy}') changes 2 of 2 weights" in shown
+        shown = str(plan(target, LoadWeights(source)))
+    assert f"LoadWeights('{legacy}') changes 2 of 2 weights" in shown
     assert "note: matched by name" in shown
 
 
@@ -139,13 +139,13 @@ def test_the_source_is_a_path_or_an_open_store(legacy, target, given):
         source = given(legacy)
         if given is open_weights:
             opened.enter_context(source)
-        copy_from(target, source)
+        load_weights(target, source)
         assert source in {str(legacy), legacy} or source.read(next(iter(source))).size
     assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
 
 
 def test_a_plan_opens_its_source_again_when_it_is_applied(legacy, target):
-    planned = plan(target, CopyFrom(legacy))
+    planned = plan(target, LoadWeights(legacy))
     with open_weights(target, editable=True) as store:
         planned.apply(store)
     assert plain_datasets(target)["head/head/kernel:0"].tobytes() == KERNEL.tobytes()
@@ -154,7 +154,7 @@ def test_a_plan_opens_its_source_again_when_it_is_applied(legacy, target):
 
 
 def test_a_source_of_other_weights_than_were_planned_is_refused(legacy, target):
-    planned = plan(target, CopyFrom(legacy))
+    planned = plan(target, LoadWeights(legacy))
     write_legacy(legacy, {"other": {"kernel": KERNEL}})
     before = digest(target)
     with open_weights(target, editable=True) as store, pytest.raises(BusyError, match="make the plan again"):
@@ -164,13 +164,13 @@ def test_a_source_of_other_weights_than_were_planned_is_refused(legacy, target):
 
 def test_a_plan_of_a_copy_leaves_the_source_to_others(legacy, target):
     with open_weights(target) as store:
-        planned = plan_edit(store, CopyFrom(legacy))
+        planned = plan_edit(store, LoadWeights(legacy))
         edit(legacy, Scale(2), backup=False)
     assert planned.transform.found.by == "name"
 
 
 def test_a_source_that_is_refused_is_named_and_given_back(legacy, target):
-    planned = plan(target, CopyFrom(legacy))
+    planned = plan(target, LoadWeights(legacy))
     write_legacy(legacy, {"other": {"kernel": KERNEL}})
     for _ in range(2):
         with pytest.raises(BusyError, match=f"^{legacy}: the source must have the weights that it had"):
@@ -179,7 +179,7 @@ def test_a_source_that_is_refused_is_named_and_given_back(legacy, target):
 
 
 def test_an_act_is_used_again_after_its_source_has_changed(tmp_path, legacy, target):
-    act = CopyFrom(legacy)
+    act = LoadWeights(legacy)
     edit(target, act)
     write_legacy(legacy, {"other": {"kernel": KERNEL}})
     path = write_legacy(tmp_path / "m.h5", {"other": {"kernel": KERNEL * 0}})
@@ -188,7 +188,7 @@ def test_an_act_is_used_again_after_its_source_has_changed(tmp_path, legacy, tar
 
 
 def test_an_act_and_its_plan_are_pickled_and_the_act_is_hashed(legacy, target):
-    act = CopyFrom(str(legacy), match="name")
+    act = LoadWeights(str(legacy), match="name")
     again, planned = pickle.loads(pickle.dumps((act, plan(target, act))))  # noqa: S301  # its own bytes
     assert {act: 1}[again] == 1
     planned.apply(target)
@@ -202,7 +202,7 @@ def test_a_file_is_not_copied_into_itself(legacy, given, dry_run):
     link.symlink_to(legacy)
     before = Folder.of(legacy.parent)
     with pytest.raises(RequestError, match="source and target must be two files, got"):
-        copy_from(legacy, {"path": legacy, "text": str(legacy), "link": link}[given], dry_run=dry_run)
+        load_weights(legacy, {"path": legacy, "text": str(legacy), "link": link}[given], dry_run=dry_run)
     assert Folder.of(legacy.parent) == before
 
 
@@ -210,7 +210,7 @@ def test_a_file_is_not_copied_into_itself(legacy, given, dry_run):
 @pytest.mark.parametrize("in_list", [False, True])
 def test_an_act_does_not_copy_a_file_into_itself(legacy, target, in_list, dry_run):
     before = Folder.of(legacy.parent)
-    acts = [Scale(2), CopyFrom(legacy)] if in_list else CopyFrom(legacy)
+    acts = [Scale(2), LoadWeights(legacy)] if in_list else LoadWeights(legacy)
     with pytest.raises(RequestError, match="source and target must be two files"):
         edit(legacy, acts, dry_run=dry_run)
     planned = plan(target, acts)
@@ -222,21 +222,21 @@ def test_an_act_does_not_copy_a_file_into_itself(legacy, target, in_list, dry_ru
 def test_an_open_file_is_not_copied_into_itself(legacy):
     with open_weights(legacy, editable=True) as store:
         with pytest.raises(RequestError, match="source and target must be two files"):
-            copy_from(store, legacy)
+            load_weights(store, legacy)
         with pytest.raises(RequestError, match="source and target must be two files"):
-            copy_from(legacy, store)
+            load_weights(legacy, store)
 
 
 @pytest.mark.parametrize("match", ["position", "", None])
 def test_another_way_to_match_is_refused(match):
     with pytest.raises(RequestError, match="match must be one of auto, name, structure, order, shape, got"):
-        CopyFrom("model.h5", match=match)
+        LoadWeights("model.h5", match=match)
 
 
 def test_it_prints_as_what_to_type():
-    assert repr(CopyFrom("model.h5")) == "CopyFrom('model.h5')"
-    assert repr(CopyFrom("model.h5", match="name")) == "CopyFrom('model.h5', match='name')"
-    assert CopyFrom("model.h5") == CopyFrom("model.h5")
+    assert repr(LoadWeights("model.h5")) == "LoadWeights('model.h5')"
+    assert repr(LoadWeights("model.h5", match="name")) == "LoadWeights('model.h5', match='name')"
+    assert LoadWeights("model.h5") == LoadWeights("model.h5")
 
 
 class _Source(WeightStore):
@@ -265,7 +265,7 @@ class _Source(WeightStore):
 
 class TestContract(TransformContract):
     def make_transform(self):
-        return CopyFrom(_Source(self.refs()))
+        return LoadWeights(_Source(self.refs()))
 
     def refs(self):
         from weightkit.testing.transform_contract import _Store  # noqa: PLC0415
