@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightkit.access.matching.align import Ordered, aligned, layers
-from weightkit.access.matching.elsewhere import elsewhere
+from weightkit.access.matching.align import Ordered
 from weightkit.access.matching.given_names import crosses
-from weightkit.access.matching.layer_tree import by_name, is_given
-from weightkit.access.matching.order import by_look, by_order
-from weightkit.access.matching.pairing import Pairs, by_class, by_structure, by_turn
+from weightkit.access.matching.layer_tree import is_given
+from weightkit.access.matching.pairing import Pairs, by_structure, by_turn
 from weightkit.access.matching.result import BY, By, Match
-from weightkit.access.matching.scopes import parts_like
+from weightkit.access.matching.sides import Sides
 from weightkit.access.names.automatic_names import automatic
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
@@ -22,7 +19,6 @@ from weightkit.text import listed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.ref import WeightRef
 
 
@@ -61,7 +57,7 @@ def match(
     own, other = list(ours), list(theirs)
     # Apart: counters and optimizers are not in every format, and must not spoil the match of the weights.
     parts = (_is_weight, Match.is_counter, _trains)
-    weights, counters, training = (_Sides(_only(part, own), _only(part, other), order) for part in parts)
+    weights, counters, training = (Sides(_only(part, own), _only(part, other), order) for part in parts)
     found = _decided(weights, strict=strict) if by == "auto" else weights.matched(by)
     # Counters go by the rule that matched the weights.
     counted = counters.by_name() if found.by == "name" else by_structure(counters.ours, counters.theirs)
@@ -88,66 +84,7 @@ def _is_ordered(refs: Iterable[WeightRef]) -> bool:
     return bool(getattr(refs, "ordered", False))
 
 
-class _Sides:
-    """The weights of two stores, and the ways to match them."""
-
-    def __init__(self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -> None:
-        self.ours, self.theirs, self.ordered = ours, theirs, ordered
-
-    @functools.cached_property
-    def _trees(self) -> tuple[Layer, Layer]:
-        """Both as trees of layers, which several ways look at."""
-        return by_name(self.ours), by_name(self.theirs)
-
-    def matched(self, by: str) -> Match:
-        """Their match by one way."""
-        ways = {
-            "name": self.by_name, "structure": self._by_structure, "order": self._by_order, "shape": self._by_look,
-        }  # fmt: skip
-        return Match.of(by, self.ours, self.theirs, ways[by]())
-
-    @property
-    def named(self) -> bool:
-        """Whether all layers have names; else the file's own keys stand for them."""
-        return all(ref.layer is not None for refs in (self.ours, self.theirs) for ref in refs)
-
-    def by_name(self) -> Pairs:
-        """Pairs by name, with automatic names by order."""
-        return self._paired(*self._trees, nested=False)
-
-    def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
-        """The weights of layers that match by name, of which some have no match."""
-        met = layers(*self._trees, self.ordered)
-        both = ((tuple(a.weights.values()), tuple(b.weights.values())) for a, b in met)
-        return tuple((a, b) for a, b in both if a and b and not all(ref in pairs for ref in a))
-
-    def parts(self) -> list[tuple[str, Pairs]]:
-        """The parts of the larger model that the smaller one is, with their pairs from ours to theirs."""
-        first, second = self._trees
-        if len(self.ours) > len(self.theirs):
-            return parts_like(first, second, self._paired)
-        found = parts_like(second, first, lambda part, whole: self._paired(whole, part))
-        return found if len(self.ours) < len(self.theirs) else []
-
-    def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
-        pairs = dict(aligned(ours, theirs, self.ordered, nested=nested))
-        return pairs | dict(elsewhere(ours, theirs, pairs))
-
-    def _by_structure(self) -> Pairs:
-        placed, counted = (way(self.ours, self.theirs) for way in (by_structure, by_class))
-        return counted if self._fits(counted) and not self._fits(placed) else placed
-
-    def _by_order(self) -> Pairs:
-        return by_order(*self._trees, self.ordered)
-
-    def _by_look(self) -> Pairs:
-        return by_look(*self._trees)
-
-    def _fits(self, pairs: Pairs) -> bool:
-        return Match.of("", self.ours, self.theirs, pairs).fits
-
-
-def _decided(sides: _Sides, *, strict: bool) -> Match:
+def _decided(sides: Sides, *, strict: bool) -> Match:
     """The first way that decides.
 
     Raises:
@@ -166,7 +103,7 @@ def _decided(sides: _Sides, *, strict: bool) -> Match:
     return found
 
 
-def _told(sides: _Sides, named: Match, placed: Match) -> Match | None:
+def _told(sides: Sides, named: Match, placed: Match) -> Match | None:
     """A match by names or places without a gap."""
     # All names match; but if only the paths fit in shape, the names mislead.
     if named.complete and not placed.fits:
@@ -176,12 +113,12 @@ def _told(sides: _Sides, named: Match, placed: Match) -> Match | None:
     return named if named.fits else None
 
 
-def _untold(sides: _Sides) -> Match | None:
+def _untold(sides: Sides) -> Match | None:
     """A match of all weights by what they look like."""
     return next((found for by in ("order", "shape") if (found := sides.matched(by)).pairs), None)
 
 
-def _of_part(sides: _Sides, named: Match) -> Match | None:
+def _of_part(sides: Sides, named: Match) -> Match | None:
     """A match of all weights of one side with a part of the other.
 
     Raises:
@@ -235,7 +172,7 @@ def _automatic_places(layers: Iterable[str]) -> set[tuple[str, str]]:
     return {(around, found[0]) for around, _, name in split if (found := automatic(name))}
 
 
-def _with_gaps(sides: _Sides, named: Match, placed: Match) -> Match | None:
+def _with_gaps(sides: Sides, named: Match, placed: Match) -> Match | None:
     """A match of a part of the weights."""
     # By name only if every weight has a name of its own.
     if named.pairs and _are_named(sides.ours) and _are_named(sides.theirs):

@@ -1,0 +1,79 @@
+"""The weights of two stores, and the ways to match them."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from weightkit.access.matching.align import aligned, layers
+from weightkit.access.matching.elsewhere import elsewhere
+from weightkit.access.matching.layer_tree import by_name
+from weightkit.access.matching.order import by_look, by_order
+from weightkit.access.matching.pairing import by_class, by_structure
+from weightkit.access.matching.result import Match
+from weightkit.access.matching.scopes import parts_like
+
+if TYPE_CHECKING:
+    from weightkit.access.matching.align import Ordered
+    from weightkit.access.matching.layer_tree import Layer
+    from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.ref import WeightRef
+
+
+class Sides:
+    """The weights of two stores, and the ways to match them."""
+
+    def __init__(self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -> None:
+        self.ours, self.theirs, self.ordered = ours, theirs, ordered
+
+    @functools.cached_property
+    def _trees(self) -> tuple[Layer, Layer]:
+        """Both as trees of layers, which several ways look at."""
+        return by_name(self.ours), by_name(self.theirs)
+
+    def matched(self, by: str) -> Match:
+        """Their match by one way."""
+        ways = {
+            "name": self.by_name, "structure": self._by_structure, "order": self._by_order, "shape": self._by_look,
+        }  # fmt: skip
+        return Match.of(by, self.ours, self.theirs, ways[by]())
+
+    @property
+    def named(self) -> bool:
+        """Whether all layers have names; else the file's own keys stand for them."""
+        return all(ref.layer is not None for refs in (self.ours, self.theirs) for ref in refs)
+
+    def by_name(self) -> Pairs:
+        """Pairs by name, with automatic names by order."""
+        return self._paired(*self._trees, nested=False)
+
+    def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
+        """The weights of layers that match by name, of which some have no match."""
+        met = layers(*self._trees, self.ordered)
+        both = ((tuple(a.weights.values()), tuple(b.weights.values())) for a, b in met)
+        return tuple((a, b) for a, b in both if a and b and not all(ref in pairs for ref in a))
+
+    def parts(self) -> list[tuple[str, Pairs]]:
+        """The parts of the larger model that the smaller one is, with their pairs from ours to theirs."""
+        first, second = self._trees
+        if len(self.ours) > len(self.theirs):
+            return parts_like(first, second, self._paired)
+        found = parts_like(second, first, lambda part, whole: self._paired(whole, part))
+        return found if len(self.ours) < len(self.theirs) else []
+
+    def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
+        pairs = dict(aligned(ours, theirs, self.ordered, nested=nested))
+        return pairs | dict(elsewhere(ours, theirs, pairs))
+
+    def _by_structure(self) -> Pairs:
+        placed, counted = (way(self.ours, self.theirs) for way in (by_structure, by_class))
+        return counted if self._fits(counted) and not self._fits(placed) else placed
+
+    def _by_order(self) -> Pairs:
+        return by_order(*self._trees, self.ordered)
+
+    def _by_look(self) -> Pairs:
+        return by_look(*self._trees)
+
+    def _fits(self, pairs: Pairs) -> bool:
+        return Match.of("", self.ours, self.theirs, pairs).fits
