@@ -179,8 +179,8 @@ def test_comparing_stands_on_the_floor_and_knows_neither_transforms_nor_surgery(
     assert outside("compare") <= {"numpy", "ml_dtypes"}
 
 
-def test_matching_knows_references_and_names_and_no_store():
-    known = ("access.matching", "html", "access.ref", "access.names", "errors", "escape", "text")
+def test_matching_knows_references_names_and_selections_and_no_store():
+    known = ("access.matching", "html", "access.ref", "access.names", "access.select", "errors", "escape", "text")
     assert broken("access.matching", *known) == []
 
 

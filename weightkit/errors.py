@@ -4,7 +4,8 @@
 WeightkitError
 ├── RequestError            the request is wrong: an argument, an output that exists
 │   ├── SelectionError      the selection is malformed, empty or leaves something undecided
-│   └── UnknownWeightError  no weight has the given address
+│   ├── UnknownWeightError  no weight has the given address
+│   └── UnmatchedError      nothing settles which weight is which of another model
 ├── RefusedError            the file or its contents are refused
 │   ├── DamagedFileError    it is not what it says it is: truncated, corrupt, out of bounds
 │   ├── UnsafeFileError     it would reach outside itself or past a limit
@@ -19,6 +20,8 @@ An error says what happened and what to do about it in separate attributes.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from weightkit.escape import escape, printable
 
@@ -61,6 +64,13 @@ class SelectionError(RequestError):
 # A KeyError too: `store[path]` raises it, as every mapping does.
 class UnknownWeightError(RequestError, KeyError):
     """No weight has the given address."""
+
+
+class UnmatchedError(RequestError):
+    """Nothing settles which weight is which of another model or file."""
+
+    ways: tuple[Any, ...] = ()
+    """The matches of a part of the weights that ``match`` can choose: `weightkit.access.Match`."""
 
 
 class RefusedError(WeightkitError):

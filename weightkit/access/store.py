@@ -116,6 +116,11 @@ class WeightStore(ABC):
         """Set exactly the weights ``changing`` and apply ``changes``: commits on exit, discards everything on error."""
 
     @property
+    def root(self) -> tuple[str | None, str | None]:
+        """Name and class of the layer or model that the store is as a whole; None where that is not known."""
+        return (None, None)
+
+    @property
     def keras_version(self) -> str | None:
         """The version of Keras that made it, if that is known."""
         return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard, cast
 
+from weightkit.access.matching import Told
 from weightkit.access.matching import match as match_refs
 from weightkit.access.ref import WeightRef
 from weightkit.access.targets import opened
@@ -24,6 +25,9 @@ def match(
     *,
     ordered: bool | None = None,
     strict: bool = False,
+    rename: Mapping[str, str] | None = None,
+    source_at: str | None = None,
+    target_at: str | None = None,
 ) -> Match:
     """Match each weight of one target with one of another.
 
@@ -42,9 +46,15 @@ def match(
         ordered: Whether ours come in the order of their layers; by default, the store decides. References without
             their store count as unordered.
         strict: Whether ``auto`` goes by names and structure of whole models alone.
+        rename: Addresses in theirs, as globs, to those in ours: ``{"predictions": "logits"}``. The n-th ``*`` of the
+            new address is what the n-th ``*`` of the glob stands for, and so for ``**``:
+            ``{"model_1/**": "**"}``. Where the new address names a layer, that layer is settled; the rule matches
+            the rest.
+        source_at: The layer of theirs that is matched, in place of all of them.
+        target_at: The same of ours.
 
     Raises:
-        RequestError: Nothing decides, ``by`` is not one of these, or there is no such file.
+        RequestError: Nothing decides, ``by`` is not one of these, there is no such layer, or no such file.
         RefusedError: A file is damaged, unsafe, or holds no Keras weights.
 
     Example:
@@ -52,7 +62,8 @@ def match(
         >>> print(match("before.h5", "after.keras"))  # doctest: +SKIP
     """
     with _weights(ours) as first, _weights(theirs) as second:
-        return match_refs(first, second, by, ordered=ordered, strict=strict)
+        told = Told({} if rename is None else rename, source_at, target_at)
+        return match_refs(first, second, by, ordered=ordered, strict=strict, told=told)
 
 
 @contextlib.contextmanager

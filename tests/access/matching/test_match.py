@@ -104,8 +104,10 @@ def test_what_neither_names_nor_structure_settle_is_refused_with_what_was_tried(
     with pytest.raises(RequestError) as caught:
         match(dense({"a": (2, 2)}), dense({"b": (3, 3)}, cls=None))
     assert str(caught.value) == (
-        "the weights cannot be matched: of 2 are none by name, none by structure; by name a/kernel 2x2, a/bias 2 is "
-        "only in the first, b/kernel 3x3, b/bias 3 only in the second — compare what `show` lists"
+        "the weights cannot be matched: of 2 are none by name and none by structure; not by order, since layer 1 is a "
+        "(2x2, 2) in the first and b (3x3, 3) in the second; not by shape, since some layers have shapes that only one "
+        "of the two has; by name a/kernel 2x2, a/bias 2 is only in the first, b/kernel 3x3, b/bias 3 only in the "
+        "second — compare what `show` lists"
     )
     found = match(dense({"a": (2, 2)}), dense({"b": (3, 3)}, cls=None), "name")
     assert (found.pairs, len(found.missing), len(found.unused)) == ({}, 2, 2)

@@ -43,10 +43,12 @@ class LiveStore(WeightStore):
         *,
         ordered: bool,
         unsaved: tuple[Unsaved, ...] = (),
+        root: tuple[str | None, str | None] = (None, None),
     ) -> None:
         self._label, self._form, self._places, self._ordered = label, form, places, ordered
         self.unsaved = unsaved
         """Variables that are trained or tracked, and that Keras never saves: they are not among the weights."""
+        self._root = root
         self._sink: LiveSink | None = None
         self._steady: Steady | None = None
 
@@ -64,6 +66,11 @@ class LiveStore(WeightStore):
     def ordered(self) -> bool:
         """Whether the weights come in the order of the layers."""
         return self._ordered
+
+    @property
+    def root(self) -> tuple[str | None, str | None]:
+        """The name and the class of what was opened; None for a list of variables."""
+        return self._root
 
     @property
     def keras_version(self) -> str | None:

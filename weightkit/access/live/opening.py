@@ -35,7 +35,14 @@ def open_live(target: Any) -> LiveStore:
     walk = Walk(require_saveable(target))
     places = _unique(pair for saved in walk.objects for pair in _places_of(saved, walk.other_paths.of(saved.thing)))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
-    return LiveStore(label_of(target), form, places, ordered=walk.ordered, unsaved=unsaved_variables(target, walk))
+    return LiveStore(
+        label_of(target),
+        form,
+        places,
+        ordered=walk.ordered,
+        unsaved=unsaved_variables(target, walk),
+        root=(getattr(target, "name", None), type(target).__name__),
+    )
 
 
 def _places_of(saved: SavedObject, other_paths: Sequence[str]) -> Iterator[tuple[WeightRef, Place]]:

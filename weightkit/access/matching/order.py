@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weightkit.access.matching.given_names import crosses
 from weightkit.access.matching.own_weights import meaning, paired
 from weightkit.access.names.layer_order import turns
+from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +50,38 @@ def by_look(ours: Layer, theirs: Layer) -> Pairs:
     if first.keys() != second.keys() or counts != (len(first), len(second)):
         return {}
     return _all_of((layer, second[look]) for look, layer in first.items())
+
+
+def why_not_by_order(ours: Layer, theirs: Layer, ordered: Ordered) -> str:
+    """Why the order does not say which layer is which, as the end of a sentence."""
+    first, second = _in_order(ours, ordered=ordered.ours), _in_order(theirs, ordered=ordered.theirs)
+    if first is None or second is None:
+        return f"the order of the {'first' if first is None else 'second'}'s layers is not known"
+    if len(first) != len(second):
+        return f"the first has {len(first)} layers with weights and the second {len(second)}"
+    pairs = list(zip(first, second, strict=True))
+    for number, pair in enumerate(pairs, 1):
+        if not _all_of([pair]):
+            here, there = (_described(layer) for layer in pair)
+            return f"layer {number} is {here} in the first and {there} in the second"
+    return "a name that both have is at another place"
+
+
+def why_not_by_look(ours: Layer, theirs: Layer) -> str:
+    """Why their shapes do not say which layer is which, as the end of a sentence."""
+    for which, root in (("first", ours), ("second", theirs)):
+        seen: dict[tuple[object, ...], Layer] = {}
+        for _, layer in root.leaves():
+            other = seen.setdefault(_look(layer), layer)
+            if other is not layer:
+                one, two = (_any_weight(same).layer or same.name for same in (other, layer))
+                return f"{one} and {two} look the same in the {which}"
+    return "some layers have shapes that only one of the two has"
+
+
+def _described(layer: Layer) -> str:
+    weights = layer.weights.values()
+    return f"{_any_weight(layer).layer or layer.name} ({listed(ref.shape_text for ref in weights)})"
 
 
 def _in_order(root: Layer, *, ordered: bool) -> list[Layer] | None:

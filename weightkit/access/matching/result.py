@@ -84,6 +84,11 @@ class Match:
         return sum(found.ours.shape != found.theirs.shape for found in self.mismatched)
 
     @staticmethod
+    def trains(ref: WeightRef) -> bool:
+        """Whether it belongs to training, not to the model; Keras 2 saved the state of metrics too."""
+        return ref.kind is Kind.OPTIMIZER or ref.structure.startswith("metrics/")
+
+    @staticmethod
     def is_counter(ref: WeightRef) -> bool:
         """Whether it is state in integers, such as a seed; not every format keeps these."""
         return ref.kind is Kind.STATE and ref.dtype.kind in "iu"

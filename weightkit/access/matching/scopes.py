@@ -1,4 +1,4 @@
-"""Find the part of one model that the other is: a backbone in a model with a new head."""
+"""Find the part of one model that the other is: a backbone in a model with a new head, or a layer of its name."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ def parts_like(whole: Layer, other: Layer, paired: Callable[[Layer, Layer], Pair
         if shapes == wanted and _is_whole(pairs := paired(layer, other), wanted.total()):
             found.append((path, pairs))
         elif shapes > wanted:  # it may be in it
+            stack.extend((f"{path}/{below.name}", below) for below in layer.layers.values())
+    return sorted(found, key=lambda part: part[0])
+
+
+def parts_named(whole: Layer, name: str) -> list[tuple[str, Layer]]:
+    """The layers of a model that have a name, each with its path; none below another one.
+
+    Args:
+        whole: A model.
+        name: The name of a layer, as its user gave it.
+    """
+    found = []
+    stack = [(layer.name, layer) for layer in whole.layers.values()]
+    while stack:
+        path, layer = stack.pop()
+        if layer.name == name:
+            found.append((path, layer))
+        else:
             stack.extend((f"{path}/{below.name}", below) for below in layer.layers.values())
     return sorted(found, key=lambda part: part[0])
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weightkit.access.matching.align import aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
 from weightkit.access.matching.layer_tree import by_name
-from weightkit.access.matching.order import by_look, by_order
+from weightkit.access.matching.order import by_look, by_order, why_not_by_look, why_not_by_order
 from weightkit.access.matching.pairing import by_class, by_structure
 from weightkit.access.matching.result import Match
-from weightkit.access.matching.scopes import parts_like
+from weightkit.access.matching.root import Root
+from weightkit.access.matching.scopes import parts_like, parts_named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.matching.pairing import Pairs
@@ -21,10 +25,24 @@ if TYPE_CHECKING:
 
 
 class Sides:
-    """The weights of two stores, and the ways to match them."""
+    """The weights of two stores, and the ways to match them.
 
-    def __init__(self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered) -> None:
-        self.ours, self.theirs, self.ordered = ours, theirs, ordered
+    Args:
+        ours: The weights of the first.
+        theirs: Those of the second.
+        ordered: Whether the two know the order of their layers.
+        roots: What each of them is as a layer of a model.
+    """
+
+    def __init__(
+        self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered, roots: tuple[Root, Root] = (Root(),) * 2
+    ) -> None:
+        self.ours, self.theirs, self.ordered, self.roots = ours, theirs, ordered, roots
+
+    def only(self, part: Callable[[WeightRef], bool]) -> Sides:
+        """The same with a part of the weights."""
+        ours, theirs = ([ref for ref in refs if part(ref)] for refs in (self.ours, self.theirs))
+        return Sides(ours, theirs, self.ordered, self.roots)
 
     @functools.cached_property
     def _trees(self) -> tuple[Layer, Layer]:
@@ -47,6 +65,10 @@ class Sides:
         """Pairs by name, with automatic names by order."""
         return self._paired(*self._trees, nested=False)
 
+    def of_parts(self) -> Pairs:
+        """The same where the two are layers, not whole models."""
+        return self._paired(*self._trees)
+
     def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
         """The weights of layers that match by name, of which some have no match."""
         met = layers(*self._trees, self.ordered)
@@ -60,6 +82,26 @@ class Sides:
             return parts_like(first, second, self._paired)
         found = parts_like(second, first, lambda part, whole: self._paired(whole, part))
         return found if len(self.ours) < len(self.theirs) else []
+
+    def why_not(self) -> tuple[str, str]:
+        """Why neither the order of the layers nor their shapes decide."""
+        return why_not_by_order(*self._trees, self.ordered), why_not_by_look(*self._trees)
+
+    def namesakes(self) -> list[Match]:
+        """The matches of one of the two with a layer of the other that has its name."""
+        first, second = self._trees
+        found = []
+        if (name := self.roots[0].given) is not None:
+            for path, layer in parts_named(second, name):
+                pairs = self._paired(first, layer)
+                found.append(replace(Match.of("name", self.ours, self.theirs, pairs), part=path))
+        if (name := self.roots[1].given) is not None:
+            for path, layer in parts_named(first, name):
+                whole = Match.of("name", self.ours, self.theirs, self._paired(layer, second)).of_part(path)
+                inside = set(layer.refs())
+                fresh, missing = (tuple(ref for ref in whole.fresh if (ref in inside) is own) for own in (False, True))
+                found.append(replace(whole, fresh=fresh, missing=(*missing, *whole.missing)))
+        return [match for match in found if match.pairs]
 
     def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
         pairs = dict(aligned(ours, theirs, self.ordered, nested=nested))

@@ -43,11 +43,24 @@ class Segment:
         What follows a star matches at the first possible position and stays there (an atomic group): a later
         star covers whatever a later position would, so no backtracking is needed.
         """
+        return self._joined("(?>.*?{})", ".*{}")
+
+    @property
+    def capturing(self) -> str:
+        """The same with a group for what each star stands for; a run of stars counts as one."""
+        return self._joined("(?>(.*?){})", "(.*){}")
+
+    @property
+    def stars(self) -> int:
+        """How many runs of stars it has."""
+        return len(_between_stars(self.tokens)) - 1
+
+    def _joined(self, star: str, last_star: str) -> str:
         head, *stretches = _between_stars(self.tokens)
         if not stretches:
             return head
         *middle, tail = stretches
-        return head + "".join(f"(?>.*?{stretch})" for stretch in middle) + f".*{tail}"
+        return head + "".join(star.replace("{}", stretch) for stretch in middle) + last_star.replace("{}", tail)
 
 
 def _between_stars(tokens: Alternative) -> list[str]:

@@ -1,0 +1,176 @@
+"""Where a user says that layers are: ``rename``, ``source_at``, ``target_at``."""
+
+from __future__ import annotations
+
+import pytest
+
+from weightkit import match
+from weightkit.errors import RequestError
+
+
+def by_path(found):
+    return {ours.path: theirs.path for ours, theirs in found.pairs.items()}
+
+
+def paths(refs):
+    return [ref.path for ref in refs]
+
+
+def test_a_renamed_layer_is_matched_with_the_one_it_is_now(dense, layers_of):
+    ours, theirs = dense({"body": (2, 2), "logits": (2, 3)}), dense({"body": (2, 2), "predictions": (2, 3)})
+    found = match(ours, theirs, rename={"predictions": "logits"})
+    assert layers_of(found.pairs) == {"body": "body", "logits": "predictions"}
+    assert (found.by, found.fits, found.pairs[ours[2]]) == ("name", True, theirs[2])
+
+
+def test_what_is_told_holds_against_names_and_order(dense, layers_of):
+    ours, theirs = (dense(dict.fromkeys(["a", "b", "dense", "dense_1"], (2, 2))) for _ in range(2))
+    told = {"a": "b", "b": "a", "dense": "dense_1", "dense_1": "dense"}
+    assert layers_of(match(ours, theirs, rename=told).pairs) == {
+        "a": "b",
+        "b": "a",
+        "dense": "dense_1",
+        "dense_1": "dense",
+    }
+
+
+def test_an_automatic_name_may_be_told_and_the_others_go_by_order(dense, layers_of):
+    ours = dense({"dense_5": (2, 2), "dense_6": (2, 2), "dense_7": (2, 2)})
+    theirs = dense({"dense": (2, 2), "dense_1": (2, 2), "dense_2": (2, 2)})
+    found = match(ours, theirs, rename={"dense": "dense_7"})
+    assert layers_of(found.pairs) == {"dense_7": "dense", "dense_5": "dense_1", "dense_6": "dense_2"}
+
+
+def test_a_layer_of_another_shape_is_matched_and_reported(dense):
+    found = match(dense({"logits": (2, 3)}), dense({"predictions": (2, 9)}), rename={"predictions": "logits"})
+    assert [one.what for one in found.mismatched] == ["shape (2, 3) and (2, 9)", "shape (3,) and (9,)"]
+
+
+def test_a_whole_nested_model_moves_and_its_own_names_decide(dense, layers_of):
+    names = ["stem", "conv2d_4", "conv2d_5"]
+    theirs = dense({f"model_1/{name}": (2, 2) for name in names} | {"head": (2, 3)})
+    ours = dense(dict.fromkeys(["stem", "conv2d", "conv2d_1"], (2, 2)) | {"head": (2, 3)})
+    found = match(ours, theirs, rename={"model_1/**": "**"})
+    assert layers_of(found.pairs) == {
+        "stem": "model_1/stem", "conv2d": "model_1/conv2d_4", "conv2d_1": "model_1/conv2d_5", "head": "head",
+    }  # fmt: skip
+    back = match(theirs, ours, rename={"stem": "model_1/stem"})
+    assert layers_of(back.pairs)["model_1/stem"] == "stem"
+
+
+def test_many_layers_are_told_by_one_pattern(dense, layers_of):
+    theirs = dense({f"block{n}_conv{m}": (2, n) for n in (1, 2) for m in (1, 2)})
+    ours = dense({f"stage{n}/conv/{m}": (2, n) for n in (2, 1) for m in (2, 1)})
+    found = match(ours, theirs, rename={"block*_conv*": "stage*/conv/*"})
+    assert layers_of(found.pairs) == {f"stage{n}/conv/{m}": f"block{n}_conv{m}" for n in (2, 1) for m in (2, 1)}
+
+
+def test_one_weight_may_be_told_and_the_rest_of_its_layer_matches_by_name(weight):
+    ours = [weight("d/gain", (3,)), weight("d/bias", (3,))]
+    theirs = [weight("d/gamma", (3,)), weight("d/bias", (3,))]
+    assert by_path(match(ours, theirs, rename={"d/gamma": "d/gain"})) == {"d/gain": "d/gamma", "d/bias": "d/bias"}
+
+
+def test_a_plain_name_is_looked_for_in_other_layers(dense, layers_of):
+    ours, theirs = dense({"top/logits": (2, 3)}), dense({"top/predictions": (2, 3)})
+    assert layers_of(match(ours, theirs, rename={"predictions": "logits"}).pairs) == {"top/logits": "top/predictions"}
+    flat = dense({"logits": (2, 3), "body": (2, 2)})
+    nested = dense({"top/predictions": (2, 3), "body": (2, 2)})
+    assert layers_of(match(flat, nested, rename={"top/predictions": "logits"}).pairs)["logits"] == "top/predictions"
+
+
+def test_what_is_not_told_and_fits_nowhere_is_missing_and_unused(dense):
+    ours = dense({"logits": (2, 3), "new": (9, 9)})
+    theirs = dense({"predictions": (2, 3), "old": (8, 8)})
+    found = match(ours, theirs, rename={"predictions": "logits"})
+    assert (paths(found.missing), paths(found.unused)) == (["new/kernel", "new/bias"], ["old/kernel", "old/bias"])
+
+
+def test_a_layer_of_keras_1_that_is_told_is_converted_later(weight):
+    ours = [weight(f"rnn/lstm_cell/{name}", (4, 8), cls="LSTMCell") for name in ("kernel", "recurrent_kernel", "bias")]
+    theirs = [weight(f"lstm_1/{name}_{gate}", (4, 2), cls="LSTM") for name in "WUb" for gate in "icfo"]
+    found = match(ours, theirs, "name", rename={"lstm_1": "rnn"})
+    assert (found.pairs, len(found.unlike)) == ({}, 1)
+
+
+def test_names_of_layers_that_only_a_file_has_are_told_by_its_paths(weight):
+    ours = [weight("head/kernel"), weight("head/bias", (2,))]
+    theirs = [
+        weight("x/kernel", structure="layers/dense_3/vars/0", named=False, index=0),
+        weight("x/bias", (2,), structure="layers/dense_3/vars/1", named=False, index=1),
+    ]
+    found = match(ours, theirs, rename={"layers/dense_3": "head"})
+    assert {a.path: b.structure for a, b in found.pairs.items()} == {
+        "head/kernel": "layers/dense_3/vars/0", "head/bias": "layers/dense_3/vars/1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rename", "problem"),
+    [
+        ({"predictionz": "logits"}, "'predictionz' matches no weight .* did you mean 'predictions'"),
+        (
+            {"predictions": "logitz"},
+            "what 'predictions' becomes must be a layer with weights, got 'logitz', .* 'logits'",
+        ),
+        ({"pred*": "log*"}, "must be layers with weights, got 'log\\*'"),
+        ({"predictions": "body"}, "body/kernel and predictions/kernel are both body/kernel"),
+        ({"**": "logits"}, "are both logits"),
+        ({"predictions": "logits", "pred*": "logits"}, "'pred\\*' matches no weight of the source that is not renamed"),
+        ([("a", "b")], "rename must map addresses"),
+        ({"a": 1}, "rename must map addresses"),
+        ({"a": "{b,c}"}, "is not one address"),
+    ],
+)
+def test_what_leads_nowhere_is_refused(dense, rename, problem):
+    ours, theirs = dense({"body": (2, 2), "logits": (2, 3)}), dense({"body": (2, 2), "predictions": (2, 3)})
+    with pytest.raises(RequestError, match=problem):
+        match(ours, theirs, rename=rename)
+
+
+def test_one_layer_of_each_side_is_looked_at_alone(dense, layers_of):
+    tower = {"dense": (2, 2), "dense_1": (2, 2)}
+    ours = dense({f"{side}/{name}": shape for side in ("left", "right") for name, shape in tower.items()})
+    with pytest.raises(RequestError, match="fit into several layers of the other: left, right") as caught:
+        match(ours, dense(tower))
+    assert caught.value.hint == "choose a layer with target_at= (--target-at)"
+    found = match(ours, dense(tower), target_at="right")
+    assert layers_of(found.pairs) == {"right/dense": "dense", "right/dense_1": "dense_1"}
+    assert (found.missing, found.fresh, found.unused) == ((), (), ())
+    back = match(dense(tower), ours, source_at="left")
+    assert layers_of(back.pairs) == {"dense": "left/dense", "dense_1": "left/dense_1"}
+    both = match(ours, ours, source_at="left", target_at="right")
+    assert layers_of(both.pairs) == {"right/dense": "left/dense", "right/dense_1": "left/dense_1"}
+
+
+def test_a_layer_is_found_by_its_last_name_or_by_the_paths_of_a_file(dense, weight, layers_of):
+    ours = dense({"a/core/d": (2, 2), "b": (2, 2)})
+    assert layers_of(match(ours, dense({"x": (2, 2)}), target_at="core").pairs) == {"a/core/d": "x"}
+    file = [
+        weight(f"n/{n}", structure=f"layers/functional/layers/dense/vars/{n}", named=False, index=n) for n in (0, 1)
+    ]
+    alone = [weight(f"n/{n}", structure=f"layers/dense/vars/{n}", named=False, index=n) for n in (0, 1)]
+    found = match(alone, file, "structure", source_at="layers/functional")
+    assert [b.structure for b in found.pairs.values()] == [ref.structure for ref in file]
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        ("encoder", "target_at must be a layer with weights, got 'encoder', and there is none"),
+        ("d", "target_at must be one layer, got 'd', which matches 2: a/d, b/d"),
+        ("*/d", "target_at must be one layer, got '\\*/d', which matches 2: a/d, b/d"),
+        ("", "has an empty name"),
+        (7, "target_at must be the address of a layer, got 7"),
+    ],
+)
+def test_a_layer_that_is_none_or_several_is_refused(dense, layer, problem):
+    with pytest.raises(RequestError, match=problem):
+        match(dense({"a/d": (2, 2), "b/d": (2, 2)}), dense({"d": (2, 2)}), target_at=layer)
+
+
+def test_renaming_and_one_layer_go_together_and_addresses_are_those_below_it(dense, layers_of):
+    ours = dense({"core/logits": (2, 3), "top": (2, 3)})
+    theirs = dense({"old/predictions": (2, 3), "other": (2, 3)})
+    found = match(ours, theirs, source_at="old", target_at="core", rename={"predictions": "logits"})
+    assert layers_of(found.pairs) == {"core/logits": "old/predictions"}

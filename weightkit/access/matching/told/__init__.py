@@ -1,0 +1,1 @@
+"""Where layers went, as the user says: ``rename``, ``source_at``, ``target_at``."""

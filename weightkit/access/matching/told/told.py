@@ -1,0 +1,102 @@
+"""Where layers of a source are in a target, as the user says: ``rename``, ``source_at`` and ``target_at``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from weightkit.access.matching.told.at_layer import at_layer
+from weightkit.access.matching.told.renamed import renamed
+from weightkit.access.matching.told.renaming import Renaming
+from weightkit.access.matching.told.settled import settled
+from weightkit.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from weightkit.access.matching.align import Ordered
+    from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.ref import WeightRef
+
+Known: TypeAlias = "dict[WeightRef, WeightRef]"
+"""Weights under the addresses that they are matched by, each with the weight of the store that it is."""
+Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user says.
+
+    Raises:
+        RequestError: One of these is of another type.
+    """
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Addresses in the source to those in the target; the first that matches a weight counts."""
+    source_at: str | None = None
+    """The layer of the source that is loaded, in place of all of it."""
+    target_at: str | None = None
+    """The layer of the target that is filled, in place of all of it."""
+
+    def __post_init__(self) -> None:
+        for name in ("source_at", "target_at"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, str):
+                raise RequestError(f"{name} must be the address of a layer, got {given!r}")
+        items = self.rename.items() if isinstance(self.rename, Mapping) else [(self.rename, None)]
+        if not all(isinstance(one, str) for item in items for one in item):
+            raise RequestError(
+                f"rename must map addresses in the source to those in the target, got {self.rename!r}",
+                hint="give a dict, such as {'predictions': 'logits'}",
+            )
+
+
+class Sight:
+    """Two stores as the user says that they are: what is left to match, and what is settled.
+
+    Args:
+        ours: All weights of the target.
+        theirs: All weights of the source.
+        told: What the user says.
+        ordered: Whether the two know the order of their layers.
+
+    Raises:
+        RequestError: There is no such layer, or two weights would have one address.
+        SelectionError: An address is malformed.
+    """
+
+    def __init__(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef], told: Told, ordered: Ordered) -> None:
+        self.ours = _part(ours, told.target_at, "target_at")
+        """The weights of the target that are left to match."""
+        self.theirs = _part(theirs, told.source_at, "source_at")
+        """Those of the source."""
+        self.all = list(self.ours.values()), list(self.theirs.values())
+        """All weights of the two that are looked at."""
+        self.pairs: Pairs = {}
+        """What is settled."""
+        self.unlike: Unlike = ()
+        """Layers that are settled to be one while their weights have other names."""
+        if told.rename:
+            self._rename([Renaming(*entry) for entry in told.rename.items()], ordered)
+
+    def _rename(self, entries: Sequence[Renaming], ordered: Ordered) -> None:
+        new = renamed(list(self.theirs), entries)
+        found = settled(list(self.ours), list(self.theirs), new, ordered)
+        self.pairs, self.unlike = self.at_home(found.pairs), self.layers_at_home(found.unlike)
+        self.ours = {ref: home for ref, home in self.ours.items() if ref not in found.ours}
+        self.theirs = {
+            new[ref].ref if ref in new else ref: home for ref, home in self.theirs.items() if ref not in found.theirs
+        }
+
+    def at_home(self, pairs: Pairs) -> Pairs:
+        """Pairs of these weights as those of the weights in their stores."""
+        return {self.ours[a]: self.theirs[b] for a, b in pairs.items()}
+
+    def layers_at_home(self, layers: Iterable[tuple[Sequence[WeightRef], Sequence[WeightRef]]]) -> Unlike:
+        """The same for layers."""
+        return tuple((tuple(self.ours[ref] for ref in a), tuple(self.theirs[ref] for ref in b)) for a, b in layers)
+
+
+def _part(refs: Sequence[WeightRef], layer: str | None, option: str) -> Known:
+    return {ref: ref for ref in refs} if layer is None else at_layer(refs, layer, option)
