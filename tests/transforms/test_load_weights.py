@@ -41,7 +41,7 @@ def test_values_come_from_the_matching_weights_of_another_format(tmp_path, legac
     found = plain_datasets(path)
     assert found["layers/dense/vars/0"].tobytes() == KERNEL.tobytes()
     assert found["layers/dense/vars/1"].tobytes() == BIAS.tobytes()
-    assert "matched by name" in report.plan.notes
+    assert "matched by name: 2 weights" in report.plan.notes
 
 
 def test_the_source_is_only_read(legacy, target):

@@ -1,4 +1,4 @@
-"""Copy weights: from a file into a model, from a model into a file, between files of any formats."""
+"""Load weights: from a file into a model, from a model into a file, between files of any formats."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import contextlib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, By, Kind, Transform, edit, is_floating
+from weightkit.access import ALL, By, Kind, Transform, edit
 from weightkit.access import match as match_stores
-from weightkit.errors import RequestError, SelectionError
-from weightkit.text import listed
+from weightkit.errors import RequestError, UnmatchedError
 from weightkit.transforms.loading import (
     MEAN_ROWS,
     DataFormat,
@@ -21,7 +20,9 @@ from weightkit.transforms.loading import (
     Resizing,
     how_matched,
     loaded,
+    require_all,
     steps,
+    way_out,
 )
 from weightkit.transforms.source_reader import PlannedSource, SourceReader
 from weightkit.transforms.two_files import require_two_files
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 # Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
-_OPTIONS = 8  # the first fields: what a user gives
+_OPTIONS = 11  # the first fields: what a user gives
 _BACKENDS = ("theano", "tensorflow", "cntk")
 
 
@@ -54,6 +55,10 @@ class LoadWeights(Transform):
             must stay open until the edit is done.
         match: How to match weights: ``name``, ``structure``, ``order`` or ``shape``; ``auto`` takes the first of these
             that decides.
+        rename: Addresses in the source, as globs, to those in the target: ``{"predictions": "logits"}``,
+            ``{"model_1/**": "**"}``; see `match`.
+        source_at: The layer of the source that is loaded, in place of all of it.
+        target_at: The layer of the target that is filled, in place of all of it.
         on_missing: With a weight that a matched source does not have: ``error``, or ``skip`` to leave it as it is.
         on_mismatch: With a weight of another shape: ``error``, ``skip``, or ``resize`` by what it is: vocabularies,
             learned positions, channels of images. A head for other classes is left as it is then.
@@ -76,6 +81,9 @@ class LoadWeights(Transform):
 
     source: Target
     match: By = "auto"
+    rename: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source_at: str | None = None
+    target_at: str | None = None
     on_missing: OnMissing = "error"
     on_mismatch: OnMismatch = "error"
     backend: str | None = None
@@ -106,7 +114,7 @@ class LoadWeights(Transform):
 
     def __repr__(self) -> str:
         given = ((field.name, getattr(self, field.name), field.default) for field in fields(self)[1:_OPTIONS])
-        options = (f", {name}={value!r}" for name, value, default in given if value != default)
+        options = (f", {name}={value!r}" for name, value, default in given if value not in (default, {}))
         return f"LoadWeights({self.reader.name}{''.join(options)})"
 
     def __enter__(self) -> Self:
@@ -143,18 +151,38 @@ class LoadWeights(Transform):
         """The same, matched with the weights of this store.
 
         Raises:
-            RequestError: Neither names nor structure settle which weight is which.
+            RequestError: Nothing settles which weight is which.
         """
         with self.reader as source:
-            found = match_stores(store, source, self.match)
+            found = self._matched(store, source)
             planned = PlannedSource(source.label, frozenset(source), source.notes)
             made = loaded(found, store, source, self._loading)
+            if self.target_at is not None:
+                made = replace(made, left=dict(made.left) | self._outside(store, found))
         return replace(self, pairs=found.pairs, found=found, made=made, planned=planned)
+
+    def _outside(self, store: WeightStore, found: Match) -> dict[WeightRef, str]:
+        """Why the weights stay as they are that are not in the layer that is filled."""
+        inside = {*found.pairs, *found.missing, *found.fresh}
+        return {ref: f"it is not in {self.target_at}" for ref in store if ref not in inside}
+
+    def _matched(self, store: WeightStore, source: WeightStore) -> Match:
+        rename, source_at, target_at = self.rename, self.source_at, self.target_at
+        try:
+            return match_stores(store, source, self.match, rename=rename, source_at=source_at, target_at=target_at)
+        except UnmatchedError as error:
+            raise RequestError(error.problem, hint=way_out(error), file=store.label) from None
 
     @property
     def _loading(self) -> Loading:
         return Loading(
-            self.on_missing, self.on_mismatch, self.backend, self.data_format, self.hard_sigmoid, self.resizing
+            self.on_missing,
+            self.on_mismatch,
+            self.backend,
+            self.data_format,
+            self.hard_sigmoid,
+            self.resizing,
+            self.source_at,
         )
 
     def objection(self, ref: WeightRef) -> str:
@@ -169,14 +197,14 @@ class LoadWeights(Transform):
         Raises:
             SelectionError: One has no counterpart of its shape and type.
         """
-        self.require_all(chosen, store.label)
+        require_all(chosen, self.pairs, self.made, self._there, store.label)
         return self
 
     def advice(self, store: WeightStore, chosen: Sequence[WeightRef], changes: Changes) -> tuple[str, ...]:  # noqa: ARG002
         """How weights were matched and made, which of the source are not used, and what its store notes."""
         if self.found is None or self.planned is None:
             return ()
-        matched = how_matched(self.found, self._sources(chosen), self._label)
+        matched = how_matched(self.found, self.made, self._sources(chosen), self._there)
         of_source = (f"{self._label}: {note}" for note in self.planned.notes)
         return (*matched, *steps(self.made, chosen), *self.made.notes, *of_source)
 
@@ -197,53 +225,19 @@ class LoadWeights(Transform):
             return made(*(self.reader.read(one, ALL) for one in made.sources)).reshape(values.shape)
         return self.reader.read(self.pairs[ref], span).reshape(values.shape)
 
-    def require_all(self, chosen: Sequence[WeightRef], label: str) -> None:
-        """Refuse to copy only a part of the selection: a half-loaded model looks like a complete one."""
-        problems = [f"{ref.path} {why}" for ref in chosen if (why := self._obstacle(ref))]
-        if problems:
-            raise SelectionError(
-                f"{len(problems)} of {len(chosen)} weights have no match in {self._label}: {listed(problems)}",
-                hint=self._way_out(chosen),
-                file=label,
-            )
-
     def _sources(self, chosen: Sequence[WeightRef]) -> set[WeightRef]:
         """The weights of the source that these are made of."""
         made = (ref for one in chosen if one in self.made.of for ref in self.made.of[one].sources)
         return {*made, *(self.pairs[ref] for ref in chosen if ref not in self.made.of)}
 
     @property
+    def _there(self) -> str:
+        """What messages call what is loaded."""
+        return self._label if self.source_at is None else f"{self.source_at} of {self._label}"
+
+    @property
     def _label(self) -> str:
         return self.reader.name if self.planned is None else self.planned.label
-
-    def _way_out(self, chosen: Sequence[WeightRef]) -> str:
-        """What would leave these weights as they are."""
-        held = [ref for ref in chosen if self._obstacle(ref)]
-        options = []
-        if any(ref not in self.pairs and ref not in self.made.of and ref not in self.made.refused for ref in held):
-            options.append("on_missing='skip'")
-        if any(ref in self.pairs and self.pairs[ref].shape != ref.shape for ref in held):
-            options.append("on_mismatch='skip'")
-        return f"leave them as they are with {' and '.join(options) or 'exclude='}"
-
-    def _obstacle(self, ref: WeightRef) -> str:
-        if ref in self.made.refused:
-            return f"cannot be made, since {self.made.refused[ref]}"
-        made = self.made.of.get(ref)
-        own = self.pairs.get(ref) if made is None else made
-        if own is None:
-            return "is not there"
-        if own.shape != ref.shape:
-            return f"is {ref.shape} here and {own.shape} there"
-        return "" if made is not None else self._difference(ref)
-
-    def _difference(self, ref: WeightRef) -> str:
-        own = self.pairs[ref]
-        if ref.stored_as or own.stored_as:
-            return f"holds {ref.stored_as or own.stored_as}, which is not a plain number"
-        if is_floating(own.dtype) != is_floating(ref.dtype):
-            return f"is {ref.dtype_text} here and {own.dtype_text} there"
-        return ""
 
 
 def load_weights(
@@ -253,6 +247,9 @@ def load_weights(
     exclude: Where = None,
     *,
     match: By = "auto",
+    rename: Mapping[str, str] | None = None,
+    source_at: str | None = None,
+    target_at: str | None = None,
     on_missing: OnMissing = "error",
     on_mismatch: OnMismatch = "error",
     backend: str | None = None,
@@ -283,7 +280,19 @@ def load_weights(
     require_two_files(target, source)
     return edit(
         target,
-        LoadWeights(source, match, on_missing, on_mismatch, backend, data_format, hard_sigmoid, resizing),
+        LoadWeights(
+            source,
+            match,
+            {} if rename is None else rename,
+            source_at,
+            target_at,
+            on_missing,
+            on_mismatch,
+            backend,
+            data_format,
+            hard_sigmoid,
+            resizing,
+        ),
         where,
         exclude,
         output=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ class SourceReader:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self.name = repr(target.label if isinstance(target, WeightStore) else target)
+        known = target.label if isinstance(target, WeightStore) else target
+        self.name = repr(os.fspath(known) if isinstance(known, os.PathLike) else known)
         """The source as given, for a ``repr``."""
         # Threads of one edit read spans at the same time: opening and closing must each happen once.
         self._lock = threading.RLock()

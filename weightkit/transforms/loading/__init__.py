@@ -8,6 +8,7 @@ from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap, fla
 from weightkit.transforms.loading.hard_sigmoid import HardSigmoid
 from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.loaded import Loaded, Loading, OnMismatch, OnMissing, loaded
+from weightkit.transforms.loading.obstacles import require_all, way_out
 from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 from weightkit.transforms.loading.sentences import how_matched, steps
@@ -33,6 +34,8 @@ __all__ = [
     "how_matched",
     "is_plain",
     "loaded",
+    "require_all",
     "resized",
     "steps",
+    "way_out",
 ]

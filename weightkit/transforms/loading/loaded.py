@@ -6,8 +6,9 @@ import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from weightkit.access import FileStore, Kind
+from weightkit.access import FileStore, Kind, draw_addresses
 from weightkit.errors import RequestError
+from weightkit.transforms.initializers import Draws
 from weightkit.transforms.loading.conversion import Conversion, Conversions
 from weightkit.transforms.loading.facts import facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
@@ -43,6 +44,8 @@ class Loading:
     """With gates whose function has changed since: leave their numbers, or make them compute the same."""
     resizing: Resizing = MEAN_ROWS
     """How to resize."""
+    source_at: str | None = None
+    """The layer of the source that is loaded, in place of all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Loaded:
     """Why a weight stays as it is."""
     notes: tuple[str, ...] = ()
     """What the user should know, one sentence each."""
+    resizable: frozenset[WeightRef] = frozenset()
+    """Weights of another shape that could be resized, where that is not asked for."""
 
 
 def loaded(found: Match, target: WeightStore, source: WeightStore, how: Loading) -> Loaded:
@@ -94,7 +99,7 @@ class _Sides:
                 of |= made.of
                 notes |= dict.fromkeys(made.notes)
         left = self._left(found, of, refused)
-        return Loaded(of, refused, left, tuple(notes))
+        return Loaded(of, refused, left, tuple(notes), frozenset(self._resizable(found, of, refused)))
 
     def _needs(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef]) -> bool:
         """Whether more than copying may be needed; asking a layer for its configuration is not free."""
@@ -116,22 +121,39 @@ class _Sides:
         source = facts_of(self._source, theirs, backend=self._how.backend, data_format=there, flattened=maps[1])
         return conversions(ours, theirs, target=target, source=source, hard_sigmoid=self._how.hard_sigmoid)
 
+    @property
+    def _there(self) -> str:
+        label, layer = self._source.label, self._how.source_at
+        return label if layer is None else f"{layer} of {label}"
+
     def _left(
         self, found: Match, of: dict[WeightRef, Conversion], refused: dict[WeightRef, str]
     ) -> dict[WeightRef, str]:
         """The weights that stay as they are; resizes others, and says what cannot be."""
         missing = found.missing if self._how.on_missing == "skip" else ()
-        left = {ref: f"it is not in {self._source.label}" for ref in (*found.fresh, *missing) if ref not in of}
+        left = {ref: f"it is not in {self._there}" for ref in (*found.fresh, *missing) if ref not in of}
         for ours, theirs in found.pairs.items():
             made = of.get(ours) or Conversion.of(theirs)
             if made.shape == ours.shape:
                 continue
             if self._how.on_mismatch == "skip":
-                left[ours] = f"it is {made.shape} in {self._source.label}"
+                left[ours] = f"it is {ours.shape} here and {made.shape} in {self._there}"
                 refused.pop(ours, None)
             elif self._how.on_mismatch == "resize" and ours not in refused:
                 self._resize(ours, made, of, refused, left)
         return left
+
+    def _resizable(
+        self, found: Match, of: Mapping[WeightRef, Conversion], refused: Mapping[WeightRef, str]
+    ) -> Iterator[WeightRef]:
+        if self._how.on_mismatch != "error":
+            return
+        for ours, theirs in found.pairs.items():
+            made = of.get(ours) or Conversion.of(theirs)
+            tried: dict[WeightRef, Conversion] = {}
+            if made.shape != ours.shape and ours not in refused:
+                self._resize(ours, made, tried, {}, {})
+            yield from tried
 
     def _resizing(self, ref: WeightRef) -> Resizing:
         """How to resize a weight, with what the order of the layers tells of its place in the model."""
@@ -142,6 +164,14 @@ class _Sides:
             first=True if how.first is None and ref.owner == first else how.first,
             last=True if how.last is None and ref.owner == last else how.last,
         )
+
+    def _draws(self, ref: WeightRef) -> Draws | None:
+        seed = self._how.resizing.seed
+        return None if seed is None else Draws(seed, self._addresses[ref])
+
+    @functools.cached_property
+    def _addresses(self) -> Mapping[WeightRef, str]:
+        return draw_addresses(self._target)
 
     @functools.cached_property
     def _ends(self) -> tuple[str, str]:
@@ -158,7 +188,7 @@ class _Sides:
         left: dict[WeightRef, str],
     ) -> None:
         try:
-            found = resized(ours, made, self._resizing(ours))
+            found = resized(ours, made, self._resizing(ours), self._draws(ours))
         except RequestError as error:
             refused[ours] = str(error)
             return

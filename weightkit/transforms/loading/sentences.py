@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightkit.access import Kind
 from weightkit.text import listed
 
 if TYPE_CHECKING:
@@ -14,22 +13,26 @@ if TYPE_CHECKING:
     from weightkit.transforms.loading.loaded import Loaded
 
 
-def how_matched(found: Match, used: Collection[WeightRef], label: str) -> tuple[str, ...]:
-    """How weights were matched, and what is left on either side.
+def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: str) -> tuple[str, ...]:
+    """How weights were matched, counts first, and what is left on either side.
 
     Args:
         found: The match.
+        made: How weights are made that are not simply copied.
         used: The weights of the source that are used.
         label: The name of the source.
     """
     there = (*found.pairs.values(), *found.unused)
-    unused = [ref.path for ref in there if ref not in used and ref.kind is not Kind.OPTIMIZER]
-    part = f": all of one as {found.part} of the other" if found.part else ""
-    notes = [f"matched by {found.by}{part}"]
+    unused = [ref.path for ref in there if ref not in used and not found.trains(ref)]
+    part = f", all of one as {found.part} of the other" if found.part else ""
+    notes = [f"matched by {found.by}{part}: {_counts(found, made, len(unused))}"]
+    reshaped = [f"{a.path} is {a.shape} here and {b.shape} there" for a, b in found.pairs.items() if a.shape != b.shape]
+    if reshaped:
+        notes.append(f"{len(reshaped)} have other shapes: {listed(reshaped)}")
     renamed = {ours.layer: theirs.layer for ours, theirs in found.pairs.items() if found.is_renamed(ours, theirs)}
     if renamed:
         notes.append(
-            f"{len(renamed)} layers have other names there: {listed(f'{a} ({b})' for a, b in renamed.items())}"
+            f"layers with other names there, {len(renamed)}: {listed(f'{a} ({b})' for a, b in renamed.items())}"
         )
     if found.fresh:
         fresh = listed(ref.path for ref in found.fresh)
@@ -37,6 +40,20 @@ def how_matched(found: Match, used: Collection[WeightRef], label: str) -> tuple[
     if unused:
         notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)
+
+
+def _counts(found: Match, made: Loaded, unused: int) -> str:
+    """How many weights there are of each kind: those that match, and of the others what there is."""
+    weights = [ref for ref in found.pairs if not found.trains(ref)]
+    counts = {
+        "mismatched": sum(ref.shape != found.pairs[ref].shape for ref in weights if ref not in made.of),
+        "missing": sum(not found.trains(ref) for ref in found.missing),
+        "fresh": len(found.fresh),
+        "unused": unused,
+        "converted": sum(1 for ref in made.of),
+    }
+    many = f"{len(weights)} weight{'s' * (len(weights) != 1)}"
+    return ", ".join((many, *(f"{count} {what}" for what, count in counts.items() if count)))
 
 
 def steps(made: Loaded, chosen: Sequence[WeightRef]) -> tuple[str, ...]:

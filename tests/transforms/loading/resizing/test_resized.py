@@ -19,11 +19,11 @@ from weightkit.transforms.loading.conversion import Conversion
 RNG = np.random.default_rng(5)
 
 
-def resize(values, shape, *, layer="d", name="kernel", layer_class=None, dtype="f4", **how):
+def resize(values, shape, *, layer="d", name="kernel", layer_class=None, dtype="f4", draws=None, **how):
     """The values in another shape, or why they stay, and what was done."""
     (ours,) = weights(layer, {name: shape}, layer_class=layer_class, dtype=dtype)
     (theirs,) = weights(layer, {name: values.shape}, layer_class=layer_class, dtype=values.dtype)
-    made = resized(ours, Conversion.of(theirs), Resizing(**how))
+    made = resized(ours, Conversion.of(theirs), Resizing(**how), draws)
     if isinstance(made, LeftFresh):
         return made.reason
     assert made.shape == tuple(shape)
@@ -74,7 +74,7 @@ def test_new_rows_of_an_initializer_are_those_that_reinitialize_draws(tmp_path, 
 
 
 def test_an_initializer_without_draws_and_one_that_does_not_fit_are_refused():
-    with pytest.raises(RequestError, match="need draws="):
+    with pytest.raises(RequestError, match="need a seed"):
         embedding(np.ones((2, 3), "f4"), 5, new_rows="he_normal")
     with pytest.raises(RequestError, match="is not an initializer"):
         embedding(np.ones((2, 3), "f4"), 5, new_rows="no such", draws=Draws(1, "a"))

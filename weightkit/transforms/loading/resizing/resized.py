@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from weightkit.access import is_floating
@@ -33,8 +33,8 @@ class Resizing:
 
     new_rows: object = "mean"
     """New rows of a vocabulary: ``mean`` of the old, ``zeros``, or any initializer that ``reinitialize`` takes."""
-    draws: Draws | None = None
-    """The random numbers of the target's weight, for an initializer that draws."""
+    seed: int | None = None
+    """What an initializer's numbers are drawn from, as by ``reinitialize``; needed for one that draws."""
     positions: Layout | None = None
     """What learned positions are; None lets names and numbers tell."""
     first: bool | None = None
@@ -42,18 +42,25 @@ class Resizing:
     last: bool | None = None
     """Whether the layer gives the model's classes; None lets its name tell."""
 
+    def __repr__(self) -> str:
+        given = ((one.name, getattr(self, one.name), one.default) for one in fields(self))
+        return f"Resizing({', '.join(f'{name}={value!r}' for name, value, default in given if value != default)})"
+
 
 MEAN_ROWS = Resizing()
 """The default: new rows of a vocabulary are the mean of the old."""
 
 
-def resized(ours: WeightRef, source: Conversion, how: Resizing = MEAN_ROWS) -> Conversion | LeftFresh:
+def resized(
+    ours: WeightRef, source: Conversion, how: Resizing = MEAN_ROWS, draws: Draws | None = None
+) -> Conversion | LeftFresh:
     """The source's weight in the shape of the target's.
 
     Args:
         ours: The target's weight.
         source: ``Conversion.of`` the source's weight, or what `conversions` made of it.
         how: How to resize.
+        draws: The random numbers of the target's weight, for an initializer that draws.
 
     Returns:
         A conversion that ends in the target's shape and type, or why the target's values stay.
@@ -75,7 +82,7 @@ def resized(ours: WeightRef, source: Conversion, how: Resizing = MEAN_ROWS) -> C
         raise _refused(ours, source, f"differs in more than its {_SIZES[role]}", "skip it")
     if role is ShapeRole.HEAD:
         return LeftFresh(f"it is a head for {ours.shape[-1]} classes, the source's is for {source.shape[-1]}")
-    return _made(role, ours, source, how).to(ours.dtype)
+    return _made(role, ours, source, how, draws).to(ours.dtype)
 
 
 _SIZES = {
@@ -105,13 +112,13 @@ def _others(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return tuple(size for place, size in enumerate(shape) if place != len(shape) + axis)
 
 
-def _made(role: ShapeRole, ours: WeightRef, source: Conversion, how: Resizing) -> Conversion:
+def _made(role: ShapeRole, ours: WeightRef, source: Conversion, how: Resizing, draws: Draws | None) -> Conversion:
     if role is ShapeRole.CHANNELS:
         return with_channels(source, ours.shape[-2])
     if role is ShapeRole.POSITIONS:
         return interpolated(source, ours.shape[-2], how.positions or _layout(ours, source))
     axis = _axis(ours, role) % 2
-    return with_rows(source, ours.shape[axis], how.new_rows, how.draws, axis)
+    return with_rows(source, ours.shape[axis], how.new_rows, draws, axis)
 
 
 def _layout(ours: WeightRef, source: Conversion) -> Layout:

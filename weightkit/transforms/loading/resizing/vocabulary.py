@@ -41,7 +41,9 @@ def with_rows(
         step = f"first {count} of {before} rows kept"
         return table.then(step, shape, lambda values: values[kept] if axis == 0 else values[:, kept])
     if draws is None and new_rows not in ("mean", "zeros"):
-        raise RequestError(f"new rows of {new_rows!r} need draws=", hint="give Draws(seed, address), or 'mean'")
+        raise RequestError(
+            f"new rows of {new_rows!r} need a seed", hint="give resizing=Resizing(..., seed=7) (--seed 7), or 'mean'"
+        )
     initializer = None if new_rows == "mean" else get(new_rows)
     if initializer is not None and (objection := initializer.objection(shape)):
         raise RequestError(f"new rows cannot be those of {new_rows!r}: {objection}")

@@ -1,0 +1,99 @@
+"""What keeps weights from being loaded, and the options that help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightkit.access import is_floating
+from weightkit.errors import SelectionError, UnmatchedError
+from weightkit.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from weightkit.access import Match, WeightRef
+    from weightkit.transforms.loading.loaded import Loaded
+
+
+def require_all(
+    chosen: Sequence[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded, source: str, target: str
+) -> None:
+    """Refuse to load only a part of the selection: a half-loaded model looks like a complete one.
+
+    Args:
+        chosen: The weights to load.
+        pairs: What each is copied from.
+        made: How those are made that are not simply copied.
+        source: The name of the source.
+        target: The name of the target.
+
+    Raises:
+        SelectionError: One of them cannot be loaded.
+    """
+    held = {ref: why for ref in chosen if (why := _obstacle(ref, pairs, made))}
+    if held:
+        problems = listed(f"{ref.path} {why}" for ref, why in held.items())
+        raise SelectionError(
+            f"{len(held)} of {len(chosen)} weights have no match in {source}: {problems}",
+            hint=_way_around(held, pairs, made),
+            file=target,
+        )
+
+
+def way_out(error: UnmatchedError) -> str:
+    """What loads some of the weights although nothing settles which is which."""
+    choices = [_choice(found) for found in error.ways]
+    told = "say which layer is which with rename= (--rename OLD=NEW)"
+    return f"{told}, or load what matches with {' or '.join(choices)}" if choices else told
+
+
+def _choice(found: Match) -> str:
+    options = {"match": found.by}
+    if any(ref.shape != other.shape for ref, other in found.pairs.items()):
+        options["on_mismatch"] = "skip"
+    if found.missing:
+        options["on_missing"] = "skip"
+    return f"{_in_python(options)} ({_on_command_line(options)})"
+
+
+def _way_around(held: Iterable[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
+    """What would leave these weights as they are."""
+    held = list(held)
+    if held and all(ref in made.resizable for ref in held):
+        return "resize them with on_mismatch='resize' (--on-mismatch resize), or leave them as they are with 'skip'"
+    options = {}
+    if any(ref not in pairs and ref not in made.of and ref not in made.refused for ref in held):
+        options["on_missing"] = "skip"
+    if any(ref in pairs and pairs[ref].shape != ref.shape for ref in held):
+        options["on_mismatch"] = "skip"
+    if not options:
+        return "leave them as they are with exclude= (--exclude)"
+    return f"leave them as they are with {_in_python(options)} ({_on_command_line(options)})"
+
+
+def _in_python(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+
+def _on_command_line(options: Mapping[str, str]) -> str:
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+
+def _obstacle(ref: WeightRef, pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
+    if ref in made.refused:
+        return f"cannot be made, since {made.refused[ref]}"
+    conversion = made.of.get(ref)
+    own = pairs.get(ref) if conversion is None else conversion
+    if own is None:
+        return "is not there"
+    if own.shape != ref.shape:
+        return f"is {ref.shape} here and {own.shape} there"
+    return "" if conversion is not None else _difference(ref, pairs[ref])
+
+
+def _difference(ref: WeightRef, own: WeightRef) -> str:
+    if ref.stored_as or own.stored_as:
+        return f"holds {ref.stored_as or own.stored_as}, which is not a plain number"
+    if is_floating(own.dtype) != is_floating(ref.dtype):
+        return f"is {ref.dtype_text} here and {own.dtype_text} there"
+    return ""
