@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weightkit.cli import cast, diff, drop, reinitialize, restore, salvage, scale, show, strip
+from weightkit.cli import cast, diff, drop, load, reinitialize, restore, salvage, scale, show, strip
 
 app = typer.Typer(
     name="weightkit",
@@ -46,6 +46,7 @@ def weightkit(
 
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
+app.command("load")(load.load)
 app.command("scale")(scale.scale)
 app.command("reinitialize")(reinitialize.reinitialize)
 app.command("reinit", hidden=True)(reinitialize.reinitialize)

@@ -26,26 +26,29 @@ _COLUMNS = (
 )
 
 
-def command(*without: str) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
+def command(*without: str, file: Any = options.File) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
     """Make a command from a function that takes an act's own options and returns the act.
 
-    The command has FILE before these options and the shared ones after them.
+    The command has the function's arguments, then FILE, then the function's options and the shared ones.
 
     Args:
         without: Shared options that this act does not take.
+        file: What is edited, as an argument of the command line.
     """
 
     def decorate(make: Callable[..., Any]) -> Callable[..., output.Result]:
         # `from __future__ import annotations` leaves text, and typer needs the types.
         own = inspect.signature(make, eval_str=True).parameters
-        file, *shared = (option for option in options.EDITING if option.name not in without)
+        first, *shared = (option for option in options.EDITING if option.name not in without)
+        before = [option for option in own.values() if option.kind is not option.KEYWORD_ONLY]
+        after = [option for option in own.values() if option.kind is option.KEYWORD_ONLY]
 
         @functools.wraps(make)
         def run(**given: Any) -> output.Result:
             act = functools.partial(make, **{name: given.pop(name) for name in own})
             return _edit(act, **given)
 
-        parameters = [file, *own.values(), *shared]
+        parameters = [*before, first.replace(annotation=file), *after, *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return run

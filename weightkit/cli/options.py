@@ -24,6 +24,24 @@ First = Annotated[
 Second = Annotated[
     Path, typer.Argument(metavar="B", readable=False, show_default=False, help="Another, of the same format or not.")
 ]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        readable=False,
+        show_default=False,
+        help="The weight file that is read: .h5, .weights.h5 or .keras, of any Keras.",
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TARGET",
+        readable=False,
+        show_default=False,
+        help="The weight file that is filled, of the same format or not.",
+    ),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,7 +71,7 @@ Like = Annotated[
         metavar="OTHER",
         readable=False,
         show_default=False,
-        help="Another file of the same model, to take names from where FILE has none.",
+        help="Another file of the same model, to take names from where this one has none.",
     ),
 ]
 Output = Annotated[
@@ -64,14 +82,14 @@ Output = Annotated[
         metavar="OUT",
         readable=False,
         show_default=False,
-        help="Write to OUT and leave FILE unchanged.",
+        help="Write to OUT and leave the file unchanged.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")]
 NoBackup = Annotated[bool, typer.Option("--no-backup", help="Do not keep the old file.")]
 BreakLinks = Annotated[
     bool,
-    typer.Option("--break-links", help="Replace a FILE that has other hard links (they keep the old content)."),
+    typer.Option("--break-links", help="Replace a file that has other hard links (they keep the old content)."),
 ]
 Verify = Annotated[
     bool,
