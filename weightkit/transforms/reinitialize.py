@@ -7,12 +7,10 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from weightkit.access import ALL, Kind, Transform, draw_addresses, edit, is_floating
 from weightkit.errors import RequestError, SelectionError
 from weightkit.text import listed
-from weightkit.transforms.initializers import Draws, get
+from weightkit.transforms.initializers import Draws, get, require_seed
 from weightkit.transforms.initializers.configured_initializer import own_initializer
 from weightkit.transforms.initializers.kernel_initializer import for_kernel
 from weightkit.transforms.initializers.numbers import is_held_by, shortened
@@ -21,6 +19,8 @@ from weightkit.transforms.initializers.sizes import size_of
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from weightkit.access import Changes, Report, Target, WeightRef, WeightStore, Where
     from weightkit.transforms.initializers import Initializer
@@ -189,9 +189,7 @@ def _seed(seed: object) -> int:
     if seed is None:
         # Not NumPy's global generator, which a script may have seeded: runs would get one "random" seed.
         return secrets.randbelow(_LARGEST_FRESH_SEED)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise RequestError(f"seed must be an integer >= 0, got {seed!r}", hint="give one, such as 7")
-    return int(seed)
+    return require_seed(seed)
 
 
 class _Sources(Transform):

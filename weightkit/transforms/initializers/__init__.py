@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from weightkit.transforms.initializers.draws import Draws
+from weightkit.transforms.initializers.draws import Draws, require_seed
 from weightkit.transforms.initializers.initializer import Initializer
 from weightkit.transforms.initializers.parsing import get
 
-__all__ = ["Draws", "Initializer", "get"]
+__all__ = ["Draws", "Initializer", "get", "require_seed"]

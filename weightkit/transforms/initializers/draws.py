@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from weightkit.errors import RequestError
+
 # Part of what a seed means: with another size, every seed gives other weights.
 DRAW_TILE = 65_536
 """Elements (C order) that come from one generator."""
@@ -16,6 +18,17 @@ _LIMIT = 2.0
 """Standard deviations at which Keras truncates a normal distribution."""
 
 _Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def require_seed(seed: object) -> int:
+    """Require an integer that numbers can be drawn from.
+
+    Raises:
+        RequestError: It is no integer, or below 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise RequestError(f"seed must be an integer >= 0, got {seed!r}", hint="give one, such as 7")
+    return int(seed)
 
 
 @dataclass(frozen=True, slots=True)

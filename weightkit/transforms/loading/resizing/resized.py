@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from weightkit.access import is_floating
 from weightkit.errors import RequestError
+from weightkit.transforms.initializers import get, require_seed
 from weightkit.transforms.loading.resizing.channels import with_channels
-from weightkit.transforms.loading.resizing.positions import interpolated, is_grid
+from weightkit.transforms.loading.resizing.positions import Layout, interpolated, is_grid
 from weightkit.transforms.loading.resizing.shape_roles import ShapeRole, is_of_vision, shape_role
 from weightkit.transforms.loading.resizing.vocabulary import with_rows
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from weightkit.access import WeightRef
     from weightkit.transforms.initializers import Draws
     from weightkit.transforms.loading.conversion import Conversion
-    from weightkit.transforms.loading.resizing.positions import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,11 @@ class LeftFresh:
 
 @dataclass(frozen=True, slots=True)
 class Resizing:
-    """How to resize, and what is known of a layer's place in its model."""
+    """How to resize, and what is known of a layer's place in its model.
+
+    Raises:
+        RequestError: One of these is something else.
+    """
 
     new_rows: object = "mean"
     """New rows of a vocabulary: ``mean`` of the old, ``zeros``, or any initializer that ``reinitialize`` takes."""
@@ -41,6 +45,14 @@ class Resizing:
     """Whether the layer takes the model's images; None lets its name tell."""
     last: bool | None = None
     """Whether the layer gives the model's classes; None lets its name tell."""
+
+    def __post_init__(self) -> None:
+        if self.new_rows != "mean":
+            get(self.new_rows)
+        if self.seed is not None:
+            require_seed(self.seed)
+        if self.positions not in (None, *get_args(Layout)):
+            raise RequestError(f"positions must be sequence, grid or None, got {self.positions!r}")
 
     def __repr__(self) -> str:
         given = ((one.name, getattr(self, one.name), one.default) for one in fields(self))
