@@ -29,7 +29,7 @@ def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: 
     reshaped = [f"{a.path} is {a.shape} here and {b.shape} there" for a, b in found.pairs.items() if a.shape != b.shape]
     if reshaped:
         notes.append(f"{len(reshaped)} have other shapes: {listed(reshaped)}")
-    renamed = {ours.layer: theirs.layer for ours, theirs in found.pairs.items() if found.is_renamed(ours, theirs)}
+    renamed = {ours.layer: theirs.layer for ours, theirs in found.pairs.items() if _is_renamed(found, ours, theirs)}
     if renamed:
         notes.append(
             f"layers with other names there, {len(renamed)}: {listed(f'{a} ({b})' for a, b in renamed.items())}"
@@ -40,6 +40,12 @@ def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: 
     if unused:
         notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
     return tuple(notes)
+
+
+def _is_renamed(found: Match, ours: WeightRef, theirs: WeightRef) -> bool:
+    """Whether their layers have other names, and not only others around them."""
+    here, there = (f"/{ref.layer}" if ref.layer else "" for ref in (ours, theirs))
+    return found.is_renamed(ours, theirs) and not here.endswith(there) and not there.endswith(here)
 
 
 def _counts(found: Match, made: Loaded, unused: int) -> str:
