@@ -176,6 +176,16 @@ def write_legacy(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> 
     return path
 
 
+def write_files_to_load(folder: Path) -> None:
+    """The files that the examples of ``weightkit load`` name."""
+    kernel = {"kernel": np.eye(2, dtype="f4")}
+    write_legacy(folder / "old.h5", {"model_1/a": kernel, "predictions": kernel})
+    write_legacy(folder / "new.h5", {"encoder/a": kernel, "logits": kernel})
+    write_legacy(folder / "encoder.h5", {"a": kernel})
+    for rows in (5000, 6000):
+        write_legacy(folder / f"words{rows}.h5", {"embedding": {"embeddings": np.ones((rows, 2), "f4")}})
+
+
 def half(values: np.ndarray) -> np.ndarray:
     """``values * 0.5`` as an edit must give it: in their own type, narrow ones in float32 and rounded once."""
     if values.dtype.itemsize == 2:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import DATA, run_weightkit
+from support import DATA, run_weightkit, write_files_to_load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +37,7 @@ def copy_files(folder: Path) -> None:
     """The files that commands and examples name."""
     for name, golden in COPIES.items():
         shutil.copyfile(DATA / golden, folder / name)
+    write_files_to_load(folder)
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support import DATA, HEAVY, modules_loaded_by, run_weightkit, write_legacy
+from support import DATA, HEAVY, modules_loaded_by, run_weightkit, write_files_to_load
 
 from weightkit import __version__
 
@@ -128,10 +127,7 @@ def test_every_example_of_a_help_page_runs(command, tmp_path):
             shutil.copyfile(DATA / "keras20_optimizer.h5", folder / name)
         shutil.copyfile(DATA / "keras315_nested.keras", folder / "model.keras")
         shutil.copyfile(DATA / "keras315_float16.weights.h5", folder / "model.weights.h5")
-        kernel = {"kernel": np.eye(2, dtype="f4")}
-        write_legacy(folder / "old.h5", {"encoder/a": kernel, "predictions": kernel})
-        write_legacy(folder / "new.h5", {"encoder/a": kernel, "logits": kernel})
-        write_legacy(folder / "encoder.h5", {"a": kernel})
+        write_files_to_load(folder)
         program, *arguments = shlex.split(example)
         assert (program, arguments[0]) == ("weightkit", command)
         done = run_weightkit(*arguments, cwd=folder)
