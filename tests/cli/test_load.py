@@ -59,7 +59,7 @@ def test_a_dry_run_says_how_and_changes_nothing(pair, tmp_path):
     before = Folder.of(tmp_path)
     done = load(*pair, "-n")
     assert "target.h5: LoadWeights('" in done.stderr
-    assert "matched by order: 4 weights\nlayers with other names there, 1: new (old)\n" in done.stderr
+    assert "matched by order: 4 weights\nlayers of other names: new (old there)\n" in done.stderr
     assert Folder.of(tmp_path) == before
 
 

@@ -17,7 +17,7 @@ from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weightkit.access import Match, WeightRef, WeightStore
     from weightkit.transforms.loading.flattened import DataFormat, FlattenedMap
@@ -60,6 +60,8 @@ class Loaded:
     """Why a weight stays as it is."""
     notes: tuple[str, ...] = ()
     """What the user should know, one sentence each."""
+    shapes: Mapping[WeightRef, tuple[int, ...]] = field(default_factory=dict)
+    """In which shape the source has a weight, where that is another one after all conversions."""
     resizable: frozenset[WeightRef] = frozenset()
     """Weights of another shape that could be resized, where that is not asked for."""
 
@@ -98,8 +100,15 @@ class _Sides:
                     continue
                 of |= made.of
                 notes |= dict.fromkeys(made.notes)
-        left = self._left(found, of, refused)
-        return Loaded(of, refused, left, tuple(notes), frozenset(self._resizable(found, of, refused)))
+        shapes = {ours: shape for ours, shape in self._shapes(found, of) if shape != ours.shape}
+        left = self._left(found, of, refused, shapes)
+        return Loaded(of, refused, left, tuple(notes), shapes, frozenset(self._resizable(found, of, refused, shapes)))
+
+    @staticmethod
+    def _shapes(found: Match, of: Mapping[WeightRef, Conversion]) -> Iterator[tuple[WeightRef, tuple[int, ...]]]:
+        """The shapes in which the source has weights, after conversions."""
+        for ours, theirs in found.pairs.items():
+            yield ours, of[ours].shape if ours in of else theirs.shape
 
     def _needs(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef]) -> bool:
         """Whether more than copying may be needed; asking a layer for its configuration is not free."""
@@ -127,32 +136,35 @@ class _Sides:
         return label if layer is None else f"{layer} of {label}"
 
     def _left(
-        self, found: Match, of: dict[WeightRef, Conversion], refused: dict[WeightRef, str]
+        self,
+        found: Match,
+        of: dict[WeightRef, Conversion],
+        refused: dict[WeightRef, str],
+        shapes: Mapping[WeightRef, tuple[int, ...]],
     ) -> dict[WeightRef, str]:
         """The weights that stay as they are; resizes others, and says what cannot be."""
         missing = found.missing if self._how.on_missing == "skip" else ()
         left = {ref: f"it is not in {self._there}" for ref in (*found.fresh, *missing) if ref not in of}
-        for ours, theirs in found.pairs.items():
-            made = of.get(ours) or Conversion.of(theirs)
-            if made.shape == ours.shape:
-                continue
+        for ours, shape in shapes.items():
             if self._how.on_mismatch == "skip":
-                left[ours] = f"it is {ours.shape} here and {made.shape} in {self._there}"
+                left[ours] = f"it is {ours.shape} here and {shape} in {self._there}"
                 refused.pop(ours, None)
             elif self._how.on_mismatch == "resize" and ours not in refused:
-                self._resize(ours, made, of, refused, left)
+                self._resize(ours, of.get(ours) or Conversion.of(found.pairs[ours]), of, refused, left)
         return left
 
     def _resizable(
-        self, found: Match, of: Mapping[WeightRef, Conversion], refused: Mapping[WeightRef, str]
+        self,
+        found: Match,
+        of: Mapping[WeightRef, Conversion],
+        refused: Mapping[WeightRef, str],
+        shapes: Iterable[WeightRef],
     ) -> Iterator[WeightRef]:
-        if self._how.on_mismatch != "error":
-            return
-        for ours, theirs in found.pairs.items():
-            made = of.get(ours) or Conversion.of(theirs)
+        """What could be resized, where that is not asked for."""
+        for ours in shapes if self._how.on_mismatch == "error" else ():
             tried: dict[WeightRef, Conversion] = {}
-            if made.shape != ours.shape and ours not in refused:
-                self._resize(ours, made, tried, {}, {})
+            if ours not in refused:
+                self._resize(ours, of.get(ours) or Conversion.of(found.pairs[ours]), tried, {}, {})
             yield from tried
 
     def _resizing(self, ref: WeightRef) -> Resizing:

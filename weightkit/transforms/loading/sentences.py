@@ -26,19 +26,18 @@ def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: 
     unused = [ref.path for ref in there if ref not in used and not found.trains(ref)]
     part = f", all of one as {found.part} of the other" if found.part else ""
     notes = [f"matched by {found.by}{part}: {_counts(found, made, len(unused))}"]
-    reshaped = [f"{a.path} is {a.shape} here and {b.shape} there" for a, b in found.pairs.items() if a.shape != b.shape]
-    if reshaped:
-        notes.append(f"{len(reshaped)} have other shapes: {listed(reshaped)}")
+    if made.shapes:
+        shapes = listed(f"{ref.path} is {ref.shape} here and {shape} there" for ref, shape in made.shapes.items())
+        notes.append(f"of other shapes: {shapes}")
     renamed = {ours.layer: theirs.layer for ours, theirs in found.pairs.items() if _is_renamed(found, ours, theirs)}
     if renamed:
-        notes.append(
-            f"layers with other names there, {len(renamed)}: {listed(f'{a} ({b})' for a, b in renamed.items())}"
-        )
-    if found.fresh:
-        fresh = listed(ref.path for ref in found.fresh)
-        notes.append(f"left as they are, as {label} does not hold them: {fresh}")
+        names = listed(f"{a or '(model)'} ({b or '(model)'} there)" for a, b in renamed.items())
+        notes.append(f"layers of other names: {names}")
+    fresh = [ref.path for ref in found.fresh if ref not in made.of]
+    if fresh:
+        notes.append(f"left as they are, as {label} does not hold them: {listed(fresh)}")
     if unused:
-        notes.append(f"{len(unused)} weights of {label} are not used: {listed(unused)}")
+        notes.append(f"not used of {label}: {listed(unused)}")
     return tuple(notes)
 
 
@@ -50,13 +49,14 @@ def _is_renamed(found: Match, ours: WeightRef, theirs: WeightRef) -> bool:
 
 def _counts(found: Match, made: Loaded, unused: int) -> str:
     """How many weights there are of each kind: those that match, and of the others what there is."""
-    weights = [ref for ref in found.pairs if not found.trains(ref)]
+    weights = {ref for ref in found.pairs if not found.trains(ref)} | made.of.keys()
     counts = {
-        "mismatched": sum(ref.shape != found.pairs[ref].shape for ref in weights if ref not in made.of),
-        "missing": sum(not found.trains(ref) for ref in found.missing),
-        "fresh": len(found.fresh),
+        "mismatched": sum(ref in made.left for ref in made.shapes),
+        "resized": sum(ref not in made.left for ref in made.shapes),
+        "missing": sum(not found.trains(ref) for ref in found.missing if ref not in weights),
+        "fresh": sum(ref not in weights for ref in found.fresh),
         "unused": unused,
-        "converted": sum(1 for ref in made.of),
+        "converted": len(made.of.keys() - made.shapes.keys()),
     }
     many = f"{len(weights)} weight{'s' * (len(weights) != 1)}"
     return ", ".join((many, *(f"{count} {what}" for what, count in counts.items() if count)))
