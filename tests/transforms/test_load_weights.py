@@ -109,6 +109,16 @@ def test_nans_are_loaded_only_where_they_are_allowed(tmp_path, target):
     assert np.isnan(plain_datasets(target)["head/head/kernel:0"]).all()
 
 
+def test_the_state_of_a_metric_stays_and_its_lack_is_no_gap(tmp_path):
+    layers = {"layers/dense/vars/0": KERNEL, "metrics/mean/vars/0": np.float32(7)}
+    target = write_variables(tmp_path / "target.weights.h5", layers)
+    source = write_variables(tmp_path / "source.weights.h5", {"layers/dense/vars/0": KERNEL + 1})
+    report = load_weights(target, source)
+    assert [ref.structure for ref in report.plan.chosen] == ["layers/dense/vars/0"]
+    assert plain_datasets(target)["metrics/mean/vars/0"] == 7
+    assert report.plan.reasons() == {"it is a metric's state, which belongs to one training run": 1}
+
+
 def test_optimizer_state_stays(tmp_path):
     layers = {"layers/dense/vars/0": KERNEL, "optimizer/vars/0": np.int64(7)}
     first = write_variables(tmp_path / "first.weights.h5", layers)

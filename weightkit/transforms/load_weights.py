@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, By, Kind, Transform, edit
+from weightkit.access import ALL, By, Kind, Match, Transform, edit
 from weightkit.access import match as match_stores
 from weightkit.errors import RequestError, UnmatchedError
 from weightkit.transforms.loading import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from weightkit.access import Changes, Match, Report, Target, WeightRef, WeightStore, Where
+    from weightkit.access import Changes, Report, Target, WeightRef, WeightStore, Where
 
 # Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
@@ -187,8 +187,9 @@ class LoadWeights(Transform):
 
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be copied into; empty if it can."""
-        if ref.kind is Kind.OPTIMIZER:
-            return "it is optimizer state, which belongs to one training run"
+        if Match.trains(ref):
+            what = "optimizer state" if ref.kind is Kind.OPTIMIZER else "a metric's state"
+            return f"it is {what}, which belongs to one training run"
         return self.made.left.get(ref, "")
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> LoadWeights:
