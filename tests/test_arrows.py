@@ -24,7 +24,7 @@ SHARED = ("arguments", "builtin", "errors", "escape", "restore_on_error", "text"
 """Small modules at the top that every room may use."""
 BACKEND_FILES = ("layers.making.invalid_ids", "testing.layer.backends")
 """What must call a backend's own functions, and is loaded where that backend is in use already."""
-FACES_OF_ALL = ("weightkit.access", "weightkit.access.salvage")
+FACES_OF_ALL = ("weightkit.access", "weightkit.access.salvage", "weightkit.access.suggest")
 FACES = (*FACES_OF_ALL, "weightkit.access.live")
 """What other rooms may import of the floor."""
 CHILD = "access.hdf5.child"

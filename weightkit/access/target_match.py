@@ -61,13 +61,14 @@ def match(
         >>> from weightkit import match
         >>> print(match("before.h5", "after.keras"))  # doctest: +SKIP
     """
-    with _weights(ours) as first, _weights(theirs) as second:
+    with weights_of(ours) as first, weights_of(theirs) as second:
         told = Told({} if rename is None else rename, source_at, target_at)
         return match_refs(first, second, by, ordered=ordered, strict=strict, told=told)
 
 
 @contextlib.contextmanager
-def _weights(given: Target | Iterable[WeightRef]) -> Iterator[Iterable[WeightRef]]:
+def weights_of(given: Target | Iterable[WeightRef]) -> Iterator[Iterable[WeightRef]]:
+    """The references of a target, of which a file is closed after use; references are given back as they are."""
     if _is_listed(given):
         yield given
     else:

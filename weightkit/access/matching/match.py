@@ -58,7 +58,7 @@ def match(
     """
     if by not in BY:
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
-    order = Ordered(_is_ordered(ours) if ordered is None else ordered, _is_ordered(theirs))
+    order = Ordered(is_ordered(ours) if ordered is None else ordered, is_ordered(theirs))
     seen = Sight(list(ours), list(theirs), told, order)
     roots = _root(ours, told.target_at), _root(theirs, told.source_at)
     sides = Sides(list(seen.ours), list(seen.theirs), order, roots)
@@ -74,7 +74,7 @@ def _root(store: object, layer: str | None) -> Root:
 
 def _match(sides: Sides, by: By, *, strict: bool, is_settled: bool) -> Match:
     # Apart: counters and optimizers are not in every format, and must not spoil the match of the weights.
-    parts = (_is_weight, Match.is_counter, Match.trains)
+    parts = (is_weight, Match.is_counter, Match.trains)
     weights, counters, training = (sides.only(part) for part in parts)
     found = _decided(weights, strict=strict, is_settled=is_settled) if by == "auto" else weights.matched(by)
     # Counters go by the rule that matched the weights.
@@ -84,11 +84,13 @@ def _match(sides: Sides, by: By, *, strict: bool, is_settled: bool) -> Match:
     return replace(found, pairs=found.pairs | counted | optimizers, unlike=unlike)
 
 
-def _is_weight(ref: WeightRef) -> bool:
+def is_weight(ref: WeightRef) -> bool:
+    """Whether it is the model's own, and no counter."""
     return not Match.trains(ref) and not Match.is_counter(ref)
 
 
-def _is_ordered(refs: Iterable[WeightRef]) -> bool:
+def is_ordered(refs: Iterable[WeightRef]) -> bool:
+    """Whether these come in the order of their layers, as a store says of its own."""
     return bool(getattr(refs, "ordered", False))
 
 

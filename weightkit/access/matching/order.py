@@ -32,7 +32,7 @@ def by_order(ours: Layer, theirs: Layer, ordered: Ordered) -> Pairs:
     Returns:
         All weights of both, or none.
     """
-    first, second = _in_order(ours, ordered=ordered.ours), _in_order(theirs, ordered=ordered.theirs)
+    first, second = leaves_in_order(ours, ordered=ordered.ours), leaves_in_order(theirs, ordered=ordered.theirs)
     if not first or not second or len(first) != len(second):
         return {}
     pairs = list(zip(first, second, strict=True))
@@ -54,7 +54,7 @@ def by_look(ours: Layer, theirs: Layer) -> Pairs:
 
 def why_not_by_order(ours: Layer, theirs: Layer, ordered: Ordered) -> str:
     """Why the order does not say which layer is which, as the end of a sentence."""
-    first, second = _in_order(ours, ordered=ordered.ours), _in_order(theirs, ordered=ordered.theirs)
+    first, second = leaves_in_order(ours, ordered=ordered.ours), leaves_in_order(theirs, ordered=ordered.theirs)
     if first is None or second is None:
         return f"the order of the {'first' if first is None else 'second'}'s layers is not known"
     if len(first) != len(second):
@@ -84,7 +84,7 @@ def _described(layer: Layer) -> str:
     return f"{_any_weight(layer).layer or layer.name} ({listed(ref.shape_text for ref in weights)})"
 
 
-def _in_order(root: Layer, *, ordered: bool) -> list[Layer] | None:
+def leaves_in_order(root: Layer, *, ordered: bool) -> list[Layer] | None:
     """The layers with weights in the order of the model; None where that is not known."""
     found: list[Layer] = []
     stack = [root]

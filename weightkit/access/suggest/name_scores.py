@@ -1,0 +1,138 @@
+"""How alike the names of layers are: by their words, the rare ones most, and by the numbers in them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+Names: TypeAlias = "Sequence[tuple[str, ...]]"
+"""The words and numbers in the name of each layer."""
+_Words: TypeAlias = "list[frozenset[tuple[str, int]]]"
+
+_UNSHARED = 0.5
+"""How much a word counts that the other side never uses: it cannot tell layers apart there."""
+_WORDS = 0.4
+"""What equal words are worth where no number agrees; the rest is the numbers'."""
+_MOST_NUMBERS = 8
+_FEW = 2
+
+
+def name_scores(ours: Names, theirs: Names) -> NDArray[np.float64]:
+    """How alike each two names are, from 0 to 1: (ours, theirs). Names without a common word are not."""
+    found: NDArray[np.float64] = _word_scores(_words(ours), _words(theirs))
+    return found * (_WORDS + (1 - _WORDS) * _number_scores(ours, theirs))
+
+
+def _words(names: Names) -> _Words:
+    """The words of each name; a word's second turn in a name counts as another one."""
+    found: _Words = []
+    for tokens in names:
+        turns = Counter[str]()
+        marked = set()
+        for token in tokens:
+            if not token.isdecimal():
+                turns[token] += 1
+                marked.add((token, turns[token]))
+        found.append(frozenset(marked))
+    return found
+
+
+def _word_scores(ours: _Words, theirs: _Words) -> NDArray[np.float64]:
+    """Dice's coefficient with a word's inverse document frequency as its weight: (ours, theirs)."""
+    places = [_places(words) for words in (ours, theirs)]
+    count = len(ours) + len(theirs)
+    weights = {
+        word: math.log((count + 1) / (len(places[0].get(word, ())) + len(places[1].get(word, ())))) + 1 / count
+        for word in places[0].keys() | places[1].keys()
+    }
+    shared = np.zeros((len(ours), len(theirs)))
+    for word in sorted(places[0].keys() & places[1].keys()):
+        shared[np.ix_(places[0][word], places[1][word])] += weights[word]
+    here, there = (
+        np.array([sum(weights[word] * (1 if word in other else _UNSHARED) for word in sorted(words)) for words in side])
+        for side, other in ((ours, places[1]), (theirs, places[0]))
+    )
+    total = here[:, None] + there[None, :]
+    found: NDArray[np.float64] = np.divide(2 * shared, total, out=np.zeros_like(shared), where=total > 0)
+    return found
+
+
+def _places(words: _Words) -> dict[tuple[str, int], list[int]]:
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, own in enumerate(words):
+        for word in own:
+            found[word].append(place)
+    return found
+
+
+def _number_scores(ours: Names, theirs: Names) -> NDArray[np.float64]:
+    """Which share of the numbers agrees, counted from the front or the end: (ours, theirs); 1 where there are none."""
+    codes: dict[int, int] = {}
+    first, second = (_Numbers(names, codes) for names in (ours, theirs))
+    most = np.maximum(first.counts[:, None], second.counts[None, :])
+    agreeing = np.maximum(first.agreeing(second, from_end=False), first.agreeing(second, from_end=True))
+    one_has_none = (first.counts[:, None] == 0) != (second.counts[None, :] == 0)
+    return np.where(one_has_none, 0.5, np.divide(agreeing, most, out=np.ones_like(agreeing), where=most > 0))
+
+
+class _Numbers:
+    """The numbers in names: as they are, and by their rank among those at the same place of names alike but for them.
+
+    One side may count from 0 and the other from 1, or from 2: where both have equally many, the ranks are compared.
+    """
+
+    def __init__(self, names: Names, codes: dict[int, int]) -> None:
+        numbers = [[int(token) for token in tokens if token.isdecimal()] for tokens in names]
+        families: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, tokens in enumerate(names):
+            families[template(tokens)].append(place)
+        self.counts = np.array([len(own) for own in numbers])
+        shape = (len(names), _MOST_NUMBERS, 2)
+        # Of the front and of the end: what a number is, its rank, how many others there are.
+        self._values, self._ranks, self._sizes = (np.full(shape, -1) for _ in range(3))
+        for members in families.values():
+            for slot in range(len(numbers[members[0]])):
+                found = sorted({numbers[member][slot] for member in members})
+                ranks = {number: rank for rank, number in enumerate(found)}
+                for member in members:
+                    number = numbers[member][slot]
+                    value = codes.setdefault(number, len(codes))
+                    for end, place in enumerate((slot, len(numbers[member]) - 1 - slot)):
+                        if place < _MOST_NUMBERS:
+                            self._values[member, place, end] = value
+                            self._ranks[member, place, end] = ranks[number]
+                            self._sizes[member, place, end] = len(found)
+
+    def agreeing(self, other: _Numbers, *, from_end: bool) -> NDArray[np.float64]:
+        """How many numbers agree: (ours, theirs)."""
+        found = np.zeros((len(self.counts), len(other.counts)))
+        for slot in range(_MOST_NUMBERS):
+            sizes, values, ranks = (
+                (own[:, slot, int(from_end)][:, None], its[:, slot, int(from_end)][None, :])
+                for own, its in (
+                    (self._sizes, other._sizes), (self._values, other._values), (self._ranks, other._ranks),
+                )
+            )  # fmt: skip
+            if sizes[0].max(initial=-1) < 0 or sizes[1].max(initial=-1) < 0:
+                break
+            ranked = (sizes[0] == sizes[1]) & (sizes[0] >= _FEW)
+            agree = np.where(ranked, ranks[0] == ranks[1], values[0] == values[1])
+            found += agree & (sizes[0] > 0) & (sizes[1] > 0)
+        return found
+
+
+def template(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """A name with its numbers left out: what names of one family have in common.
+
+    >>> template(("block", "2", "conv"))
+    ('block', '#', 'conv')
+    """
+    return tuple("#" if token.isdecimal() else token for token in tokens)
