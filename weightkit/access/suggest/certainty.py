@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALIKE, _LEAD, _BEHIND = 0.5, 0.1, -0.2
 _MARGIN = 0.5
-"""Half a pair of layers: by so much is an alignment better, or as good, whatever classes and neighbors add."""
+"""Half a pair of layers: by so much an alignment is better than another, whatever classes and neighbors add."""
 
 
 class Judge:
@@ -39,17 +39,16 @@ class Judge:
             return Certainty.OPEN
         if not evidence.exact[pair]:
             return Certainty.LIKELY if self._is_alike(pair) or self._is_resized_in_place(pair) else Certainty.OPEN
-        if evidence.same_name[pair] and self._is_in_place(pair):
+        if self._has_one_name(pair) and self._is_in_place(pair):
             return Certainty.SURE
         likely = self._is_alike(pair) or self._is_in_order(pair) or self._is_only(pair)
         return Certainty.LIKELY if likely else Certainty.OPEN
 
     def _is_in_place(self, pair: tuple[int, int]) -> bool:
         """Whether the order says the same; where it is not known, the names and looks must be one and no other's."""
-        by_order = self._found.by_order
-        if by_order is None:
-            return self._is_only(pair) or self._has_same_names(pair)
-        return pair[0] not in self._doubted and by_order.agrees(*pair, _MARGIN)
+        if self._found.by_order is None:
+            return bool(self._evidence.only_ones[pair]) or self._has_same_names(pair)
+        return pair[0] not in self._doubted and self._agrees(pair)
 
     def _is_resized_in_place(self, pair: tuple[int, int]) -> bool:
         """Whether one axis of each weight differs, nothing else may be either, and it is next to the same layer."""
@@ -61,6 +60,11 @@ class Judge:
             sum(a != b for a, b in zip(first, second, strict=True)) <= 1
             for (_, first), (_, second) in zip(ours.weights or (), theirs.weights or (), strict=True)
         )
+
+    def _has_one_name(self, pair: tuple[int, int]) -> bool:
+        """Whether the names are one, or one with more around it that is as like no other."""
+        evidence = self._evidence
+        return bool(evidence.same_name[pair] and (self._has_same_names(pair) or evidence.name_lead[pair] >= _LEAD))
 
     def _has_same_names(self, pair: tuple[int, int]) -> bool:
         return self._evidence.ours[pair[0]].names == self._evidence.theirs[pair[1]].names != ()
@@ -77,8 +81,13 @@ class Judge:
         return alignment.agrees(*pair, _MARGIN) and alignment.margin(*pair) >= _MARGIN
 
     def _is_only(self, pair: tuple[int, int]) -> bool:
+        evidence = self._evidence
+        return bool(evidence.only_ones[pair] and (evidence.same_class[pair] or self._agrees(pair)))
+
+    def _agrees(self, pair: tuple[int, int]) -> bool:
+        """Whether nothing is known of the order, or looks in order say the same."""
         by_order = self._found.by_order
-        return bool(self._evidence.only_ones[pair]) and (by_order is None or by_order.agrees(*pair, _MARGIN))
+        return by_order is None or by_order.agrees(*pair, _MARGIN)
 
     def _reasons(self, pair: tuple[int, int]) -> Iterator[str]:
         evidence = self._evidence
@@ -107,7 +116,7 @@ class Judge:
         """Between which layers it is on both sides."""
         if self._found.alignment is None:
             return
-        if pair[0] in self._doubted:
+        if pair[0] in self._doubted or not self._agrees(pair):
             yield "against the order"
             return
         before, after = (self._neighbor(pair, step) for step in (-1, 1))

@@ -69,9 +69,9 @@ def _cores(layers: Sequence[LayerFacts], others: Sequence[LayerFacts]) -> list[t
 
     None for a name without a word.
     """
-    counts = Counter(token for layer in layers for token in set(layer.tokens))
+    counts = Counter(token for layer in layers for token in set(layer.tokens) if not token.isdecimal())
     there = {token for layer in others for token in layer.tokens}
-    around = {token for token, count in counts.items() if 2 * count >= len(layers) and token not in there}
+    around = {token for token, count in counts.items() if 2 * count > len(layers) and token not in there}
     found = [tuple(token for token in layer.tokens if token not in around) for layer in layers]
     return [core if any(not token.isdecimal() for token in core) else None for core in found]
 

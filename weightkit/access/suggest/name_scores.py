@@ -21,8 +21,11 @@ _UNSHARED = 0.5
 """How much a word counts that the other side never uses: it cannot tell layers apart there."""
 _WORDS = 0.4
 """What equal words are worth where no number agrees; the rest is the numbers'."""
+_UNKNOWN = 0.5
 _MOST_NUMBERS = 8
+"""Numbers of a name that are looked at; the names of published models have up to four."""
 _FEW = 2
+"""So many numbers at a place have ranks to compare."""
 
 
 def name_scores(ours: Names, theirs: Names) -> NDArray[np.float64]:
@@ -74,13 +77,16 @@ def _places(words: _Words) -> dict[tuple[str, int], list[int]]:
 
 
 def _number_scores(ours: Names, theirs: Names) -> NDArray[np.float64]:
-    """Which share of the numbers agrees, counted from the front or the end: (ours, theirs); 1 where there are none."""
+    """Which share of the numbers agrees: (ours, theirs); 1 where there are none.
+
+    Names with more numbers than the other say too little of which of them are the same.
+    """
     codes: dict[int, int] = {}
     first, second = (_Numbers(names, codes) for names in (ours, theirs))
-    most = np.maximum(first.counts[:, None], second.counts[None, :])
-    agreeing = np.maximum(first.agreeing(second, from_end=False), first.agreeing(second, from_end=True))
-    one_has_none = (first.counts[:, None] == 0) != (second.counts[None, :] == 0)
-    return np.where(one_has_none, 0.5, np.divide(agreeing, most, out=np.ones_like(agreeing), where=most > 0))
+    agreeing = first.agreeing(second)
+    as_many = first.counts[:, None] == second.counts[None, :]
+    share = np.divide(agreeing, first.counts[:, None], out=np.ones_like(agreeing), where=first.counts[:, None] > 0)
+    return np.where(as_many, share, _UNKNOWN)
 
 
 class _Numbers:
@@ -90,39 +96,32 @@ class _Numbers:
     """
 
     def __init__(self, names: Names, codes: dict[int, int]) -> None:
-        numbers = [[int(token) for token in tokens if token.isdecimal()] for tokens in names]
+        numbers = [[int(token) for token in tokens if token.isdecimal()][:_MOST_NUMBERS] for tokens in names]
         families: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, tokens in enumerate(names):
             families[template(tokens)].append(place)
         self.counts = np.array([len(own) for own in numbers])
-        shape = (len(names), _MOST_NUMBERS, 2)
-        # Of the front and of the end: what a number is, its rank, how many others there are.
-        self._values, self._ranks, self._sizes = (np.full(shape, -1) for _ in range(3))
+        self._values, self._ranks, self._sizes = (np.full((len(names), _MOST_NUMBERS), -1) for _ in range(3))
         for members in families.values():
             for slot in range(len(numbers[members[0]])):
                 found = sorted({numbers[member][slot] for member in members})
                 ranks = {number: rank for rank, number in enumerate(found)}
                 for member in members:
                     number = numbers[member][slot]
-                    value = codes.setdefault(number, len(codes))
-                    for end, place in enumerate((slot, len(numbers[member]) - 1 - slot)):
-                        if place < _MOST_NUMBERS:
-                            self._values[member, place, end] = value
-                            self._ranks[member, place, end] = ranks[number]
-                            self._sizes[member, place, end] = len(found)
+                    self._values[member, slot] = codes.setdefault(number, len(codes))
+                    self._ranks[member, slot] = ranks[number]
+                    self._sizes[member, slot] = len(found)
 
-    def agreeing(self, other: _Numbers, *, from_end: bool) -> NDArray[np.float64]:
+    def agreeing(self, other: _Numbers) -> NDArray[np.float64]:
         """How many numbers agree: (ours, theirs)."""
         found = np.zeros((len(self.counts), len(other.counts)))
-        for slot in range(_MOST_NUMBERS):
+        for slot in range(min(self.counts.max(), other.counts.max())):
             sizes, values, ranks = (
-                (own[:, slot, int(from_end)][:, None], its[:, slot, int(from_end)][None, :])
+                (own[:, slot, None], its[None, :, slot])
                 for own, its in (
                     (self._sizes, other._sizes), (self._values, other._values), (self._ranks, other._ranks),
                 )
             )  # fmt: skip
-            if sizes[0].max(initial=-1) < 0 or sizes[1].max(initial=-1) < 0:
-                break
             ranked = (sizes[0] == sizes[1]) & (sizes[0] >= _FEW)
             agree = np.where(ranked, ranks[0] == ranks[1], values[0] == values[1])
             found += agree & (sizes[0] > 0) & (sizes[1] > 0)

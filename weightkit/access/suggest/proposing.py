@@ -26,7 +26,7 @@ _DECIDED = 10.0
 _SOMEHOW = 0.3
 _CLASS, _FAR = 0.3, 0.5
 _NEAR = 8
-_GAIN = 0.05
+_GAIN = 0.1
 _ROUNDS = 3
 
 
