@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weightkit import training as training
     from weightkit import transforms as transforms
     from weightkit.access import Kind, Plan, Report, Target, WeightRef, Where, edit, match, open_weights, plan
+    from weightkit.access.suggest import suggest
     from weightkit.compare.diff import diff
     from weightkit.errors import WeightkitError
     from weightkit.inspect.show import show
@@ -64,6 +65,7 @@ _HOMES = {
     "scale": "weightkit.transforms.scale",
     "show": "weightkit.inspect.show",
     "strip": "weightkit.surgery.strip",
+    "suggest": "weightkit.access.suggest",
 }
 _ROOMS = ("access", "inspect", "layers", "testing", "training", "transforms")
 """Packages that are loaded when they are first used; two of them need Keras, and one pytest."""
@@ -72,6 +74,7 @@ __all__ = [
     "Cast", "Drop", "Kind", "LoadWeights", "Plan", "Reinitialize", "Report", "Resizing", "Scale", "Strip", "Target",
     "WeightRef", "WeightkitError", "Where", "__version__", "cast", "diff", "drop", "edit", "list_backups",
     "load_weights", "match", "open_weights", "plan", "reinitialize", "restore", "salvage", "scale", "show", "strip",
+    "suggest",
 ]  # fmt: skip
 
 

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from weightkit.text import no_attribute
 
 if TYPE_CHECKING:
-    from weightkit.access.suggest.proposals import Certainty, Proposal, Suggestion
+    from weightkit.access.suggest.proposals import Certainty, Proposal, Suggestion, shown
     from weightkit.access.suggest.target_suggest import suggest
 
 _HOMES = {
     "Certainty": "weightkit.access.suggest.proposals",
     "Proposal": "weightkit.access.suggest.proposals",
     "Suggestion": "weightkit.access.suggest.proposals",
+    "shown": "weightkit.access.suggest.proposals",
     "suggest": "weightkit.access.suggest.target_suggest",
 }
 
-__all__ = ["Certainty", "Proposal", "Suggestion", "suggest"]
+__all__ = ["Certainty", "Proposal", "Suggestion", "shown", "suggest"]
 
 
 def __getattr__(name: str) -> object:

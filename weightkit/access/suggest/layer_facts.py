@@ -11,7 +11,7 @@ from weightkit.access.matching.layer_tree import by_name
 from weightkit.access.matching.match import is_weight
 from weightkit.access.matching.order import leaves_in_order
 from weightkit.access.matching.own_weights import meaning
-from weightkit.access.names.automatic_names import numbered_name
+from weightkit.access.names.automatic_names import automatic, numbered_name
 from weightkit.access.names.keys import keys_of_class
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 _LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 _DIRECTIONS = ("forward_", "backward_")
+_PLAIN = "layer"
 _MOST_TOKENS = 64
 """Tokens of a name that are looked at; the names of published models have up to twenty."""
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
@@ -93,7 +94,7 @@ def _counted(layers: Iterable[tuple[tuple[Layer, ...], Layer]]) -> list[Layer]:
 
 def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
     refs = sorted(layer.weights.values(), key=lambda ref: ref.index)
-    given = tuple(one.name for one in path if one.automatic is None and one.name not in _LISTS)
+    given = tuple(one.name for one in path if not _is_automatic(one) and one.name not in _LISTS)
     known = all(ref.name is not None for ref in refs)
     return LayerFacts(
         refs[0].owner if refs[0].layer is None else refs[0].layer,
@@ -105,10 +106,23 @@ def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
     )
 
 
+def _is_automatic(layer: Layer) -> bool:
+    """Whether Keras made its name; not where its class is known to be another than the name says.
+
+    No layer is a plain ``Layer``: ``layer_3`` is a user's.
+    """
+    found = layer.automatic
+    if found is None or layer.layer_class is None:
+        return found is not None and found[0] != _PLAIN
+    keys = keys_of_class(layer.layer_class)
+    classes = {*keys, *(base[0] for key in keys if (base := automatic(key)))}
+    return found[0].removeprefix(_DIRECTIONS[0]).removeprefix(_DIRECTIONS[1]) in classes
+
+
 def _class_of(layer: Layer, path: tuple[Layer, ...]) -> str | None:
     """Its class; that of a recurrent layer for its cell, with the direction where an automatic name says it."""
-    automatic = [base[0] for one in path if (base := one.automatic) is not None]
-    direction = next((base for base in automatic if base.startswith(_DIRECTIONS)), None)
+    bases = [base[0] for one in path if (base := one.automatic) is not None]
+    direction = next((base for base in bases if base.startswith(_DIRECTIONS)), None)
     known = None if layer.layer_class is None else keys_of_class(layer.layer_class)[0]
     own = layer.automatic
     found = direction or known or (None if own is None else own[0])

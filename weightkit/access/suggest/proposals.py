@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WIDTH = 80  # characters of a terminal
+_INDENT = " " * 10
 
 
 class Certainty(enum.StrEnum):
@@ -122,5 +124,5 @@ def _lines(found: Proposal) -> Iterator[str]:
         yield whole
         return
     first = " ".join([target, *rest])
-    yield from [first] if len(first) <= _WIDTH else [target, *(f"          {part}" for part in rest)]
-    yield f"          {why}"
+    yield from [first] if len(first) <= _WIDTH else [target, *(f"{_INDENT}{part}" for part in rest)]
+    yield from textwrap.wrap(why, _WIDTH, initial_indent=_INDENT, subsequent_indent=f"{_INDENT} ")
