@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from weightkit.access.suggest.layer_facts import tokens_of
 from weightkit.access.suggest.name_scores import name_scores, template
 from weightkit.access.suggest.order_scores import IMPOSSIBLE
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.suggest.layer_facts import LayerFacts
 
+Tokens: TypeAlias = tuple[str, ...]
 _EXACT, _RESIZED = 1.0, 0.25
 _SAME_CLASS, _OTHER_CLASS = 0.25, -0.6
 
@@ -38,7 +40,8 @@ class Evidence:
         ranks = _same([one.ranks for one in ours], [one.ranks for one in theirs])
         self.resized = ranks & ~self.exact & ~self.other_class
         """Whether they have the same weights of other shapes."""
-        self.names = name_scores([one.tokens for one in ours], [one.tokens for one in theirs])
+        self._tokens = _tokens(ours, theirs), _tokens(theirs, ours)
+        self.names = name_scores(*self._tokens)
         """How alike their names are, from 0 to 1."""
         self.name_lead = _lead(np.where(self.exact | self.resized, self.names, 0.0))
         """By how much the name is more alike than that of any other candidate of one of the two."""
@@ -57,33 +60,42 @@ class Evidence:
         return np.where(self.exact | self.resized, found, IMPOSSIBLE)
 
     def _same_name(self) -> NDArray[np.bool_]:
-        first, second = _cores(self.ours, self.theirs), _cores(self.theirs, self.ours)
+        ours, theirs = self._tokens
+        first, second = _cores(ours, theirs), _cores(theirs, ours)
         same = _same(_unique(first), _unique(second))
         # Where both sides do not count the same, layers of a family may have been counted again.
         found: NDArray[np.bool_] = same & (_same(_families(first), _families(second)) | self.only_ones)
         return found
 
 
-def _cores(layers: Sequence[LayerFacts], others: Sequence[LayerFacts]) -> list[tuple[str, ...] | None]:
-    """Names without the words that most layers have and none of the other side's: ``features``, ``backbone``.
+def _tokens(layers: Sequence[LayerFacts], others: Sequence[LayerFacts]) -> list[Tokens]:
+    """The words and numbers in each name, without the layers around most of them: ``backbone_2``."""
+    around = _of_most([layer.names[:-1] for layer in layers], [layer.names for layer in others])
+    return [tokens_of(name for name in layer.names if name not in around) for layer in layers]
 
-    None for a name without a word.
-    """
-    counts = Counter(token for layer in layers for token in set(layer.tokens) if not token.isdecimal())
-    there = {token for layer in others for token in layer.tokens}
-    around = {token for token, count in counts.items() if 2 * count > len(layers) and token not in there}
-    found = [tuple(token for token in layer.tokens if token not in around) for layer in layers]
+
+def _cores(tokens: Sequence[Tokens], others: Sequence[Tokens]) -> list[Tokens | None]:
+    """Names without the words that most layers have: ``features``. None for a name without a word."""
+    around = {token for token in _of_most(tokens, others) if not token.isdecimal()}
+    found = [tuple(token for token in own if token not in around) for own in tokens]
     return [core if any(not token.isdecimal() for token in core) else None for core in found]
 
 
-def _unique(cores: list[tuple[str, ...] | None]) -> list[tuple[str, ...] | None]:
+def _of_most(parts: Sequence[Tokens], others: Sequence[Tokens]) -> set[str]:
+    """What is in more than half of these names, and in none of the other side's."""
+    counts = Counter(part for own in parts for part in set(own))
+    there = {part for own in others for part in own}
+    return {part for part, count in counts.items() if 2 * count > len(parts) and part not in there}
+
+
+def _unique(cores: list[Tokens | None]) -> list[Tokens | None]:
     counts = Counter(cores)
     return [core if counts[core] == 1 else None for core in cores]
 
 
-def _families(cores: list[tuple[str, ...] | None]) -> list[frozenset[tuple[str, ...]] | None]:
+def _families(cores: list[Tokens | None]) -> list[frozenset[Tokens] | None]:
     """For each name, all names that are alike but for their numbers."""
-    members: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    members: dict[Tokens, set[Tokens]] = {}
     for core in cores:
         if core is not None:
             members.setdefault(template(core), set()).add(core)

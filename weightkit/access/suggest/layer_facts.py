@@ -37,8 +37,6 @@ class LayerFacts:
     """The names of the layers around it and its own, else the format's path; empty for the model itself."""
     names: tuple[str, ...]
     """Those of them that a user gave, outermost first."""
-    tokens: tuple[str, ...]
-    """The words and numbers in these names, in their order."""
     layer_class: str | None
     """Its class as a key, also from an automatic name: ``dense``, ``forward_lstm``."""
     shapes: tuple[Shape, ...]
@@ -99,7 +97,6 @@ def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
     return LayerFacts(
         refs[0].owner if refs[0].layer is None else refs[0].layer,
         given,
-        tokens_of(given),
         _class_of(layer, path),
         tuple(ref.shape for ref in refs),
         tuple(sorted((meaning(name), ref.shape) for name, ref in layer.weights.items())) if known else None,
