@@ -70,8 +70,12 @@ class Judge:
         return self._evidence.ours[pair[0]].names == self._evidence.theirs[pair[1]].names != ()
 
     def _is_alike(self, pair: tuple[int, int]) -> bool:
+        """Whether their names are more alike than any others; numbers that may count otherwise say little."""
         evidence = self._evidence
-        return bool(evidence.names[pair] >= _ALIKE and evidence.name_lead[pair] >= _LEAD)
+        if evidence.names[pair] < _ALIKE or evidence.name_lead[pair] < _LEAD:
+            return False
+        numbered = any(token.isdecimal() for token in evidence.tokens[0][pair[0]])
+        return bool(evidence.same_name[pair]) or not numbered or self._agrees(pair)
 
     def _is_in_order(self, pair: tuple[int, int]) -> bool:
         """Whether no other order is nearly as good, and no other name is much more alike."""

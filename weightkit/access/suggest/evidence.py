@@ -40,8 +40,9 @@ class Evidence:
         ranks = _same([one.ranks for one in ours], [one.ranks for one in theirs])
         self.resized = ranks & ~self.exact & ~self.other_class
         """Whether they have the same weights of other shapes."""
-        self._tokens = _tokens(ours, theirs), _tokens(theirs, ours)
-        self.names = name_scores(*self._tokens)
+        self.tokens = _tokens(ours, theirs), _tokens(theirs, ours)
+        """The words and numbers in the names of both sides."""
+        self.names = name_scores(*self.tokens)
         """How alike their names are, from 0 to 1."""
         self.name_lead = _lead(np.where(self.exact | self.resized, self.names, 0.0))
         """By how much the name is more alike than that of any other candidate of one of the two."""
@@ -60,7 +61,7 @@ class Evidence:
         return np.where(self.exact | self.resized, found, IMPOSSIBLE)
 
     def _same_name(self) -> NDArray[np.bool_]:
-        ours, theirs = self._tokens
+        ours, theirs = self.tokens
         first, second = _cores(ours, theirs), _cores(theirs, ours)
         same = _same(_unique(first), _unique(second))
         # Where both sides do not count the same, layers of a family may have been counted again.
