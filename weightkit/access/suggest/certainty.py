@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from weightkit.access.suggest.proposing import Proposed
 
 _ALIKE, _LEAD, _BEHIND = 0.5, 0.1, -0.2
+"""How alike names are that make a pair likely, by how much more than any others, and how much less they may be."""
 _MARGIN = 0.5
 """Half a pair of layers: by so much an alignment is better than another, whatever classes and neighbors add."""
 
@@ -51,7 +52,7 @@ class Judge:
         return pair[0] not in self._doubted and self._agrees(pair)
 
     def _is_resized_in_place(self, pair: tuple[int, int]) -> bool:
-        """Whether one axis of each weight differs, nothing else may be either, and it is next to the same layer."""
+        """Whether its place says so: at most one axis of each weight differs, and no layer has the same shapes."""
         evidence = self._evidence
         ours, theirs = evidence.ours[pair[0]], evidence.theirs[pair[1]]
         alone = not evidence.exact[pair[0]].any() and not evidence.exact[:, pair[1]].any()

@@ -95,13 +95,18 @@ def _unique(cores: list[Tokens | None]) -> list[Tokens | None]:
 
 
 def _families(cores: list[Tokens | None]) -> list[frozenset[Tokens] | None]:
-    """For each name, all names that are alike but for their numbers."""
+    """For each name, all names alike but for numbers and single letters, which count too: ``block2b``."""
+    families = [None if core is None else _uncounted(core) for core in cores]
     members: dict[Tokens, set[Tokens]] = {}
-    for core in cores:
-        if core is not None:
-            members.setdefault(template(core), set()).add(core)
+    for family, core in zip(families, cores, strict=True):
+        if family is not None and core is not None:
+            members.setdefault(family, set()).add(core)
     frozen = {family: frozenset(names) for family, names in members.items()}
-    return [None if core is None else frozen[template(core)] for core in cores]
+    return [None if family is None else frozen[family] for family in families]
+
+
+def _uncounted(core: Tokens) -> Tokens:
+    return tuple("#" if len(token) == 1 else token for token in template(core))
 
 
 def _same(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> NDArray[np.bool_]:

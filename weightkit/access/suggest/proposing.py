@@ -10,8 +10,6 @@ import numpy as np
 from weightkit.access.suggest.order_scores import IMPOSSIBLE, Alignment, aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from weightkit.access.suggest.evidence import Evidence
@@ -24,10 +22,11 @@ _ALIKE, _LEAD = 0.75, 0.15
 _DECIDED = 10.0
 """More than what a few other pairs are worth: they rarely cross a pair whose names decide."""
 _SOMEHOW = 0.3
+"""How alike two names are at least of which the weights have other shapes, out of order."""
 _CLASS, _FAR = 0.3, 0.5
-_NEAR = 8
-_GAIN = 0.1
-_ROUNDS = 3
+"""What the class counts beside names from 0 to 1, and a place at the other end of the model."""
+_NEAR, _GAIN, _ROUNDS = 8, 0.1, 3
+"""So near are layers that exchange their partners; so much more alike are their names then, in so many rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,6 @@ class Proposed:
     """The proposed pairs, and what their order says of them."""
 
     pairs: Pairs
-    named: frozenset[int]
-    """Those of ours whose names decide."""
     alignment: Alignment | None
     """By all evidence; None where a side does not know its order."""
     by_order: Alignment | None
@@ -60,14 +57,16 @@ def proposed(evidence: Evidence, *, ordered: bool) -> Proposed:
         pairs |= dict(alignment.pairs)
     _add_best(pairs, evidence.exact, _left_scores(evidence, pairs, ordered=ordered))
     _add_best(pairs, evidence.resized & (evidence.names >= _SOMEHOW), evidence.names)
+    _add_best(pairs, _last_ones(pairs, evidence.resized & evidence.same_class), evidence.names)
     _exchange(pairs, frozenset(named), evidence)
-    return Proposed(pairs, frozenset(named), alignment, by_order)
+    return Proposed(pairs, alignment, by_order)
 
 
 def _by_name(evidence: Evidence) -> Pairs:
     """Pairs of layers whose names are more alike than any others."""
     alike = (evidence.names >= _ALIKE) & (evidence.name_lead >= _LEAD)
-    return _as_pairs(np.argwhere(evidence.exact & ~evidence.other_class & alike))
+    rows, columns = np.nonzero(evidence.exact & ~evidence.other_class & alike)
+    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def _around(named: Pairs, scores: NDArray[np.float64], evidence: Evidence) -> NDArray[np.float64]:
@@ -99,16 +98,27 @@ def _left_scores(evidence: Evidence, pairs: Pairs, *, ordered: bool) -> NDArray[
 
 def _add_best(pairs: Pairs, possible: NDArray[np.bool_], scores: NDArray[np.float64]) -> None:
     """Add unpaired layers, those with the highest scores first."""
-    free = possible.copy()
-    free[list(pairs), :] = False
-    free[:, list(pairs.values())] = False
-    rows, columns = np.nonzero(free)
+    rows, columns = np.nonzero(_free(pairs, possible))
     used = set[int]()
     for place in np.argsort(-scores[rows, columns], kind="stable"):
         row, column = int(rows[place]), int(columns[place])
         if row not in pairs and column not in used:
             pairs[row] = column
             used.add(column)
+
+
+def _last_ones(pairs: Pairs, possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is possible of the unpaired layers where neither could have another partner."""
+    free = _free(pairs, possible)
+    found: NDArray[np.bool_] = free & (free.sum(1)[:, None] == 1) & (free.sum(0)[None, :] == 1)
+    return found
+
+
+def _free(pairs: Pairs, possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    found = possible.copy()
+    found[list(pairs), :] = False
+    found[:, list(pairs.values())] = False
+    return found
 
 
 def _exchange(pairs: Pairs, fixed: frozenset[int], evidence: Evidence) -> None:
@@ -129,7 +139,3 @@ def _exchanged(pairs: Pairs, row: int, fixed: frozenset[int], evidence: Evidence
             pairs[row], pairs[other] = pairs[other], pairs[row]
             return True
     return False
-
-
-def _as_pairs(places: Iterable[NDArray[np.int64]]) -> Pairs:
-    return {int(row): int(column) for row, column in places}

@@ -10,7 +10,7 @@ from weightkit.access.suggest.proposals import Certainty, Proposal, Suggestion
 from weightkit.access.target_match import weights_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from weightkit.access.ref import WeightRef
     from weightkit.access.suggest.layer_facts import LayerFacts
@@ -75,11 +75,8 @@ def _of_many(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts]) -> Sugges
     """By what only one layer of each side has: its name and looks, or its looks."""
     pairs: dict[int, tuple[int, Certainty, str]] = {}
     used = set[int]()
-    for why, keys in (
-        ("same name", [[(one.names, one.weights) if one.names else None for one in side] for side in (ours, theirs)]),
-        ("only one of these shapes", [[one.weights for one in side] for side in (ours, theirs)]),
-    ):
-        first, second = (_alone(side) for side in keys)
+    for why, key_of in (("same name", _name_and_looks), ("only one of these shapes", _looks)):
+        first, second = (_alone([key_of(one) for one in side]) for side in (ours, theirs))
         for key in first.keys() & second.keys():
             if first[key] not in pairs and second[key] not in used:
                 pairs[first[key]] = (second[key], Certainty.LIKELY, why)
@@ -87,7 +84,15 @@ def _of_many(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts]) -> Sugges
     return _suggestion(ours, theirs, pairs)
 
 
-def _alone(keys: Sequence[object]) -> dict[object, int]:
+def _name_and_looks(layer: LayerFacts) -> Hashable:
+    return (layer.names, _looks(layer)) if layer.names else None
+
+
+def _looks(layer: LayerFacts) -> Hashable:
+    return None if layer.weights is None else (layer.layer_class, layer.weights)
+
+
+def _alone(keys: Sequence[Hashable]) -> dict[Hashable, int]:
     """What only one has, and its place."""
     counts = Counter(keys)
     return {key: place for place, key in enumerate(keys) if key is not None and counts[key] == 1}
