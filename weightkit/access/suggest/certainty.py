@@ -131,9 +131,9 @@ class Judge:
             yield f"after {before} in order" if before else f"before {after} in order"
 
     def _neighbor(self, pair: tuple[int, int], step: int) -> str:
-        """The last name of the layer next to it, if that is next to it on the other side too."""
+        """The last name of the layer next to it, if that is next to it on the other side too; empty if not known."""
         ours, theirs = pair[0] + step, pair[1] + step
-        if ours not in self._found.pairs or self._found.pairs[ours] != theirs:
+        if self._found.alignment is None or self._found.pairs.get(ours) != theirs:
             return ""
         return self._evidence.ours[ours].address.rpartition("/")[2]
 
