@@ -495,6 +495,46 @@ def test_layers_counted_again_after_a_deletion_are_not_sure(counted):
     assert {found.certainty for found in suggest(refs(target), refs(source)).proposals} <= {LIKELY, OPEN}
 
 
+def certainties(target, source):
+    return {one.target: one.certainty for one in suggest(refs(target), refs(source)).proposals}
+
+
+def test_a_layer_that_could_change_places_with_one_across_it_is_not_sure():
+    spec = dense(8, 8)
+    found = certainties({"alpha": spec, "beta": spec}, {"beta": spec, "alpha": spec, "gamma": spec})
+    assert SURE not in found.values()
+
+
+def test_a_name_that_the_order_of_all_others_contradicts_is_not_sure():
+    body = [dense(8, 9), dense(9, 10), dense(10, 11)]
+    target = {f"first_{n}": spec for n, spec in enumerate(body)} | {"norm": norm(4)}
+    source = {"norm": norm(4)} | {f"other_{n}": spec for n, spec in enumerate(body)}
+    found = suggest(refs(target), refs(source)).proposals[-1]
+    assert (found.source, found.certainty) == ("norm", LIKELY)
+    assert found.why == "same name, same class, only one of these shapes, against the order"
+
+
+def test_equal_layers_with_automatic_names_in_a_model_with_a_name_are_not_sure():
+    target, source = ({f"encoder/dense_{n}": dense(8, 8) for n in numbers} for numbers in ((0, 1), (4, 5)))
+    assert set(certainties(target, source).values()) == {LIKELY}
+
+
+def test_what_was_added_stays_in_one_piece():
+    source = {}
+    for n in range(2):
+        source |= {f"conv2d_{n}": conv(3, 8, 8), f"batch_normalization_{n}": norm(8)}
+    found = suggest(refs({"conv2d_9": conv(3, 8, 8)} | source), refs(source))
+    assert [one.source for one in found.proposals] == [None, *source]
+
+
+def test_near_layers_of_equal_looks_are_told_apart_by_their_names():
+    case = resnet50()
+    found = {one.target: one.source for one in case.suggested().proposals}
+    shortcuts = [name for name in found if name.endswith(("block1_0_bn", "block1_3_bn"))]
+    assert len(shortcuts) == 8
+    assert {name: found[name] for name in shortcuts} == {name: case.answer[name] for name in shortcuts}
+
+
 def test_equal_layers_without_names_are_never_sure():
     target, source = ({f"dense_{n}": dense(8, 8) for n in numbers} for numbers in (range(3), range(7, 11)))
     found = suggest(refs(target), refs(source))
