@@ -523,8 +523,10 @@ def test_what_was_added_stays_in_one_piece():
     source = {}
     for n in range(2):
         source |= {f"conv2d_{n}": conv(3, 8, 8), f"batch_normalization_{n}": norm(8)}
-    found = suggest(refs({"conv2d_9": conv(3, 8, 8)} | source), refs(source))
-    assert [one.source for one in found.proposals] == [None, *source]
+    in_front = suggest(refs({"conv2d_9": conv(3, 8, 8)} | source), refs(source))
+    assert [one.source for one in in_front.proposals] == [None, *source]
+    at_the_end = suggest(refs(source | {"batch_normalization_9": norm(8)}), refs(source))
+    assert [one.source for one in at_the_end.proposals] == [*source, None]
 
 
 def test_near_layers_of_equal_looks_are_told_apart_by_their_names():
