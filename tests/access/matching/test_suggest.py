@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import DATA
 
-from weightkit import open_weights, suggest
+from weightkit import match, open_weights, suggest
 from weightkit.access.ref import Kind, Source, WeightRef
 from weightkit.access.suggest import Certainty
 from weightkit.errors import RequestError
@@ -597,6 +597,50 @@ def test_the_mapping_renames_what_is_sure_or_likely_and_escapes_its_keys():
     source = {"net[0]/conv": conv(3, 3, 8), "top*": dense(8, 4), "kept": dense(4, 4)}
     found = suggest(refs(target), refs(source))
     assert found.rename == {r"net\[0\]/conv": "body/conv", r"top\*": "fc"}
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_a_match_with_the_renaming_follows_the_proposal(make):
+    case = make()
+    found = case.suggested()
+    followed(case, found)
+    assert found.rename
+
+
+def followed(case, found):
+    """Match with the renaming, and hold it to all that is sure or likely and has another address."""
+    matched = match(refs(case.target, case.into), refs(case.source, case.into), "name", rename=found.rename)
+    layers = {(ours.layer, theirs.layer) for ours, theirs in matched.pairs.items()}
+    proposed = [one for one in found.proposals if one.certainty != OPEN and one.source != one.target]
+    assert [one for one in proposed if (one.target, one.source) not in layers] == []
+
+
+def test_a_match_with_the_renaming_follows_random_proposals_too():
+    renamed = 0
+    for seed in range(60):
+        case = random_case(random.Random(seed))  # noqa: S311
+        found = case.suggested()
+        if found.rename:
+            followed(case, found)
+            renamed += 1
+    assert renamed > 20
+
+
+def test_a_layer_that_is_left_over_makes_room_for_one_that_gets_its_address():
+    target = {"a": dense(8, 8), "b": dense(8, 9)}
+    source = {"a": norm(7), "z": dense(8, 8), "y": dense(8, 9), "b": norm(5)}
+    found = suggest(refs(target), refs(source))
+    assert found.rename == {"z": "a", "y": "b", "a/**": "unused/a/**", "b/**": "unused/b/**"}
+    followed(Case(target, source, {}), found)
+
+
+def test_a_layer_in_one_that_moves_goes_its_own_way():
+    target = {"body": dense(8, 8), "body/inner": norm(8), "cell/gate": dense(4, 4)}
+    source = {"cell": dense(8, 8), "cell/norm": norm(8), "cell/gate": dense(4, 4)}
+    found = suggest(refs(target), refs(source))
+    assert list(found.rename.items())[-1] == ("cell", "body")
+    assert found.rename["cell/gate"] == "cell/gate"
+    followed(Case(target, source, {}), found)
 
 
 def test_weights_without_known_names_go_by_their_shapes():

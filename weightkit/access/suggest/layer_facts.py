@@ -95,7 +95,7 @@ def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
     given = tuple(one.name for one in path if not _is_automatic(one) and one.name not in _LISTS)
     known = all(ref.name is not None for ref in refs)
     return LayerFacts(
-        refs[0].owner if refs[0].layer is None else refs[0].layer,
+        refs[0].owner.removesuffix("/vars") if refs[0].layer is None else refs[0].layer,
         given,
         _class_of(layer, path),
         tuple(ref.shape for ref in refs),

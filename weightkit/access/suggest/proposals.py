@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.select.pattern_escape import escape_pattern
+from weightkit.access.suggest.renames import renames
 from weightkit.escape import escape_cell
 from weightkit.html import table
 
@@ -65,13 +65,17 @@ class Suggestion:
     def rename(self) -> dict[str, str]:
         """The source's layers to the target's, of those that are sure or likely and have other addresses.
 
-        For ``load_weights(target, source, rename=...)``: what is special in a selection is escaped in the keys.
+        For ``load_weights(target, source, rename=...)``: what is special in a selection is escaped, and a layer that is
+        left over makes room where another one gets its address.
         """
-        return {
-            escape_pattern(found.source): found.target
-            for found in self.proposals
-            if found.source and found.target and found.certainty != Certainty.OPEN and found.source != found.target
-        }
+        pairs: dict[str, str] = {}
+        left = list(self.unused)
+        for found in self.proposals:
+            if found.source is not None and found.certainty != Certainty.OPEN:
+                pairs[found.source] = found.target
+            elif found.source is not None:
+                left.append(found.source)
+        return renames(pairs, left)
 
     @property
     def summary(self) -> str:
