@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightkit.access.suggest.evidence import Evidence
-    from weightkit.access.suggest.proposing import Proposed
+    from weightkit.access.suggest.proposed_pairs import Proposed
 
 _ALIKE, _LEAD, _BEHIND = 0.5, 0.1, -0.2
 """How alike names are that make a pair likely, by how much more than any others, and how much less they may be."""
