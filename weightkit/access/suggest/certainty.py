@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from weightkit.access.suggest.evidence import Evidence
+    from weightkit.access.suggest.pair_evidence import Evidence
     from weightkit.access.suggest.proposed_pairs import Proposed
 
 _ALIKE, _LEAD, _BEHIND = 0.5, 0.1, -0.2

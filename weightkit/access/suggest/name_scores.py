@@ -22,6 +22,7 @@ _UNSHARED = 0.5
 _WORDS = 0.4
 """What equal words are worth where no number agrees; the rest is the numbers'."""
 _UNKNOWN = 0.5
+"""The share of numbers that agree, where one name has more of them than the other."""
 _MOST_NUMBERS = 8
 """Numbers of a name that are looked at; the names of published models have up to four."""
 _FEW = 2

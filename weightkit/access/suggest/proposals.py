@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.suggest.renames import renames
+from weightkit.access.suggest.renaming_entries import renames
 from weightkit.escape import escape_cell
 from weightkit.html import table
 

@@ -12,7 +12,7 @@ from weightkit.access.suggest.order_scores import IMPOSSIBLE, Alignment, aligned
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightkit.access.suggest.evidence import Evidence
+    from weightkit.access.suggest.pair_evidence import Evidence
 
 Pairs: TypeAlias = dict[int, int]
 """Places of layers of ours and theirs."""

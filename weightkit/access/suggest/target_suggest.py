@@ -61,7 +61,7 @@ def _compared(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts], *, order
     if not ours or not theirs:
         return _suggestion(ours, theirs, {})
     from weightkit.access.suggest.certainty import Judge  # noqa: PLC0415  # it needs NumPy
-    from weightkit.access.suggest.evidence import Evidence  # noqa: PLC0415
+    from weightkit.access.suggest.pair_evidence import Evidence  # noqa: PLC0415
     from weightkit.access.suggest.proposed_pairs import proposed  # noqa: PLC0415
 
     evidence = Evidence(ours, theirs)
