@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ALIKE, _LEAD, _BEHIND = 0.5, 0.1, -0.2
 """How alike names are that make a pair likely, by how much more than any others, and how much less they may be."""
+_CONFLICT = 0.25
 _MARGIN = 0.5
 """Half a pair of layers: by so much an alignment is better than another, whatever classes and neighbors add."""
 
@@ -81,7 +82,7 @@ class Judge:
     def _is_in_order(self, pair: tuple[int, int]) -> bool:
         """Whether no other order is nearly as good, and no other name is much more alike."""
         alignment = self._found.alignment
-        if alignment is None or self._evidence.name_lead[pair] < _BEHIND:
+        if alignment is None or self._evidence.name_lead[pair] < _BEHIND or self._evidence.conflicts[pair] > _CONFLICT:
             return False
         return alignment.agrees(*pair, _MARGIN) and alignment.margin(*pair) >= _MARGIN
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -25,14 +26,19 @@ _UNKNOWN = 0.5
 """The share of numbers that agree, where one name has more of them than the other."""
 _MOST_NUMBERS = 8
 """Numbers of a name that are looked at; the names of published models have up to four."""
+_ROUNDING = 1e-9
 _FEW = 2
 """So many numbers at a place have ranks to compare."""
 
 
-def name_scores(ours: Names, theirs: Names) -> NDArray[np.float64]:
-    """How alike each two names are, from 0 to 1: (ours, theirs). Names without a common word are not."""
-    found: NDArray[np.float64] = _word_scores(_words(ours), _words(theirs))
-    return found * (_WORDS + (1 - _WORDS) * _number_scores(ours, theirs))
+def name_scores(ours: Names, theirs: Names) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How alike each two names are, and how much they contradict each other, both from 0 to 1: (ours, theirs).
+
+    Names without a common word are not alike. Two contradict each other where each has words that the other lacks while
+    both sides use them: ``encoder`` here, ``decoder`` there.
+    """
+    words, conflicts = _word_scores(_words(ours), _words(theirs))
+    return words * (_WORDS + (1 - _WORDS) * _number_scores(ours, theirs)), conflicts
 
 
 def _words(names: Names) -> _Words:
@@ -49,23 +55,33 @@ def _words(names: Names) -> _Words:
     return found
 
 
-def _word_scores(ours: _Words, theirs: _Words) -> NDArray[np.float64]:
-    """Dice's coefficient with a word's inverse document frequency as its weight: (ours, theirs)."""
+def _word_scores(ours: _Words, theirs: _Words) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Dice's coefficient with a word's inverse document frequency as its weight, and the contradiction."""
     places = [_places(words) for words in (ours, theirs)]
     count = len(ours) + len(theirs)
     weights = {
         word: math.log((count + 1) / (len(places[0].get(word, ())) + len(places[1].get(word, ())))) + 1 / count
         for word in places[0].keys() | places[1].keys()
     }
+    both = places[0].keys() & places[1].keys()
     shared = np.zeros((len(ours), len(theirs)))
-    for word in sorted(places[0].keys() & places[1].keys()):
+    for word in sorted(both):
         shared[np.ix_(places[0][word], places[1][word])] += weights[word]
-    here, there = (
-        np.array([sum(weights[word] * (1 if word in other else _UNSHARED) for word in sorted(words)) for words in side])
-        for side, other in ((ours, places[1]), (theirs, places[0]))
-    )
-    total = here[:, None] + there[None, :]
-    found: NDArray[np.float64] = np.divide(2 * shared, total, out=np.zeros_like(shared), where=total > 0)
+    known = [_totals(side, weights, both, 0.0) for side in (ours, theirs)]
+    total = np.add.outer(*(_totals(side, weights, both, _UNSHARED) for side in (ours, theirs)))
+    apart = np.minimum(known[0][:, None] - shared, known[1][None, :] - shared).clip(0)
+    return _share(2 * shared, total), _share(apart, shared + apart)
+
+
+def _totals(
+    side: _Words, weights: Mapping[tuple[str, int], float], both: AbstractSet[tuple[str, int]], otherwise: float
+) -> NDArray[np.float64]:
+    """What the words of each name weigh; those that only one side uses count as given."""
+    return np.array([sum(weights[word] * (1 if word in both else otherwise) for word in sorted(own)) for own in side])
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.divide(part, whole, out=np.zeros_like(part), where=whole > _ROUNDING)
     return found
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Tokens: TypeAlias = tuple[str, ...]
 _EXACT, _RESIZED = 1.0, 0.25
 _SAME_CLASS, _OTHER_CLASS = 0.25, -0.6
+_CONFLICT = 1.5
 
 
 class Evidence:
@@ -42,8 +43,8 @@ class Evidence:
         """Whether they have the same weights of other shapes."""
         self.tokens = _tokens(ours, theirs), _tokens(theirs, ours)
         """The words and numbers in the names of both sides."""
-        self.names = name_scores(*self.tokens)
-        """How alike their names are, from 0 to 1."""
+        self.names, self.conflicts = name_scores(*self.tokens)
+        """How alike their names are, and how much they contradict each other, from 0 to 1."""
         self.name_lead = _lead(np.where(self.exact | self.resized, self.names, 0.0))
         """By how much the name is more alike than that of any other candidate of one of the two."""
         alone = self.exact.sum(1)[:, None] == 1, self.exact.sum(0)[None, :] == 1
@@ -57,7 +58,7 @@ class Evidence:
         looks = np.where(self.exact, _EXACT, _RESIZED)
         found = looks + _SAME_CLASS * self.same_class + _OTHER_CLASS * self.other_class
         if with_names:
-            found = found + self.names
+            found = found + self.names - _CONFLICT * self.conflicts
         return np.where(self.exact | self.resized, found, IMPOSSIBLE)
 
     def _same_name(self) -> NDArray[np.bool_]:

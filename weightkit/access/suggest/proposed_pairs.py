@@ -55,6 +55,7 @@ def proposed(evidence: Evidence, *, ordered: bool) -> Proposed:
         alignment = aligned(_around(named, scores, evidence))
         by_order = aligned(evidence.scores(with_names=False))
         pairs |= dict(alignment.pairs)
+        _add_moved(pairs, np.where(evidence.exact, scores, IMPOSSIBLE))
     _add_best(pairs, evidence.exact, _left_scores(evidence, pairs, ordered=ordered))
     _add_best(pairs, evidence.resized & (evidence.names >= _SOMEHOW), evidence.names)
     _add_best(pairs, _last_ones(pairs, evidence.resized & evidence.same_class), evidence.names)
@@ -81,6 +82,18 @@ def _around(named: Pairs, scores: NDArray[np.float64], evidence: Evidence) -> ND
     for pair in kept.items():
         found[pair] = scores[pair] + _DECIDED
     return found
+
+
+def _add_moved(pairs: Pairs, scores: NDArray[np.float64]) -> None:
+    """Align what is left, again and again: a part of a model that stands elsewhere is in order too."""
+    for _ in range(_ROUNDS):
+        rows = [row for row in range(scores.shape[0]) if row not in pairs]
+        taken = set(pairs.values())
+        columns = [column for column in range(scores.shape[1]) if column not in taken]
+        if not rows or not columns:
+            return
+        found = aligned(scores[np.ix_(rows, columns)]).pairs
+        pairs |= {rows[row]: columns[column] for row, column in found}
 
 
 def _left_scores(evidence: Evidence, pairs: Pairs, *, ordered: bool) -> NDArray[np.float64]:
