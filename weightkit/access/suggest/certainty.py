@@ -82,7 +82,8 @@ class Judge:
     def _is_in_order(self, pair: tuple[int, int]) -> bool:
         """Whether no other order is nearly as good, and no other name is much more alike."""
         alignment = self._found.alignment
-        if alignment is None or self._evidence.name_lead[pair] < _BEHIND or self._evidence.conflicts[pair] > _CONFLICT:
+        evidence = self._evidence
+        if alignment is None or evidence.name_lead_of_exact[pair] < _BEHIND or evidence.conflicts[pair] > _CONFLICT:
             return False
         return alignment.agrees(*pair, _MARGIN) and alignment.margin(*pair) >= _MARGIN
 

@@ -47,6 +47,8 @@ class Evidence:
         """How alike their names are, and how much they contradict each other, from 0 to 1."""
         self.name_lead = _lead(np.where(self.exact | self.resized, self.names, 0.0))
         """By how much the name is more alike than that of any other candidate of one of the two."""
+        self.name_lead_of_exact = _lead(np.where(self.exact, self.names, 0.0))
+        """The same among the candidates of the same shapes."""
         alone = self.exact.sum(1)[:, None] == 1, self.exact.sum(0)[None, :] == 1
         self.only_ones = self.exact & alone[0] & alone[1]
         """Whether no other layers look like these two."""
