@@ -35,7 +35,9 @@ def test_a_functional_model_has_one_automatic_name_in_keras_2_and_another_in_ker
     assert automatic("model_1") == automatic("functional_1") == ("model", 1)
 
 
-@pytest.mark.parametrize("name", ["encoder", "block1_conv1", "Dense_n0", "dense_a", "output", "", "_3", "forward_pass"])
+@pytest.mark.parametrize(
+    "name", ["encoder", "block1_conv1", "Dense_n0", "dense_a", "output", "", "_3", "forward_pass", "layer_3", "wrapper"]
+)
 def test_other_names_are_given(name):
     assert automatic(name) is None
 

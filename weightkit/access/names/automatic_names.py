@@ -18,6 +18,8 @@ _FORMER = {
     "Deconvolution3D": "Conv3DTranspose",
 }
 """Classes that Keras 3 has under another name, or as a case of another class."""
+_BASES = ("Layer", "Wrapper")
+"""Classes to derive from: no layer of a model is plainly one, and `layer_3` is a user's name."""
 _DIRECTIONS = ("forward_", "backward_")
 
 
@@ -69,6 +71,7 @@ def numbered_variable(name: str) -> int | None:
 def _known() -> dict[str, str]:
     """The class part of automatic names, of all versions of Keras, to that of Keras 3."""
     today = {**{name: name for name in table().classes}, **table().aliases, **_FORMER}
+    today = {name: now for name, now in today.items() if now not in _BASES}
     return {key: keys_of_class(now)[0] for name, now in today.items() for key in _of(name)}
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 _LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 _DIRECTIONS = ("forward_", "backward_")
-_PLAIN = "layer"
 _MOST_TOKENS = 64
 """Tokens of a name that are looked at; the names of published models have up to twenty."""
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
@@ -104,13 +103,10 @@ def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
 
 
 def _is_automatic(layer: Layer) -> bool:
-    """Whether Keras made its name; not where its class is known to be another than the name says.
-
-    No layer is a plain ``Layer``: ``layer_3`` is a user's.
-    """
+    """Whether Keras made its name; not where its class is known to be another than the name says."""
     found = layer.automatic
     if found is None or layer.layer_class is None:
-        return found is not None and found[0] != _PLAIN
+        return found is not None
     keys = keys_of_class(layer.layer_class)
     classes = {*keys, *(base[0] for key in keys if (base := automatic(key)))}
     return found[0].removeprefix(_DIRECTIONS[0]).removeprefix(_DIRECTIONS[1]) in classes
