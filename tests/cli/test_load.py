@@ -151,3 +151,27 @@ def test_new_rows_are_drawn_from_a_seed(tmp_path):
     assert all(np.array_equal(table[:9], tables[0]) for table in tables[1:])
     assert np.array_equal(tables[1], tables[2])
     assert not np.array_equal(tables[1][9:], tables[3][9:])
+
+
+def test_a_proposal_loads_nothing_and_the_options_that_it_prints_load(tmp_path):
+    source = model(tmp_path / "s.h5", {"block1_conv": (2, 3), "block2_conv": (3, 4), "aux": (9, 9), "fc": (4, 5)})
+    target = model(tmp_path / "t.h5", {"stage.block1.conv": (2, 3), "stage.block2.conv": (3, 4), "classes": (4, 5)})
+    assert "(--suggest) proposes" in load(source, target, code=2).stderr
+    before = Folder.of(tmp_path)
+    done = load(source, target, "--suggest")
+    assert Folder.of(tmp_path) == before
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert {row[0]: row[1] for row in rows if row[0]} == {
+        "stage.block1.conv": "block1_conv", "stage.block2.conv": "block2_conv", "classes": "fc",
+    }  # fmt: skip
+    options = shlex.split(" ".join(line for line in done.stderr.splitlines() if line.startswith("--rename")))
+    load(source, target, *options)
+    assert (kernel(target, "classes"), kernel(target, "stage.block2.conv")) == (
+        kernel(source, "fc"), kernel(source, "block2_conv"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [["-r", "a=b"], ["--match", "name"], ["-o", "out.h5"], ["-w", "a"]])
+def test_a_proposal_takes_no_options_of_loading(pair, option):
+    assert "--suggest must come without options of loading, got --" in load(*pair, "--suggest", *option, code=2).stderr
+    assert load(*pair, "--suggest", "-n", "--json").stderr == ""

@@ -13,8 +13,8 @@ from weightkit.cli.app import app
 COMMAND = typer.main.get_command(app)
 NAMES = ["show", "diff", "load", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"]
 PYTHON = {"file": "target", "force": "overwrite", "no_backup": "backup"}
-COMMAND_ONLY = {"json", "help", "listed"}
-"""How a result is printed; `restore --list` is `list_backups`."""
+COMMAND_ONLY = {"json", "help", "listed", "suggest"}
+"""How a result is printed; `restore --list` is `list_backups`, and `load --suggest` is `suggest`."""
 LIBRARY_ONLY = {"progress"}
 FUNCTIONS = {"load": weightkit.load_weights}
 """Of commands with a shorter name."""

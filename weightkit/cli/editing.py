@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import shlex
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightkit.cli import options, output
@@ -12,7 +13,7 @@ from weightkit.cli.output import Column
 from weightkit.text import size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from weightkit.access import Report
 
@@ -26,7 +27,9 @@ _COLUMNS = (
 )
 
 
-def command(*without: str, file: Any = options.File) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
+def command(
+    *without: str, file: Any = options.File, instead: Mapping[str, Callable[..., output.Result]] = MappingProxyType({})
+) -> Callable[[Callable[..., Any]], Callable[..., output.Result]]:
     """Make a command from a function that takes an act's own options and returns the act.
 
     The command has the function's arguments, then FILE, then the function's options and the shared ones.
@@ -34,6 +37,7 @@ def command(*without: str, file: Any = options.File) -> Callable[[Callable[..., 
     Args:
         without: Shared options that this act does not take.
         file: What is edited, as an argument of the command line.
+        instead: By flag, what is done in place of the edit; it takes all other arguments.
     """
 
     def decorate(make: Callable[..., Any]) -> Callable[..., output.Result]:
@@ -45,8 +49,9 @@ def command(*without: str, file: Any = options.File) -> Callable[[Callable[..., 
 
         @functools.wraps(make)
         def run(**given: Any) -> output.Result:
-            act = functools.partial(make, **{name: given.pop(name) for name in own})
-            return _edit(act, **given)
+            mine = {name: given.pop(name) for name in own}
+            asked = [answer for flag, answer in instead.items() if mine.pop(flag)]
+            return asked[0](**given, **mine) if asked else _edit(functools.partial(make, **mine), **given)
 
         parameters = [*before, first.replace(annotation=file), *after, *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads

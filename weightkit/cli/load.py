@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from weightkit.cli import editing, options
+from weightkit.cli import editing, options, output
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _EQUALS = re.compile(r"(?<!\\)=")
 
 
-@editing.command(file=options.Target)
+def _suggestion(*, file: Path, source: Path, json: bool, dry_run: bool, **others: object) -> output.Result:  # noqa: ARG001
+    """What could be loaded where.
+
+    Raises:
+        RequestError: There are options of loading, which it would not heed.
+    """
+    known = inspect.signature(load).parameters
+    given = [name for name, value in others.items() if (value or None) != (known[name].default or None)]
+    if given:
+        raise RequestError(
+            f"--suggest must come without options of loading, got --{given[0].replace('_', '-')}",
+            hint="leave out one of the two",
+        )
+    from weightkit.access.suggest import suggest  # noqa: PLC0415  # nothing is loaded for --help
+    from weightkit.cli import suggestion  # noqa: PLC0415
+
+    return suggestion.result(suggest(file, source), target=str(file), source=str(source))
+
+
+@editing.command(file=options.Target, instead={"suggest": _suggestion})
 def load(
     source: options.Source,
     *,
@@ -82,6 +103,13 @@ def load(
             "them to compute the same."
         ),
     ] = "keep",
+    suggest: Annotated[  # noqa: ARG001  # answered before
+        bool,
+        typer.Option(
+            "--suggest",
+            help="Propose which layer of SOURCE each layer of TARGET is, with how sure it is; load nothing.",
+        ),
+    ] = False,
 ) -> Any:
     """Load the weights of SOURCE into TARGET, which is almost the same model.
 
@@ -92,6 +120,7 @@ def load(
     \b
     Examples:
       weightkit load old.h5 new.h5 --dry-run
+      weightkit load old.h5 new.h5 --suggest
       weightkit load old.h5 new.h5 --rename predictions=logits
       weightkit load encoder.h5 new.h5 --target-at encoder -o loaded.h5
     """  # noqa: D301  # \b keeps the examples' lines apart

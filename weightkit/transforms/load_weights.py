@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from weightkit.access import ALL, By, Kind, Match, Transform, edit
 from weightkit.access import match as match_stores
+from weightkit.access.suggest import suggest
 from weightkit.errors import RequestError, UnmatchedError
 from weightkit.transforms.loading import (
     MEAN_ROWS,
@@ -171,7 +172,7 @@ class LoadWeights(Transform):
         try:
             return match_stores(store, source, self.match, rename=rename, source_at=source_at, target_at=target_at)
         except UnmatchedError as error:
-            raise RequestError(error.problem, hint=way_out(error), file=store.label) from None
+            raise RequestError(error.problem, hint=way_out(error, suggest(store, source)), file=store.label) from None
 
     @property
     def _loading(self) -> Loading:

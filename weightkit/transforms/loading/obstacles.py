@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from weightkit.access import Match, WeightRef
+    from weightkit.access.suggest import Suggestion
     from weightkit.transforms.loading.loaded import Loaded
 
 
@@ -40,11 +41,13 @@ def require_all(
         )
 
 
-def way_out(error: UnmatchedError) -> str:
+def way_out(error: UnmatchedError, proposed: Suggestion) -> str:
     """What loads some of the weights although nothing settles which is which."""
-    choices = [_choice(found) for found in error.ways]
-    told = "say which layer is which with rename= (--rename OLD=NEW)"
-    return f"{told}, or load what matches with {' or '.join(choices)}" if choices else told
+    ways = ["say which layer is which with rename= (--rename OLD=NEW)"]
+    if proposed.rename:
+        ways.append(f"see the {len(proposed.rename)} layers that suggest(target, source) (--suggest) proposes for it")
+    ways += [f"load what matches with {_choice(found)}" for found in error.ways]
+    return ", or ".join(ways)
 
 
 def _choice(found: Match) -> str:
