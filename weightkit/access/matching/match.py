@@ -10,6 +10,7 @@ from weightkit.access.matching.given_names import crosses
 from weightkit.access.matching.layer_tree import is_given
 from weightkit.access.matching.pairing import Pairs, by_structure, by_turn
 from weightkit.access.matching.part import of_part
+from weightkit.access.matching.quantized import Unquantized
 from weightkit.access.matching.result import BY, By, Match
 from weightkit.access.matching.root import Root
 from weightkit.access.matching.sides import Sides
@@ -59,13 +60,14 @@ def match(
     if by not in BY:
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(is_ordered(ours) if ordered is None else ordered, is_ordered(theirs))
-    seen = Sight(list(ours), list(theirs), told, order)
+    real = Unquantized(list(ours), list(theirs))
+    seen = Sight(real.ours, real.theirs, told, order)
     roots = _root(ours, told.target_at), _root(theirs, told.source_at)
     sides = Sides(list(seen.ours), list(seen.theirs), order, roots)
     found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs))
-    whole = Match.of(found.by, *seen.all, seen.pairs | seen.at_home(found.pairs))
+    whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
     whole = whole.of_part(found.part) if found.part or found.fresh else whole
-    return replace(whole, unlike=(*seen.unlike, *seen.layers_at_home(found.unlike)))
+    return replace(whole, unlike=real.layers((*seen.unlike, *seen.layers_at_home(found.unlike))))
 
 
 def _root(store: object, layer: str | None) -> Root:
