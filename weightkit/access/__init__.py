@@ -13,7 +13,6 @@ from weightkit.text import no_attribute
 
 if TYPE_CHECKING:
     from weightkit.access.changes import Changes
-    from weightkit.access.dequantize.quantized_pairs import QuantizedPairs
     from weightkit.access.draw_keys import draw_addresses
     from weightkit.access.edits.arithmetic import is_floating, losses, rounded
     from weightkit.access.edits.edit import edit, plan
@@ -49,7 +48,6 @@ _HOMES = {
     "Options": "weightkit.access.edits.perform",
     "Outcome": "weightkit.access.store",
     "Plan": "weightkit.access.edits.plan",
-    "QuantizedPairs": "weightkit.access.dequantize.quantized_pairs",
     "Report": "weightkit.access.edits.plan",
     "Selector": "weightkit.access.select.selectors",
     "Source": "weightkit.access.ref",
@@ -90,7 +88,6 @@ __all__ = [
     "Options",
     "Outcome",
     "Plan",
-    "QuantizedPairs",
     "Report",
     "Selector",
     "Source",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightkit.access import Kind, Match, QuantizedPairs, match
+from weightkit.access import Kind, Match, match
+from weightkit.access.dequantize import QuantizedPairs
 from weightkit.compare.hypotheses import Rounded
 from weightkit.compare.renames import with_renames
 from weightkit.compare.result import Diff, Status, WeightDiff, is_optimizer, ranked

@@ -12,11 +12,13 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.dequantize.formulas import by_scale, by_zero_point, through_float8, unpacked_int4
 from weightkit.access.dequantize.layout import NotDequantizedError, Packing, Scales, layout_of
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from weightkit.access.configured import Configured
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import Sink
 
@@ -32,18 +34,26 @@ class Dequantized:
         ref: The weight.
         parts: All weights of its object, by name.
         shape: The shape of the weight that it was before.
+        like: The configuration of a matched layer, where the store does not know the layer's own.
+
+    Reads no values before `require_groups` or `read` is called.
 
     Raises:
         NotDequantizedError: The class, the file or the shapes do not say how.
     """
 
     def __init__(
-        self, store: WeightStore, ref: WeightRef, parts: Mapping[str, WeightRef], shape: tuple[int, ...]
+        self,
+        store: WeightStore,
+        ref: WeightRef,
+        parts: Mapping[str, WeightRef],
+        shape: tuple[int, ...],
+        like: Configured | None = None,
     ) -> None:
         self._store, self._ref, self.shape = store, ref, shape
-        self._layout = layout_of(ref, parts, store.configured(ref), shape)
+        self._layout = layout_of(ref, parts, store.configured(ref) or like, shape)
         self._whole: dict[WeightRef, np.ndarray] = {}
-        self._require_groups()
+        self._is_checked = False
 
     @property
     def parts(self) -> tuple[WeightRef, ...]:
@@ -145,9 +155,16 @@ class Dequantized:
     def _groups(self) -> np.ndarray:
         groups = self._layout.groups
         assert groups is not None  # noqa: S101  # only layouts with groups ask
+        if not self._is_checked:
+            self.require_groups()
         return np.asarray(self._all(groups).astype(np.int64))
 
-    def _require_groups(self) -> None:
+    def require_groups(self) -> None:
+        """Check what shapes alone do not tell: that its groups are those of its scales.
+
+        Raises:
+            NotDequantizedError: They are not.
+        """
         if self._layout.groups is None:
             return
         stored = self._all(self._layout.groups)
@@ -155,6 +172,7 @@ class Dequantized:
         # A file may hold anything, NaNs too.
         if not ((stored >= 0) & (stored < count)).all():
             raise NotDequantizedError("its groups are not those of its scales")
+        self._is_checked = True
 
     def _all(self, ref: WeightRef) -> np.ndarray:
         found = self._whole.get(ref)
@@ -199,11 +217,20 @@ class DequantizedStore(WeightStore):
         return iter(self._store)
 
     def values(self, ref: WeightRef, span: slice) -> np.ndarray:
-        """Dequantized, or as stored."""
+        """Dequantized, or as stored.
+
+        Raises:
+            RequestError: Values that are read only now say that it cannot be dequantized.
+        """
         found = self._weights.get(ref)
         if found is None:
             return self._store.read(ref, span)
-        values = found.read(span)
+        try:
+            values = found.read(span)
+        except NotDequantizedError as error:
+            raise RequestError(
+                f"{ref.path} cannot be dequantized: {error}", hint="leave it out with exclude=", file=self.label
+            ) from error
         self._use(found)
         return values
 
@@ -242,6 +269,8 @@ def dequantized(
         shape: The shape of the real numbers.
     """
     try:
-        return Dequantized(store, ref, parts, shape)
+        found = Dequantized(store, ref, parts, shape)
+        found.require_groups()
     except NotDequantizedError as error:
         return str(error)
+    return found

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightkit.access.dequantize.dequantized import Dequantized, DequantizedStore, dequantized
-from weightkit.access.edits.arithmetic import is_floating
-from weightkit.access.quantized_layers import quantized_owners
+from weightkit.access.dequantize.quantized_side import QuantizedSide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from weightkit.access.ref import WeightRef
     from weightkit.access.store import WeightStore
 
 Pair = tuple["WeightRef", "WeightRef"]
-
-_FLOAT8_HISTORY = "_amax_history"
-_FLOAT8_HELPERS = ("_scale", _FLOAT8_HISTORY)
 
 
 class QuantizedPairs:
@@ -41,7 +36,7 @@ class QuantizedPairs:
         self._virtual: dict[Pair, Pair] = {}
         self._helpers: tuple[set[str], set[str]] = (set(), set())
         stores = (ours, theirs)
-        sides = tuple(_Side(store) for store in stores)
+        sides = tuple(QuantizedSide(store) for store in stores)
         found: tuple[dict[WeightRef, Dequantized], ...] = ({}, {})
         for pair in pairs:
             for number in (0, 1):
@@ -50,7 +45,7 @@ class QuantizedPairs:
         self.stores = (DequantizedStore(ours, found[0]), DequantizedStore(theirs, found[1]))
         """The two stores, in which such weights are read as real numbers."""
 
-    def _add(self, pair: Pair, number: int, side: _Side, found: dict[WeightRef, Dequantized]) -> None:
+    def _add(self, pair: Pair, number: int, side: QuantizedSide, found: dict[WeightRef, Dequantized]) -> None:
         ref, other = pair[number], pair[1 - number]
         weight = dequantized(side.store, ref, side.parts(ref), other.shape)
         if isinstance(weight, str):
@@ -86,38 +81,3 @@ class QuantizedPairs:
             if helpers:
                 many = f"{len(helpers)} scales and the like are" if len(helpers) > 1 else "1 scale is"
                 yield f"{store.label} is quantized: {many} part of the values that are compared"
-
-
-class _Side:
-    """One of the two stores."""
-
-    def __init__(self, store: WeightStore) -> None:
-        self.store = store
-        self._owners = quantized_owners(store)
-        self._parts: dict[str, dict[str, WeightRef]] = defaultdict(dict)
-        for ref in store:
-            if ref.owner in self._owners and ref.name is not None:
-                self._parts[ref.owner][ref.name] = ref
-
-    def parts(self, ref: WeightRef) -> Mapping[str, WeightRef]:
-        """All weights of its object, by name."""
-        return self._parts.get(ref.owner, {})
-
-    def is_quantized(self, ref: WeightRef) -> bool:
-        """Whether it holds integers that stand for real numbers, or is rounded to float8 when it is used."""
-        if ref.owner not in self._owners:
-            return False
-        return not is_floating(ref.dtype) or self._is_float8(ref)
-
-    def is_real(self, ref: WeightRef) -> bool:
-        """Whether it holds the real numbers themselves."""
-        return is_floating(ref.dtype) and not self._is_float8(ref)
-
-    def _is_float8(self, ref: WeightRef) -> bool:
-        return f"{ref.name}{_FLOAT8_HISTORY}" in self.parts(ref)
-
-    def float8_helpers(self, ref: WeightRef) -> list[WeightRef]:
-        """The scales and histories of a float8 layer, those of its inputs and gradients too."""
-        if not self._is_float8(ref):
-            return []
-        return [one for name, one in self.parts(ref).items() if name.endswith(_FLOAT8_HELPERS)]
