@@ -103,6 +103,14 @@ def load(
             "them to compute the same."
         ),
     ] = "keep",
+    dequantize: Annotated[
+        bool,
+        typer.Option(
+            "--dequantize",
+            help="Fill float layers from quantized ones (int8, int4, GPTQ, AWQ, float8) with the real numbers that "
+            "these compute with.",
+        ),
+    ] = False,
     suggest: Annotated[  # noqa: ARG001  # answered before
         bool,
         typer.Option(
@@ -139,6 +147,7 @@ def load(
         data_format,
         hard_sigmoid,
         Resizing(new_rows, seed, positions),
+        dequantize,
     )
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
-_OPTIONS = 11  # the first fields: what a user gives
+_OPTIONS = 12  # the first fields: what a user gives
 _BACKENDS = ("theano", "tensorflow", "cntk")
 
 
@@ -70,6 +70,9 @@ class LoadWeights(Transform):
         hard_sigmoid: ``rescale`` makes gates of older recurrent layers, whose function Keras 3 has changed, compute the
             same; ``keep`` copies their numbers, and the report says so.
         resizing: How to resize.
+        dequantize: Whether to fill float layers from quantized ones (int8, int4, GPTQ, AWQ, float8) with the real
+            numbers that these compute with, in float32. Without it, such layers are refused, but for float8, whose own
+            numbers are copied as they are.
 
     Raises:
         RequestError: One of these is something else.
@@ -91,8 +94,9 @@ class LoadWeights(Transform):
     data_format: DataFormat | None = None
     hard_sigmoid: HardSigmoid = "keep"
     resizing: Resizing = MEAN_ROWS
+    dequantize: bool = False
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict, compare=False)
-    """The weight of the source that each weight is copied from; empty before it is planned."""
+    """The weight of the source that each weight is copied from, as it is read; empty before it is planned."""
     found: Match | None = field(default=None, compare=False, repr=False)
     """How they were matched; None before it is planned."""
     made: Loaded = field(default=Loaded(), compare=False, repr=False)
@@ -154,13 +158,14 @@ class LoadWeights(Transform):
         Raises:
             RequestError: Nothing settles which weight is which.
         """
-        with self.reader as source:
+        with self.reader.plain as source:
             found = self._matched(store, source)
             planned = PlannedSource(source.label, frozenset(source), source.notes)
             made = loaded(found, store, source, self._loading)
             if self.target_at is not None:
                 made = replace(made, left=dict(made.left) | self._outside(store, found))
-        return replace(self, pairs=found.pairs, found=found, made=made, planned=planned)
+        reader = self.reader.dequantizing(made.real)
+        return replace(self, pairs=made.pairs, found=found, made=made, planned=planned, reader=reader)
 
     def _outside(self, store: WeightStore, found: Match) -> dict[WeightRef, str]:
         """Why the weights stay as they are that are not in the layer that is filled."""
@@ -184,6 +189,7 @@ class LoadWeights(Transform):
             self.hard_sigmoid,
             self.resizing,
             self.source_at,
+            self.dequantize,
         )
 
     def objection(self, ref: WeightRef) -> str:
@@ -228,9 +234,12 @@ class LoadWeights(Transform):
         return self.reader.read(self.pairs[ref], span).reshape(values.shape)
 
     def _sources(self, chosen: Sequence[WeightRef]) -> set[WeightRef]:
-        """The weights of the source that these are made of."""
+        """The weights of the source that these are made of, as they are stored, with the scales of quantized ones."""
         made = (ref for one in chosen if one in self.made.of for ref in self.made.of[one].sources)
-        return {*made, *(self.pairs[ref] for ref in chosen if ref not in self.made.of)}
+        read = {*made, *(self.pairs[ref] for ref in chosen if ref not in self.made.of)}
+        real = self.made.real
+        helpers = (helper for ref in read if ref in real.weights for helper in real.weights[ref].helpers)
+        return {*map(real.stored, read), *helpers}
 
     @property
     def _there(self) -> str:
@@ -258,6 +267,7 @@ def load_weights(
     data_format: DataFormat | None = None,
     hard_sigmoid: HardSigmoid = "keep",
     resizing: Resizing = MEAN_ROWS,
+    dequantize: bool = False,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     backup: bool = True,
@@ -270,7 +280,7 @@ def load_weights(
     """Fill a model from a file or another model, or a file from either: ``edit(target, LoadWeights(source))``.
 
     Either all selected weights are copied or none. Without ``where``, that is everything but the optimizer's state.
-    ``match`` to ``resizing`` are those of `LoadWeights`, and the other arguments are those of `edit`.
+    ``match`` to ``dequantize`` are those of `LoadWeights`, and the other arguments are those of `edit`.
 
     Raises:
         RequestError: ``source`` is the target file.
@@ -294,6 +304,7 @@ def load_weights(
             data_format,
             hard_sigmoid,
             resizing,
+            dequantize,
         ),
         where,
         exclude,

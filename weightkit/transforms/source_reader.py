@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightkit.access import WeightStore, opened
+from weightkit.access.dequantize import DequantizedSource
 from weightkit.errors import BusyError
 
 if TYPE_CHECKING:
@@ -17,14 +18,22 @@ if TYPE_CHECKING:
     from weightkit.access import Target, WeightRef
 
 
+NOTHING = DequantizedSource()
+
+
 class SourceReader:
     """The store of a target, open as long as any ``with`` statement uses it.
 
     A plan may be applied long after it is made. Then its source is opened again.
+
+    Args:
+        target: The source.
+        real: The weights that are read as real numbers, once a plan knows them.
     """
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, target: Target, real: DequantizedSource = NOTHING) -> None:
+        self._target, self._real = target, real
+        self._plain: SourceReader | None = None
         known = target.label if isinstance(target, WeightStore) else target
         self.name = repr(os.fspath(known) if isinstance(known, os.PathLike) else known)
         """The source as given, for a ``repr``."""
@@ -37,9 +46,17 @@ class SourceReader:
     def __enter__(self) -> WeightStore:
         with self._lock:
             if self._store is None:
-                self._store = self._stack.enter_context(opened(self._target))
+                self._store = self._opened()
             self._users += 1
             return self._store
+
+    def _opened(self) -> WeightStore:
+        with contextlib.ExitStack() as entered:
+            store = entered.enter_context(self._plain or opened(self._target))
+            entered.enter_context(store.steady())  # it is the target that changes
+            found = self._real.on(store) if self._real else store
+            self._stack = entered.pop_all()
+        return found
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -48,8 +65,21 @@ class SourceReader:
                 self._store = None
                 self._stack.close()
 
-    def __reduce__(self) -> tuple[type[SourceReader], tuple[Target]]:
-        return SourceReader, (self._target,)  # a copy opens the source itself
+    def __reduce__(self) -> tuple[type[SourceReader], tuple[Target, DequantizedSource]]:
+        return SourceReader, (self._target, self._real)  # a copy opens the source itself
+
+    @property
+    def plain(self) -> SourceReader:
+        """The reader of the source as it is stored."""
+        return self._plain or (SourceReader(self._target) if self._real else self)
+
+    def dequantizing(self, real: DequantizedSource) -> SourceReader:
+        """A reader of the same open source, in which these weights are read as real numbers."""
+        if not real:
+            return self.plain
+        found = SourceReader(self._target, real)
+        found._plain = self.plain
+        return found
 
     def read(self, ref: WeightRef, span: slice) -> np.ndarray:
         """Values of the source; several threads may call this at the same time."""

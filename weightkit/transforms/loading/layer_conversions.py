@@ -95,7 +95,7 @@ class _Pair:
             which = "target" if quantized[0] else "source"
             raise RequestError(
                 f"the {which}'s layer is quantized and the other one is not",
-                hint="quantize both, or dequantize the one first",
+                hint="give two that are quantized in the same way, or not at all",
             )
         if self._old_target and not self._old_source:
             raise RequestError(

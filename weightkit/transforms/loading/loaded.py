@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from weightkit.access import FileStore, Kind, draw_addresses
+from weightkit.access.dequantize import DequantizedSource
 from weightkit.errors import RequestError
 from weightkit.transforms.initializers import Draws
 from weightkit.transforms.loading.conversion import Conversion, Conversions
@@ -14,6 +15,7 @@ from weightkit.transforms.loading.facts import facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
 from weightkit.transforms.loading.layer_conversions import conversions
 from weightkit.transforms.loading.plain import is_plain
+from weightkit.transforms.loading.quantized import Quantized
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Loading:
     """How to resize."""
     source_at: str | None = None
     """The layer of the source that is loaded, in place of all of it."""
+    dequantize: bool = False
+    """Whether to fill float layers from quantized ones, with the real numbers that these stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Loaded:
     """By weight of the target."""
     refused: Mapping[WeightRef, str] = field(default_factory=dict)
     """Why a weight cannot be made, as the end of a sentence about it."""
+    ways: Mapping[WeightRef, str] = field(default_factory=dict)
+    """What else to do about a weight that is refused, where there is something."""
     left: Mapping[WeightRef, str] = field(default_factory=dict)
     """Why a weight stays as it is."""
     notes: tuple[str, ...] = ()
@@ -64,6 +70,12 @@ class Loaded:
     """In which shape the source has a weight, where that is another one after all conversions."""
     resizable: frozenset[WeightRef] = frozenset()
     """Weights of another shape that could be resized, where that is not asked for."""
+    real: DequantizedSource = field(default_factory=DequantizedSource)
+    """The weights of the source that are read as real numbers."""
+    dequantized: Mapping[WeightRef, str] = field(default_factory=dict)
+    """What is said of the weights of the target that are filled from these."""
+    pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict)
+    """The weight of the source that each is copied from, as it is read; by weight of the target."""
 
 
 def loaded(found: Match, target: WeightStore, source: WeightStore, how: Loading) -> Loaded:
@@ -77,22 +89,25 @@ def loaded(found: Match, target: WeightStore, source: WeightStore, how: Loading)
         source: The store that is read.
         how: What to do where they differ.
     """
-    return _Sides(target, source, how).loaded(found)
+    return _Sides(found, target, source, how).loaded()
 
 
 class _Sides:
-    """The two stores, and what holds for all their layers."""
+    """The two stores, how they were matched, and what holds for all their layers."""
 
-    def __init__(self, target: WeightStore, source: WeightStore, how: Loading) -> None:
+    def __init__(self, found: Match, target: WeightStore, source: WeightStore, how: Loading) -> None:
         self._target, self._source, self._how = target, source, how
         self._formats = _format_of(target), how.data_format or _format_of(source)
+        self._quantized = Quantized(found, target, source, dequantize=how.dequantize)
+        self._real = self._quantized.real
+        self._found = self._quantized.read(found)
 
-    def loaded(self, found: Match) -> Loaded:
+    def loaded(self) -> Loaded:
         of: dict[WeightRef, Conversion] = {}
-        refused: dict[WeightRef, str] = {}
+        refused = dict(self._quantized.refused)
         notes: dict[str, None] = {}
-        for ours, theirs in _layers(found):
-            if self._needs(ours, theirs):
+        for ours, theirs in _layers(self._found):
+            if refused.keys().isdisjoint(ours) and self._needs(ours, theirs):
                 try:
                     made = self._converted(ours, theirs)
                 except RequestError as error:
@@ -100,15 +115,25 @@ class _Sides:
                     continue
                 of |= made.of
                 notes |= dict.fromkeys(made.notes)
-        shapes = {ours: shape for ours, shape in self._shapes(found, of) if shape != ours.shape}
-        left = self._left(found, of, refused, shapes)
-        return Loaded(of, refused, left, tuple(notes), shapes, frozenset(self._resizable(found, of, refused, shapes)))
+        shapes = {ours: shape for ours, shape in self._shapes(of) if shape != ours.shape}
+        left = self._left(of, refused, shapes)
+        resizable = frozenset(self._resizable(of, refused, shapes))
+        dequantized = self._dequantized(of) if self._real else {}
+        ways, pairs = self._quantized.ways, self._found.pairs
+        return Loaded(of, refused, ways, left, tuple(notes), shapes, resizable, self._real, dequantized, pairs)
 
-    @staticmethod
-    def _shapes(found: Match, of: Mapping[WeightRef, Conversion]) -> Iterator[tuple[WeightRef, tuple[int, ...]]]:
+    def _shapes(self, of: Mapping[WeightRef, Conversion]) -> Iterator[tuple[WeightRef, tuple[int, ...]]]:
         """The shapes in which the source has weights, after conversions."""
-        for ours, theirs in found.pairs.items():
-            yield ours, of[ours].shape if ours in of else theirs.shape
+        for ours, theirs in self._found.pairs.items():
+            if self._real.has_real_shapes(ours, theirs):
+                yield ours, of[ours].shape if ours in of else theirs.shape
+
+    def _dequantized(self, of: Mapping[WeightRef, Conversion]) -> dict[WeightRef, str]:
+        """By weight of the target, from which type its numbers are dequantized."""
+        real, pairs = self._real.weights, self._found.pairs
+        sources = {ours: of[ours].sources if ours in of else (theirs,) for ours, theirs in pairs.items()}
+        types = {ours: {real[ref].stored_as for ref in refs if ref in real} for ours, refs in sources.items()}
+        return {ours: f"dequantized from {' and '.join(sorted(used))}" for ours, used in types.items() if used}
 
     def _needs(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef]) -> bool:
         """Whether more than copying may be needed; asking a layer for its configuration is not free."""
@@ -127,7 +152,8 @@ class _Sides:
         here, there = self._formats
         maps = (_map(self._target, ours), _map(self._source, theirs)) if self._flattens_otherwise else (None, None)
         target = facts_of(self._target, ours, data_format=here, flattened=maps[0])
-        source = facts_of(self._source, theirs, backend=self._how.backend, data_format=there, flattened=maps[1])
+        stored = [self._real.stored(ref) for ref in theirs]
+        source = facts_of(self._source, stored, backend=self._how.backend, data_format=there, flattened=maps[1])
         return conversions(ours, theirs, target=target, source=source, hard_sigmoid=self._how.hard_sigmoid)
 
     @property
@@ -137,12 +163,12 @@ class _Sides:
 
     def _left(
         self,
-        found: Match,
         of: dict[WeightRef, Conversion],
         refused: dict[WeightRef, str],
         shapes: Mapping[WeightRef, tuple[int, ...]],
     ) -> dict[WeightRef, str]:
         """The weights that stay as they are; resizes others, and says what cannot be."""
+        found = self._found
         missing = found.missing if self._how.on_missing == "skip" else ()
         left = {ref: f"it is not in {self._there}" for ref in (*found.fresh, *missing) if ref not in of}
         for ours, shape in shapes.items():
@@ -155,7 +181,6 @@ class _Sides:
 
     def _resizable(
         self,
-        found: Match,
         of: Mapping[WeightRef, Conversion],
         refused: Mapping[WeightRef, str],
         shapes: Iterable[WeightRef],
@@ -164,7 +189,7 @@ class _Sides:
         for ours in shapes if self._how.on_mismatch == "error" else ():
             tried: dict[WeightRef, Conversion] = {}
             if ours not in refused:
-                self._resize(ours, of.get(ours) or Conversion.of(found.pairs[ours]), tried, {}, {})
+                self._resize(ours, of.get(ours) or Conversion.of(self._found.pairs[ours]), tried, {}, {})
             yield from tried
 
     def _resizing(self, ref: WeightRef) -> Resizing:

@@ -60,18 +60,23 @@ def _choice(found: Match) -> str:
 
 
 def _way_around(held: Iterable[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
-    """What would leave these weights as they are."""
+    """What would load these weights, or leave them as they are."""
     held = list(held)
     if held and all(ref in made.resizable for ref in held):
         return "resize them with on_mismatch='resize' (--on-mismatch resize), or leave them as they are with 'skip'"
     options = {}
     if any(ref not in pairs and ref not in made.of and ref not in made.refused for ref in held):
         options["on_missing"] = "skip"
-    if any(ref in pairs and pairs[ref].shape != ref.shape for ref in held):
+    if any(ref in made.shapes for ref in held):
         options["on_mismatch"] = "skip"
-    if not options:
-        return "leave them as they are with exclude= (--exclude)"
-    return f"leave them as they are with {_in_python(options)} ({_on_command_line(options)})"
+    ways = list(dict.fromkeys(made.ways[ref] for ref in held if ref in made.ways))
+    skipping = [f"{_in_python(options)} ({_on_command_line(options)})"] if options else []
+    if any(ref in made.refused and ref not in made.ways and ref not in made.shapes for ref in held):
+        skipping.append("exclude= (--exclude)")
+    if skipping or not ways:
+        which = "the others" if ways else "them"
+        ways.append(f"leave {which} as they are with {' and '.join(skipping) or 'exclude= (--exclude)'}")
+    return "; ".join(ways)
 
 
 def _in_python(options: Mapping[str, str]) -> str:

@@ -56,7 +56,7 @@ def _counts(found: Match, made: Loaded, unused: int) -> str:
         "missing": sum(not found.trains(ref) for ref in found.missing if ref not in weights),
         "fresh": sum(ref not in weights for ref in found.fresh),
         "unused": unused,
-        "converted": len(made.of.keys() - made.shapes.keys()),
+        "converted": len((made.of.keys() | made.dequantized.keys()) - made.shapes.keys()),
     }
     many = f"{len(weights)} weight{'s' * (len(weights) != 1)}"
     return ", ".join((many, *(f"{count} {what}" for what, count in counts.items() if count)))
@@ -66,6 +66,7 @@ def steps(made: Loaded, chosen: Sequence[WeightRef]) -> tuple[str, ...]:
     """What is done with the weights that are not simply copied, each with some of them."""
     found: dict[str, list[str]] = {}
     for ref in chosen:
-        if ref in made.of:
-            found.setdefault(made.of[ref].what, []).append(ref.path)
+        what = (made.dequantized.get(ref, ""), made.of[ref].what if ref in made.of else "")
+        if any(what):
+            found.setdefault(", ".join(filter(None, what)), []).append(ref.path)
     return tuple(f"{len(paths)} converted ({what}): {listed(paths)}" for what, paths in found.items())
