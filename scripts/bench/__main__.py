@@ -7,8 +7,8 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench [JOB ...
   fixed    scale of a 16 MiB file against ``python -c "import h5py, typer"``
   keras    scale at 512 MiB against Keras' file editor and against load, scale, save (needs Keras)
   start    --help against a bare two-command typer application; show of 1 MB against ``import h5py``
-  live     scale of a model in memory against get_weights, set_weights; load_weights into 500 layers against Keras'
-           (needs Keras with TensorFlow)
+  live     scale of a model in memory against get_weights, set_weights; load_weights into 500 layers, and of 1 GiB,
+           against Keras' (needs Keras with TensorFlow)
   freeze   freezing one layer of 500 against Keras' own compile and one pass over the slots (needs Keras)
   layers   parametrized layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
