@@ -129,6 +129,17 @@ def test_optimizer_state_stays(tmp_path):
         edit(second, LoadWeights(source), where="kind:optimizer")
 
 
+def test_optimizer_state_of_another_shape_is_neither_counted_nor_resized(tmp_path):
+    layers = {"layers/dense/vars/0": KERNEL, "optimizer/vars/0": KERNEL}
+    first = write_variables(tmp_path / "first.weights.h5", layers)
+    second = write_variables(tmp_path / "second.weights.h5", layers | {"optimizer/vars/0": BIAS})
+    for choice in ("error", "resize"):
+        notes = load_weights(second, first, on_mismatch=choice).plan.notes
+        assert notes[0] == "matched by structure: 1 weight", notes
+        assert not any("optimizer" in note for note in notes)
+        assert plain_datasets(second)["optimizer/vars/0"].tobytes() == BIAS.tobytes()
+
+
 def test_unknown_weights_need_no_decision(tmp_path):
     first = write_variables(tmp_path / "first.weights.h5", {"layers/mine/vars/0": KERNEL})
     second = write_variables(tmp_path / "second.weights.h5", {"layers/mine/vars/0": KERNEL * 0})

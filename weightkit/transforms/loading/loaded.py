@@ -125,7 +125,7 @@ class _Sides:
     def _shapes(self, of: Mapping[WeightRef, Conversion]) -> Iterator[tuple[WeightRef, tuple[int, ...]]]:
         """The shapes in which the source has weights, after conversions."""
         for ours, theirs in self._found.pairs.items():
-            if self._real.has_real_shapes(ours, theirs):
+            if self._real.has_real_shapes(ours, theirs) and not self._found.trains(ours):
                 yield ours, of[ours].shape if ours in of else theirs.shape
 
     def _dequantized(self, of: Mapping[WeightRef, Conversion]) -> dict[WeightRef, str]:
