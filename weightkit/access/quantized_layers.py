@@ -27,7 +27,10 @@ _OF_FLOAT8 = "_amax_history"
 
 def quantized_owners(refs: Iterable[WeightRef]) -> set[str]:
     """The structural addresses of the objects that store quantized numbers."""
-    return {owner for owner, own in _by_owner(refs).items() if _is_quantized(own)}
+    known = list(refs)
+    if not any(ref.kind is Kind.QUANTIZATION or _is_byte(ref.dtype) for ref in known):  # nearly always
+        return set()
+    return {owner for owner, own in _by_owner(known).items() if _is_quantized(own)}
 
 
 def with_plain_helpers(refs: Sequence[WeightRef], kind: Kind) -> list[WeightRef]:
