@@ -46,6 +46,8 @@ def _own_copy(folder: Path) -> Path:
 
 DATA = _own_copy(Path(__file__).parent / "data")
 GOLDEN = sorted(path for path in DATA.iterdir() if path.suffix in {".h5", ".keras"})
+ERAS = sorted(path for path in (DATA / "eras").iterdir() if path.is_file())
+"""One model of each kind as each Keras saves it: too many for every test, and for some the same again."""
 REAL = sorted(
     path
     for path in Path(os.environ.get("WEIGHTKIT_REAL_MODELS", os.devnull)).glob("*")

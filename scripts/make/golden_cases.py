@@ -31,9 +31,9 @@ def begin() -> None:
     """Starts every case from the same seeds and the same automatic names."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - Keras 1 and 2 draw from it
-    _keras().backend.clear_session()
-    if hasattr(_keras().utils, "set_random_seed"):
-        _keras().utils.set_random_seed(0)
+    running_keras().backend.clear_session()
+    if hasattr(running_keras().utils, "set_random_seed"):
+        running_keras().utils.set_random_seed(0)
 
 
 def _is_tensorflows() -> bool:
@@ -43,7 +43,8 @@ def _is_tensorflows() -> bool:
     return (2, 4) <= tuple(int(part) for part in keras.__version__.split(".")[:2]) < (3, 0)
 
 
-def _keras() -> Any:
+def running_keras() -> Any:
+    """The Keras of this interpreter: TensorFlow's own, or the package."""
     if _is_tensorflows():
         import tensorflow as tf
 
@@ -59,18 +60,24 @@ def _keras() -> Any:
 def weights(model: Any) -> Iterator[Dict[str, Any]]:
     """Yields every weight: names of the layers around it, class of the innermost, own name, flag, values."""
     trained = {id(variable) for variable in model.trainable_weights}
+    for chain, variable in variables(model):
+        for values in _stored_values(variable, chain[-1]):
+            yield {
+                "layers": [layer.name for layer in chain[1:]],
+                "layer_class": type(chain[-1]).__name__,
+                "name": _own_name(variable, chain[-1]),
+                "trainable": id(variable) in trained,
+                "values": values,
+            }
+
+
+def variables(model: Any) -> Iterator[Tuple[List[Any], Any]]:
+    """Yields every variable once, with the layers around it: the model first, its own layer last."""
     for chain in _chains(model, []):
         inside = {id(variable) for child in _children(chain[-1]) for variable in child.weights}
         for variable in chain[-1].weights:
             if id(variable) not in inside:
-                for values in _stored_values(variable, chain[-1]):
-                    yield {
-                        "layers": [layer.name for layer in chain[1:]],
-                        "layer_class": type(chain[-1]).__name__,
-                        "name": _own_name(variable, chain[-1]),
-                        "trainable": id(variable) in trained,
-                        "values": values,
-                    }
+                yield chain, variable
 
 
 def _chains(layer: Any, around: List[Any]) -> Iterator[List[Any]]:
@@ -106,7 +113,7 @@ def _own_name(variable: Any, layer: Any) -> str:
 def _stored_values(variable: Any, layer: Any) -> List[Any]:
     """The values as Keras saves them; with LoRA the kernel alone (.h5) or merged (version 3)."""
     if version()[0] != "3":
-        return [_keras().backend.get_value(variable)]
+        return [running_keras().backend.get_value(variable)]
     import keras
 
     values = [variable.value]
@@ -131,19 +138,19 @@ def _filled(model: Any) -> Any:
     return model
 
 
-def _save(model: Any, path: str) -> None:
+def save(model: Any, path: str) -> None:
     if path.endswith(".keras") and version().startswith("2.12"):  # without the word it writes HDF5 under that name
         model.save(path, save_format="keras_v3")
     else:
         model.save(path)
 
 
-def _save_weights(model: Any, path: str) -> None:
+def save_weights(model: Any, path: str) -> None:
     model.save_weights(path)
 
 
 def _fit(model: Any, inputs: Any, outputs: Any) -> Any:
-    keras = _keras()
+    keras = running_keras()
     model.compile(keras.optimizers.SGD(momentum=0.5), "mse")
     model.fit(inputs, outputs, epochs=1, verbose=0)
     return model
@@ -163,7 +170,7 @@ def keras1_layers() -> Case:
         Highway(),
         Dense(2, name="head/logits"),
     ]
-    return {".h5": _save, ".weights_only.h5": _save_weights}, _filled(Sequential(layers))
+    return {".h5": save, ".weights_only.h5": save_weights}, _filled(Sequential(layers))
 
 
 def keras1_nested() -> Case:
@@ -176,7 +183,7 @@ def keras1_nested() -> Case:
     left, right = Input((3, 2)), Input((2,))
     recurrent = Bidirectional(GRU(2, consume_less="gpu"))(TimeDistributed(Dense(2))(left))
     both = merge([recurrent, encoder(MaxoutDense(2)(right))], mode="concat")
-    return {".h5": _save}, _filled(Model([left, right], both))
+    return {".h5": save}, _filled(Model([left, right], both))
 
 
 # --- Keras 2.0.9 and 2.3.1 ---------------------------------------------------------------------------------
@@ -187,7 +194,7 @@ def keras2_optimizer() -> Case:
     from keras.models import Sequential
 
     model = _filled(Sequential([Dense(2, input_shape=(2,)), BatchNormalization(), Dense(1)]))
-    return {".h5": _save}, _fit(model, np.ones((4, 2)), np.ones((4, 1)))
+    return {".h5": save}, _fit(model, np.ones((4, 2)), np.ones((4, 1)))
 
 
 def keras2_layers() -> Case:
@@ -202,7 +209,7 @@ def keras2_layers() -> Case:
         LSTM(2),
         Dense(1),
     ]
-    return {".weights_only.h5": _save_weights}, _filled(Sequential(layers))
+    return {".weights_only.h5": save_weights}, _filled(Sequential(layers))
 
 
 def keras2_copied() -> Case:
@@ -211,7 +218,7 @@ def keras2_copied() -> Case:
     from keras.models import Sequential, model_from_json
 
     model = Sequential([Bidirectional(GRU(1), input_shape=(2, 2)), Dense(2), BatchNormalization()])
-    return {".h5": _save}, _filled(model_from_json(model.to_json()))
+    return {".h5": save}, _filled(model_from_json(model.to_json()))
 
 
 def keras2_nested() -> Case:
@@ -226,7 +233,7 @@ def keras2_nested() -> Case:
     left, right = Input((4,)), Input((4,))
     shared = Dense(4, name="shared")
     both = concatenate([encoder(shared(left)), encoder(shared(right))])
-    return {".h5": _save}, _filled(Model([left, right], Dense(1)(both)))
+    return {".h5": save}, _filled(Model([left, right], Dense(1)(both)))
 
 
 # --- tf.keras 2.12 to 2.15 ---------------------------------------------------------------------------------
@@ -267,19 +274,19 @@ def _subclassed(keras: Any) -> Any:
 
 
 def tf_subclassed() -> Case:
-    saves = {".weights_only.h5": _save_weights, ".weights.h5": _save_weights}
-    return saves, _subclassed(_keras())
+    saves = {".weights_only.h5": save_weights, ".weights.h5": save_weights}
+    return saves, _subclassed(running_keras())
 
 
 def tf_three_dense() -> Case:
     """2.13 numbered layers of one class dense, dense_2, dense_4 in version-3 files."""
-    keras = _keras()
+    keras = running_keras()
     layers = [keras.layers.Dense(2, input_shape=(2,)), keras.layers.Dense(2), keras.layers.Dense(2)]
-    return {".weights.h5": _save_weights}, _filled(keras.Sequential(layers))
+    return {".weights.h5": save_weights}, _filled(keras.Sequential(layers))
 
 
 def tf_nested() -> Case:
-    keras = _keras()
+    keras = running_keras()
     layers = keras.layers
     inner = keras.Sequential([layers.Dense(2, input_shape=(2,), name="deep")], name="inner")
     inner.add(layers.BatchNormalization(name="block/bn"))
@@ -291,17 +298,17 @@ def tf_nested() -> Case:
     inner.layers[0].trainable = False
     end = keras.Input((4,))
     model = keras.Model(end, layers.Dense(1)(encoder(layers.Dense(4)(end))))
-    return {".h5": _save, ".keras": _save}, _filled(model)
+    return {".h5": save, ".keras": save}, _filled(model)
 
 
 def tf_attention() -> Case:
-    keras = _keras()
+    keras = running_keras()
     layers = keras.layers
     start = keras.Input((2, 2))
     attended = layers.LayerNormalization()(layers.MultiHeadAttention(1, 2)(start, start))
     sync = layers.experimental.SyncBatchNormalization()(attended)
     features = layers.experimental.RandomFourierFeatures(2)(layers.Flatten()(layers.Normalization()(sync)))
-    return {".h5": _save}, _filled(keras.Model(start, layers.Dropout(0.5)(features)))
+    return {".h5": save}, _filled(keras.Model(start, layers.Dropout(0.5)(features)))
 
 
 # --- Keras 3.15 --------------------------------------------------------------------------------------------
@@ -317,13 +324,13 @@ def k3_nested() -> Case:
     encoder.layers[1].trainable = False
     end = keras.Input((2,))
     model = _filled(keras.Model(end, layers.Dense(1)(encoder(layers.Dense(2)(end)))))
-    return {".keras": _save}, _fit(model, np.ones((4, 2)), np.ones((4, 1)))
+    return {".keras": save}, _fit(model, np.ones((4, 2)), np.ones((4, 1)))
 
 
 def k3_subclassed() -> Case:
     import keras
 
-    return {".weights.h5": _save_weights}, _subclassed(keras)
+    return {".weights.h5": save_weights}, _subclassed(keras)
 
 
 def k3_shared() -> Case:
@@ -335,7 +342,7 @@ def k3_shared() -> Case:
     tower = keras.Sequential([layers.Dense(2), shared], name="tower")
     both = layers.Concatenate()([tower(left), tower(right), shared(right)])
     model = _filled(keras.Model([left, right], layers.Dense(1)(both)))
-    return {".keras": _save}, model
+    return {".keras": save}, model
 
 
 def k3_recurrent() -> Case:
@@ -348,7 +355,7 @@ def k3_recurrent() -> Case:
         layers.Bidirectional(layers.LSTM(1, return_sequences=True)),
         layers.TimeDistributed(layers.Dense(2)),
     ]
-    return {".keras": _save}, _filled(keras.Sequential(stack))
+    return {".keras": save}, _filled(keras.Sequential(stack))
 
 
 def k3_transformer() -> Case:
@@ -359,7 +366,7 @@ def k3_transformer() -> Case:
     attended = layers.MultiHeadAttention(1, 2, name="attention")(start, start)
     normed = layers.LayerNormalization()(layers.Add()([start, attended]))
     hidden = layers.EinsumDense("abc,cd->abd", (None, 2), bias_axes="d")(normed)
-    return {".keras": _save}, _filled(keras.Model(start, layers.Add()([normed, hidden])))
+    return {".keras": save}, _filled(keras.Model(start, layers.Add()([normed, hidden])))
 
 
 def _two_dense(dtype: str) -> Any:
@@ -373,21 +380,21 @@ def _two_dense(dtype: str) -> Any:
 def k3_int8() -> Case:
     model = _two_dense("float32")
     model.quantize("int8")
-    return {".keras": _save}, model
+    return {".keras": save}, model
 
 
 def k3_lora() -> Case:
     model = _two_dense("float32")
     model.layers[0].enable_lora(2)
-    return {".keras": _save, ".h5": _save}, _filled(model)
+    return {".keras": save, ".h5": save}, _filled(model)
 
 
 def k3_bfloat16() -> Case:
-    return {".weights.h5": _save_weights, ".h5": _save}, _two_dense("bfloat16")
+    return {".weights.h5": save_weights, ".h5": save}, _two_dense("bfloat16")
 
 
 def k3_float16() -> Case:
-    return {".weights.h5": _save_weights}, _two_dense("float16")
+    return {".weights.h5": save_weights}, _two_dense("float16")
 
 
 def k3_preprocessing() -> Case:
@@ -401,7 +408,7 @@ def k3_preprocessing() -> Case:
     embedded = layers.Flatten()(layers.Embedding(4, 2)(words(text)))
     dropped = layers.GaussianNoise(0.1)(layers.Dropout(0.5, seed=7)(normalization(numbers)))
     model = keras.Model([text, numbers], layers.Dense(1)(layers.Concatenate()([embedded, dropped])))
-    return {".keras": _save}, _filled(model)
+    return {".keras": save}, _filled(model)
 
 
 CASES = {

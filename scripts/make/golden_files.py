@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple
 
 import golden_cases
+import golden_kinds
 import h5py
 import numpy as np
 
@@ -41,21 +42,23 @@ def main() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     family = golden_cases.family()
-    for name, make in golden_cases.CASES[family].items():
-        if not options.case or name in options.case:
-            make_one(family, name, make, options.output)
+    own, of_every_era = golden_cases.CASES.get(family, {}), golden_kinds.cases(family)
+    for folder, cases in ((options.output, own), (options.output / "eras", of_every_era)):
+        for name, make in cases.items():
+            if not options.case or name in options.case:
+                make_one(family, name, make, folder)
 
 
 def make_one(family: str, name: str, make: Any, output: Path) -> None:
     """Makes one case: its files, and beside them what the model says of each dataset."""
     golden_cases.begin()
     suffixes, model = make()
+    (output / "expected").mkdir(parents=True, exist_ok=True)
     for suffix, save in suffixes.items():
         path = output / f"{family}_{name}{suffix}"
         save(model, str(path))
         lines = ",\n".join(json.dumps(record, sort_keys=True) for record in expectations(model, path))
         target = output / "expected" / (path.name + ".json")
-        target.parent.mkdir(exist_ok=True)
         target.write_text(f'{{"keras": "{golden_cases.version()}", "weights": [\n{lines}\n]}}\n')
         print(path, path.stat().st_size)
 
