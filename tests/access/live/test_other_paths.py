@@ -46,6 +46,15 @@ def test_private_attributes_are_no_other_path(things):
     assert paths.of(layer) == ()
 
 
+def test_a_private_attribute_that_became_public_is_one(things):
+    """Keras 2.15 saves the ``_query_dense`` of a MultiHeadAttention, Keras 3 its ``query_dense``, and loads both."""
+    model, layer, *_ = things
+    paths = OtherPaths()
+    for step in ("query_dense", "_again", "_query_dense"):
+        paths.add(layer, model, step)
+    assert paths.of(layer) == ("_query_dense",)
+
+
 def test_objects_that_hold_each_other_end(things):
     model, layer, *_ = things
     paths = OtherPaths()

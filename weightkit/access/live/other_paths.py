@@ -17,9 +17,12 @@ class OtherPaths:
         self._found: dict[int, tuple[str, ...]] = {}
 
     def add(self, thing: object, around: object, step: str) -> None:
-        """Note a way to an object; the first is that of its own path, private ones after it are of no file."""
+        """Note a way to an object; the first is that of its own path.
+
+        A private one after it is of no file, unless Keras 3 has made it public: ``_query_dense`` of MultiHeadAttention.
+        """
         ways = self._ways.setdefault(id(thing), [])
-        if not ways or not step.startswith("_"):
+        if not ways or not step.startswith("_") or (id(around), step[1:]) in ways:
             ways.append((id(around), step))
 
     def of(self, thing: object) -> tuple[str, ...]:
