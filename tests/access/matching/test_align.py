@@ -144,6 +144,22 @@ def test_a_wrapper_around_the_whole_model_is_seen_through_however_deep(matched):
         assert matched(flat, nested) == dict(zip(flat, nested, strict=True))
 
 
+def test_models_of_automatic_names_in_a_nested_model_are_left_out_where_the_other_side_does_not_say_them(matched):
+    """Legacy weights alone list the layers of a nested model flat, those that are trained first."""
+    flat = ["m/dense_1", "m/deep", "m/dense"]
+    for way in (["sequential_2"], ["sequential_2", "functional_3"]):
+        inner = "/".join(["m", *way])
+        nested = ["m/dense_14", f"{inner}/dense_13", f"{inner}/deep"]
+        pairs = {"m/dense_14": "m/dense_1", f"{inner}/dense_13": "m/dense", f"{inner}/deep": "m/deep"}
+        assert matched(nested, flat) == pairs
+        assert matched(flat, nested) == {theirs: ours for ours, theirs in pairs.items()}
+
+
+def test_models_with_layers_of_one_name_stay_apart(matched):
+    nested = ["m/a/one", "m/sequential/same", "m/sequential_1/same"]
+    assert matched(nested, ["m/a/one", "m/same"]) == {"m/a/one": "m/a/one"}
+
+
 def test_a_model_of_one_layer_is_not_seen_through_beyond_that_layer(matched):
     assert matched(["backbone/conv_a"], ["conv_a", "conv_b"]) == {"backbone/conv_a": "conv_a"}
 

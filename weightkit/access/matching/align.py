@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.grouping import Groups, grouped, opened, seen_through
 from weightkit.access.matching.own_weights import paired
 from weightkit.access.names.automatic_names import numbered_name
 from weightkit.access.names.layer_order import is_numbered, turns
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 Pairs: TypeAlias = "list[tuple[Layer, Layer]]"
-_Groups: TypeAlias = "dict[tuple[str, bool], list[Layer]]"
 _WORTH_ALIGNING = 4_000_000
 """Most pairs of layers to compare; beyond that, layers are paired as they come."""
 
@@ -52,35 +52,23 @@ def layers(
         ordered: Whether the stores know the order of their layers.
         nested: Whether the two are parts of models, not whole models.
     """
-    ours, theirs = _seen_through(ours, theirs)
+    ours, theirs = seen_through(ours, theirs)
     yield ours, theirs
     for first, second in _layers(ours, theirs, ordered, nested=nested):
         yield from layers(first, second, ordered, nested=True)
 
 
-def _seen_through(ours: Layer, theirs: Layer) -> tuple[Layer, Layer]:
-    """The two without the layers around only one other that the other side does not have."""
-    if (ours.only is None) == (theirs.only is None):
-        return ours, theirs
-    return _inside(ours, theirs), _inside(theirs, ours)
-
-
-def _inside(layer: Layer, other: Layer) -> Layer:
-    there = _grouped(other, layer)
-    while (only := layer.only) is not None and _key(only, frozenset()) not in there:
-        layer = only
-    return layer
-
-
 def _layers(ours: Layer, theirs: Layer, ordered: Ordered, *, nested: bool) -> Iterator[tuple[Layer, Layer]]:
-    first, second = _grouped(ours, theirs), _grouped(theirs, ours)
+    if nested:
+        ours, theirs = opened(ours, theirs), opened(theirs, ours)
+    first, second = grouped(ours, theirs), grouped(theirs, ours)
     for key, group in first.items():
         if key in second:
             yield from _group(group, second[key], ordered, nested=nested)
     yield from _by_look(_without(first, second), _without(second, first))
 
 
-def _without(groups: _Groups, other: _Groups) -> list[Layer]:
+def _without(groups: Groups, other: Groups) -> list[Layer]:
     return [layer for key, group in groups.items() if key not in other for layer in group]
 
 
@@ -92,25 +80,6 @@ def _by_look(ours: list[Layer], theirs: list[Layer]) -> Pairs:
     if len(looks) < len(theirs) or {layer.signature for layer in ours} != looks.keys() or len(ours) != len(theirs):
         return []
     return [(layer, looks[layer.signature]) for layer in ours]
-
-
-def _grouped(layer: Layer, other: Layer) -> _Groups:
-    """Sublayers that may match: alone under a given name, together under an automatic one."""
-    found: _Groups = {}
-    bases = frozenset(base[0] for child in other.layers.values() if (base := child.automatic))
-    given = {child.name for child in other.layers.values() if child.automatic is None}
-    for child in layer.layers.values():
-        # A name that is a user's there is one here, also beside automatic names that look like it.
-        found.setdefault(_key(child, frozenset() if child.name in given else bases), []).append(child)
-    return found
-
-
-def _key(layer: Layer, bases: frozenset[str]) -> tuple[str, bool]:
-    """Its given name, or the class part of its automatic one; the other side may know the class where this does not."""
-    base = layer.automatic
-    if base is None and layer.layer_class is None and (part := numbered_name(layer.name)[0]) in bases:
-        return part, True
-    return (layer.name, False) if base is None else (base[0], True)
 
 
 def _group(ours: list[Layer], theirs: list[Layer], ordered: Ordered, *, nested: bool) -> Pairs:
