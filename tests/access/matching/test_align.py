@@ -136,6 +136,27 @@ def test_a_layer_that_holds_only_one_other_is_seen_through(matched):
     assert matched([plain, "a"], [cell, "a"]) == {plain: cell, "a": "a"}
 
 
+def test_a_layer_that_lists_the_weights_of_its_cells_as_its_own_is_matched_in_order(weight):
+    """As Keras 2.1 to 2.3 do; both stores must know the order, and names and shapes agree."""
+    looks = [("kernel", (2, 8)), ("bias", (8,)), ("kernel", (2, 6)), ("bias", (6,))]
+    own = ("lstm_cell", "lstm_cell", "gru_cell", "gru_cell")
+    cells = [weight(f"s/cells/{cell}/{name}", shape) for cell, (name, shape) in zip(own, looks, strict=True)]
+    names = ("kernel", "bias", "kernel_1", "bias_1")
+    joined = [weight(f"s/{name}", shape) for name, (_, shape) in zip(names, looks, strict=True)]
+    for ours, theirs in ((cells, joined), (joined, cells)):
+        known = dict(aligned(by_name(ours), by_name(theirs), Ordered(ours=True, theirs=True)))
+        assert known == dict(zip(ours, theirs, strict=True))
+        assert dict(aligned(by_name(ours), by_name(theirs), Ordered(ours=True))) == {}
+        assert dict(aligned(by_name(ours), by_name(theirs[::-1]), Ordered(ours=True, theirs=True))) == {}
+
+
+def test_other_layers_are_no_cells_of_one_that_has_their_weights(weight):
+    ours = [weight("a/kernel", (2, 2)), weight("a/bias", (2,))]
+    theirs = [weight("a/kernel", (2, 2)), weight("dense/bias", (2,))]
+    whole, part = by_name(theirs), by_name(ours).layers["a"]
+    assert dict(aligned(part, whole, Ordered(ours=True, theirs=True))) == {}
+
+
 def test_a_wrapper_around_the_whole_model_is_seen_through_however_deep(matched):
     flat = ["conv_a", "conv_b"]
     for around in ("model_1", "model_1/backbone"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.cells import of_cells
 from weightkit.access.matching.grouping import Groups, grouped, opened, seen_through
 from weightkit.access.matching.own_weights import paired
 from weightkit.access.names.automatic_names import numbered_name
@@ -39,6 +40,8 @@ def aligned(
     """The pairs of matching weights of two trees; see `layers`."""
     for first, second in layers(ours, theirs, ordered, nested=nested):
         yield from paired(first.weights, second.weights)
+        if ordered.ours and ordered.theirs:
+            yield from of_cells(first, second)
 
 
 def layers(
