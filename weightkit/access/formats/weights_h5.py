@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
@@ -13,6 +13,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.formats.refs import configured_of, refs_of, stored, with_other_names
 from weightkit.access.formats.saved_optimizer import of_objects
 from weightkit.access.hdf5.contents import Contents
+from weightkit.access.names.layer_list.older_paths import paths_of_today
 from weightkit.access.names.objects import name_objects
 from weightkit.text import cut, listed
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.formats.unknown_file import UnknownFile
     from weightkit.access.hdf5.index import Dataset, Index
+    from weightkit.access.ref import WeightRef
 
 _VARIABLES, _OPTIMIZER, _COMPILE = "vars", "optimizer", "compile_config"
 WEIGHTS, CONFIG, METADATA = "model.weights.h5", "config.json", "metadata.json"
@@ -93,7 +95,7 @@ def contents_with(
 ) -> Contents:
     """The weights of a version-3 file; named by the model's configuration where it is given."""
     namings, ordered, stale = name_objects(stored(index.datasets), _object_names(index), config)
-    weights = refs_of(namings, index.datasets)
+    weights = _with_other_paths(refs_of(namings, index.datasets), index)
     return Contents(
         format=name,
         keras_version=keras_version,
@@ -106,6 +108,17 @@ def contents_with(
         configured=configured_of(namings),
         notes=(*_note_on_names(stale),),
     )
+
+
+def _with_other_paths(weights: dict[WeightRef, Dataset], index: Index) -> dict[WeightRef, Dataset]:
+    """The weights, those of Keras 2.12 and 2.13 with the path at which Keras 3 has them."""
+    paths = paths_of_today(index.datasets, index.groups)
+    if not paths:
+        return weights
+    return {
+        replace(ref, also=(paths[ref.structure],)) if ref.structure in paths else ref: dataset
+        for ref, dataset in weights.items()
+    }
 
 
 def _note_on_names(stale: Mapping[str, str]) -> Iterator[str]:
