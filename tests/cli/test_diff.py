@@ -105,7 +105,7 @@ def test_what_cannot_be_matched_is_refused_with_what_was_tried_and_settled_by_ma
     assert refused.stderr.count("\n") == 1
     assert all(
         word in refused.stderr
-        for word in ("none by name, none by structure", "only in the first", "only in the second", "`show`")
+        for word in ("none by name and none by structure", "only in the first", "only in the second", "`show`")
     )
     assert diff(*files, "--match", "name", code=1).stdout.count("missing") == 24 * 2
     assert "invalid" in diff(*files, "--match", "luck", code=2).stderr.lower()

@@ -621,8 +621,18 @@ MUTANTS = [
     ),
     Mutant(
         "automatic names do not choose between a nested model and the layers around it",
-        "weightkit/access/matching/match.py", "places = _beside(named, found)", "places = []",
+        "weightkit/access/matching/part.py", "places = _beside(named, found)", "places = []",
         "tests/access/matching/test_match.py",
+    ),
+    Mutant(
+        "two weights are not renamed to one, of which one would be lost",
+        "weightkit/access/matching/told/renamed.py", "if other is not before and ", "if False and ",
+        "tests/access/matching/told/test_told.py",
+    ),
+    Mutant(
+        "several layers of one name are not one by chance",
+        "weightkit/access/matching/told/at_layer.py", "if len(found) > 1:", "if len(found) > 99:",
+        "tests/access/matching/told/test_told.py",
     ),
     # Whose the slots in a file of Keras are.
     Mutant(
