@@ -15,6 +15,7 @@ from weightkit.transforms.loading.flattened import rows_permuted
 from weightkit.transforms.loading.hard_sigmoid import Gates, notes_on_activation
 from weightkit.transforms.loading.keras1_layout import in_keras_1_layout, in_todays_layout
 from weightkit.transforms.loading.keras1_names import gates_in, is_keras_1, meaning, whole_weights
+from weightkit.transforms.loading.low_rank import with_updates
 from weightkit.transforms.loading.recurrent import Form, form_of, in_form
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class _Pair:
         else:
             weights = whole_weights(self._theirs, self._in_todays_layout, self._kept)
             weights = self._recurrent(self._mirrored(weights), hard_sigmoid)
-            weights = self._with_rows_in_order(weights)
+            weights = self._with_rows_in_order(with_updates(weights, self._by_meaning, self._source))
             found = {ref: weights[meant] for meant, ref in self._by_meaning.items() if meant in weights}
         named = {ref: _named(ref, conversion).to(ref.dtype) for ref, conversion in found.items()}
         return Conversions({ref: one for ref, one in named.items() if one.steps}, tuple(self._notes))

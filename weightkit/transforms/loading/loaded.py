@@ -14,6 +14,7 @@ from weightkit.transforms.loading.conversion import Conversion, Conversions
 from weightkit.transforms.loading.facts import facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
 from weightkit.transforms.loading.layer_conversions import conversions
+from weightkit.transforms.loading.low_rank import is_factor
 from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.quantized import Quantized
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
@@ -236,15 +237,18 @@ class _Sides:
 
 
 def _layers(found: Match) -> Iterator[tuple[Sequence[WeightRef], Sequence[WeightRef]]]:
-    """The weights of each two matched layers, without the optimizer's."""
+    """The weights of each two matched layers, with low-rank updates that only the source has; not the optimizer's."""
     unlike = {ref for ours, _ in found.unlike for ref in ours}
+    updates: dict[str, list[WeightRef]] = {}
+    for ref in filter(is_factor, found.unused):
+        updates.setdefault(ref.owner, []).append(ref)
     groups: dict[tuple[str, str], tuple[list[WeightRef], list[WeightRef]]] = {}
     for ours, theirs in found.pairs.items():
         if ours.kind is not Kind.OPTIMIZER and ours not in unlike:
             both = groups.setdefault((ours.owner, theirs.owner), ([], []))
             both[0].append(ours)
             both[1].append(theirs)
-    yield from groups.values()
+    yield from ((ours, [*theirs, *updates.get(theirs[0].owner, ())]) for ours, theirs in groups.values())
     yield from found.unlike
 
 
