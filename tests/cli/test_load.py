@@ -76,6 +76,7 @@ def test_a_layer_goes_where_it_is_told_to(tmp_path):
 
 def test_an_equals_sign_in_a_name_is_written_with_a_backslash(tmp_path):
     source, target = model(tmp_path / "source.h5", {"a=1": (2, 2)}), model(tmp_path / "target.h5", {"b": (2, 2)})
+    assert r"did you mean 'a\=1'?" in load(source, target, "--rename", "a=1=b", code=2).stderr
     load(source, target, "--rename", r"a\=1=b")
     assert kernel(target, "b") == kernel(source, "a=1")
 

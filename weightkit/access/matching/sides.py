@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from weightkit.access.matching.align import aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
+from weightkit.access.matching.given_names import crosses
 from weightkit.access.matching.layer_tree import by_name
 from weightkit.access.matching.order import by_look, by_order, why_not_by_look, why_not_by_order
 from weightkit.access.matching.pairing import by_class, by_structure
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.matching.pairing import Pairs
     from weightkit.access.ref import WeightRef
+
+Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
+"""Layers that match while their weights do not: the weights of the first and of the second."""
 
 
 class Sides:
@@ -69,7 +73,16 @@ class Sides:
         """The same where the two are layers, not whole models."""
         return self._paired(*self._trees)
 
-    def unlike(self, pairs: Pairs) -> tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]:
+    def of_layers(self) -> Pairs:
+        """The same where the two are one layer, whatever the layers in it are called."""
+        pairs = self.of_parts()
+        if Match.of("", self.ours, self.theirs, pairs).complete:
+            return pairs
+        others = (self.matched(by) for by in ("structure", "order"))
+        fitting = (found.pairs for found in others if found.fits)
+        return next((made for made in fitting if not crosses(made.items(), self.ours, self.theirs)), pairs)
+
+    def unlike(self, pairs: Pairs) -> Unlike:
         """The weights of layers that match by name, of which some have no match."""
         met = layers(*self._trees, self.ordered)
         both = ((tuple(a.weights.values()), tuple(b.weights.values())) for a, b in met)

@@ -44,6 +44,8 @@ class CapturingGlob:
         choices = [segments(alternative) for alternative in alternatives(text)]
         self.wildcards = tuple(map(min, zip(*map(wildcards, choices), strict=True)))
         """How many ``*`` and how many ``**`` each alternative has, at least."""
+        self.names = tuple(part.literal for part in choices[0] if part.literal) if len(choices) == 1 else ()
+        """Names that stand in every address that it matches."""
         self._choices = [_Alternative(choice) for choice in choices]
 
     def match(self, names: Sequence[str]) -> Captured | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weightkit import match
+from weightkit.access.matching.told.addresses import Addresses
 from weightkit.errors import RequestError
 
 
@@ -105,6 +106,60 @@ def test_names_of_layers_that_only_a_file_has_are_told_by_its_paths(weight):
     }  # fmt: skip
 
 
+def test_a_wrapper_is_told_whatever_the_layers_in_it_are_called(weight, store_of, layers_of):
+    def bidirectional(name):
+        return store_of(
+            weight(f"{name}/{way}_{name}_rnn/lstm_cell/{one}", shape, structure=f"b/{way}_layer/cell/vars/{n}", index=n)
+            for way in ("forward", "backward")
+            for n, (one, shape) in enumerate({"kernel": (3, 8), "recurrent_kernel": (2, 8), "bias": (8,)}.items())
+        )
+
+    ours, theirs = bidirectional("new"), bidirectional("old")
+    assert layers_of(match(ours, theirs, rename={"old": "new"}).pairs) == {
+        f"new/{way}_new_rnn/lstm_cell": f"old/{way}_old_rnn/lstm_cell" for way in ("forward", "backward")
+    }
+    crossed = {"old/forward_old_rnn": "new/backward_new_rnn", "old/backward_old_rnn": "new/forward_new_rnn"}
+    assert layers_of(match(ours, theirs, rename=crossed).pairs)["new/forward_new_rnn/lstm_cell"].startswith("old/backw")
+
+
+def test_one_weight_told_to_a_name_that_is_not_there_is_refused_although_its_shape_fits(weight):
+    with pytest.raises(RequestError, match="d/gamma=d/gian leads to a layer whose weights have other names: gain"):
+        match([weight("d/gain", (3,))], [weight("d/gamma", (3,))], rename={"d/gamma": "d/gian"})
+
+
+@pytest.fixture
+def subclassed(weight):
+    """A model with ``self.dense = Dense(name="head")``, and a layer in another one whose name is ``dense``."""
+    return [
+        weight("block/dense/kernel", structure="block/layers/dense/vars/0"),
+        weight("head/kernel", structure="dense/vars/0"),
+    ]
+
+
+def test_the_name_of_one_layer_that_is_the_attribute_of_another_is_refused(subclassed, dense, weight, layers_of):
+    of_both = "block/dense, head|head, block/dense"
+    with pytest.raises(RequestError, match=f"target_at must be one layer, got 'dense', which matches 2: ({of_both})"):
+        match(subclassed, dense({"x": (2, 2)}), target_at="dense")
+    with pytest.raises(RequestError, match=f"'dense' is the name of one layer and the path of another .*: ({of_both})"):
+        match([weight("x/kernel")], subclassed, rename={"dense": "x"})
+    for one in ("block/dense", "head"):  # the way out
+        assert layers_of(match(subclassed, [weight("x/kernel")], target_at=one).pairs) == {one: "x"}
+        assert layers_of(match([weight("x/kernel")], subclassed, rename={one: "x"}).pairs) == {"x": one}
+
+
+def test_a_name_at_the_top_is_not_an_attribute_of_that_name(weight, layers_of):
+    theirs = [weight("head/kernel", structure="dense/vars/0"), weight("dense/kernel", structure="other/vars/0")]
+    assert layers_of(match([weight("x/kernel")], theirs, rename={"dense": "x"}).pairs) == {"x": "dense"}
+    assert layers_of(match([weight("x/kernel")], theirs, source_at="dense").pairs) == {"x": "dense"}
+
+
+def test_only_weights_with_a_name_are_looked_at_for_it(dense):
+    known = Addresses(refs := dense({f"dense_{n}": (2, 2) for n in range(100)}))
+    found = [[ref.layer for ref, _ in known.by(name=True, names=names)] for names in (["dense_7", "kernel"], ["nope"])]
+    assert found == [["dense_7", "dense_7"], []]
+    assert [ref for ref, _ in known.by(name=False)] == refs
+
+
 @pytest.mark.parametrize(
     ("rename", "problem"),
     [
@@ -114,7 +169,17 @@ def test_names_of_layers_that_only_a_file_has_are_told_by_its_paths(weight):
             "what 'predictions' becomes must be a layer with weights, got 'logitz', .* 'logits'",
         ),
         ({"pred*": "log*"}, "must be layers with weights, got 'log\\*'"),
-        ({"predictions": "body"}, "body/kernel and predictions/kernel are both body/kernel"),
+        (
+            {"predictions": "body"},
+            "body/kernel and predictions/kernel are both body/kernel .* source_at= and target_at=",
+        ),
+        (
+            {"body": "logits", "predictions": "at/logits"},
+            "two weights of the source lead to logits/kernel: body/kernel ",
+        ),
+        ({"predictions": "logits/kernel"}, "got 'logits/kernel', and there is none .* did you mean 'logits'"),
+        ({"name:kernel": "logits"}, "'name:kernel' matches no weight .* did you mean 'body/kernel'"),
+        ({"predictions/kernle": "logits"}, "matches no weight .* did you mean 'predictions/kernel'"),
         ({"**": "logits"}, "are both logits"),
         ({"predictions": "logits", "pred*": "logits"}, "'pred\\*' matches no weight of the source that is not renamed"),
         ([("a", "b")], "rename must map addresses"),

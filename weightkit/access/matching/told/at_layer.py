@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightkit.access.matching.told.moved import moved, steps
 from weightkit.access.names.layer_order import steps_shared
 from weightkit.access.select.captures import CapturingGlob
+from weightkit.access.select.paths import Glob
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import RequestError
 from weightkit.text import listed
@@ -15,14 +17,17 @@ from weightkit.text import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weightkit.access.matching.told.addresses import Addresses
     from weightkit.access.ref import WeightRef
 
+_NEAREST = 3  # suggestions
 
-def at_layer(refs: Sequence[WeightRef], layer: str, option: str) -> dict[WeightRef, WeightRef]:
+
+def at_layer(known: Addresses, layer: str, option: str) -> dict[WeightRef, WeightRef]:
     """The weights under a layer with their addresses below it, each with the weight of the store that it is.
 
     Args:
-        refs: All weights of a store.
+        known: All weights of a store.
         layer: Its address by name or by structure, as a glob; or its last names alone.
         option: What messages call ``layer``.
 
@@ -30,38 +35,73 @@ def at_layer(refs: Sequence[WeightRef], layer: str, option: str) -> dict[WeightR
         RequestError: There is no such layer, or several.
         SelectionError: The glob is malformed.
     """
-    for pattern in (layer, f"**/{layer}"):
-        glob = CapturingGlob(pattern)
-        for by_name in (True, False):
-            found = _under(glob, refs, by_name=by_name)
-            if len(found) > 1:
-                places = listed("/".join(names) for names in found)
-                raise RequestError(
-                    f"{option} must be one layer, got {layer!r}, which matches {len(found)}: {places}",
-                    hint="give the whole address of one of them",
-                )
-            if found:
-                ((names, below),) = found.items()
-                return alone(below, len(names), by_name=by_name)
-    raise no_such_layer(f"{option} must be a layer with weights, got {layer!r}, and there is none", layer, refs)
+    at_top, anywhere = CapturingGlob(layer), CapturingGlob(f"**/{layer}")
+    found = _under(at_top, known, by_name=True)
+    if not found:
+        stored, named = _under(at_top, known, by_name=False), _under(anywhere, known, by_name=True)
+        # An attribute of a model may be called what another layer is named; that one has no other address.
+        found = stored | named if all(ref.layer is not None for refs in stored.values() for ref in refs) else stored
+        found = found or _under(anywhere, known, by_name=False)
+    if len(found) > 1:
+        places = listed(_place(refs, known, one) for one, refs in found.items())
+        raise RequestError(
+            f"{option} must be one layer, got {layer!r}, which matches {len(found)}: {places}",
+            hint="give the whole address of one of them",
+        )
+    for one, refs in found.items():
+        return alone(refs, len(one.names), by_name=one.by_name)
+    raise no_such_layer(f"{option} must be a layer with weights, got {layer!r}, and there is none", layer, known)
 
 
-def no_such_layer(problem: str, pattern: str, refs: Sequence[WeightRef]) -> RequestError:
+def no_such_layer(problem: str, layer: str, known: Addresses) -> RequestError:
     """The error for an address that no layer has, with those that are most like it."""
-    near = listed(map(repr, nearest(pattern, refs)))
-    return RequestError(problem, hint=f"did you mean {near}?" if near else "see what `weightkit show` lists")
+    near = ((one, CapturingGlob(one)) for one in _like(layer, known))
+    layers = [one for one, glob in near if any(_under(glob, known, by_name=by_name) for by_name in (True, False))]
+    return RequestError(problem, hint=_did_you_mean(layers))
 
 
-def _under(glob: CapturingGlob, refs: Sequence[WeightRef], *, by_name: bool) -> dict[tuple[str, ...], list[WeightRef]]:
+def no_such_address(problem: str, pattern: str, known: Addresses) -> RequestError:
+    """The same for a glob that neither a layer nor a weight matches, as it is written before an equals sign."""
+    return RequestError(problem, hint=_did_you_mean([one.replace("=", "\\=") for one in _like(pattern, known)]))
+
+
+def _like(pattern: str, known: Addresses) -> list[str]:
+    return [near for near in nearest(Glob(pattern), known.of, 2 * _NEAREST) if near != pattern]
+
+
+def _did_you_mean(near: Sequence[str]) -> str:
+    shown = " or ".join(f"'{one}'" for one in near[:_NEAREST])
+    return f"did you mean {shown}?" if shown else "see what `weightkit show` lists"
+
+
+class _Place(NamedTuple):
+    """The address of a layer."""
+
+    names: tuple[str, ...]
+    by_name: bool
+
+
+def _under(glob: CapturingGlob, known: Addresses, *, by_name: bool) -> dict[_Place, list[WeightRef]]:
     """The weights under each layer that matches."""
-    found: dict[tuple[str, ...], list[WeightRef]] = {}
-    for ref in refs:
+    found: dict[_Place, list[WeightRef]] = {}
+    for ref, one in known.by(name=by_name, names=glob.names):
         if ref.layer is not None or not by_name:
-            layers = next(steps(ref)).layers if by_name else list(steps(ref))[-1].layers
-            matched = glob.match(layers)
+            matched = glob.match(one.layers)
             if matched is not None:
-                found.setdefault(layers[: matched.length], []).append(ref)
+                found.setdefault(_Place(one.layers[: matched.length], by_name), []).append(ref)
     return found
+
+
+def _place(refs: Sequence[WeightRef], known: Addresses, found: _Place) -> str:
+    """The address of a layer that people read."""
+    shared = _shared([known.shown(ref).layers for ref in refs])
+    return "/".join(found.names if found.by_name else shared or found.names)
+
+
+def _shared(addresses: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The first names that all have."""
+    names = takewhile(lambda same: len(set(same)) == 1, zip(*addresses, strict=False))
+    return tuple(same[0] for same in names)
 
 
 def alone(refs: Sequence[WeightRef], depth: int, *, by_name: bool) -> dict[WeightRef, WeightRef]:

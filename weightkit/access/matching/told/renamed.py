@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightkit.access.matching.layer_tree import address
-from weightkit.access.matching.told.at_layer import no_such_layer
-from weightkit.access.matching.told.moved import moved, steps
+from weightkit.access.matching.told.at_layer import no_such_address
+from weightkit.access.matching.told.moved import moved
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
+from weightkit.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
+    from weightkit.access.matching.told.addresses import Addresses
     from weightkit.access.matching.told.moved import Steps
     from weightkit.access.matching.told.renaming import Renamed, Renaming
     from weightkit.access.ref import WeightRef
@@ -26,13 +29,15 @@ class New(NamedTuple):
     base: tuple[str, ...]
     """The layer that the entry names."""
     entry: Renaming
+    keeps_name: bool
+    """Whether its own name is the same, and only its layer has another one."""
 
 
-def renamed(refs: Sequence[WeightRef], entries: Iterable[Renaming]) -> dict[WeightRef, New]:
+def renamed(known: Addresses, entries: Iterable[Renaming]) -> dict[WeightRef, New]:
     """The new addresses of those weights that a renaming matches, by the weights of the source.
 
     Args:
-        refs: The weights of the source.
+        known: The weights of the source.
         entries: The renaming; the first that matches a weight counts. A plain name that no layer at the top has is
             looked for in layers.
 
@@ -40,36 +45,45 @@ def renamed(refs: Sequence[WeightRef], entries: Iterable[Renaming]) -> dict[Weig
         RequestError: An entry matches nothing, or two weights would have one address.
     """
     found: dict[WeightRef, New] = {}
-    left = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]
     for entry in entries:
-        new = _matched(entry, left)
+        new = _matched(entry, known, found)
         if not new:
             problem = f"rename: {entry.pattern!r} matches no weight of the source that is not renamed already"
-            raise no_such_layer(problem, entry.pattern, refs)
+            raise no_such_address(problem, entry.pattern, known)
         found |= new
-        left = [ref for ref in left if ref not in new]
-    _require_apart([found[ref].ref if ref in found else ref for ref in refs], refs)
+    _require_apart([found[ref].ref if ref in found else ref for ref in known.of], list(known.of))
     return found
 
 
-def _matched(entry: Renaming, refs: Sequence[WeightRef]) -> dict[WeightRef, New]:
-    for way in (entry, entry.anywhere):
-        found = {ref: new for ref in refs if way is not None and (new := _new(ref, way, entry)) is not None}
-        if found:
-            return found
-    return {}
+def _matched(entry: Renaming, known: Addresses, but: Container[WeightRef]) -> dict[WeightRef, New]:
+    look = functools.partial(_new, entry, known, but)
+    if found := look(entry, by_name=True):
+        return found
+    stored, anywhere = look(entry, by_name=False), entry.anywhere
+    named = {} if anywhere is None else look(anywhere, by_name=True)
+    if stored and named and stored.keys() != named.keys():
+        places = listed(dict.fromkeys("/".join(known.shown(ref).layers) for ref in (*stored, *named)))
+        raise RequestError(
+            f"rename: {entry.pattern!r} is the name of one layer and the path of another in the source: {places}",
+            hint="give the whole address of one of them",
+        )
+    return named or stored or ({} if anywhere is None else look(anywhere, by_name=False))
 
 
-def _new(ref: WeightRef, way: Renaming, entry: Renaming) -> New | None:
-    both = ((one, way(one.all)) for one in steps(ref))
-    return next((_moved(ref, one, made, entry) for one, made in both if made is not None), None)
+def _new(
+    entry: Renaming, known: Addresses, but: Container[WeightRef], way: Renaming, *, by_name: bool
+) -> dict[WeightRef, New]:
+    """The weights that an entry matches in one way, without those that are not to be renamed."""
+    weights = ((ref, one) for ref, one in known.by(name=by_name, names=way.names) if ref not in but)
+    made = ((ref, one, way(one.all)) for ref, one in weights if ref.kind is not Kind.OPTIMIZER)
+    return {ref: _moved(ref, one, new, entry) for ref, one, new in made if new is not None}
 
 
 def _moved(ref: WeightRef, one: Steps, made: Renamed, entry: Renaming) -> New:
     own = len(one.own)
     is_kept = made.names[-own:] == one.own
     layers, name = (made.names[:-own], ref.name) if is_kept else (made.names[:-1], made.names[-1])
-    return New(moved(ref, layers, name), layers[: made.base], entry)
+    return New(moved(ref, layers, name), layers[: made.base], entry, is_kept)
 
 
 def _require_apart(new: Sequence[WeightRef], refs: Sequence[WeightRef]) -> None:
@@ -80,5 +94,6 @@ def _require_apart(new: Sequence[WeightRef], refs: Sequence[WeightRef]) -> None:
         if other is not before and ref.kind is not Kind.OPTIMIZER:
             raise RequestError(
                 f"rename makes one of two weights of the source: {other.path} and {before.path} are both {ref.path}",
-                hint="rename the other one to something else",
+                hint="load one of them alone with source_at= and target_at= (--source-at, --target-at), or rename the "
+                "other one to another layer of the target",
             )

@@ -50,6 +50,11 @@ class Renaming:
         return f"{self.pattern}={self.becomes}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names that stand in every address that it matches."""
+        return self._glob.names
+
+    @property
     def moves(self) -> bool:
         """Whether the new address ends in ``**``: it says where layers are, and names none of them."""
         return self._parts[-1].spans_segments

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.told.addresses import Addresses
 from weightkit.access.matching.told.at_layer import at_layer
 from weightkit.access.matching.told.renamed import renamed
 from weightkit.access.matching.told.renaming import Renaming
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.matching.sides import Unlike
     from weightkit.access.ref import WeightRef
 
 Known: TypeAlias = "dict[WeightRef, WeightRef]"
 """Weights under the addresses that they are matched by, each with the weight of the store that it is."""
-Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class Sight:
             self._rename([Renaming(*entry) for entry in told.rename.items()], ordered)
 
     def _rename(self, entries: Sequence[Renaming], ordered: Ordered) -> None:
-        new = renamed(list(self.theirs), entries)
-        found = settled(list(self.ours), list(self.theirs), new, ordered)
+        new = renamed(Addresses(self.theirs), entries)
+        found = settled(Addresses(self.ours), list(self.theirs), new, ordered)
         self.pairs, self.unlike = self.at_home(found.pairs), self.layers_at_home(found.unlike)
         self.ours = {ref: home for ref, home in self.ours.items() if ref not in found.ours}
         self.theirs = {
@@ -99,4 +100,4 @@ class Sight:
 
 
 def _part(refs: Sequence[WeightRef], layer: str | None, option: str) -> Known:
-    return {ref: ref for ref in refs} if layer is None else at_layer(refs, layer, option)
+    return {ref: ref for ref in refs} if layer is None else at_layer(Addresses(refs), layer, option)
