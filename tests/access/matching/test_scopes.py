@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weightkit.access.matching import match
+from weightkit.access.matching import Told, match
+from weightkit.access.ref import Kind
 from weightkit.errors import RequestError
 
 BACKBONE = {"conv_a": (2, 3), "conv_b": (3, 3), "dense": (3, 4)}
@@ -74,3 +75,33 @@ def test_a_few_layers_of_a_large_model_are_no_backbone(dense):
 
 def test_strictly_nothing_is_fresh(dense):
     assert match(dense(BACKBONE | {"head": (4, 2)}), dense(BACKBONE), strict=True).fresh == ()
+
+
+class _Named(list):
+    """References of a layer that was opened alone."""
+
+    def __init__(self, refs, name):
+        super().__init__(refs)
+        self.root = (name, "Sequential")
+
+
+def test_what_a_layer_of_one_name_does_not_have_is_missing_and_what_is_around_it_fresh(dense):
+    whole = dense({"enc/x1": (2, 2), "enc/x2": (2, 2), "head": (2, 3)})
+    found = match(whole, _Named(dense({"x1": (2, 2)}), "enc"))
+    assert ({ref.layer for ref in found.missing}, {ref.layer for ref in found.fresh}) == ({"enc/x2"}, {"head"})
+    back = match(_Named(dense({"x1": (2, 2), "x2": (2, 2)}), "enc"), dense({"enc/x1": (2, 2), "head": (2, 3)}))
+    assert ({ref.layer for ref in back.missing}, {ref.layer for ref in back.unused}) == ({"x2"}, {"head"})
+    assert (found.as_part, back.as_part) == ("all of one as enc of the other", "one as enc of the other")
+
+
+def test_what_a_layer_that_is_told_does_not_have_is_missing_also_beside_a_part(dense, weight):
+    ours = dense({"core/dense_4": (2, 2), "core/dense_5": (3, 3), "logits": (2, 3), "top": (9, 9)})
+    theirs = [*dense({"dense": (2, 2), "dense_1": (3, 3)}), weight("predictions/kernel", (2, 3))]
+    found = match(ours, theirs, told=Told({"predictions": "logits"}))
+    assert ([ref.path for ref in found.missing], {ref.layer for ref in found.fresh}) == (["logits/bias"], {"top"})
+
+
+def test_a_counter_beside_a_part_is_no_gap(dense, weight):
+    seed = weight("drop/seed_generator_state", (2,), kind=Kind.STATE, dtype="u4")
+    found = match([*dense(WHOLE), seed], dense(BACKBONE))
+    assert (found.missing, seed in found.fresh) == ((), True)

@@ -66,7 +66,9 @@ def match(
     sides = Sides(list(seen.ours), list(seen.theirs), order, roots)
     found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs))
     whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
-    whole = whole.of_part(found.part) if found.part or found.fresh else whole
+    if found.part or found.fresh:
+        fresh, _ = real.all_of([seen.ours[ref] for ref in found.fresh], ())
+        whole = whole.of_part(found.part, set(fresh))
     return replace(whole, unlike=real.layers((*seen.unlike, *seen.layers_at_home(found.unlike))))
 
 

@@ -11,7 +11,7 @@ from weightkit.escape import escape, escape_cell
 from weightkit.html import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from weightkit.access.ref import WeightRef
 
@@ -125,15 +125,29 @@ class Match:
             tuple(mismatched),
         )
 
-    def of_part(self, part: str) -> Match:
-        """The same where one store is a part of the other: what our store has besides is no gap."""
-        fresh = tuple(ref for ref in self.missing if ref.kind is not Kind.OPTIMIZER)
-        missing = tuple(ref for ref in self.missing if ref.kind is Kind.OPTIMIZER)
-        return replace(self, missing=missing, fresh=fresh, part=part)
+    def of_part(self, part: str, fresh: Container[WeightRef] | None = None) -> Match:
+        """The same where one store is a part of the other: what our store has besides is no gap.
+
+        Args:
+            part: The layer of the larger store.
+            fresh: What is besides it; by default, all that is missing. Optimizers never are, and counters always.
+        """
+
+        def is_fresh(ref: WeightRef) -> bool:
+            return ref.kind is not Kind.OPTIMIZER and (fresh is None or ref in fresh or self.is_counter(ref))
+
+        besides, missing = (tuple(ref for ref in self.missing if is_fresh(ref) is own) for own in (True, False))
+        return replace(self, missing=missing, fresh=besides, part=part)
+
+    @property
+    def as_part(self) -> str:
+        """How one store is a part of the other: ``all of one as encoder of the other``; empty if it is not."""
+        left = ([ref for ref in refs if not self.trains(ref)] for refs in (self.unused, (*self.missing, *self.fresh)))
+        return f"{'' if all(left) else 'all of '}one as {self.part} of the other" if self.part else ""
 
     @property
     def _title(self) -> str:
-        whole = f", with all of one as {escape(self.part)} of the other" if self.part else ""
+        whole = f", with {escape(self.as_part)}" if self.part else ""
         return f"matched by {self.by}: {len(self.pairs)} weights{whole}"
 
     def __repr__(self) -> str:

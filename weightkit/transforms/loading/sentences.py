@@ -24,7 +24,7 @@ def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: 
     """
     there = (*found.pairs.values(), *found.unused)
     unused = [ref.path for ref in there if ref not in used and not found.trains(ref)]
-    part = f", all of one as {found.part} of the other" if found.part else ""
+    part = f", {found.as_part}" if found.part else ""
     notes = [f"matched by {found.by}{part}: {_counts(found, made, len(unused))}"]
     if made.shapes:
         shapes = listed(f"{ref.path} is {ref.shape} here and {shape} there" for ref, shape in made.shapes.items())
