@@ -61,9 +61,8 @@ def match(
         raise RequestError(f"match must be a known rule, got {by!r}", hint=f"give one of {', '.join(BY)}")
     order = Ordered(is_ordered(ours) if ordered is None else ordered, is_ordered(theirs))
     real = Unquantized(list(ours), list(theirs))
-    seen = Sight(real.ours, real.theirs, told, order)
-    roots = _root(ours, told.target_at), _root(theirs, told.source_at)
-    sides = Sides(list(seen.ours), list(seen.theirs), order, roots)
+    seen = Sight(real.ours, real.theirs, told, order, (_root(ours), _root(theirs)))
+    sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots)
     found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs))
     whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
     if found.part or found.fresh:
@@ -72,8 +71,8 @@ def match(
     return replace(whole, unlike=real.layers((*seen.unlike, *seen.layers_at_home(found.unlike))))
 
 
-def _root(store: object, layer: str | None) -> Root:
-    return Root(*getattr(store, "root", ())) if layer is None else Root(layer.rpartition("/")[2])
+def _root(store: object) -> Root:
+    return Root(*getattr(store, "root", ()))
 
 
 def _match(sides: Sides, by: By, *, strict: bool, is_settled: bool) -> Match:

@@ -8,10 +8,12 @@ from weightkit.access.names.automatic_names import automatic
 
 
 class Root(NamedTuple):
-    """A layer or model that was opened alone; nothing is known of a file."""
+    """A layer or model that was opened alone, or a layer that the user names; nothing is known of a file."""
 
     name: str | None = None
     layer_class: str | None = None
+    address: str = ""
+    """Where it is in its store; empty for all of it."""
 
     @property
     def given(self) -> str | None:

@@ -41,13 +41,13 @@ def parts_named(whole: Layer, name: str) -> list[tuple[str, Layer]]:
 
     Args:
         whole: A model.
-        name: The name of a layer, as its user gave it.
+        name: The name of a layer, as its user gave it; one that is automatic here is another.
     """
     found = []
     stack = [(layer.name, layer) for layer in whole.layers.values()]
     while stack:
         path, layer = stack.pop()
-        if layer.name == name:
+        if layer.name == name and layer.automatic is None:
             found.append((path, layer))
         else:
             stack.extend((f"{path}/{below.name}", below) for below in layer.layers.values())

@@ -101,19 +101,17 @@ class Sides:
         return why_not_by_order(*self._trees, self.ordered), why_not_by_look(*self._trees)
 
     def namesakes(self) -> list[Match]:
-        """The matches of one of the two with a layer of the other that has its name."""
+        """The matches of one of the two with a layer of the other that has its name, or its address too."""
         first, second = self._trees
         found = []
-        if (name := self.roots[0].given) is not None:
-            for path, layer in parts_named(second, name):
-                pairs = self._paired(first, layer)
-                found.append(replace(Match.of("name", self.ours, self.theirs, pairs), part=path))
-        if (name := self.roots[1].given) is not None:
-            for path, layer in parts_named(first, name):
-                whole = Match.of("name", self.ours, self.theirs, self._paired(layer, second)).of_part(path)
-                inside = set(layer.refs())
-                fresh, missing = (tuple(ref for ref in whole.fresh if (ref in inside) is own) for own in (False, True))
-                found.append(replace(whole, fresh=fresh, missing=(*missing, *whole.missing)))
+        for path, layer in _named(second, self.roots[0]):
+            pairs = self._paired(first, layer)
+            found.append(replace(Match.of("name", self.ours, self.theirs, pairs), part=path))
+        for path, layer in _named(first, self.roots[1]):
+            whole = Match.of("name", self.ours, self.theirs, self._paired(layer, second)).of_part(path)
+            inside = set(layer.refs())
+            fresh, missing = (tuple(ref for ref in whole.fresh if (ref in inside) is own) for own in (False, True))
+            found.append(replace(whole, fresh=fresh, missing=(*missing, *whole.missing)))
         return [match for match in found if match.pairs]
 
     def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
@@ -132,3 +130,9 @@ class Sides:
 
     def _fits(self, pairs: Pairs) -> bool:
         return Match.of("", self.ours, self.theirs, pairs).fits
+
+
+def _named(whole: Layer, root: Root) -> list[tuple[str, Layer]]:
+    """The layer of a model at the address of another one, or else those of its name, each with its path."""
+    named = [] if root.given is None else parts_named(whole, root.given)
+    return [part for part in named if part[0] == root.address] or named

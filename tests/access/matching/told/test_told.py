@@ -208,6 +208,23 @@ def test_one_layer_of_each_side_is_looked_at_alone(dense, layers_of):
     assert layers_of(both.pairs) == {"right/dense": "left/dense", "right/dense_1": "left/dense_1"}
 
 
+def test_the_layer_at_the_same_address_is_taken_where_others_have_its_name(dense, layers_of):
+    both = dense({f"{side}/block/d{n}": (2, 2) for side in ("enc", "dec") for n in (1, 2)} | {"top": (3, 3)})
+    for told in ({"target_at": "enc/block"}, {"source_at": "enc/block"}):
+        found = match(both, both, **told)
+        assert layers_of(found.pairs) == {f"enc/block/d{n}": f"enc/block/d{n}" for n in (1, 2)}
+
+
+@pytest.mark.parametrize("known", [("MyBlock", "MyBlock"), ("MyBlock", None), (None, "MyBlock")])
+def test_an_automatic_name_of_a_class_of_ones_own_is_no_name(weight, known):
+    ours, theirs = (
+        [weight(f"my_block_{first + n}/w", structure=f"layers/my_block_{n}/vars/0", cls=cls) for n in range(3)]
+        for first, cls in zip((2, 0), known, strict=True)
+    )
+    with pytest.raises(RequestError, match="fit into several layers of the other: my_block_2, my_block_3, my_block_4"):
+        match(ours, theirs, source_at="my_block_2")
+
+
 def test_a_layer_is_found_by_its_last_name_or_by_the_paths_of_a_file(dense, weight, layers_of):
     ours = dense({"a/core/d": (2, 2), "b": (2, 2)})
     assert layers_of(match(ours, dense({"x": (2, 2)}), target_at="core").pairs) == {"a/core/d": "x"}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from weightkit.access.matching.root import Root
 from weightkit.access.matching.told.moved import moved, steps
 from weightkit.access.names.layer_order import steps_shared
 from weightkit.access.select.captures import CapturingGlob
@@ -23,8 +24,17 @@ if TYPE_CHECKING:
 _NEAREST = 3  # suggestions
 
 
-def at_layer(known: Addresses, layer: str, option: str) -> dict[WeightRef, WeightRef]:
-    """The weights under a layer with their addresses below it, each with the weight of the store that it is.
+class AtLayer(NamedTuple):
+    """A layer of a store."""
+
+    weights: dict[WeightRef, WeightRef]
+    """Its weights with their addresses below it, each with the weight of the store that it is."""
+    root: Root
+    """What it is in its store."""
+
+
+def at_layer(known: Addresses, layer: str, option: str) -> AtLayer:
+    """The only layer at an address.
 
     Args:
         known: All weights of a store.
@@ -43,13 +53,13 @@ def at_layer(known: Addresses, layer: str, option: str) -> dict[WeightRef, Weigh
         found = stored | named if all(ref.layer is not None for refs in stored.values() for ref in refs) else stored
         found = found or _under(anywhere, known, by_name=False)
     if len(found) > 1:
-        places = listed(_place(refs, known, one) for one, refs in found.items())
+        places = listed("/".join(_shown(one, refs, known)) for one, refs in found.items())
         raise RequestError(
             f"{option} must be one layer, got {layer!r}, which matches {len(found)}: {places}",
             hint="give the whole address of one of them",
         )
     for one, refs in found.items():
-        return alone(refs, len(one.names), by_name=one.by_name)
+        return AtLayer(alone(refs, len(one.names), by_name=one.by_name), _root(one, refs, known))
     raise no_such_layer(f"{option} must be a layer with weights, got {layer!r}, and there is none", layer, known)
 
 
@@ -92,10 +102,18 @@ def _under(glob: CapturingGlob, known: Addresses, *, by_name: bool) -> dict[_Pla
     return found
 
 
-def _place(refs: Sequence[WeightRef], known: Addresses, found: _Place) -> str:
+def _shown(place: _Place, refs: Sequence[WeightRef], known: Addresses) -> tuple[str, ...]:
     """The address of a layer that people read."""
-    shared = _shared([known.shown(ref).layers for ref in refs])
-    return "/".join(found.names if found.by_name else shared or found.names)
+    return place.names if place.by_name else _shared([known.shown(ref).layers for ref in refs]) or place.names
+
+
+def _root(place: _Place, refs: Sequence[WeightRef], known: Addresses) -> Root:
+    names = _shown(place, refs, known)
+    first = refs[0]
+    if first.layer is None:  # the keys of a list say only the class
+        return Root(None if names[-2:-1] == ("layers",) else names[-1], None, "/".join(names))
+    around = (*first.around, *[None] * len(names))[len(names) - 1]
+    return Root(names[-1], first.layer_class if first.layer == "/".join(names) else around, "/".join(names))
 
 
 def _shared(addresses: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ class _Layers:
         if len(wanted) > 1 or not entry.is_literal:
             problem = f"{option} must be layers with weights, got {entry.becomes!r}, and there are none"
             raise no_such_layer(problem, entry.becomes, self._known)
-        yield wanted.pop(), at_layer(self._known, entry.becomes, option)
+        yield wanted.pop(), at_layer(self._known, entry.becomes, option).weights
 
     def _at(self, layer: _Names) -> _Known:
         by_name = layer in self._by_name

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.root import Root
 from weightkit.access.matching.told.addresses import Addresses
-from weightkit.access.matching.told.at_layer import at_layer
+from weightkit.access.matching.told.at_layer import AtLayer, at_layer
 from weightkit.access.matching.told.renamed import renamed
 from weightkit.access.matching.told.renaming import Renaming
 from weightkit.access.matching.told.settled import settled
@@ -61,17 +62,29 @@ class Sight:
         theirs: All weights of the source.
         told: What the user says.
         ordered: Whether the two know the order of their layers.
+        roots: What the whole stores are as layers of a model.
 
     Raises:
         RequestError: There is no such layer, or two weights would have one address.
         SelectionError: An address is malformed.
     """
 
-    def __init__(self, ours: Sequence[WeightRef], theirs: Sequence[WeightRef], told: Told, ordered: Ordered) -> None:
-        self.ours = _part(ours, told.target_at, "target_at")
+    def __init__(
+        self,
+        ours: Iterable[WeightRef],
+        theirs: Iterable[WeightRef],
+        told: Told,
+        ordered: Ordered,
+        roots: tuple[Root, Root] = (Root(),) * 2,
+    ) -> None:
+        here = _part(ours, told.target_at, "target_at", roots[0])
+        there = _part(theirs, told.source_at, "source_at", roots[1])
+        self.ours = here.weights
         """The weights of the target that are left to match."""
-        self.theirs = _part(theirs, told.source_at, "source_at")
+        self.theirs = there.weights
         """Those of the source."""
+        self.roots = here.root, there.root
+        """What the two are in their stores."""
         self.all = list(self.ours.values()), list(self.theirs.values())
         """All weights of the two that are looked at."""
         self.pairs: Pairs = {}
@@ -99,5 +112,7 @@ class Sight:
         return tuple((tuple(self.ours[ref] for ref in a), tuple(self.theirs[ref] for ref in b)) for a, b in layers)
 
 
-def _part(refs: Sequence[WeightRef], layer: str | None, option: str) -> Known:
-    return {ref: ref for ref in refs} if layer is None else at_layer(Addresses(refs), layer, option)
+def _part(refs: Iterable[WeightRef], layer: str | None, option: str, root: Root) -> AtLayer:
+    if layer is None:
+        return AtLayer({ref: ref for ref in refs}, root)
+    return at_layer(Addresses(refs), layer, option)
