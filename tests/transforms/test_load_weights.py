@@ -296,3 +296,14 @@ class TestContract(TransformContract):
     def expected(self, ref, values):
         assert ref.dtype != ml_dtypes.bfloat16
         return values * np.float32(3)
+
+
+def test_a_selection_of_weights_is_one_of_those_in_the_layer_that_is_filled(tmp_path):
+    zeros = {"kernel": np.zeros((2, 3), "f4"), "bias": np.zeros(3, "f4")}
+    source = write_legacy(tmp_path / "source.h5", {"x": {"kernel": KERNEL, "bias": BIAS}})
+    target = write_legacy(tmp_path / "target.h5", {"a": zeros, "b": zeros})
+    report = load_weights(target, source, where="role:kernel", target_at="b")
+    assert [ref.path for ref in report.plan.chosen] == ["b/kernel"]
+    assert report.plan.reasons() == {"not selected": 2, "it is not in b": 1}
+    with pytest.raises(SelectionError, match="selects nothing that this edit can change: it is not in b"):
+        load_weights(target, source, where="a/kernel", target_at="b")

@@ -163,7 +163,8 @@ class LoadWeights(Transform):
             planned = PlannedSource(source.label, frozenset(source), source.notes)
             made = loaded(found, store, source, self._loading)
             if self.target_at is not None:
-                made = replace(made, left=dict(made.left) | self._outside(store, found))
+                outside = self._outside(store, found)
+                made = replace(made, left=dict(made.left) | outside, outside=frozenset(outside))
         reader = self.reader.dequantizing(made.real)
         return replace(self, pairs=made.pairs, found=found, made=made, planned=planned, reader=reader)
 
@@ -198,6 +199,10 @@ class LoadWeights(Transform):
             what = "optimizer state" if ref.kind is Kind.OPTIMIZER else "a metric's state"
             return f"it is {what}, which belongs to one training run"
         return self.made.left.get(ref, "")
+
+    def concerns(self, ref: WeightRef) -> bool:
+        """Whether it is in the layer that is filled."""
+        return ref not in self.made.outside
 
     def settled(self, store: WeightStore, chosen: Sequence[WeightRef]) -> LoadWeights:
         """The same, if every selected weight has one to copy from.

@@ -135,7 +135,7 @@ class _Sorting:
             self._skip(ref, _REASONS[ref.kind])
         elif not (objection := self._transform.objection(ref)):
             self._chosen.append(ref)
-        elif asked_for:
+        elif asked_for and self._transform.concerns(ref):
             raise SelectionError(
                 f"{ref.path} is selected directly and cannot be changed: {objection}",
                 hint="leave it out of the selection",

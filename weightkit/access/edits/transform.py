@@ -71,6 +71,10 @@ class Transform(ABC):
         """
         return ""
 
+    def concerns(self, ref: WeightRef) -> bool:  # noqa: ARG002  # the same for all
+        """Whether a selection is about this weight; if not, it is skipped even where it is selected directly."""
+        return True
+
     def whole(self, ref: WeightRef) -> bool:  # noqa: ARG002  # the same for all
         """Whether this weight must be computed whole."""
         return not self.elementwise

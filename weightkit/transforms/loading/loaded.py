@@ -77,6 +77,8 @@ class Loaded:
     """What is said of the weights of the target that are filled from these."""
     pairs: Mapping[WeightRef, WeightRef] = field(default_factory=dict)
     """The weight of the source that each is copied from, as it is read; by weight of the target."""
+    outside: frozenset[WeightRef] = frozenset()
+    """Those that stay because they are not in the layer that is filled."""
 
 
 def loaded(found: Match, target: WeightStore, source: WeightStore, how: Loading) -> Loaded:
