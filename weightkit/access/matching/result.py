@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from weightkit.access.matching.given_names import given_names, leads
 from weightkit.access.matching.layer_tree import is_given
 from weightkit.access.ref import Kind
 from weightkit.escape import escape, escape_cell
@@ -103,7 +104,10 @@ class Match:
         """Whether a weight's layer has another name there, given by somebody in one of the two at least."""
         if None in (ours.layer, ours.name, theirs.layer, theirs.name) or ours.kind is Kind.OPTIMIZER:
             return False
-        return ours.layer != theirs.layer and (is_given(ours) or is_given(theirs))
+        if ours.layer == theirs.layer:
+            return False
+        here, there = given_names(ours), given_names(theirs)
+        return is_given(ours) or is_given(theirs) or (bool(here and there) and not leads(here, there))
 
     @classmethod
     def of(
