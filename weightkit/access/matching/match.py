@@ -62,7 +62,7 @@ def match(
     order = Ordered(is_ordered(ours) if ordered is None else ordered, is_ordered(theirs))
     real = Unquantized(list(ours), list(theirs))
     seen = Sight(real.ours, real.theirs, told, order, (_root(ours), _root(theirs)))
-    sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots)
+    sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots, has_paths=seen.has_paths)
     found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs))
     whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
     if found.part or found.fresh:

@@ -36,17 +36,24 @@ class Sides:
         theirs: Those of the second.
         ordered: Whether the two know the order of their layers.
         roots: What each of them is as a layer of a model.
+        has_paths: Whether the paths of the format say which weight is which.
     """
 
     def __init__(
-        self, ours: list[WeightRef], theirs: list[WeightRef], ordered: Ordered, roots: tuple[Root, Root] = (Root(),) * 2
+        self,
+        ours: list[WeightRef],
+        theirs: list[WeightRef],
+        ordered: Ordered,
+        roots: tuple[Root, Root] = (Root(),) * 2,
+        *,
+        has_paths: bool = True,
     ) -> None:
-        self.ours, self.theirs, self.ordered, self.roots = ours, theirs, ordered, roots
+        self.ours, self.theirs, self.ordered, self.roots, self.has_paths = ours, theirs, ordered, roots, has_paths
 
     def only(self, part: Callable[[WeightRef], bool]) -> Sides:
         """The same with a part of the weights."""
         ours, theirs = ([ref for ref in refs if part(ref)] for refs in (self.ours, self.theirs))
-        return Sides(ours, theirs, self.ordered, self.roots)
+        return Sides(ours, theirs, self.ordered, self.roots, has_paths=self.has_paths)
 
     @functools.cached_property
     def _trees(self) -> tuple[Layer, Layer]:
@@ -119,6 +126,8 @@ class Sides:
         return pairs | dict(elsewhere(ours, theirs, pairs))
 
     def _by_structure(self) -> Pairs:
+        if not self.has_paths:
+            return {}
         placed, counted = (way(self.ours, self.theirs) for way in (by_structure, by_class))
         return counted if self._fits(counted) and not self._fits(placed) else placed
 

@@ -59,6 +59,43 @@ def test_a_whole_nested_model_moves_and_its_own_names_decide(dense, layers_of):
     assert layers_of(back.pairs)["model_1/stem"] == "stem"
 
 
+def test_all_of_one_layer_is_all_of_another_whatever_their_order(dense, store_of, layers_of):
+    ours, theirs = (
+        store_of(dense({f"sequential_{outer}/dense_{2 * outer + n}": (2, 2) for outer in models for n in (0, 1)}))
+        for models in ((3, 4), (1, 2))
+    )
+    for below in ("", "/**"):
+        told = {f"sequential_1{below}": f"sequential_4{below}", f"sequential_2{below}": f"sequential_3{below}"}
+        assert layers_of(match(ours, theirs, rename=told).pairs) == {
+            "sequential_3/dense_6": "sequential_2/dense_4", "sequential_3/dense_7": "sequential_2/dense_5",
+            "sequential_4/dense_8": "sequential_1/dense_2", "sequential_4/dense_9": "sequential_1/dense_3",
+        }  # fmt: skip
+
+
+def test_the_path_of_what_moved_says_no_more_which_weight_it_is(weight):
+    there = {"core/dense": "layers/functional/layers/dense", "dense_9": "layers/dense", "head": "layers/dense_1"}
+    theirs = [weight(f"{name}/kernel", structure=f"{path}/vars/0") for name, path in there.items()]
+    here = {"dense": "layers/dense", "dense_1": "layers/dense_1", "top": "layers/dense_2"}
+    ours = [weight(f"{name}/kernel", structure=f"{path}/vars/0") for name, path in here.items()]
+    found = match(ours, theirs, rename={"core/**": "**"})
+    assert by_path(found) == {"dense/kernel": "core/dense/kernel", "dense_1/kernel": "dense_9/kernel"}
+    assert paths(found.missing) == ["top/kernel"]
+
+
+def test_paths_that_are_told_are_those_that_match(weight):
+    def file(*layers):
+        return [weight("n/x", structure=f"layers/{layer}/layers/dense/vars/0", named=False) for layer in layers]
+
+    ours, theirs = file("functional", "functional_1"), file("functional", "functional_1")
+    told = {"layers/functional/**": "layers/functional_1/**", "layers/functional_1/**": "layers/functional/**"}
+    for rename in (told, {a.removesuffix("/**"): b.removesuffix("/**") for a, b in told.items()}):
+        found = match(ours, theirs, rename=rename).pairs
+        assert [b.structure for b in found.values()] == [ref.structure for ref in reversed(theirs)]
+    flat = [weight("n/x", structure="layers/dense/vars/0", named=False)]
+    moved = match(flat, file("core"), "structure", rename={"layers/core/layers/**": "layers/**"})
+    assert len(moved.pairs) == 1
+
+
 def test_many_layers_are_told_by_one_pattern(dense, layers_of):
     theirs = dense({f"block{n}_conv{m}": (2, n) for n in (1, 2) for m in (1, 2)})
     ours = dense({f"stage{n}/conv/{m}": (2, n) for n in (2, 1) for m in (2, 1)})

@@ -18,6 +18,8 @@ class Steps(NamedTuple):
     """The names of the layers around it; of a structural address, the format's keys."""
     own: tuple[str, ...]
     """Its own name, or its place in its layer: ``vars``, ``0``."""
+    is_stored: bool = False
+    """Whether it is the structural one."""
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -32,7 +34,7 @@ def steps(ref: WeightRef) -> Iterator[Steps]:
     if ref.layer is not None:
         layers = tuple(ref.layer.split("/")) if ref.layer else ()
         yield Steps(layers, keys[inside:] if ref.name is None else (ref.name,))
-    yield Steps(keys[:inside], keys[inside:])
+    yield Steps(keys[:inside], keys[inside:], is_stored=True)
 
 
 def moved(ref: WeightRef, layers: Sequence[str], name: str | None) -> WeightRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightkit.access.matching.layer_tree import address
@@ -31,6 +32,8 @@ class New(NamedTuple):
     entry: Renaming
     keeps_name: bool
     """Whether its own name is the same, and only its layer has another one."""
+    is_named: bool
+    """Whether the entry is about its names, and says nothing of its path."""
 
 
 def renamed(known: Addresses, entries: Iterable[Renaming]) -> dict[WeightRef, New]:
@@ -83,7 +86,10 @@ def _moved(ref: WeightRef, one: Steps, made: Renamed, entry: Renaming) -> New:
     own = len(one.own)
     is_kept = made.names[-own:] == one.own
     layers, name = (made.names[:-own], ref.name) if is_kept else (made.names[:-1], made.names[-1])
-    return New(moved(ref, layers, name), layers[: made.base], entry, is_kept)
+    new = moved(ref, layers, name)
+    if one.is_stored:
+        new = replace(new, structure="/".join(made.names), also=())
+    return New(new, layers[: made.base], entry, is_kept, not one.is_stored)
 
 
 def _require_apart(new: Sequence[WeightRef], refs: Sequence[WeightRef]) -> None:

@@ -56,7 +56,12 @@ class Renaming:
 
     @property
     def moves(self) -> bool:
-        """Whether the new address ends in ``**``: it says where layers are, and names none of them."""
+        """Whether the new address is only ``**``: it says where layers are, and names none of them."""
+        return self._opens and len(self._parts) == 1
+
+    @property
+    def _opens(self) -> bool:
+        """Whether the new address ends in ``**``, which stands for what is in the layer before it."""
         return self._parts[-1].spans_segments
 
     @property
@@ -75,8 +80,9 @@ class Renaming:
         found = self._glob.match(names)
         if found is None:
             return None
-        base = tuple(self._filled(found))
-        return Renamed((*base, *names[found.length :]), len(base))
+        new = tuple(self._filled(found))
+        below = len(found.deep[wildcards(self._parts)[1] - 1]) if self._opens else 0
+        return Renamed((*new, *names[found.length :]), len(new) - below)
 
     def _filled(self, found: Captured) -> Iterator[str]:
         stars, deep = iter(found.stars), iter(found.deep)

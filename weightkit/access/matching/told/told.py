@@ -91,6 +91,8 @@ class Sight:
         """What is settled."""
         self.unlike: Unlike = ()
         """Layers that are settled to be one while their weights have other names."""
+        self.has_paths = True
+        """Whether a weight of the source that is left has the path that the user says."""
         if told.rename:
             self._rename([Renaming(*entry) for entry in told.rename.items()], ordered)
 
@@ -98,6 +100,7 @@ class Sight:
         new = renamed(Addresses(self.theirs), entries)
         found = settled(Addresses(self.ours), list(self.theirs), new, ordered)
         self.pairs, self.unlike = self.at_home(found.pairs), self.layers_at_home(found.unlike)
+        self.has_paths = not any(one.entry.moves and one.is_named for one in new.values())
         self.ours = {ref: home for ref, home in self.ours.items() if ref not in found.ours}
         self.theirs = {
             new[ref].ref if ref in new else ref: home for ref, home in self.theirs.items() if ref not in found.theirs
