@@ -63,7 +63,7 @@ def match(
     real = Unquantized(list(ours), list(theirs))
     seen = Sight(real.ours, real.theirs, told, order, (_root(ours), _root(theirs)))
     sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots, has_paths=seen.has_paths)
-    found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs))
+    found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs or seen.unlike))
     whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
     if found.part or found.fresh:
         fresh, _ = real.all_of([seen.ours[ref] for ref in found.fresh], ())
@@ -114,7 +114,7 @@ def _decided(sides: Sides, *, strict: bool, is_settled: bool) -> Match:
     placed = sides.matched("structure")
     found = _told(sides, named, placed)
     if found is None and not strict:
-        found = _untold(sides) or of_part(sides, named)
+        found = _untold(sides) or of_part(sides, named, is_settled=is_settled)
     found = found or _with_gaps(sides, named, placed)
     if found is None and not is_settled:
         raise unmatched(sides, named, placed, strict=strict)

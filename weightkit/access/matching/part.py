@@ -11,14 +11,21 @@ from weightkit.errors import RequestError
 from weightkit.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from weightkit.access.matching.pairing import Pairs
     from weightkit.access.matching.sides import Sides
 
+_SAY = "say which layer is which with rename= (--rename OLD=NEW)"
 
-def of_part(sides: Sides, named: Match) -> Match | None:
+
+def of_part(sides: Sides, named: Match, *, is_settled: bool) -> Match | None:
     """A match of all weights of one side with a part of the other.
+
+    Args:
+        sides: The two.
+        named: Their match by name.
+        is_settled: Whether other layers are matched already.
 
     Raises:
         RequestError: There are several such parts.
@@ -32,10 +39,10 @@ def of_part(sides: Sides, named: Match) -> Match | None:
         places = _beside(named, found)
         if not places or any(is_given(ref) for pair in named.pairs.items() for ref in pair):
             return whole
-        raise _several([*places, "those around"], sides, named)
+        raise _several(places, sides, is_settled=is_settled, around=["those around"])
     found = _of_one_class(found) or found
     if len(found) > 1:
-        raise _several([part for part, _ in found], sides, None)
+        raise _several([part for part, _ in found], sides, is_settled=is_settled)
     part, pairs = found[0] if found else ("", {})
     matched = Match.of("name", sides.ours, sides.theirs, pairs)
     one_layer = len({ref.layer for ref in pairs}) == 1
@@ -44,13 +51,16 @@ def of_part(sides: Sides, named: Match) -> Match | None:
     return matched.of_part(part)
 
 
-def _several(places: list[str], sides: Sides, around: Match | None) -> RequestError:
+def _several(parts: list[str], sides: Sides, *, is_settled: bool, around: Sequence[str] = ()) -> RequestError:
     """The error where a model fits into several layers of the other one."""
-    side = "target" if len(sides.ours) > len(sides.theirs) else "source"
-    others = " or those around with match='name' (--match name)" if around is not None else ""
+    in_ours = len(sides.ours) > len(sides.theirs)
+    side, root = ("target", sides.roots[0]) if in_ours else ("source", sides.roots[1])
+    places = [f"{root.address}/{part}" if root.address else part for part in parts]
+    option = f"choose a layer with {side}_at= (--{side}-at)" if not is_settled else _SAY
+    others = " or those around with match='name' (--match name)" if around else ""
     return RequestError(
-        f"all weights of one model fit into several layers of the other: {listed(places)}",
-        hint=f"choose a layer with {side}_at= (--{side}-at){others}",
+        f"all weights of one model fit into several layers of the other: {listed([*places, *around])}",
+        hint=f"{option}{others}",
     )
 
 

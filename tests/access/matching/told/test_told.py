@@ -245,6 +245,18 @@ def test_one_layer_of_each_side_is_looked_at_alone(dense, layers_of):
     assert layers_of(both.pairs) == {"right/dense": "left/dense", "right/dense_1": "left/dense_1"}
 
 
+def test_several_places_for_the_rest_are_refused_with_what_chooses_one_of_them(dense, layers_of):
+    ours = dense({f"rnn/{way}/cell": (2, 8) for way in ("there", "back")} | {"body": (2, 2)})
+    with pytest.raises(RequestError, match=r"several layers of the other: rnn/back, rnn/there — choose .* target_at="):
+        match(ours, dense({"cell": (2, 8)}), target_at="rnn")
+    assert layers_of(match(ours, dense({"cell": (2, 8)}), target_at="rnn/back").pairs) == {"rnn/back/cell": "cell"}
+    theirs = dense({"cell": (2, 8), "trunk": (2, 2)})
+    with pytest.raises(RequestError, match=r"several .* rnn/back, rnn/there — say which layer is which with rename="):
+        match(ours, theirs, rename={"trunk": "body"})
+    told = {"trunk": "body", "cell": "rnn/back/cell"}
+    assert layers_of(match(ours, theirs, rename=told).pairs) == {"body": "trunk", "rnn/back/cell": "cell"}
+
+
 def test_the_layer_at_the_same_address_is_taken_where_others_have_its_name(dense, layers_of):
     both = dense({f"{side}/block/d{n}": (2, 2) for side in ("enc", "dec") for n in (1, 2)} | {"top": (3, 3)})
     for told in ({"target_at": "enc/block"}, {"source_at": "enc/block"}):
