@@ -96,6 +96,15 @@ def test_paths_that_are_told_are_those_that_match(weight):
     assert len(moved.pairs) == 1
 
 
+def test_what_is_told_to_stay_where_it_is_changes_nothing(weight):
+    """Of a file that names some of its layers."""
+    refs = [
+        weight(f"{name}/x", structure=f"layers/{name}/vars/0", named=known)
+        for name, known in {"dense": True, "dense_1": False}.items()
+    ]
+    assert match(refs, refs, rename={"**": "**"}).pairs == dict(zip(refs, refs, strict=True))
+
+
 def test_many_layers_are_told_by_one_pattern(dense, layers_of):
     theirs = dense({f"block{n}_conv{m}": (2, n) for n in (1, 2) for m in (1, 2)})
     ours = dense({f"stage{n}/conv/{m}": (2, n) for n in (2, 1) for m in (2, 1)})

@@ -32,8 +32,8 @@ class New(NamedTuple):
     entry: Renaming
     keeps_name: bool
     """Whether its own name is the same, and only its layer has another one."""
-    is_named: bool
-    """Whether the entry is about its names, and says nothing of its path."""
+    is_placed: bool
+    """Whether the entry is about its path, and not its names alone."""
 
 
 def renamed(known: Addresses, entries: Iterable[Renaming]) -> dict[WeightRef, New]:
@@ -86,10 +86,18 @@ def _moved(ref: WeightRef, one: Steps, made: Renamed, entry: Renaming) -> New:
     own = len(one.own)
     is_kept = made.names[-own:] == one.own
     layers, name = (made.names[:-own], ref.name) if is_kept else (made.names[:-1], made.names[-1])
-    new = moved(ref, layers, name)
-    if one.is_stored:
-        new = replace(new, structure="/".join(made.names), also=())
-    return New(new, layers[: made.base], entry, is_kept, not one.is_stored)
+    if made.names == one.all:
+        new = ref
+    elif one.is_stored:
+        new = replace(_placed(ref, layers, name, entry), structure="/".join(made.names), also=())
+    else:
+        new = moved(ref, layers, name)
+    return New(new, layers[: made.base], entry, is_kept, one.is_stored)
+
+
+def _placed(ref: WeightRef, layers: Sequence[str], name: str | None, entry: Renaming) -> WeightRef:
+    """A weight that is known by its path; what only moves has another path, and no name by that."""
+    return replace(ref, near=()) if entry.moves and ref.layer is None else moved(ref, layers, name)
 
 
 def _require_apart(new: Sequence[WeightRef], refs: Sequence[WeightRef]) -> None:
