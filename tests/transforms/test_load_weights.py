@@ -307,3 +307,11 @@ def test_a_selection_of_weights_is_one_of_those_in_the_layer_that_is_filled(tmp_
     assert report.plan.reasons() == {"not selected": 2, "it is not in b": 1}
     with pytest.raises(SelectionError, match="selects nothing that this edit can change: it is not in b"):
         load_weights(target, source, where="a/kernel", target_at="b")
+
+
+def test_a_list_of_variables_is_called_by_their_number():
+    class Variable:
+        def __repr__(self):
+            raise AssertionError("it shows all values")
+
+    assert repr(LoadWeights([Variable(), Variable()])) == "LoadWeights(<2 variables>)"

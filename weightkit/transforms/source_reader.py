@@ -34,8 +34,7 @@ class SourceReader:
     def __init__(self, target: Target, real: DequantizedSource = NOTHING) -> None:
         self._target, self._real = target, real
         self._plain: SourceReader | None = None
-        known = target.label if isinstance(target, WeightStore) else target
-        self.name = repr(os.fspath(known) if isinstance(known, os.PathLike) else known)
+        self.name = _name(target)
         """The source as given, for a ``repr``."""
         # Threads of one edit read spans at the same time: opening and closing must each happen once.
         self._lock = threading.RLock()
@@ -85,6 +84,13 @@ class SourceReader:
         """Values of the source; several threads may call this at the same time."""
         with self as store:
             return store.read(ref, span)
+
+
+def _name(target: Target) -> str:
+    known = target.label if isinstance(target, WeightStore) else target
+    if isinstance(known, list | tuple):  # each variable would show its values
+        return f"<{len(known)} variables>"
+    return repr(os.fspath(known) if isinstance(known, os.PathLike) else known)
 
 
 @dataclass(frozen=True, slots=True)
