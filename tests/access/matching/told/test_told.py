@@ -206,6 +206,12 @@ def test_only_weights_with_a_name_are_looked_at_for_it(dense):
     assert [ref for ref, _ in known.by(name=False)] == refs
 
 
+def test_a_name_is_made_free_for_another_layer(dense, layers_of):
+    ours, theirs = dense({"body": (2, 2)}), dense({"body": (2, 2), "predictions": (2, 2)})
+    found = match(ours, theirs, rename={"body/**": "unused/**", "predictions": "body"})
+    assert (layers_of(found.pairs), {ref.layer for ref in found.unused}) == ({"body": "predictions"}, {"body"})
+
+
 @pytest.mark.parametrize(
     ("rename", "problem"),
     [
@@ -217,7 +223,7 @@ def test_only_weights_with_a_name_are_looked_at_for_it(dense):
         ({"pred*": "log*"}, "must be layers with weights, got 'log\\*'"),
         (
             {"predictions": "body"},
-            "body/kernel and predictions/kernel are both body/kernel .* source_at= and target_at=",
+            "body/kernel and predictions/kernel are both body/kernel .* rename 'body/\\*\\*' to 'unused/\\*\\*' before it",
         ),
         (
             {"body": "logits", "predictions": "at/logits"},

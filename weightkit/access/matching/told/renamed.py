@@ -10,6 +10,7 @@ from weightkit.access.matching.layer_tree import address
 from weightkit.access.matching.told.at_layer import no_such_address
 from weightkit.access.matching.told.moved import moved
 from weightkit.access.ref import Kind
+from weightkit.access.select.pattern_escape import escape_pattern
 from weightkit.errors import RequestError
 from weightkit.text import listed
 
@@ -106,8 +107,10 @@ def _require_apart(new: Sequence[WeightRef], refs: Sequence[WeightRef]) -> None:
     for ref, before in zip(new, refs, strict=True):
         other = seen.setdefault(address(ref), before)
         if other is not before and ref.kind is not Kind.OPTIMIZER:
+            kept = before if address(before) == address(ref) else other
+            away = escape_pattern(kept.layer or kept.owner)
             raise RequestError(
                 f"rename makes one of two weights of the source: {other.path} and {before.path} are both {ref.path}",
-                hint="load one of them alone with source_at= and target_at= (--source-at, --target-at), or rename the "
-                "other one to another layer of the target",
+                hint=f"rename '{away}/**' to 'unused/**' before it, or load one of the two alone with source_at= and "
+                "target_at= (--source-at, --target-at)",
             )

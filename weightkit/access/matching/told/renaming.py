@@ -57,11 +57,14 @@ class Renaming:
     @property
     def moves(self) -> bool:
         """Whether the new address is only ``**``: it says where layers are, and names none of them."""
-        return self._opens and len(self._parts) == 1
+        return self.opens and len(self._parts) == 1
 
     @property
-    def _opens(self) -> bool:
-        """Whether the new address ends in ``**``, which stands for what is in the layer before it."""
+    def opens(self) -> bool:
+        """Whether the new address ends in ``**``, which stands for what is in the layer before it.
+
+        The target need not have that layer: so a name is made free for another one.
+        """
         return self._parts[-1].spans_segments
 
     @property
@@ -81,7 +84,7 @@ class Renaming:
         if found is None:
             return None
         new = tuple(self._filled(found))
-        below = len(found.deep[wildcards(self._parts)[1] - 1]) if self._opens else 0
+        below = len(found.deep[wildcards(self._parts)[1] - 1]) if self.opens else 0
         return Renamed((*new, *names[found.length :]), len(new) - below)
 
     def _filled(self, found: Captured) -> Iterator[str]:

@@ -114,11 +114,11 @@ class _Layers:
         """The layers that an entry leads to, each with its weights as those of a model of their own.
 
         Raises:
-            RequestError: There is none.
+            RequestError: There is none, and the entry names one.
         """
         known = {layer: below for layer in layers if (below := self._at(layer))}
         yield from known.items()
-        if known:
+        if known or entry.opens:
             return
         wanted, option = set(layers), f"rename: what {entry.pattern!r} becomes"
         if len(wanted) > 1 or not entry.is_literal:

@@ -100,7 +100,7 @@ class Sight:
         new = renamed(Addresses(self.theirs), entries)
         found = settled(Addresses(self.ours), list(self.theirs), new, ordered)
         self.pairs, self.unlike = self.at_home(found.pairs), self.layers_at_home(found.unlike)
-        self.has_paths = all(one.is_placed or one.ref == ref for ref, one in new.items() if one.entry.moves)
+        self.has_paths = all(one.is_placed or one.ref == ref for ref, one in new.items() if ref not in found.theirs)
         self.ours = {ref: home for ref, home in self.ours.items() if ref not in found.ours}
         self.theirs = {
             new[ref].ref if ref in new else ref: home for ref, home in self.theirs.items() if ref not in found.theirs
