@@ -13,7 +13,7 @@ from weightkit.access.matching.part import of_part
 from weightkit.access.matching.quantized import Unquantized
 from weightkit.access.matching.result import BY, By, Match
 from weightkit.access.matching.root import Root
-from weightkit.access.matching.sides import Sides
+from weightkit.access.matching.sides import Evidence, Sides
 from weightkit.access.matching.told.told import Sight, Told
 from weightkit.access.matching.unmatched import unmatched
 from weightkit.errors import RequestError
@@ -62,7 +62,8 @@ def match(
     order = Ordered(is_ordered(ours) if ordered is None else ordered, is_ordered(theirs))
     real = Unquantized(list(ours), list(theirs))
     seen = Sight(real.ours, real.theirs, told, order, (_root(ours), _root(theirs)))
-    sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots, has_paths=seen.has_paths)
+    evidence = seen.evidence if by == "auto" else Evidence()  # a way that is asked for is taken at its word
+    sides = Sides(list(seen.ours), list(seen.theirs), order, seen.roots, evidence)
     found = _match(sides, by, strict=strict, is_settled=bool(seen.pairs or seen.unlike))
     whole = Match.of(found.by, *real.all_of(*seen.all), real.pairs(seen.pairs | seen.at_home(found.pairs)))
     if found.part or found.fresh:

@@ -62,7 +62,7 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
     """Each weight by the layers around its own, its class, its layer's position among those, and its name."""
     turns: dict[tuple[object, ...], dict[str, int]] = {}
     found: dict[tuple[object, ...], WeightRef] = {}
-    for ref in sorted(refs, key=_place_in_lists):
+    for ref in sorted(refs, key=place_in_lists):
         around, owner = _owner(ref)
         class_key = _class_key(ref)
         if class_key is None:
@@ -73,7 +73,7 @@ def _counted(refs: Iterable[WeightRef]) -> dict[tuple[object, ...], WeightRef]:
     return found
 
 
-def _place_in_lists(ref: WeightRef) -> list[tuple[str, int]]:
+def place_in_lists(ref: WeightRef) -> list[tuple[str, int]]:
     """Its place among others of version 3, whose files sort ``dense_10`` before ``dense_2``; one for all others."""
     return [numbered_name(step) for step in ref.structure.split("/")] if is_numbered(ref) else []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from weightkit.access.matching.align import aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
@@ -28,6 +28,18 @@ Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], 
 """Layers that match while their weights do not: the weights of the first and of the second."""
 
 
+class Evidence(NamedTuple):
+    """What still says which weight is which, beside what the user says."""
+
+    paths: bool = True
+    """The paths of the format."""
+    order: bool = True
+    """The order of the layers, and that among those of their class."""
+
+
+_ALL = Evidence()
+
+
 class Sides:
     """The weights of two stores, and the ways to match them.
 
@@ -36,7 +48,7 @@ class Sides:
         theirs: Those of the second.
         ordered: Whether the two know the order of their layers.
         roots: What each of them is as a layer of a model.
-        has_paths: Whether the paths of the format say which weight is which.
+        evidence: What says which weight is which.
     """
 
     def __init__(
@@ -45,15 +57,14 @@ class Sides:
         theirs: list[WeightRef],
         ordered: Ordered,
         roots: tuple[Root, Root] = (Root(),) * 2,
-        *,
-        has_paths: bool = True,
+        evidence: Evidence = _ALL,
     ) -> None:
-        self.ours, self.theirs, self.ordered, self.roots, self.has_paths = ours, theirs, ordered, roots, has_paths
+        self.ours, self.theirs, self.ordered, self.roots, self.evidence = ours, theirs, ordered, roots, evidence
 
     def only(self, part: Callable[[WeightRef], bool]) -> Sides:
         """The same with a part of the weights."""
         ours, theirs = ([ref for ref in refs if part(ref)] for refs in (self.ours, self.theirs))
-        return Sides(ours, theirs, self.ordered, self.roots, has_paths=self.has_paths)
+        return Sides(ours, theirs, self.ordered, self.roots, self.evidence)
 
     @functools.cached_property
     def _trees(self) -> tuple[Layer, Layer]:
@@ -105,7 +116,8 @@ class Sides:
 
     def why_not(self) -> tuple[str, str]:
         """Why neither the order of the layers nor their shapes decide."""
-        return why_not_by_order(*self._trees, self.ordered), why_not_by_look(*self._trees)
+        told = "" if self.evidence.order else "what rename= says goes against it"
+        return told or why_not_by_order(*self._trees, self.ordered), why_not_by_look(*self._trees)
 
     def namesakes(self) -> list[Match]:
         """The matches of one of the two with a layer of the other that has its name, or its address too."""
@@ -126,13 +138,14 @@ class Sides:
         return pairs | dict(elsewhere(ours, theirs, pairs))
 
     def _by_structure(self) -> Pairs:
-        if not self.has_paths:
-            return {}
-        placed, counted = (way(self.ours, self.theirs) for way in (by_structure, by_class))
+        placed, counted = (
+            way(self.ours, self.theirs) if says else {}
+            for way, says in ((by_structure, self.evidence.paths), (by_class, all(self.evidence)))
+        )
         return counted if self._fits(counted) and not self._fits(placed) else placed
 
     def _by_order(self) -> Pairs:
-        return by_order(*self._trees, self.ordered)
+        return by_order(*self._trees, self.ordered) if self.evidence.order else {}
 
     def _by_look(self) -> Pairs:
         return by_look(*self._trees)

@@ -42,6 +42,25 @@ def test_an_automatic_name_may_be_told_and_the_others_go_by_order(dense, layers_
     assert layers_of(found.pairs) == {"dense_7": "dense", "dense_5": "dense_1", "dense_6": "dense_2"}
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+def test_order_says_nothing_of_the_others_where_what_is_told_goes_against_it(dense, weight, store_of, numbered):
+    def store(*names):
+        if not numbered:
+            return store_of(dense(dict.fromkeys(names, (2, 2))))
+        keys = enumerate(names)
+        return [weight(f"{name}/kernel", structure=f"layers/dense_{n}/vars/0") for n, name in keys]
+
+    ours, theirs = store("x", "y", "z", "end"), store("a", "b", "c", "d")
+    along = match(ours, theirs, rename={"b": "y"})
+    assert [ref.layer for ref in along.pairs.values()][:: 1 if numbered else 2] == ["a", "b", "c", "d"]
+    against = match(ours, theirs, rename={"a": "z"})
+    assert by_path(against)["z/kernel"] == "a/kernel"
+    assert "x/kernel" in paths(against.missing)
+    if not numbered:  # a way that is asked for is taken at its word
+        asked = match(ours, theirs, "order", rename={"a": "z"})
+        assert [ref.layer for ref in asked.pairs.values()][::2] == ["b", "c", "a", "d"]
+
+
 def test_a_layer_of_another_shape_is_matched_and_reported(dense):
     found = match(dense({"logits": (2, 3)}), dense({"predictions": (2, 9)}), rename={"predictions": "logits"})
     assert [one.what for one in found.mismatched] == ["shape (2, 3) and (2, 9)", "shape (3,) and (9,)"]
@@ -223,7 +242,7 @@ def test_a_name_is_made_free_for_another_layer(dense, layers_of):
         ({"pred*": "log*"}, "must be layers with weights, got 'log\\*'"),
         (
             {"predictions": "body"},
-            "body/kernel and predictions/kernel are both body/kernel .* rename 'body/\\*\\*' to 'unused/\\*\\*' before it",
+            "are both body/kernel .* rename 'body/\\*\\*' to 'unused/\\*\\*' before it",
         ),
         (
             {"body": "logits", "predictions": "at/logits"},

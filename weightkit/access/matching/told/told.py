@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from weightkit.access.matching.pairing import place_in_lists
+from weightkit.access.matching.result import Match
 from weightkit.access.matching.root import Root
+from weightkit.access.matching.sides import Evidence
 from weightkit.access.matching.told.addresses import Addresses
 from weightkit.access.matching.told.at_layer import AtLayer, at_layer
 from weightkit.access.matching.told.renamed import renamed
@@ -15,7 +18,7 @@ from weightkit.access.matching.told.settled import settled
 from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.pairing import Pairs
@@ -91,8 +94,8 @@ class Sight:
         """What is settled."""
         self.unlike: Unlike = ()
         """Layers that are settled to be one while their weights have other names."""
-        self.has_paths = True
-        """Whether a weight of the source that is left has the path that the user says."""
+        self.evidence = Evidence()
+        """What still says which of the others is which."""
         if told.rename:
             self._rename([Renaming(*entry) for entry in told.rename.items()], ordered)
 
@@ -100,7 +103,11 @@ class Sight:
         new = renamed(Addresses(self.theirs), entries)
         found = settled(Addresses(self.ours), list(self.theirs), new, ordered)
         self.pairs, self.unlike = self.at_home(found.pairs), self.layers_at_home(found.unlike)
-        self.has_paths = all(one.is_placed or one.ref == ref for ref, one in new.items() if ref not in found.theirs)
+        self.evidence = Evidence(
+            paths=all(one.is_placed or one.ref == ref for ref, one in new.items() if ref not in found.theirs),
+            order=_places(self.ours, found.pairs, found.ours, ordered=ordered.ours)
+            == _places(self.theirs, found.pairs.values(), found.theirs, ordered=ordered.theirs),
+        )
         self.ours = {ref: home for ref, home in self.ours.items() if ref not in found.ours}
         self.theirs = {
             new[ref].ref if ref in new else ref: home for ref, home in self.theirs.items() if ref not in found.theirs
@@ -113,6 +120,18 @@ class Sight:
     def layers_at_home(self, layers: Iterable[tuple[Sequence[WeightRef], Sequence[WeightRef]]]) -> Unlike:
         """The same for layers."""
         return tuple((tuple(self.ours[ref] for ref in a), tuple(self.theirs[ref] for ref in b)) for a, b in layers)
+
+
+def _places(
+    refs: Iterable[WeightRef], told: Iterable[WeightRef], gone: Container[WeightRef], *, ordered: bool
+) -> list[int]:
+    """How many of the weights that are left come before each one that is told."""
+    before: dict[WeightRef, int] = {}
+    left = 0
+    for ref in refs if ordered else sorted(refs, key=place_in_lists):
+        before[ref] = left
+        left += ref not in gone and not Match.trains(ref) and not Match.is_counter(ref)
+    return [before[ref] for ref in told]
 
 
 def _part(refs: Iterable[WeightRef], layer: str | None, option: str, root: Root) -> AtLayer:
