@@ -85,6 +85,7 @@ def test_an_equals_sign_in_a_name_is_written_with_a_backslash(tmp_path):
     ("options", "problem"),
     [
         (["-r", "old"], "--rename must be OLD=NEW, got 'old'"),
+        (["-r", "old="], "--rename must be OLD=NEW, got 'old='"),
         (["-r", "old=new", "-r", "old=a"], "--rename must give each OLD once, got 'old' twice"),
         (["-r", "odl=new"], "rename: 'odl' matches no weight of the source"),
         (["--target-at", "nwe"], "target_at must be a layer with weights, got 'nwe', .* did you mean 'new'"),

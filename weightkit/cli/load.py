@@ -155,12 +155,12 @@ def _renaming(pairs: Sequence[str]) -> dict[str, str]:
     """Each pair at its first equals sign that no backslash stands before.
 
     Raises:
-        RequestError: A pair has none, or one address is given twice.
+        RequestError: A pair has none or nothing beside it, or one address is given twice.
     """
     found: dict[str, str] = {}
     for pair in pairs:
         parts = _EQUALS.split(pair, maxsplit=1)
-        if len(parts) != 2:  # noqa: PLR2004
+        if len(parts) != 2 or not all(parts):  # noqa: PLR2004
             raise RequestError(f"--rename must be OLD=NEW, got {pair!r}", hint="write --rename predictions=logits")
         if parts[0] in found:
             raise RequestError(f"--rename must give each OLD once, got {parts[0]!r} twice")
