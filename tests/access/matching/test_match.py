@@ -13,7 +13,7 @@ from support import DATA, GOLDEN, plain_datasets, write_legacy, write_variables
 from weightkit import open_weights
 from weightkit.access.matching import match
 from weightkit.access.ref import Kind
-from weightkit.errors import RequestError
+from weightkit.errors import RequestError, UnmatchedError
 
 FORMATS = [
     ("keras315_bfloat16.h5", "keras315_bfloat16.weights.h5"),
@@ -207,3 +207,18 @@ def test_automatic_names_do_not_choose_between_a_nested_model_and_the_layers_aro
 def test_a_lone_automatic_name_is_not_doubted_for_a_layer_of_a_given_name(dense, layers_of, store_of):
     found = match(store_of(dense(dict.fromkeys(["head", "dense_1"], (2, 2)))), store_of(dense({"dense": (2, 2)})))
     assert layers_of(found.pairs) == {"dense_1": "dense"}
+
+
+def test_layers_that_look_the_same_are_not_guessed_where_one_side_has_more(dense, layers_of):
+    """Any of the three may be the new one; the others are certain."""
+    ours = dense({"dense_3": (4, 4), "dense_4": (4, 4), "dense_5": (4, 4), "dense_6": (4, 9), "top": (9, 2)})
+    theirs = dense({"dense": (4, 4), "dense_1": (4, 4), "dense_2": (4, 9), "top": (9, 2), "old": (8, 8)})
+    assert layers_of(match(ours, theirs).pairs) == {"dense_6": "dense_2", "top": "top"}
+    assert len(match(ours, theirs, "name").pairs) == 8  # whoever says so
+
+
+def test_a_nested_model_is_no_neighbor_of_what_is_flat_and_no_way_out_that_guesses_is_offered(dense, store_of):
+    nested = dense({"core/dense": (4, 4), "core/dense_1": (4, 4), "dense_2": (4, 4)})
+    with pytest.raises(UnmatchedError) as caught:
+        match(store_of(dense({f"dense_{n}": (4, 4) for n in (3, 4, 5)})), nested)
+    assert (caught.value.ways, caught.value.hint) == ((), "compare what `show` lists")

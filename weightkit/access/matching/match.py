@@ -116,6 +116,7 @@ def _decided(sides: Sides, *, strict: bool, is_settled: bool) -> Match:
     found = _told(sides, named, placed)
     if found is None and not strict:
         found = _untold(sides) or of_part(sides, named, is_settled=is_settled)
+        named, placed = map(sides.without_guesses, (named, placed))
     found = found or _with_gaps(sides, named, placed)
     if found is None and not is_settled:
         raise unmatched(sides, named, placed, strict=strict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from weightkit.access.matching.align import aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
 from weightkit.access.matching.given_names import crosses
+from weightkit.access.matching.guesses import without_guesses
 from weightkit.access.matching.layer_tree import by_name
 from weightkit.access.matching.order import by_look, by_order, why_not_by_look, why_not_by_order
 from weightkit.access.matching.pairing import by_class, by_structure
@@ -86,6 +87,11 @@ class Sides:
     def by_name(self) -> Pairs:
         """Pairs by name, with automatic names by order."""
         return self._paired(*self._trees, nested=False)
+
+    def without_guesses(self, found: Match) -> Match:
+        """A match by names or paths without what automatic names only guess."""
+        pairs = without_guesses(found.pairs, *self._trees)
+        return found if len(pairs) == len(found.pairs) else Match.of(found.by, self.ours, self.theirs, pairs)
 
     def of_parts(self) -> Pairs:
         """The same where the two are layers, not whole models."""

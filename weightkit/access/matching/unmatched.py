@@ -17,7 +17,8 @@ def unmatched(sides: Sides, named: Match, placed: Match, *, strict: bool) -> Unm
     counts = " and ".join(f"{len(found.pairs) or 'none'} by {found.by}" for found in (named, placed))
     here, there = (listed([f"{ref.path} {ref.shape_text}" for ref in refs]) for refs in (named.missing, named.unused))
     others = "" if strict else "; not by order, since {}; not by shape, since {}".format(*sides.why_not())
-    ways = tuple(found for found in (named, placed) if found.pairs)
+    # What was guessed is not in them, and a user who chose one of the ways would get it.
+    ways = tuple(found for found in (named, placed) if found.pairs and found.pairs == sides.matched(found.by).pairs)
     # A way that matches nothing would report all weights as missing.
     choices = " or ".join(f"--match {found.by}" for found in ways)
     error = UnmatchedError(
