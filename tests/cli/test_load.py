@@ -177,3 +177,12 @@ def test_a_proposal_loads_nothing_and_the_options_that_it_prints_load(tmp_path):
 def test_a_proposal_takes_no_options_of_loading(pair, option):
     assert "--suggest must come without options of loading, got --" in load(*pair, "--suggest", *option, code=2).stderr
     assert load(*pair, "--suggest", "-n", "--json").stderr == ""
+
+
+def test_the_source_is_no_output(pair):
+    source, target = pair
+    before = digest(source)
+    for options in (["--force"], ["--force", "-n"]):
+        done = load(source, target, "-o", source, *options, code=2)
+        assert "source and output must be two files" in done.stderr
+    assert digest(source) == before

@@ -31,6 +31,7 @@ from weightkit.transforms.two_files import require_two_files
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     import numpy as np
@@ -144,13 +145,15 @@ class LoadWeights(Transform):
         """All but the optimizer's."""
         return frozenset(Kind) - {Kind.OPTIMIZER}
 
-    def require_apart(self, store: WeightStore) -> None:
-        """Check that the source is another file than the one that is changed.
+    def require_apart(self, store: WeightStore, output: Path | None = None) -> None:
+        """Check that the source is another file than the one that is changed, and than the output.
 
         Raises:
             RequestError: It is the same.
         """
         require_two_files(store, self.source)
+        if output is not None:
+            require_two_files(output, self.source, "output")
 
     def on(self, store: WeightStore) -> LoadWeights:
         """The same, matched with the weights of this store.

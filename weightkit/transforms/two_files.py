@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weightkit.access import Target
 
 
-def require_two_files(target: Target, source: Target) -> None:
+def require_two_files(target: Target, source: Target, what: str = "target") -> None:
     """Refuse a file as the source of itself, under whatever path; anything but files passes.
 
     Raises:
@@ -26,7 +26,7 @@ def require_two_files(target: Target, source: Target) -> None:
     with contextlib.suppress(OSError, ValueError):  # what cannot be found is refused when it is opened
         if ours.samefile(theirs):
             raise RequestError(
-                f"source and target must be two files, got {theirs} twice", hint="give another source", file=str(ours)
+                f"source and {what} must be two files, got {theirs} twice", hint="give another source", file=str(ours)
             )
 
 

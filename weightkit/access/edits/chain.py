@@ -16,6 +16,7 @@ from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     import numpy as np
@@ -61,10 +62,10 @@ class Chain(Transform):
         """Kinds of weights that any of them changes by default."""
         return frozenset().union(*(step.transform.kinds for step in self.steps))
 
-    def require_apart(self, store: WeightStore) -> None:
-        """Check that none of the transforms reads from the store that it changes."""
+    def require_apart(self, store: WeightStore, output: Path | None = None) -> None:
+        """Check that none of the transforms reads from the store that it changes, nor from the output."""
         for step in self.steps:
-            step.transform.require_apart(store)
+            step.transform.require_apart(store, output)
 
     def whole(self, ref: WeightRef) -> bool:
         """Whether one of them needs this weight whole."""

@@ -96,7 +96,7 @@ def perform(
 
         if options.verify:
             require_verifiable(store)
-        plan = _plan(store, make(), where, exclude, sources)
+        plan = _plan(store, make(), where, exclude, sources, output=destination.output)
         if options.dry_run:
             store.require_possible(plan.chosen if plan.sets_values else (), destination, plan.changes)
             return Report(plan, None)
@@ -110,7 +110,15 @@ def perform(
             )
 
 
-def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: contextlib.ExitStack) -> Plan:
+def _plan(
+    store: WeightStore,
+    acts: Any,
+    where: Where,
+    exclude: Where,
+    sources: contextlib.ExitStack,
+    *,
+    output: Path | None = None,
+) -> Plan:
     """The plan; what the acts read from stays open until the edit is done."""
     from weightkit.access.edits.chain import plan_all, require_acts  # noqa: PLC0415
     from weightkit.access.edits.plan import held_open  # noqa: PLC0415  # NumPy, after the reading process starts
@@ -118,6 +126,6 @@ def _plan(store: WeightStore, acts: Any, where: Where, exclude: Where, sources: 
     listed = list(acts) if isinstance(acts, Sequence) and not isinstance(acts, str) else [acts]
     require_acts(listed, store.label)  # before one is entered: a store among them would be closed
     for act in listed:
-        act.require_apart(store)
+        act.require_apart(store, output)
         sources.enter_context(held_open(act))
     return plan_all(store, listed, where, exclude)

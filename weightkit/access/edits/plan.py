@@ -180,7 +180,7 @@ class Plan:
                 require_verifiable(store)
             plan = self.on(store)
             # Again: the plan may have been made on another store.
-            plan.transform.require_apart(store)
+            plan.transform.require_apart(store, destination.output)
             with held_open(plan.transform):
                 done = run(plan, store, destination, allow_nonfinite=allow_nonfinite, progress=progress, verify=verify)
         return Report(plan, *done)

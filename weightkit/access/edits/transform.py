@@ -11,6 +11,7 @@ from weightkit.access.store import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
 
@@ -44,8 +45,10 @@ class Transform(ABC):
         """Kinds of weights that it changes by default."""
         return frozenset({Kind.PARAMETER})
 
-    def require_apart(self, store: WeightStore) -> None:  # noqa: B027  # most read from nothing else
-        """Check that it does not read from the very store that it changes; nothing is opened for it yet.
+    def require_apart(self, store: WeightStore, output: Path | None = None) -> None:  # noqa: B027  # most read nothing
+        """Check that it does not read from the very store that it changes, nor from the output.
+
+        Nothing is opened for it yet.
 
         Raises:
             RequestError: It does.
