@@ -220,7 +220,7 @@ class LoadWeights(Transform):
         """How weights were matched and made, which of the source are not used, and what its store notes."""
         if self.found is None or self.planned is None:
             return ()
-        matched = how_matched(self.found, self.made, self._sources(chosen), self._there)
+        matched = how_matched(self.found, self.made, chosen, self._sources(chosen), self._there)
         of_source = (f"{self._label}: {note}" for note in self.planned.notes)
         return (*matched, *steps(self.made, chosen), *self.made.notes, *of_source)
 

@@ -83,6 +83,20 @@ def test_a_vocabulary_is_resized_as_its_words_say(copied):
     assert not found["embeddings:0"][10:].any()
 
 
+def test_what_is_not_selected_counts_neither_as_resized_nor_as_converted(copied):
+    target = {"embedding": {"embeddings": LONGER}, "a": {"kernel": TABLE}, "old": {"kernel": TABLE}}
+    source = {"embedding": {"embeddings": TABLE}, "a": {"kernel": TABLE + 1}, "old": {"W": TABLE + 2}}
+    counts = {
+        (None, "resize"): "3 weights, 1 resized, 1 converted",
+        ("a", "resize"): "3 weights, 1 mismatched, 2 unused",
+        ("a", "error"): "3 weights, 1 mismatched, 2 unused",
+        ("old", "skip"): "3 weights, 1 mismatched, 2 unused, 1 converted",
+    }
+    for (where, choice), wanted in counts.items():
+        notes, _ = copied(target, source, where=where, on_mismatch=choice, version=("2.2.4", "1.2.2"))
+        assert notes[0] == f"matched by name: {wanted}"
+
+
 def test_the_first_layer_takes_the_images_where_the_order_is_known(copied):
     notes, _ = copied(_model(WIDE), _model(IMAGE), on_mismatch="resize")
     assert any("3 channels made 4" in note for note in notes)

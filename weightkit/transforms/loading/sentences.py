@@ -8,24 +8,28 @@ from weightkit.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from collections.abc import Set as AbstractSet
 
     from weightkit.access import Match, WeightRef
     from weightkit.transforms.loading.loaded import Loaded
 
 
-def how_matched(found: Match, made: Loaded, used: Collection[WeightRef], label: str) -> tuple[str, ...]:
+def how_matched(
+    found: Match, made: Loaded, chosen: Collection[WeightRef], used: Collection[WeightRef], label: str
+) -> tuple[str, ...]:
     """How weights were matched, counts first, and what is left on either side.
 
     Args:
         found: The match.
         made: How weights are made that are not simply copied.
+        chosen: The weights of the target that are filled.
         used: The weights of the source that are used.
         label: The name of the source.
     """
     there = (*found.pairs.values(), *found.unused)
     unused = [ref.path for ref in there if ref not in used and not found.trains(ref)]
     part = f", {found.as_part}" if found.part else ""
-    notes = [f"matched by {found.by}{part}: {_counts(found, made, len(unused))}"]
+    notes = [f"matched by {found.by}{part}: {_counts(found, made, frozenset(chosen), len(unused))}"]
     if made.shapes:
         shapes = listed(f"{ref.path} is {ref.shape} here and {shape} there" for ref, shape in made.shapes.items())
         notes.append(f"of other shapes: {shapes}")
@@ -47,16 +51,17 @@ def _is_renamed(found: Match, ours: WeightRef, theirs: WeightRef) -> bool:
     return found.is_renamed(ours, theirs) and not here.endswith(there) and not there.endswith(here)
 
 
-def _counts(found: Match, made: Loaded, unused: int) -> str:
-    """How many weights there are of each kind: those that match, and of the others what there is."""
+def _counts(found: Match, made: Loaded, chosen: AbstractSet[WeightRef], unused: int) -> str:
+    """How many weights there are of each kind: those that match, of the others what there is, and what is done."""
     weights = {ref for ref in found.pairs if not found.trains(ref)} | made.of.keys()
+    resized = chosen & made.shapes.keys()
     counts = {
-        "mismatched": sum(ref in made.left for ref in made.shapes),
-        "resized": sum(ref not in made.left for ref in made.shapes),
+        "mismatched": len(made.shapes) - len(resized),
+        "resized": len(resized),
         "missing": sum(not found.trains(ref) for ref in found.missing if ref not in weights),
         "fresh": sum(ref not in weights for ref in found.fresh),
         "unused": unused,
-        "converted": len((made.of.keys() | made.dequantized.keys()) - made.shapes.keys()),
+        "converted": len((chosen & (made.of.keys() | made.dequantized.keys())) - resized),
     }
     many = f"{len(weights)} weight{'s' * (len(weights) != 1)}"
     return ", ".join((many, *(f"{count} {what}" for what, count in counts.items() if count)))
