@@ -76,7 +76,7 @@ def test_a_selection_loads_a_part(legacy, target):
 def test_a_weight_without_its_own_refuses_the_whole_and_a_choice_settles_it(tmp_path, target, layers, why):
     source = write_legacy(tmp_path / "source.h5", layers)
     before = Folder.of(tmp_path)
-    with pytest.raises(SelectionError, match=f"1 of 2 weights have no match in .*: {why}"):
+    with pytest.raises(SelectionError, match=f"1 of 2 weights cannot be loaded from .*: {why}"):
         load_weights(target, source)
     assert Folder.of(tmp_path) == before
     load_weights(target, source, exclude="head/bias")

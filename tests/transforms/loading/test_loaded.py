@@ -83,6 +83,34 @@ def test_a_vocabulary_is_resized_as_its_words_say(copied):
     assert not found["embeddings:0"][10:].any()
 
 
+def test_no_way_out_is_offered_that_would_load_nothing(copied):
+    target = {"a": {"kernel": TABLE}, "p": {"kernel": LONGER}}
+    source = {"q": {"kernel": LONGER.T}, "p": {"kernel": TABLE.T}}
+    options = {"match": "name", "on_missing": "skip", "on_mismatch": "skip"}
+    with pytest.raises(SelectionError, match="no parameters that this edit can change"):
+        copied(target, source, **options)
+    with pytest.raises(SelectionError, match="2 of 2 weights cannot be loaded from ") as caught:
+        copied(target, source, match="name")
+    assert caught.value.hint == (
+        "say which layer is which with rename= (--rename OLD=NEW); suggest(target, source) (--suggest) proposes it"
+    )
+
+
+def test_what_would_help_is_said_once_and_after_the_problem(copied):
+    target = {"embedding": {"embeddings": LONGER}, "a": {"kernel": TABLE}}
+    source = {"embedding": {"embeddings": TABLE}, "a": {"kernel": TABLE}}
+    with pytest.raises(SelectionError) as caught:
+        copied(target, source, on_mismatch="resize", resizing=Resizing(new_rows="random_normal"))
+    assert str(caught.value).count("\u2014") == 1
+    assert caught.value.hint == (
+        "give resizing=Resizing(..., seed=7) (--seed 7); "
+        "leave them as they are with on_mismatch='skip' (--on-mismatch skip)"
+    )
+    with pytest.raises(SelectionError) as caught:
+        copied({"embedding": target["embedding"]}, {"embedding": source["embedding"]})
+    assert caught.value.hint == "resize them with on_mismatch='resize' (--on-mismatch resize)"
+
+
 def test_what_is_not_selected_counts_neither_as_resized_nor_as_converted(copied):
     target = {"embedding": {"embeddings": LONGER}, "a": {"kernel": TABLE}, "old": {"kernel": TABLE}}
     source = {"embedding": {"embeddings": TABLE}, "a": {"kernel": TABLE + 1}, "old": {"W": TABLE + 2}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -61,6 +62,8 @@ class Loaded:
     """By weight of the target."""
     refused: Mapping[WeightRef, str] = field(default_factory=dict)
     """Why a weight cannot be made, as the end of a sentence about it."""
+    hints: Mapping[WeightRef, str] = field(default_factory=dict)
+    """What would make it possible, where something is known."""
     ways: Mapping[WeightRef, str] = field(default_factory=dict)
     """What else to do about a weight that is refused, where there is something."""
     left: Mapping[WeightRef, str] = field(default_factory=dict)
@@ -104,26 +107,39 @@ class _Sides:
         self._quantized = Quantized(found, target, source, dequantize=how.dequantize)
         self._real = self._quantized.real
         self._found = self._quantized.read(found)
+        self._refused = dict(self._quantized.refused)
+        self._hints: dict[WeightRef, str] = {}
 
     def loaded(self) -> Loaded:
         of: dict[WeightRef, Conversion] = {}
-        refused = dict(self._quantized.refused)
         notes: dict[str, None] = {}
         for ours, theirs in _layers(self._found):
-            if refused.keys().isdisjoint(ours) and self._needs(ours, theirs):
+            if self._refused.keys().isdisjoint(ours) and self._needs(ours, theirs):
                 try:
                     made = self._converted(ours, theirs)
                 except RequestError as error:
-                    refused |= dict.fromkeys(ours, str(error))
+                    self._refuse(ours, error)
                     continue
                 of |= made.of
                 notes |= dict.fromkeys(made.notes)
         shapes = {ours: shape for ours, shape in self._shapes(of) if shape != ours.shape}
-        left = self._left(of, refused, shapes)
-        resizable = frozenset(self._resizable(of, refused, shapes))
-        dequantized = self._dequantized(of) if self._real else {}
-        ways, pairs = self._quantized.ways, self._found.pairs
-        return Loaded(of, refused, ways, left, tuple(notes), shapes, resizable, self._real, dequantized, pairs)
+        return Loaded(
+            left=self._left(of, shapes),
+            of=of,
+            refused=self._refused,
+            hints=self._hints,
+            ways=self._quantized.ways,
+            notes=tuple(notes),
+            shapes=shapes,
+            resizable=frozenset(self._resizable(of, shapes)),
+            real=self._real,
+            dequantized=self._dequantized(of) if self._real else {},
+            pairs=self._found.pairs,
+        )
+
+    def _refuse(self, refs: Sequence[WeightRef], error: RequestError) -> None:
+        self._refused |= dict.fromkeys(refs, error.problem)
+        self._hints |= dict.fromkeys(refs, error.hint) if error.hint else {}
 
     def _shapes(self, of: Mapping[WeightRef, Conversion]) -> Iterator[tuple[WeightRef, tuple[int, ...]]]:
         """The shapes in which the source has weights, after conversions."""
@@ -165,10 +181,7 @@ class _Sides:
         return label if layer is None else f"{layer} of {label}"
 
     def _left(
-        self,
-        of: dict[WeightRef, Conversion],
-        refused: dict[WeightRef, str],
-        shapes: Mapping[WeightRef, tuple[int, ...]],
+        self, of: dict[WeightRef, Conversion], shapes: Mapping[WeightRef, tuple[int, ...]]
     ) -> dict[WeightRef, str]:
         """The weights that stay as they are; resizes others, and says what cannot be."""
         found = self._found
@@ -177,23 +190,39 @@ class _Sides:
         for ours, shape in shapes.items():
             if self._how.on_mismatch == "skip":
                 left[ours] = f"it is {ours.shape} here and {shape} in {self._there}"
-                refused.pop(ours, None)
-            elif self._how.on_mismatch == "resize" and ours not in refused:
-                self._resize(ours, of.get(ours) or Conversion.of(found.pairs[ours]), of, refused, left)
+                self._refused.pop(ours, None)
+            elif self._how.on_mismatch == "resize" and ours not in self._refused:
+                self._resize(ours, of, left)
         return left
 
-    def _resizable(
-        self,
-        of: Mapping[WeightRef, Conversion],
-        refused: Mapping[WeightRef, str],
-        shapes: Iterable[WeightRef],
-    ) -> Iterator[WeightRef]:
+    def _resize(self, ours: WeightRef, of: dict[WeightRef, Conversion], left: dict[WeightRef, str]) -> None:
+        try:
+            made = self._resized(ours, of)
+        except RequestError as error:
+            self._refuse([ours], error)
+            return
+        if isinstance(made, LeftFresh):
+            left[ours] = made.reason
+        else:
+            of[ours] = made
+
+    def _resizable(self, of: Mapping[WeightRef, Conversion], shapes: Iterable[WeightRef]) -> Iterator[WeightRef]:
         """What could be resized, where that is not asked for."""
         for ours in shapes if self._how.on_mismatch == "error" else ():
-            tried: dict[WeightRef, Conversion] = {}
-            if ours not in refused:
-                self._resize(ours, of.get(ours) or Conversion.of(self._found.pairs[ours]), tried, {}, {})
-            yield from tried
+            if ours in self._refused:
+                continue
+            with contextlib.suppress(RequestError):
+                if isinstance(self._resized(ours, of), Conversion):
+                    yield ours
+
+    def _resized(self, ours: WeightRef, of: Mapping[WeightRef, Conversion]) -> Conversion | LeftFresh:
+        """A weight in the shape of the target's.
+
+        Raises:
+            RequestError: It cannot be resized.
+        """
+        made = of.get(ours) or Conversion.of(self._found.pairs[ours])
+        return resized(ours, made, self._resizing(ours), self._draws(ours))
 
     def _resizing(self, ref: WeightRef) -> Resizing:
         """How to resize a weight, with what the order of the layers tells of its place in the model."""
@@ -218,24 +247,6 @@ class _Sides:
         """The first and the last layer; empty where the order is not known."""
         owners = [ref.owner for ref in self._target if ref.kind is not Kind.OPTIMIZER]
         return (owners[0], owners[-1]) if self._target.ordered and owners else ("", "")
-
-    def _resize(
-        self,
-        ours: WeightRef,
-        made: Conversion,
-        of: dict[WeightRef, Conversion],
-        refused: dict[WeightRef, str],
-        left: dict[WeightRef, str],
-    ) -> None:
-        try:
-            found = resized(ours, made, self._resizing(ours), self._draws(ours))
-        except RequestError as error:
-            refused[ours] = str(error)
-            return
-        if isinstance(found, LeftFresh):
-            left[ours] = found.reason
-        else:
-            of[ours] = found
 
 
 def _layers(found: Match) -> Iterator[tuple[Sequence[WeightRef], Sequence[WeightRef]]]:

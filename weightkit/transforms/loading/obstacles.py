@@ -9,11 +9,14 @@ from weightkit.errors import SelectionError, UnmatchedError
 from weightkit.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from weightkit.access import Match, WeightRef
     from weightkit.access.suggest import Suggestion
     from weightkit.transforms.loading.loaded import Loaded
+
+_EXCLUDE = "exclude= (--exclude)"
+_SAY = "say which layer is which with rename= (--rename OLD=NEW)"
 
 
 def require_all(
@@ -35,15 +38,15 @@ def require_all(
     if held:
         problems = listed(f"{ref.path} {why}" for ref, why in held.items())
         raise SelectionError(
-            f"{len(held)} of {len(chosen)} weights have no match in {source}: {problems}",
-            hint=_way_around(held, pairs, made),
+            f"{len(held)} of {len(chosen)} weights cannot be loaded from {source}: {problems}",
+            hint=_way_around(list(held), pairs, made, leaves_some=len(held) < len(chosen)),
             file=target,
         )
 
 
 def way_out(error: UnmatchedError, proposed: Suggestion) -> str:
     """What loads some of the weights although nothing settles which is which."""
-    ways = ["say which layer is which with rename= (--rename OLD=NEW)"]
+    ways = [_SAY]
     if proposed.rename:
         ways.append(f"see the {len(proposed.rename)} layers that suggest(target, source) (--suggest) proposes for it")
     ways += [f"load what matches with {_choice(found)}" for found in error.ways]
@@ -59,24 +62,42 @@ def _choice(found: Match) -> str:
     return f"{_in_python(options)} ({_on_command_line(options)})"
 
 
-def _way_around(held: Iterable[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
-    """What would load these weights, or leave them as they are."""
-    held = list(held)
-    if held and all(ref in made.resizable for ref in held):
-        return "resize them with on_mismatch='resize' (--on-mismatch resize), or leave them as they are with 'skip'"
+def _way_around(
+    held: Sequence[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded, *, leaves_some: bool
+) -> str:
+    """What would load these weights, or leave them as they are if others are loaded."""
+    if all(ref in made.resizable for ref in held):
+        resize = "resize them with on_mismatch='resize' (--on-mismatch resize)"
+        return f"{resize}, or leave them as they are with 'skip'" if leaves_some else resize
+    hints = [made.hints[ref] for ref in held if ref in made.hints]
+    ways = [made.ways[ref] for ref in held if ref in made.ways]
+    found = list(dict.fromkeys((*hints, *ways)))
+    skipping = _skipping(held, pairs, made)
+    if ways and not skipping:
+        return "; ".join(found)
+    if ways or leaves_some:
+        return "; ".join((*found, f"leave {'the others' if ways else 'them'} as they are with {skipping or _EXCLUDE}"))
+    return "; ".join(found) or _instead(held, pairs, made)
+
+
+def _skipping(held: Sequence[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
+    """The options that leave these weights as they are."""
     options = {}
     if any(ref not in pairs and ref not in made.of and ref not in made.refused for ref in held):
         options["on_missing"] = "skip"
     if any(ref in made.shapes for ref in held):
         options["on_mismatch"] = "skip"
-    ways = list(dict.fromkeys(made.ways[ref] for ref in held if ref in made.ways))
-    skipping = [f"{_in_python(options)} ({_on_command_line(options)})"] if options else []
+    found = [f"{_in_python(options)} ({_on_command_line(options)})"] if options else []
     if any(ref in made.refused and ref not in made.ways and ref not in made.shapes for ref in held):
-        skipping.append("exclude= (--exclude)")
-    if skipping or not ways:
-        which = "the others" if ways else "them"
-        ways.append(f"leave {which} as they are with {' and '.join(skipping) or 'exclude= (--exclude)'}")
-    return "; ".join(ways)
+        found.append(_EXCLUDE)
+    return " and ".join(found)
+
+
+def _instead(held: Sequence[WeightRef], pairs: Mapping[WeightRef, WeightRef], made: Loaded) -> str:
+    """What helps where nothing would be loaded if these weights were left as they are."""
+    if any(ref not in pairs and ref not in made.of for ref in held):
+        return f"{_SAY}; suggest(target, source) (--suggest) proposes it"
+    return "" if any(ref in made.refused for ref in held) else "give a source with weights of these shapes and types"
 
 
 def _in_python(options: Mapping[str, str]) -> str:

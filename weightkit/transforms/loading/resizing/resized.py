@@ -86,12 +86,12 @@ def resized(
     ours = replace(ours, layer_class=ours.layer_class or source.sources[0].layer_class)
     role = shape_role(ours, source.shape, first=how.first, last=how.last)
     if role is None:
-        hint = "skip it, or say what it is: resizing=Resizing(first=True) takes the images, last=True gives the classes"
+        hint = "say what it is: resizing=Resizing(first=True) takes the images, last=True gives the classes"
         raise _refused(ours, source, "is of no kind that can be resized, by its class and name", hint)
     axis = _axis(ours, role)
     same = len(ours.shape) == len(source.shape) and _others(ours.shape, axis) == _others(source.shape, axis)
     if not (same and source.shape[axis] and _has_axes(ours, role)):
-        raise _refused(ours, source, f"differs in more than its {_SIZES[role]}", "skip it")
+        raise _refused(ours, source, f"differs in more than its {_SIZES[role]}")
     if role is ShapeRole.HEAD:
         return LeftFresh(f"it is a head for {ours.shape[-1]} classes, the source's is for {source.shape[-1]}")
     return _made(role, ours, source, how, draws).to(ours.dtype)
@@ -148,7 +148,7 @@ def _layout(ours: WeightRef, source: Conversion) -> Layout:
     return "sequence"
 
 
-def _refused(ours: WeightRef, source: Conversion, why: str, hint: str) -> RequestError:
+def _refused(ours: WeightRef, source: Conversion, why: str, hint: str = "") -> RequestError:
     return RequestError(
         f"{ours.path} {why}: it is {ours.shape} in the target and {source.shape} in the source", hint=hint
     )

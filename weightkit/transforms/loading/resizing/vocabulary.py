@@ -42,7 +42,7 @@ def with_rows(
         return table.then(step, shape, lambda values: values[kept] if axis == 0 else values[:, kept])
     if draws is None and new_rows not in ("mean", "zeros"):
         raise RequestError(
-            f"new rows of {new_rows!r} need a seed", hint="give resizing=Resizing(..., seed=7) (--seed 7), or 'mean'"
+            f"new rows of {new_rows!r} need a seed", hint="give resizing=Resizing(..., seed=7) (--seed 7)"
         )
     initializer = None if new_rows == "mean" else get(new_rows)
     if initializer is not None and (objection := initializer.objection(shape)):
