@@ -115,6 +115,8 @@ class LoadWeights(Transform):
         for name, known in (("backend", _BACKENDS), ("data_format", get_args(DataFormat))):
             if getattr(self, name) is not None:
                 _require_one_of(name, getattr(self, name), known)
+        _require_a("resizing", self.resizing, Resizing)
+        _require_a("dequantize", self.dequantize, bool)
         if self.reader is _UNSET:
             object.__setattr__(self, "reader", SourceReader(self.source))
 
@@ -330,3 +332,8 @@ def load_weights(
 def _require_one_of(name: str, given: object, known: Sequence[str]) -> None:
     if given not in known:
         raise RequestError(f"{name} must be one of {', '.join(known)}, got {given!r}")
+
+
+def _require_a(name: str, given: object, kind: type) -> None:
+    if not isinstance(given, kind):
+        raise RequestError(f"{name} must be a {kind.__name__}, got {given!r}")

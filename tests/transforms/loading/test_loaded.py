@@ -143,6 +143,12 @@ def test_a_head_for_other_classes_is_left_as_it_is(copied):
     assert np.array_equal(found["kernel:0"], LONGER.T)
 
 
+def test_what_is_of_another_type_is_refused_before_it_is_needed(tmp_path):
+    for option, value, kind in (("resizing", "zeros", "Resizing"), ("dequantize", "no", "bool")):
+        with pytest.raises(RequestError, match=f"{option} must be a {kind}, got {value!r}"):
+            load_weights(tmp_path / "a.h5", tmp_path / "b.h5", **{option: value})
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
