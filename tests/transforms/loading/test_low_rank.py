@@ -72,3 +72,14 @@ def test_a_file_that_keeps_updates_apart_gets_them_as_they_are(tmp_path):
             file[f"{LAYER}/{name}"][...] = 0
     load_weights(path, BESIDE)
     assert all((a == b).all() for a, b in zip(factors(path), factors(BESIDE), strict=True))
+
+
+def test_an_update_that_only_the_target_has_is_not_left_beside_what_is_loaded(tmp_path):
+    path = tmp_path / "target.h5"
+    shutil.copyfile(BESIDE, path)
+    before = path.read_bytes()
+    for options in ({}, {"on_missing": "skip"}, {"where": "first/kernel", "on_missing": "skip"}):
+        with pytest.raises(RequestError, match="its layer keeps a low-rank update here") as caught:
+            load_weights(path, MERGED, **options)
+        assert caught.value.hint.startswith("load into a model")
+    assert path.read_bytes() == before

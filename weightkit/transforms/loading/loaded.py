@@ -15,7 +15,7 @@ from weightkit.transforms.loading.conversion import Conversion, Conversions
 from weightkit.transforms.loading.facts import facts_of
 from weightkit.transforms.loading.flattened import flattened_map, image_format
 from weightkit.transforms.loading.layer_conversions import conversions
-from weightkit.transforms.loading.low_rank import is_factor
+from weightkit.transforms.loading.low_rank import STALE, is_factor, stale
 from weightkit.transforms.loading.plain import is_plain
 from weightkit.transforms.loading.quantized import Quantized
 from weightkit.transforms.loading.resizing.resized import MEAN_ROWS, LeftFresh, Resizing, resized
@@ -109,6 +109,8 @@ class _Sides:
         self._found = self._quantized.read(found)
         self._refused = dict(self._quantized.refused)
         self._hints: dict[WeightRef, str] = {}
+        if updated := stale(found.missing, found.pairs):
+            self._refuse(updated, STALE)
 
     def loaded(self) -> Loaded:
         of: dict[WeightRef, Conversion] = {}

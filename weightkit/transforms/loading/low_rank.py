@@ -15,18 +15,40 @@ from weightkit.transforms.loading.conversion import Conversion
 from weightkit.transforms.loading.keras1_names import meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from weightkit.access import WeightRef
     from weightkit.transforms.loading.facts import LayerFacts
 
 _BEFORE, _FIRST, _SECOND = "lora_", "_a", "_b"
 
+STALE = RequestError(
+    "its layer keeps a low-rank update here, which the source does not have, and which would be added to the kernel",
+    hint="load into a model, whose updates Keras sets to zero, and save that",
+)
+"""Why a weight is refused whose layer has an update of its own."""
+
 
 def is_factor(ref: WeightRef) -> bool:
     """Whether a weight is a factor of a low-rank update: ``lora_kernel_a``."""
     name = ref.name or ""
     return name.startswith(_BEFORE) and name.endswith((_FIRST, _SECOND))
+
+
+def stale(missing: Iterable[WeightRef], pairs: Iterable[WeightRef]) -> list[WeightRef]:
+    """The weights of a target that would be off by an update of its own, which the source does not have, and these.
+
+    Args:
+        missing: The weights that the source does not have.
+        pairs: Those that it has.
+    """
+    factors = list(filter(is_factor, missing))
+    names = {(ref.owner, meaning(_whole(ref.name or ""), ())) for ref in factors}
+    return [*(ref for ref in pairs if (ref.owner, meaning(ref.name or "", ())) in names), *factors]
+
+
+def _whole(name: str) -> str:
+    return name.removeprefix(_BEFORE).removesuffix(_FIRST).removesuffix(_SECOND)
 
 
 def with_updates(weights: Mapping[str, Conversion], kept: Container[str], source: LayerFacts) -> dict[str, Conversion]:
