@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from weightkit.access.suggest.layer_facts import tokens_of
+from weightkit.access.suggest.compared_layers import tokens_of
 from weightkit.access.suggest.name_scores import name_scores, template
 from weightkit.access.suggest.order_scores import IMPOSSIBLE
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from weightkit.access.suggest.layer_facts import LayerFacts
+    from weightkit.access.suggest.compared_layers import ComparedLayer
 
 Tokens: TypeAlias = tuple[str, ...]
 _EXACT, _RESIZED = 1.0, 0.25
@@ -27,7 +27,7 @@ _CONFLICT = 1.5
 class Evidence:
     """The evidence for all pairs of layers of two models, as arrays of (ours, theirs)."""
 
-    def __init__(self, ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts]) -> None:
+    def __init__(self, ours: Sequence[ComparedLayer], theirs: Sequence[ComparedLayer]) -> None:
         self.ours, self.theirs = ours, theirs
         self.same_class = _same([one.layer_class for one in ours], [one.layer_class for one in theirs])
         self.other_class = ~self.same_class & _known(
@@ -72,7 +72,7 @@ class Evidence:
         return found
 
 
-def _tokens(layers: Sequence[LayerFacts], others: Sequence[LayerFacts]) -> list[Tokens]:
+def _tokens(layers: Sequence[ComparedLayer], others: Sequence[ComparedLayer]) -> list[Tokens]:
     """The words and numbers in each name, without the layers around most of them: ``backbone_2``."""
     around = _of_most([layer.names[:-1] for layer in layers], [layer.names for layer in others])
     return [tokens_of(name for name in layer.names if name not in around) for layer in layers]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
     from weightkit.access.ref import WeightRef
-    from weightkit.access.suggest.layer_facts import LayerFacts
+    from weightkit.access.suggest.compared_layers import ComparedLayer
     from weightkit.access.targets import Target
 
 _WORTH_COMPARING = 4_000_000
@@ -47,16 +47,16 @@ def suggest(
         >>> print(suggest(model, "pretrained.h5"))  # doctest: +SKIP
     """
     with weights_of(target) as ours, weights_of(source) as theirs:
-        from weightkit.access.suggest.layer_facts import facts_of_layers  # noqa: PLC0415  # files are opened first
+        from weightkit.access.suggest.compared_layers import compared_layers  # noqa: PLC0415  # files are opened first
 
-        first, in_order = facts_of_layers(ours, ordered=is_ordered(ours) if ordered is None else ordered)
-        second, in_order_too = facts_of_layers(theirs, ordered=is_ordered(theirs))
+        first, in_order = compared_layers(ours, ordered=is_ordered(ours) if ordered is None else ordered)
+        second, in_order_too = compared_layers(theirs, ordered=is_ordered(theirs))
     if len(first) * len(second) > _WORTH_COMPARING:
         return _of_many(first, second)
     return _compared(first, second, ordered=in_order and in_order_too)
 
 
-def _compared(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts], *, ordered: bool) -> Suggestion:
+def _compared(ours: Sequence[ComparedLayer], theirs: Sequence[ComparedLayer], *, ordered: bool) -> Suggestion:
     """By all evidence for all pairs."""
     if not ours or not theirs:
         return _suggestion(ours, theirs, {})
@@ -71,7 +71,7 @@ def _compared(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts], *, order
     return _suggestion(ours, theirs, {row: (column, *judge.judged(row, column)) for row, column in met})
 
 
-def _of_many(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts]) -> Suggestion:
+def _of_many(ours: Sequence[ComparedLayer], theirs: Sequence[ComparedLayer]) -> Suggestion:
     """By what only one layer of each side has: its name and looks, or its looks."""
     pairs: dict[int, tuple[int, Certainty, str]] = {}
     used = set[int]()
@@ -84,11 +84,11 @@ def _of_many(ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts]) -> Sugges
     return _suggestion(ours, theirs, pairs)
 
 
-def _name_and_looks(layer: LayerFacts) -> Hashable:
+def _name_and_looks(layer: ComparedLayer) -> Hashable:
     return (layer.names, _looks(layer)) if layer.names else None
 
 
-def _looks(layer: LayerFacts) -> Hashable:
+def _looks(layer: ComparedLayer) -> Hashable:
     return None if layer.weights is None else (layer.layer_class, layer.weights)
 
 
@@ -99,7 +99,7 @@ def _alone(keys: Sequence[Hashable]) -> dict[Hashable, int]:
 
 
 def _suggestion(
-    ours: Sequence[LayerFacts], theirs: Sequence[LayerFacts], pairs: dict[int, tuple[int, Certainty, str]]
+    ours: Sequence[ComparedLayer], theirs: Sequence[ComparedLayer], pairs: dict[int, tuple[int, Certainty, str]]
 ) -> Suggestion:
     used = {column for column, _, _ in pairs.values()}
     looks = {one.shapes for one in theirs}

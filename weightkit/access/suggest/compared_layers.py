@@ -1,4 +1,4 @@
-"""What is known of each layer with weights: its names, its class, and what its weights look like."""
+"""The layers with weights as they are compared: their names, their class, and what their weights look like."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class LayerFacts:
+class ComparedLayer:
     """A layer with weights of its own."""
 
     address: str
@@ -49,7 +49,7 @@ class LayerFacts:
         return None if self.weights is None else tuple((name, len(shape)) for name, shape in self.weights)
 
 
-def facts_of_layers(refs: Iterable[WeightRef], *, ordered: bool) -> tuple[list[LayerFacts], bool]:
+def compared_layers(refs: Iterable[WeightRef], *, ordered: bool) -> tuple[list[ComparedLayer], bool]:
     """The layers with weights, without an optimizer's state and counters, and whether they are in the model's order.
 
     Args:
@@ -60,8 +60,8 @@ def facts_of_layers(refs: Iterable[WeightRef], *, ordered: bool) -> tuple[list[L
     around = {layer: path for path, layer in root.leaves()}
     in_order = leaves_in_order(root, ordered=ordered)
     if in_order is None:
-        return [_facts(layer, around[layer]) for layer in _counted(root.leaves())], False
-    return [_facts(layer, around[layer]) for layer in in_order], True
+        return [_compared_layer(layer, around[layer]) for layer in _counted(root.leaves())], False
+    return [_compared_layer(layer, around[layer]) for layer in in_order], True
 
 
 def tokens_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -89,11 +89,11 @@ def _counted(layers: Iterable[tuple[tuple[Layer, ...], Layer]]) -> list[Layer]:
     return [layer for _, layer in sorted(placed, key=lambda found: found[0])]
 
 
-def _facts(layer: Layer, path: tuple[Layer, ...]) -> LayerFacts:
+def _compared_layer(layer: Layer, path: tuple[Layer, ...]) -> ComparedLayer:
     refs = sorted(layer.weights.values(), key=lambda ref: ref.index)
     given = tuple(one.name for one in path if not _is_automatic(one) and one.name not in _LISTS)
     known = all(ref.name is not None for ref in refs)
-    return LayerFacts(
+    return ComparedLayer(
         refs[0].owner.removesuffix("/vars") if refs[0].layer is None else refs[0].layer,
         given,
         _class_of(layer, path),
