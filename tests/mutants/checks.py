@@ -608,6 +608,18 @@ MUTANTS = [
         "tests/transforms/loading/resizing/test_resized.py",
     ),
     Mutant(
+        "a low-rank update that only the target has is not added to what is loaded",
+        "weightkit/transforms/loading/loaded.py",
+        "if updated := stale(found.missing, found.pairs):", "if updated := []:",
+        "tests/transforms/loading/test_low_rank.py",
+    ),
+    Mutant(
+        "a low-rank update counts by what the source says",
+        "weightkit/transforms/loading/low_rank.py",
+        "if isinstance(alpha, bool) or not isinstance(alpha, int | float):", "alpha = alpha or 2\n    if False:",
+        "tests/transforms/loading/test_low_rank.py",
+    ),
+    Mutant(
         "a layer of another era is not taken for one that is copied as it is",
         "weightkit/transforms/loading/plain.py",
         "side.major in {None, _TODAY}", "True",
