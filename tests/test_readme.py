@@ -110,7 +110,8 @@ def test_the_scripts_of_the_readme_can_be_run(script):
 
 
 @pytest.mark.parametrize(
-    "command", ["show", "diff", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"]
+    "command",
+    ["show", "diff", "load", "scale", "reinitialize", "cast", "strip", "drop", "restore", "salvage"],
 )
 def test_the_readme_names_every_option(command):
     usage = run_weightkit(command, "--help").stdout
