@@ -87,7 +87,8 @@ class Match:
     @staticmethod
     def trains(ref: WeightRef) -> bool:
         """Whether it belongs to training, not to the model; Keras 2 saved the state of metrics too."""
-        return ref.kind is Kind.OPTIMIZER or ref.structure.startswith("metrics/")
+        in_metrics = ref.structure.startswith("metrics/") and "/vars/" in ref.structure  # no layer of a legacy file
+        return ref.kind is Kind.OPTIMIZER or in_metrics
 
     @staticmethod
     def is_counter(ref: WeightRef) -> bool:
