@@ -183,7 +183,9 @@ class LoadWeights(Transform):
         try:
             return match_stores(store, source, self.match, rename=rename, source_at=source_at, target_at=target_at)
         except UnmatchedError as error:
-            raise RequestError(error.problem, hint=way_out(error, suggest(store, source)), file=store.label) from None
+            # A proposal is for the whole of both.
+            proposed = suggest(store, source).rename if source_at is None and target_at is None else {}
+            raise RequestError(error.problem, hint=way_out(error, len(proposed)), file=store.label) from None
 
     @property
     def _loading(self) -> Loading:

@@ -11,7 +11,7 @@ import pytest
 from support import DATA, GOLDEN, plain_datasets, write_legacy, write_variables
 
 from weightkit import open_weights
-from weightkit.access.matching import match
+from weightkit.access.matching import Match, match
 from weightkit.access.ref import Kind
 from weightkit.errors import RequestError, UnmatchedError
 
@@ -222,3 +222,18 @@ def test_a_nested_model_is_no_neighbor_of_what_is_flat_and_no_way_out_that_guess
     with pytest.raises(UnmatchedError) as caught:
         match(store_of(dense({f"dense_{n}": (4, 4) for n in (3, 4, 5)})), nested)
     assert (caught.value.ways, caught.value.hint) == ((), "compare what `show` lists")
+
+
+def test_paths_do_not_guess_either_where_names_have_nothing_in_common(weight):
+    def models(*names):
+        return [weight(f"{name}/kernel", structure=f"layers/dense_{n}/vars/0") for n, name in enumerate(names)]
+
+    with pytest.raises(UnmatchedError):
+        match(models("cc", "dd", "ee"), models("aa", "bb"))
+
+
+def test_a_layer_that_is_called_metrics_is_a_layer_in_a_legacy_file(weight):
+    ours = [weight("metrics/kernel", structure="metrics/metrics/kernel:0"), weight("b/kernel")]
+    assert len(match(ours, ours).pairs) == 2
+    assert not any(map(Match.trains, ours))
+    assert Match.trains(weight("mean/total", structure="metrics/mean/vars/0"))

@@ -58,7 +58,7 @@ def why_not_by_order(ours: Layer, theirs: Layer, ordered: Ordered) -> str:
     if first is None or second is None:
         return f"the order of the {'first' if first is None else 'second'}'s layers is not known"
     if len(first) != len(second):
-        return f"the first has {len(first)} layers with weights and the second {len(second)}"
+        return f"there are {len(first)} layers with weights in the first and {len(second)} in the second"
     pairs = list(zip(first, second, strict=True))
     for number, pair in enumerate(pairs, 1):
         if not _all_of([pair]):

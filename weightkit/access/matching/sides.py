@@ -90,7 +90,7 @@ class Sides:
 
     def without_guesses(self, found: Match) -> Match:
         """A match by names or paths without what automatic names only guess."""
-        pairs = without_guesses(found.pairs, *self._trees)
+        pairs = without_guesses(found.pairs, *self._trees, by_place=found.by == "structure")
         return found if len(pairs) == len(found.pairs) else Match.of(found.by, self.ours, self.theirs, pairs)
 
     def of_parts(self) -> Pairs:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weightkit.access import Match, WeightRef
-    from weightkit.access.suggest import Suggestion
     from weightkit.transforms.loading.loaded import Loaded
 
 _EXCLUDE = "exclude= (--exclude)"
@@ -44,11 +43,17 @@ def require_all(
         )
 
 
-def way_out(error: UnmatchedError, proposed: Suggestion) -> str:
-    """What loads some of the weights although nothing settles which is which."""
+def way_out(error: UnmatchedError, proposed: int) -> str:
+    """What loads some of the weights although nothing settles which is which.
+
+    Args:
+        error: It.
+        proposed: How many layers `suggest` proposes to rename.
+    """
     ways = [_SAY]
-    if proposed.rename:
-        ways.append(f"see the {len(proposed.rename)} layers that suggest(target, source) (--suggest) proposes for it")
+    if proposed:
+        layers = "1 layer" if proposed == 1 else f"{proposed} layers"
+        ways.append(f"see the {layers} that suggest(target, source) (--suggest) proposes for it")
     ways += [f"load what matches with {_choice(found)}" for found in error.ways]
     return ", or ".join(ways)
 
