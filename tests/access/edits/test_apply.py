@@ -154,13 +154,13 @@ def test_an_error_in_a_thread_comes_out_and_nothing_has_happened(large, error):
 
 
 def test_an_error_in_one_thread_ends_the_work_of_the_other(tmp_path):
-    """The second thread fails while the first, whose result is waited for, has hardly begun."""
+    """The second thread fails while the calling one has hardly begun."""
     failing = threading.Event()
 
     @dataclass(frozen=True)
     class SecondFails(Watched):
         def __call__(self, ref, values, span=ALL):
-            if threading.current_thread().name.endswith("_1"):
+            if threading.current_thread() is not threading.main_thread():
                 failing.set()
                 raise ArithmeticError
             assert failing.wait(60)

@@ -34,14 +34,14 @@ def share(tasks: Iterable[tuple[_What, _Part]], work: Callable[[_What, _Part], N
     np.empty(_KEPT, np.uint8)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # small work starts faster without it
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS - 1) as pool:
         try:
             futures = []
             with contextlib.suppress(RuntimeError):  # no more threads can be had: those that there are do the work
-                for _ in range(THREADS):
+                for _ in range(THREADS - 1):
                     futures.append(pool.submit(shared.drain, work))  # noqa: PERF401  # those before the error count
-            if not futures:
-                shared.drain(work)
+            # The calling thread too: models are set in it alone.
+            shared.drain(work)
             for future in futures:
                 future.result()
         finally:
