@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class UndoLog:
-    """The old values of all variables that were set, latest last."""
+    """How all variables that were set get their old values back, latest last."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[str, Handle, Any]] = []
+        self._kept: list[tuple[str, Callable[[], None]]] = []
 
     def set(self, path: str, handle: Handle, before: Any, values: np.ndarray) -> None:
         """Set a variable, after recording its old value.
@@ -36,7 +37,11 @@ class UndoLog:
 
     def keep(self, path: str, handle: Handle, before: Any) -> None:
         """Record the value of a variable that is about to be set by other means; same arguments as `set`."""
-        self._kept.append((path, handle, handle.keep(before)))
+        self.record(path, functools.partial(handle.put_back, handle.keep(before)))
+
+    def record(self, path: str, restore: Callable[[], None]) -> None:
+        """Record how a variable that is about to be set is restored; it may be called twice."""
+        self._kept.append((path, restore))
 
     def undo(self) -> None:
         """Restore everything, latest first; an interruption waits until all is restored.
@@ -47,15 +52,10 @@ class UndoLog:
         interrupted: KeyboardInterrupt | None = None
         failed: dict[str, Exception] = {}
         while self._kept:
-            path, handle, kept = self._kept[-1]
             try:
-                handle.put_back(kept)
+                self._restore_all(failed)
             except KeyboardInterrupt as stop:
                 interrupted = stop
-                continue  # the entry is still there: it is tried again
-            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still restored
-                failed[path] = error
-            self._kept.pop()
         if failed:
             first = next(iter(failed.values()))
             raise MachineError(
@@ -64,6 +64,15 @@ class UndoLog:
             ) from first
         if interrupted is not None:
             raise interrupted
+
+    def _restore_all(self, failed: dict[str, Exception]) -> None:
+        while self._kept:
+            path, restore = self._kept[-1]  # it stays there until it is done: after an interruption it is tried again
+            try:
+                restore()
+            except Exception as error:  # noqa: BLE001  # whatever a backend raises, the others are still restored
+                failed[path] = error
+            self._kept.pop()
 
 
 @contextlib.contextmanager
