@@ -23,6 +23,7 @@ from models import all_variables, bits, drawn, trained, values
 
 from weightkit import Scale, edit, open_weights, plan
 from weightkit.access.edits.transform import Transform
+from weightkit.access.live import live_sink
 from weightkit.access.ref import Kind
 from weightkit.access.store import ALL
 from weightkit.errors import NonFiniteError, RequestError, SelectionError
@@ -109,6 +110,37 @@ def try_failures():
             FACTS[f"failure {kind} {how}: not even touched"] = objects == [
                 id(variable._value) for variable in all_variables(model)
             ]
+
+
+class FailingEarly(Failing):
+    """One that reads no model: a large edit has set all weights before the last when it fails."""
+
+    reads_models = False
+
+
+def try_early():
+    """Edits that count as large: what they give, and what failed ones leave."""
+    live_sink._LARGE = 0
+    for kind in ("trained", "bfloat16", "low_rank", "recurrent"):
+        model = trained() if kind == "trained" else drawn(kind)
+        before = bits(model)
+        last = [ref for ref in open_weights(model) if ref.dtype.kind != "i"][-1].structure
+        for how, error in (("raise", UnwantedError), ("interrupt", KeyboardInterrupt)):
+            with contextlib.suppress(error):
+                edit(model, FailingEarly(last, how))
+                FACTS[f"early {kind} {how}: it fails"] = False
+            FACTS[f"early {kind} {how}: nothing is changed"] = bits(model) == before
+        old = values(all_variables(model))
+        edit(model, Scale(0.5))
+        early = bits(model)
+        for variable, was in zip(all_variables(model), old, strict=True):
+            variable.assign(was)
+        live_sink._LARGE = 1 << 30
+        edit(model, Scale(0.5))
+        live_sink._LARGE = 0
+        FACTS[f"early {kind}: as any other edit"] = early != before and bits(model) == early
+    try_backend()
+    live_sink._LARGE = 64 << 20
 
 
 class Breaking:
@@ -424,6 +456,7 @@ warnings.simplefilter("ignore")
 for one in ("sequential", "nested", "subclassed", "recurrent", "custom", "bfloat16", "float16", "trained"):
     try_scale(one)
 try_failures()
+try_early()
 try_broken_commit()
 try_optimizer()
 try_tracing()

@@ -21,6 +21,10 @@ def test_a_transform_that_fails_on_its_last_weight_leaves_model_and_optimizer_bi
     assert wrong(facts, "failure ") == {}
 
 
+def test_a_large_edit_that_sets_weights_early_changes_or_leaves_the_same_bits(facts):
+    assert wrong(facts, "early ") == {}
+
+
 def test_an_edit_that_is_cut_short_while_variables_are_set_is_undone(facts):
     assert wrong(facts, "commit ") == {}
 

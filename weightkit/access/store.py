@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Sink(ABC):
-    """Takes an edit's new values; all of them become visible at once, when the edit is complete."""
+    """Takes an edit's new values; all of them become visible when the edit is complete, but see `may_set_early`."""
 
     outcome: Outcome | None = None
     """Set when the edit has been committed."""
@@ -70,6 +70,13 @@ class Sink(ABC):
     @abstractmethod
     def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
         """Set the elements of ``span`` (C order) of a weight. May be called from several threads."""
+
+    def may_set_early(self) -> None:  # noqa: B027  # most never do
+        """Called before the first value, if the edit reads the store's old values through the store alone.
+
+        A model may then set weights before the edit is complete, which takes less memory: whoever looks at the model
+        meanwhile sees some new weights. The store still reads the old ones, and an edit that fails restores them.
+        """
 
     def complete(self) -> int:
         """Finish the new file after all values are written, before it replaces anything; returns its descriptor.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from weightkit.access import ALL, By, Kind, Match, Transform, edit
+from weightkit.access import ALL, By, FileStore, Kind, Match, Transform, edit
 from weightkit.access import match as match_stores
 from weightkit.access.suggest import suggest
 from weightkit.errors import RequestError, UnmatchedError
@@ -29,7 +30,6 @@ from weightkit.transforms.source_reader import PlannedSource, SourceReader
 from weightkit.transforms.two_files import require_two_files
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Self
@@ -146,6 +146,11 @@ class LoadWeights(Transform):
     def kinds(self) -> frozenset[Kind]:
         """All but the optimizer's."""
         return frozenset(Kind) - {Kind.OPTIMIZER}
+
+    @property
+    def reads_models(self) -> bool:
+        """Whether the source is, or may be, a model in memory."""
+        return not isinstance(self.source, str | os.PathLike | FileStore)
 
     def require_apart(self, store: WeightStore, output: Path | None = None) -> None:
         """Check that the source is another file than the one that is changed, and than the output.

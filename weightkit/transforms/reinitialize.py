@@ -103,6 +103,11 @@ class Reinitialize(Transform):
         """A layer's own initializers also reset its statistics; one given initializer makes no sense for them."""
         return frozenset({Kind.PARAMETER} if self.initializer else {Kind.PARAMETER, Kind.STATISTIC})
 
+    @property
+    def reads_models(self) -> bool:
+        """False: the initializers are known by then."""
+        return False
+
     def on(self, store: WeightStore) -> Transform:
         """A transform that finds out how each weight of this store is initialized."""
         return _Sources(store, self)

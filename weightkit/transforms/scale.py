@@ -49,6 +49,11 @@ class Scale(Transform):
     def __repr__(self) -> str:
         return f"Scale({self.factor!r})"
 
+    @property
+    def reads_models(self) -> bool:
+        """False."""
+        return False
+
     def objection(self, ref: WeightRef) -> str:
         """Why this weight cannot be scaled; empty if it can.
 

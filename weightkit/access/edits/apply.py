@@ -41,6 +41,8 @@ def run(
     with store.editing(edit.chosen if sets_values else (), destination, edit.changes) as sink:
         work = _Work(edit, store, sink, progress)
         if sets_values:
+            if not edit.transform.reads_models:
+                sink.may_set_early()
             work.do()
         found = work.found()
         nonfinite = {ref: lost for ref, lost in found.items() if lost.nonfinite}

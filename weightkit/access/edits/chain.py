@@ -62,6 +62,11 @@ class Chain(Transform):
         """Kinds of weights that any of them changes by default."""
         return frozenset().union(*(step.transform.kinds for step in self.steps))
 
+    @property
+    def reads_models(self) -> bool:
+        """Whether any of them may."""
+        return any(step.transform.reads_models for step in self.steps)
+
     def require_apart(self, store: WeightStore, output: Path | None = None) -> None:
         """Check that none of the transforms reads from the store that it changes, nor from the output."""
         for step in self.steps:

@@ -45,6 +45,15 @@ class Transform(ABC):
         """Kinds of weights that it changes by default."""
         return frozenset({Kind.PARAMETER})
 
+    @property
+    def reads_models(self) -> bool:
+        """Whether it may read a model in memory while it computes.
+
+        Such a model may share variables with the one that is edited, which is then set at the very end. A large edit
+        (over 64 MiB) takes less memory where this is False.
+        """
+        return True
+
     def require_apart(self, store: WeightStore, output: Path | None = None) -> None:  # noqa: B027  # most read nothing
         """Check that it does not read from the very store that it changes, nor from the output.
 

@@ -1,7 +1,8 @@
 """How one variable's value is viewed, set and restored on each backend.
 
 A handle does not copy where the backend allows a view. TensorFlow and JAX values are immutable, so the value from
-before an edit is kept by reference; PyTorch's are written in place, so it is copied.
+before an edit is kept by reference; PyTorch's are written in place, so it is copied. A large edit keeps neither, and
+restores from a file.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from weightkit.access.live.live_refs import class_of
 from weightkit.access.live.live_sink import LiveSink
 from weightkit.access.live.object_walk import is_builtin
 from weightkit.access.live.read_cache import Steady
+from weightkit.access.live.slot import part
 from weightkit.access.live.unsaved import note_on_unsaved
 from weightkit.access.store import ALL, IN_PLACE, Destination, WeightStore
 from weightkit.builtin import defined_in
@@ -100,8 +101,8 @@ class LiveStore(WeightStore):
     def look(self, ref: WeightRef, span: slice = ALL) -> np.ndarray:
         """Like `read` but without a copy, for edits: do not change or keep the array."""
         # An edit reads what was there when it began.
-        values = self._sink.before(ref) if self._sink is not None else None
-        return _part(self._value(ref) if values is None else values, span)
+        before = self._sink.before(ref, span) if self._sink is not None else None
+        return part(self._value(ref), span) if before is None else before
 
     def _value(self, ref: WeightRef) -> np.ndarray:
         place = self._places[ref]
@@ -173,6 +174,7 @@ class LiveStore(WeightStore):
             raise
         finally:
             self._sink = None
+            sink.close()
 
     def _settable(self, ref: WeightRef) -> Handle:
         handle = self._places[ref].handle
@@ -184,8 +186,8 @@ class LiveStore(WeightStore):
             )
         return handle
 
-    def _repeated(self, changing: Sequence[WeightRef]) -> set[WeightRef]:
-        """All but the last address of each variable: Keras keeps the last one's values too when it loads a file.
+    def _repeated(self, changing: Sequence[WeightRef]) -> dict[WeightRef, WeightRef]:
+        """All but the last address of each variable, with the last: Keras keeps its values when it loads a file too.
 
         Raises:
             RequestError: Some addresses of a variable are to change, and others are not.
@@ -204,7 +206,7 @@ class LiveStore(WeightStore):
                     hint="select all or none of them",
                     file=self._label,
                 )
-        return {ref for refs in shared for ref in refs[:-1]}
+        return {ref: refs[-1] for refs in shared for ref in refs[:-1]}
 
     def _require_values_only(self, destination: Destination, changes: Changes) -> None:
         if destination != IN_PLACE:
@@ -228,9 +230,3 @@ def _configured(thing: Any) -> Configured | None:
         return None
     package = "weightkit" if defined_in(type(thing), "weightkit") else ""
     return Configured(class_of(thing), config, builtin=is_builtin(thing), package=package)
-
-
-def _part(values: np.ndarray, span: slice) -> np.ndarray:
-    if span == ALL:
-        return values.view()
-    return values.reshape(-1)[span]
