@@ -61,16 +61,21 @@ class LiveSink(Sink):
 
     def before(self, ref: WeightRef, span: slice) -> np.ndarray | None:
         """A weight's values from before the running edit, as `part` gives them: do not change or keep them."""
-        slot = self._slots.get(self._repeated.get(ref, ref))
+        slot = self._slot(ref)
         return None if slot is None else slot.before(span)
+
+    def _slot(self, ref: WeightRef) -> Slot | None:
+        return self._slots.get(self._repeated.get(ref, ref) if self._repeated else ref)
 
     def write(self, ref: WeightRef, values: np.ndarray, span: slice = ALL) -> None:
         """Set the elements of ``span`` (C order) of one of the weights. May be called from several threads."""
-        slot = self._slots[self._repeated.get(ref, ref)]
-        first, last, _ = span.indices(ref.size)
+        slot = self._slot(ref)
+        if slot is None:
+            raise AssertionError(f"{ref.path} is not among the weights to change")
+        first, last, _ = span.indices(slot.size)
         if values.size != last - first or values.dtype != ref.dtype:
             raise AssertionError(f"{ref.path}: {values.size} elements of {values.dtype} for {last - first}")
-        if ref not in self._repeated:
+        if not self._repeated or ref not in self._repeated:
             with self._lock:
                 slot.prepare()
             slot.take(values, first, last)  # outside the lock: spans do not overlap

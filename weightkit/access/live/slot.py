@@ -30,7 +30,8 @@ class Slot:
     def __init__(self, ref: WeightRef, handle: Handle, addresses: int = 1) -> None:
         self.ref, self.handle = ref, handle
         self._held: _Held | None = _Held(handle.value())
-        self._missing = ref.size * addresses
+        self.size = ref.size
+        self._missing = self.size * addresses
         self._new: np.ndarray | None = None
         self._file: OldValues | None = None
         self._at = 0
@@ -49,7 +50,7 @@ class Slot:
     def prepare(self) -> None:
         """Allocate the new values; not from two threads at once."""
         if self._new is None:
-            self._new = writable(self.ref.size, self.ref.dtype)
+            self._new = writable(self.size, self.ref.dtype)
 
     def take(self, values: np.ndarray, first: int, last: int) -> None:
         """Take some new values, after `prepare`; from any thread."""
