@@ -93,19 +93,23 @@ def test_progress_counts_every_byte_of_the_first(compared):
     assert sum(done) == 2 * SIZE * 4
 
 
-def test_large_work_is_done_by_more_threads_than_one_and_small_by_none(compared):
+def test_large_work_is_done_by_another_thread_too_and_small_by_none(compared):
     class Watched:
         def __init__(self, store):
             self.store, self.seen, self.steady = store, seen, store.steady
 
         def read(self, ref, span):
             self.seen.add(threading.current_thread().name)
+            if len(self.seen) > 1:
+                both.set()
+            both.wait(wait)  # nobody takes all tasks before the other one has begun
             return self.store.read(ref, span)
 
-    seen: set[str] = set()
+    seen, both, wait = set[str](), threading.Event(), 60
     compared((drawn(), drawn()), wrap=Watched)
-    assert threading.current_thread().name not in seen
-    seen = set()
+    assert threading.current_thread().name in seen
+    assert len(seen) == 2
+    seen, both, wait = set(), threading.Event(), 0
     compared((drawn(size=9), drawn(size=9)), wrap=Watched)
     assert seen == {threading.current_thread().name}
 

@@ -108,7 +108,8 @@ def try_square(kind, form):
     model = load(path, kind, form)
     variables = all_variables(model)
     start, held = saved_bits(model), values(variables)
-    try_loading(path, kind, form, wanted=saved_bits(model, optimizer=False))
+    if FULL or form == FORMATS[list(KINDS).index(kind) % len(FORMATS)]:
+        try_loading(path, kind, form, wanted=saved_bits(model, optimizer=False))
     held = [value.copy() for value in held]
 
     def restart():
