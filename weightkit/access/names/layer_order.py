@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from weightkit.access.names.keys import key_base
 from weightkit.access.ref import Kind
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weightkit.access.ref import WeightRef
-
-_Path = TypeVar("_Path", list[str], tuple[str, ...])
 
 
 def turns(layers: Sequence[Sequence[WeightRef]], *, ordered: bool, nested: bool) -> list[int] | None:
@@ -47,7 +45,7 @@ def _numbers_in_list(layers: Sequence[Sequence[WeightRef]]) -> list[int] | None:
     if not all(is_numbered(ref) for refs in layers for ref in refs):
         return None
     paths = [[ref.structure.split("/") for ref in refs] for refs in layers]
-    shared = steps_shared([path for own in paths for path in own])
+    shared = _shared([path for own in paths for path in own])
     keys = [{path[shared] for path in own} for own in paths]
     if any(len(own) != 1 for own in keys):
         return None
@@ -57,7 +55,7 @@ def _numbers_in_list(layers: Sequence[Sequence[WeightRef]]) -> list[int] | None:
     return [int(key[len(key_base(key)) + 1 :] or 0) for key in found]
 
 
-def steps_shared(paths: Sequence[_Path]) -> int:
+def _shared(paths: list[list[str]]) -> int:
     """How many first steps all paths have in common."""
     # What the least and the greatest path have in common, all between them have too.
     low, high = min(paths), max(paths)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weightkit.access.matching.root import Root
 from weightkit.access.matching.told.moved import moved, steps
-from weightkit.access.names.layer_order import steps_shared
 from weightkit.access.select.captures import CapturingGlob
 from weightkit.access.select.paths import Glob
 from weightkit.access.select.suggestions import nearest
@@ -125,7 +124,7 @@ def _shared(addresses: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def alone(refs: Sequence[WeightRef], depth: int, *, by_name: bool) -> dict[WeightRef, WeightRef]:
     """Weights without what is around their layer, which is this deep, each with the one that was given."""
     keys = [list(steps(ref))[-1] for ref in refs]
-    around = steps_shared([(*one.layers, "") for one in keys]) if by_name else depth
+    around = len(_shared([one.layers for one in keys])) if by_name else depth
     return {
         replace(
             moved(ref, next(steps(ref)).layers[depth:], ref.name)
