@@ -41,7 +41,7 @@ def _unpaired(root: Layer, pairs: Container[WeightRef]) -> dict[_Names, tuple[_N
         if not any(ref in pairs for ref in layer.weights.values()):
             given = [place for place, one in enumerate(path) if one.automatic is None]
             if given:
-                name = tuple(one.name if one.automatic is None else one.automatic[0] for one in path[given[-1] :])
+                name = tuple(one.base_name for one in path[given[-1] :])
                 found.setdefault(name, []).append((tuple(path[place].name for place in given[:-1]), layer))
     return {name: same[0] for name, same in found.items() if len(same) == 1}
 

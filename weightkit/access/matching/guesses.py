@@ -45,6 +45,4 @@ def _twins(root: Layer, *, by_place: bool) -> dict[WeightRef, tuple[int, ...]]:
 
 
 def _look(layer: Layer, *, by_place: bool) -> object:
-    automatic = layer.automatic
-    named = layer.name if automatic is None else automatic[0]
-    return ("" if by_place else named), layer.signature
+    return ("" if by_place else layer.base_name), layer.signature

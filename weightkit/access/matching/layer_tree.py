@@ -33,6 +33,12 @@ class Layer:
         return automatic(self.name, self.layer_class)
 
     @property
+    def base_name(self) -> str:
+        """Its name; of an automatic one, the class part."""
+        found = self.automatic
+        return self.name if found is None else found[0]
+
+    @property
     def only(self) -> Layer | None:
         """The one layer that this one holds, where it holds nothing else."""
         return next(iter(self.layers.values())) if len(self.layers) == 1 and not self.weights else None
@@ -46,7 +52,7 @@ class Layer:
                 self._signature = only.signature
             else:
                 own = sorted((meaning(name), ref.shape) for name, ref in self.weights.items())
-                below = ((_bare(layer), layer.signature) for layer in self.layers.values())
+                below = ((layer.base_name, layer.signature) for layer in self.layers.values())
                 self._signature = (tuple(own), tuple(sorted(below, key=repr)))
         return self._signature
 
@@ -98,8 +104,3 @@ def is_given(ref: WeightRef) -> bool:
     if ref.layer is None or ref.name is None:
         return False
     return not any(automatic(name, ref.layer_class) for name in ref.layer.split("/"))
-
-
-def _bare(layer: Layer) -> str:
-    found = layer.automatic
-    return layer.name if found is None else found[0]
