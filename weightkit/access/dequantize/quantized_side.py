@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from weightkit.access.edits.arithmetic import is_floating
+from weightkit.access.names.real_shape import parts_of
 from weightkit.access.quantized_layers import quantized_owners
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ class QuantizedSide:
     def __init__(self, store: WeightStore) -> None:
         self.store = store
         self._owners = quantized_owners(store)
-        self._parts: dict[str, dict[str, WeightRef]] = defaultdict(dict)
-        for ref in store:
-            if ref.owner in self._owners and ref.name is not None:
-                self._parts[ref.owner][ref.name] = ref
+        self._parts = parts_of(store, self._owners)
 
     def parts(self, ref: WeightRef) -> Mapping[str, WeightRef]:
         """All weights of its object, by name."""

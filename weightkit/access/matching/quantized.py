@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from weightkit.access.names.real_shape import QUANTIZED, real_shape
+from weightkit.access.names.real_shape import QUANTIZED, parts_of, real_shape
 from weightkit.access.ref import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.matching.result import Unlike
     from weightkit.access.ref import WeightRef
-
-Pairs: TypeAlias = "dict[WeightRef, WeightRef]"
-Layers: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
 
 
 class Unquantized:
@@ -36,12 +35,9 @@ class Unquantized:
             for side, refs in enumerate((ours, theirs))
         )
 
-    def _before(self, refs: Iterable[WeightRef], owners: set[str], side: int) -> list[WeightRef]:
+    def _before(self, refs: Sequence[WeightRef], owners: set[str], side: int) -> list[WeightRef]:
         """The weights without those that quantizing added."""
-        parts: dict[str, dict[str, WeightRef]] = {owner: {} for owner in owners}
-        for ref in refs:
-            if ref.owner in owners and ref.name is not None:
-                parts[ref.owner][ref.name] = ref
+        parts = parts_of(refs, owners)
         found = []
         for ref in refs:
             if ref.kind is Kind.QUANTIZATION and ref.name not in QUANTIZED:
@@ -67,7 +63,7 @@ class Unquantized:
         stored |= {ref for (owner, _), ref in self._helpers[side].items() if owner in owners}
         return [ref for ref in self._all[side] if ref in stored]
 
-    def layers(self, layers: Iterable[tuple[Sequence[WeightRef], Sequence[WeightRef]]]) -> Layers:
+    def layers(self, layers: Iterable[tuple[Sequence[WeightRef], Sequence[WeightRef]]]) -> Unlike:
         """Pairs of layers by their weights as they are stored."""
         return tuple((self._as_stored(a, 0), self._as_stored(b, 1)) for a, b in layers)
 

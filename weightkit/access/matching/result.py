@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from weightkit.access.matching.given_names import given_names, leads
 from weightkit.access.matching.layer_tree import is_given
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 By = Literal["auto", "name", "structure", "order", "shape"]
 BY: tuple[str, ...] = get_args(By)
+Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
+"""Layers that match while their weights do not: the weights of the first and of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Match:
     part: str = ""
     """The layer of the larger store that the other store is, as a whole; empty if there is none."""
 
-    unlike: tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...] = ()
+    unlike: Unlike = ()
     """Layers that match while their weights do not, such as an LSTM and that of Keras 1: our weights and theirs."""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightkit.access.matching.align import aligned, layers
 from weightkit.access.matching.elsewhere import elsewhere
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.layer_tree import Layer
     from weightkit.access.matching.pairing import Pairs
+    from weightkit.access.matching.result import Unlike
     from weightkit.access.ref import WeightRef
-
-Unlike: TypeAlias = "tuple[tuple[tuple[WeightRef, ...], tuple[WeightRef, ...]], ...]"
-"""Layers that match while their weights do not: the weights of the first and of the second."""
 
 
 class Evidence(NamedTuple):

@@ -1,11 +1,12 @@
-"""The shape of the real numbers that a quantized weight of Keras stands for, from the shapes beside it alone."""
+"""What belongs to a quantized weight of Keras, and the shape of the real numbers that it stands for."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from weightkit.access.ref import WeightRef
 
@@ -14,10 +15,20 @@ QUANTIZED = frozenset({"kernel", "embeddings", "reverse_embeddings"})
 _BITS_4 = 2  # integers in a byte
 
 
+def parts_of(refs: Iterable[WeightRef], owners: Container[str]) -> dict[str, dict[str, WeightRef]]:
+    """The weights of some objects by name, for each object by its structural address."""
+    found: dict[str, dict[str, WeightRef]] = defaultdict(dict)
+    for ref in refs:
+        if ref.owner in owners and ref.name is not None:
+            found[ref.owner][ref.name] = ref
+    return found
+
+
 def real_shape(ref: WeightRef, parts: Mapping[str, WeightRef]) -> tuple[int, ...]:
     """The shape before it was quantized: of int4 that of the integers in it, and for GPTQ and AWQ transposed back.
 
-    Where shapes do not tell (an EinsumDense in 4 bits, and an Embedding without groups), it is the stored one.
+    Only shapes are looked at. Where they do not tell (an EinsumDense in 4 bits, and an Embedding without groups), it is
+    the stored one.
 
     Args:
         ref: The weight.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from weightkit.access.matching.align import Ordered
     from weightkit.access.matching.pairing import Pairs
-    from weightkit.access.matching.sides import Unlike
+    from weightkit.access.matching.result import Unlike
     from weightkit.access.ref import WeightRef
 
 Known: TypeAlias = "dict[WeightRef, WeightRef]"
