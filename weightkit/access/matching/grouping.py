@@ -52,6 +52,8 @@ def opened(layer: Layer, other: Layer) -> Layer:
 
     Legacy weights alone do not say which models are in a nested model.
     """
+    if not any(map(_is_model, layer.layers.values())):  # most layers: nothing is compared for them
+        return layer
     members = list(_members(layer, grouped(other, layer).keys()))
     names = {member.name for member in members}
     if len(names) < len(members):  # which of two layers of one name is meant, the other side does not say
@@ -61,8 +63,12 @@ def opened(layer: Layer, other: Layer) -> Layer:
 
 def _members(layer: Layer, there: Container[tuple[str, bool]]) -> Iterator[Layer]:
     for child in layer.layers.values():
-        is_model = child.automatic is not None and child.layers and not child.weights
-        if is_model and _key(child, frozenset()) not in there:
+        if _is_model(child) and _key(child, frozenset()) not in there:
             yield from _members(child, there)
         else:
             yield child
+
+
+def _is_model(layer: Layer) -> bool:
+    """Whether it may be a model that Keras named."""
+    return bool(layer.layers) and not layer.weights and layer.automatic is not None
