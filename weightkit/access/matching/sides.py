@@ -131,10 +131,8 @@ class Sides:
             pairs = self._paired(first, layer)
             found.append(replace(Match.of("name", self.ours, self.theirs, pairs), part=path))
         for path, layer in _named(first, self.roots[1]):
-            whole = Match.of("name", self.ours, self.theirs, self._paired(layer, second)).of_part(path)
-            inside = set(layer.refs())
-            fresh, missing = (tuple(ref for ref in whole.fresh if (ref in inside) is own) for own in (False, True))
-            found.append(replace(whole, fresh=fresh, missing=(*missing, *whole.missing)))
+            whole = Match.of("name", self.ours, self.theirs, self._paired(layer, second))
+            found.append(whole.of_part(path, set(whole.missing).difference(layer.refs())))
         return [match for match in found if match.pairs]
 
     def _paired(self, ours: Layer, theirs: Layer, *, nested: bool = True) -> Pairs:
