@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 # Typed as Any, so that `reader` is never optional for those who read it.
 _UNSET: Any = None
-_OPTIONS = 12  # the first fields: what a user gives
 _BACKENDS = ("theano", "tensorflow", "cntk")
 
 
@@ -121,9 +120,11 @@ class LoadWeights(Transform):
             object.__setattr__(self, "reader", SourceReader(self.source))
 
     def __repr__(self) -> str:
-        given = ((field.name, getattr(self, field.name), field.default) for field in fields(self)[1:_OPTIONS])
-        options = (f", {name}={value!r}" for name, value, default in given if value not in (default, {}))
-        return f"LoadWeights({self.reader.name}{''.join(options)})"
+        # What a user gives is compared, and what planning adds is not.
+        _, *options = (one for one in fields(self) if one.compare)
+        given = ((one.name, getattr(self, one.name), one.default) for one in options)
+        shown = (f", {name}={value!r}" for name, value, default in given if value not in (default, {}))
+        return f"LoadWeights({self.reader.name}{''.join(shown)})"
 
     def __enter__(self) -> Self:
         """Keep the source open.
