@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 Pairs: TypeAlias = "dict[WeightRef, WeightRef]"
-_LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
+LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
+"""Keys of version 3 that are no layer's: of the lists in which layers and variables stand."""
 
 
 def by_structure(ours: Iterable[WeightRef], theirs: Iterable[WeightRef]) -> Pairs:
@@ -91,5 +92,5 @@ def _owner(ref: WeightRef) -> tuple[tuple[str, ...], str]:
     if ref.layer is not None:
         *around, _ = ref.layer.split("/")
         return tuple(around), ref.layer
-    steps = [step for step in ref.owner.split("/") if step not in _LISTS]
+    steps = [step for step in ref.owner.split("/") if step not in LISTS]
     return tuple(key_base(step) for step in steps[:-1]), ref.owner

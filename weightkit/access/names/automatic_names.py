@@ -20,7 +20,8 @@ _FORMER = {
 """Classes that Keras 3 has under another name, or as a case of another class."""
 _BASES = ("Layer", "Wrapper")
 """Classes to derive from: no layer of a model is plainly one, and `layer_3` is a user's name."""
-_DIRECTIONS = ("forward_", "backward_")
+DIRECTIONS = ("forward_", "backward_")
+"""How the names of the two layers in a Bidirectional begin."""
 
 
 def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | None:
@@ -37,7 +38,7 @@ def automatic(name: str, layer_class: str | None = None) -> tuple[str, int] | No
         (('my_block', 2), ('conv2d', 1))
     """
     base, number = numbered_name(name)
-    prefix = next((prefix for prefix in _DIRECTIONS if base.startswith(prefix)), "")
+    prefix = next((prefix for prefix in DIRECTIONS if base.startswith(prefix)), "")
     bare = base.removeprefix(prefix)
     if bare in _MODELS:
         return prefix + _MODELS[bare], number
@@ -71,8 +72,7 @@ def numbered_variable(name: str) -> int | None:
 def _known() -> dict[str, str]:
     """The class part of automatic names, of all versions of Keras, to that of Keras 3."""
     today = {**{name: name for name in table().classes}, **table().aliases, **_FORMER}
-    today = {name: now for name, now in today.items() if now not in _BASES}
-    return {key: keys_of_class(now)[0] for name, now in today.items() for key in _of(name)}
+    return {key: keys_of_class(now)[0] for name, now in today.items() if now not in _BASES for key in _of(name)}
 
 
 @functools.cache

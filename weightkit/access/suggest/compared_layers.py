@@ -11,7 +11,8 @@ from weightkit.access.matching.layer_tree import by_name
 from weightkit.access.matching.match import is_weight
 from weightkit.access.matching.order import leaves_in_order
 from weightkit.access.matching.own_weights import meaning
-from weightkit.access.names.automatic_names import automatic, numbered_name
+from weightkit.access.matching.pairing import LISTS
+from weightkit.access.names.automatic_names import DIRECTIONS, automatic, numbered_name
 from weightkit.access.names.keys import keys_of_class
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from weightkit.access.ref import WeightRef
 
 Shape: TypeAlias = tuple[int, ...]
-_LISTS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
-_DIRECTIONS = ("forward_", "backward_")
 _MOST_TOKENS = 64
 """Tokens of a name that are looked at; the names of published models have up to twenty."""
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
@@ -91,7 +90,7 @@ def _counted(layers: Iterable[tuple[tuple[Layer, ...], Layer]]) -> list[Layer]:
 
 def _compared_layer(layer: Layer, path: tuple[Layer, ...]) -> ComparedLayer:
     refs = sorted(layer.weights.values(), key=lambda ref: ref.index)
-    given = tuple(one.name for one in path if not _is_automatic(one) and one.name not in _LISTS)
+    given = tuple(one.name for one in path if not _is_automatic(one) and one.name not in LISTS)
     known = all(ref.name is not None for ref in refs)
     return ComparedLayer(
         refs[0].owner.removesuffix("/vars") if refs[0].layer is None else refs[0].layer,
@@ -109,13 +108,13 @@ def _is_automatic(layer: Layer) -> bool:
         return found is not None
     keys = keys_of_class(layer.layer_class)
     classes = {*keys, *(base[0] for key in keys if (base := automatic(key)))}
-    return found[0].removeprefix(_DIRECTIONS[0]).removeprefix(_DIRECTIONS[1]) in classes
+    return found[0].removeprefix(DIRECTIONS[0]).removeprefix(DIRECTIONS[1]) in classes
 
 
 def _class_of(layer: Layer, path: tuple[Layer, ...]) -> str | None:
     """Its class; that of a recurrent layer for its cell, with the direction where an automatic name says it."""
     bases = [base[0] for one in path if (base := one.automatic) is not None]
-    direction = next((base for base in bases if base.startswith(_DIRECTIONS)), None)
+    direction = next((base for base in bases if base.startswith(DIRECTIONS)), None)
     known = None if layer.layer_class is None else keys_of_class(layer.layer_class)[0]
     own = layer.automatic
     found = direction or known or (None if own is None else own[0])
