@@ -30,7 +30,7 @@ class LiveJobs(Jobs):
         self._load_large()
 
     def _load_large(self) -> None:
-        """Loading 1 GiB, each run in a process of its own; Keras has no undo, and we keep a copy to be undone from."""
+        """Loading 1 GiB, each run in a process of its own; old values wait in a file, and Keras has no undo."""
         path = self.folder / "large.weights.h5"
         memory: dict[str, list[float]] = {"keras": [], "weightkit": []}
 
