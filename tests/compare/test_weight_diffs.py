@@ -214,6 +214,17 @@ def test_optimizer_state_is_compared_and_reported_apart(tmp_path):
     assert diff(source, other, exclude="kind:optimizer").equal
 
 
+def test_the_state_of_metrics_that_one_file_does_not_hold_is_said_and_is_no_difference(tmp_path):
+    weights = {"layers/dense/vars/0": np.ones((2, 2), "f4")}
+    total = {"metrics/mean/vars/0": np.float32(3), "metrics/mean/vars/1": np.float32(4)}
+    with_state = write_variables(tmp_path / "a.weights.h5", weights | total)
+    without = write_variables(tmp_path / "b.weights.h5", weights)
+    for found in (diff(with_state, without), diff(without, with_state)):
+        assert (found.equal, found.notes) == (True, (f"only {with_state} has state of metrics (2 weights)",))
+    other = write_variables(tmp_path / "c.weights.h5", weights | {name: value + 1 for name, value in total.items()})
+    assert not diff(with_state, other).equal
+
+
 def test_optimizer_state_that_one_file_does_not_hold_is_said_and_is_no_difference(tmp_path):
     source, stripped = DATA / "keras20_optimizer.h5", tmp_path / "stripped.h5"
     edit(source, Strip(), output=stripped)

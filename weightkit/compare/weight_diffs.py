@@ -133,16 +133,24 @@ def _types(pair: Compared, what: str) -> str:
     return cast if not what or isinstance(pair.hypothesis, Rounded) else f"{cast} and {what}"
 
 
+_OF_TRAINING: dict[str, Callable[[WeightRef], bool]] = {
+    "optimizer state": lambda ref: ref.kind is Kind.OPTIMIZER,
+    "state of metrics": Match.is_of_metric,
+}
+"""What is no difference where only one of the two has it."""
+
+
 def _with_one_sided(
     results: list[WeightDiff], sides: Sequence[list[WeightRef]], stores: tuple[WeightStore, WeightStore]
 ) -> tuple[list[WeightDiff], list[str]]:
     """Add weights that only one side has; those that only its format stores get a note, and are not differences."""
     notes: list[str] = []
     for status, refs, store, other in zip((Status.MISSING, Status.EXTRA), sides, stores, stores[::-1], strict=True):
-        training = [ref for ref in refs if ref.kind is Kind.OPTIMIZER]
-        if training and not any(ref.kind is Kind.OPTIMIZER for ref in other):
-            notes.append(f"only {store.label} has optimizer state ({_weights(training)})")
-            refs = [ref for ref in refs if ref.kind is not Kind.OPTIMIZER]  # noqa: PLW2901
+        for what, belongs in _OF_TRAINING.items():
+            training = list(filter(belongs, refs))
+            if training and not any(map(belongs, other)):
+                notes.append(f"only {store.label} has {what} ({_weights(training)})")
+                refs = [ref for ref in refs if not belongs(ref)]  # noqa: PLW2901
         counters = [ref for ref in refs if Match.is_counter(ref)]
         if counters and store.format != other.format:
             notes.append(f"only {store.label} has seeds and counters ({_weights(counters)})")

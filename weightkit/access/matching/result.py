@@ -88,9 +88,13 @@ class Match:
 
     @staticmethod
     def trains(ref: WeightRef) -> bool:
-        """Whether it belongs to training, not to the model; Keras 2 saved the state of metrics too."""
-        in_metrics = ref.structure.startswith("metrics/") and "/vars/" in ref.structure  # no layer of a legacy file
-        return ref.kind is Kind.OPTIMIZER or in_metrics
+        """Whether it belongs to training, not to the model."""
+        return ref.kind is Kind.OPTIMIZER or Match.is_of_metric(ref)
+
+    @staticmethod
+    def is_of_metric(ref: WeightRef) -> bool:
+        """Whether it is the state of a metric, which Keras 2 saved too."""
+        return ref.structure.startswith("metrics/") and "/vars/" in ref.structure  # no layer of a legacy file
 
     @staticmethod
     def is_counter(ref: WeightRef) -> bool:
