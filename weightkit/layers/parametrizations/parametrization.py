@@ -80,6 +80,9 @@ class Parametrization:
     is_fixed = False
     """Whether the added variables keep their values when the layer gets other weights."""
 
+    fits_named_vectors = False
+    """Whether it applies to a weight of rank 1 that is selected by its name, such as ``bias=``."""
+
     def _check(self, check: Callable[..., Any], *names: str, **bounds: Any) -> None:
         """Check settings with a function of `weightkit.arguments`, and store what it returns.
 

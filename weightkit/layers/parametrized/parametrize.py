@@ -187,7 +187,7 @@ def _copy_flags(model: Any, made: Any, targets: Mapping[int, Any], *, adapts: bo
         if is_functional(old):
             _copy_flags(old, new, targets, adapts=adapts, below=below)
             continue
-        is_wrapper = bool(targets[id(old)])
+        is_wrapper = bool(targets.get(id(old)))
         new.trainable = (adapts and is_wrapper) or (old.trainable and not below)
         inner = new.layer if is_wrapper else new
         for one, other in zip(old._flatten_layers(), inner._flatten_layers(), strict=True):  # noqa: SLF001

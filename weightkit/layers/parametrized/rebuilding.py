@@ -10,6 +10,7 @@ import numpy as np
 
 from weightkit.errors import RequestError
 from weightkit.layers.parametrized.saving_hooks import saved_variables
+from weightkit.layers.parametrized.tied_layers import find_tied_layers
 from weightkit.layers.parametrized.wrapper import Parametrized
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ def require_functional(model: Any, verb: str, hint: str) -> None:
 
 
 def leaf_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model and of models in it, without these models, each once, in order."""
+    """The layers of a model and of models in it, without these models and inputs, each once, in order.
+
+    A model and one in it may have the same input, of which a configuration makes two.
+    """
     seen: set[int] = set()
     for layer in model.layers:
         below = leaf_layers(layer) if is_functional(layer) else iter((layer,))
         for one in below:
-            if id(one) not in seen:
+            if id(one) not in seen and not isinstance(one, keras.layers.InputLayer):
                 seen.add(id(one))
                 yield one
 
@@ -94,6 +98,7 @@ def without_wrappers(layer: Any, config: Any) -> Any:  # noqa: ARG001  # a `chan
 
 def values_of(layer: Any) -> dict[int, Any]:
     """The present values of computed weights, by ``id`` of the layer's own variable."""
+    find_tied_layers(layer)
     found: dict[int, Any] = {}
     for one in layer._flatten_layers():  # noqa: SLF001
         if isinstance(one, Parametrized):
@@ -138,7 +143,9 @@ def _pairs(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _inside(layer: Any) -> list[Any]:
-    """All layers except wrappers, in an order that does not depend on wrappers."""
+    """All layers except wrappers and models of listed layers, in an order that does not depend on wrappers."""
+    if is_functional(layer):
+        return [one for leaf in leaf_layers(layer) for one in _inside(leaf)]
     found, seen = [], set()
 
     def visit(one: Any) -> None:

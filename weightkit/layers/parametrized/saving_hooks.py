@@ -1,4 +1,4 @@
-"""Save and load a layer without one of its weights, whose value comes from another layer."""
+"""Save and load a layer without some of its weights, whose values come from another layer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def save_without(owner: Any, variable: Any) -> None:
     It stays the layer's attribute, since the layer's ``call`` reads it.
     """
     owner._untrack_variable(variable)  # noqa: SLF001
-    owner.save_own_variables = functools.partial(_save, owner, variable)
-    owner.load_own_variables = functools.partial(_load, owner, variable)
+    earlier = getattr(owner.save_own_variables, "keywords", {}).get("removed", ())
+    removed = (*earlier, variable)
+    owner.save_own_variables = functools.partial(_save, owner, removed=removed)
+    owner.load_own_variables = functools.partial(_load, owner, removed=removed)
     _empty(variable)
 
 
@@ -27,20 +29,21 @@ def saved_variables(layer: Any) -> dict[str, Any]:
     return record
 
 
-def _save(owner: Any, variable: Any, store: Any) -> None:
-    for key, value in _numbered(owner, variable).items():
+def _save(owner: Any, store: Any, *, removed: tuple[Any, ...]) -> None:
+    for key, value in _numbered(owner, removed).items():
         store[key] = value
 
 
-def _load(owner: Any, variable: Any, store: Any) -> None:
-    """Load by number; the class's own method would expect the variable that the file does not have."""
-    for key, value in _numbered(owner, variable).items():
+def _load(owner: Any, store: Any, *, removed: tuple[Any, ...]) -> None:
+    """Load by number; the class's own method would expect the variables that the file does not have."""
+    for key, value in _numbered(owner, removed).items():
         value.assign(store[key])
 
 
-def _numbered(owner: Any, variable: Any) -> dict[str, Any]:
-    """The variables without the removed one, numbered without a gap."""
-    left = [value for value in saved_variables(owner).values() if value is not variable]
+def _numbered(owner: Any, removed: tuple[Any, ...]) -> dict[str, Any]:
+    """The variables without the removed ones, numbered without a gap."""
+    gone = {id(variable) for variable in removed}
+    left = [value for value in saved_variables(owner).values() if id(value) not in gone]
     return {str(number): value for number, value in enumerate(left)}
 
 

@@ -85,8 +85,13 @@ def fits(ref: WeightRef, selector: Selector, parametrizations: Sequence[Parametr
     It must be one that can be trained, of a shape that all of them apply to. A bias, which has rank 2 in attention,
     must be selected by its name.
     """
-    is_meant = role_of(ref) != "bias" or selector.explicit(ref)
-    return is_meant and ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
+    is_named = selector.explicit(ref)
+    is_meant = role_of(ref) != "bias" or is_named
+    return (
+        is_meant
+        and ref.kind is Kind.PARAMETER
+        and all(one.fits(ref.shape) or (is_named and one.fits_named_vectors) for one in parametrizations)
+    )
 
 
 def copy_targets(targets: Any) -> Targets | None:

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 from weightkit.errors import RequestError
 from weightkit.layers.making.precision import no_autocast
@@ -15,6 +16,7 @@ from weightkit.layers.parametrized.call_signature import copy_call_signature
 from weightkit.layers.parametrized.computing import apply_parametrizations
 from weightkit.layers.parametrized.merging import merge, unmerge
 from weightkit.layers.parametrized.recurrent_inside import RecurrentInside
+from weightkit.layers.parametrized.tied_layers import entered, find_tied_layers, ties, warn_of_ties_outside
 from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copy_targets, weights_of
 from weightkit.layers.parametrized.wrapping import every_variable, note_wrapper, require_wrappable
 
@@ -78,6 +80,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         self.targets = copy_targets(targets)
         self.layer = layer
         self.computed: list[ComputedWeight] = []
+        self._ties_are_found = False
         if any(one.needs_seeds for one in self._parametrizations()):
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
@@ -132,6 +135,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Compute the weights, and call the layer inside with them instead of its own."""
         self._require_plain()
+        self._find_ties()
         if self.layer._call_has_training_arg:  # noqa: SLF001
             kwargs["training"] = training
         mapping = self._mapping(training=bool(training))
@@ -145,6 +149,20 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             if now is not value and not variable.trainable and self._is_plain(variable):
                 variable.assign(now)
         return outputs
+
+    def _find_ties(self) -> None:
+        """Find the layers of ties by their names, once, in the model that is called on real data."""
+        if not self._ties_are_found and not in_symbolic_scope():
+            model = entered(self)
+            find_tied_layers(model)
+            warn_of_ties_outside(self, model)
+            self._ties_are_found = True
+
+    @property
+    def tied_variables(self) -> dict[str, Any]:
+        """The variables of other layers that weights are tied to, by the weight's label; only those that are found."""
+        found = ((tied, weight) for tied, weight in ties(self.computed) if tied.source_layer is not None)
+        return {weight.label: tied.source_of(weight) for tied, weight in found}
 
     def _mapping(self, *, training: bool) -> list[tuple[Any, Any]]:
         """Every variable of the layer with its value in this call: a StatelessScope hides the scopes around it."""

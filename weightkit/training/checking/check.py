@@ -18,6 +18,7 @@ from weightkit.training.checking.findings import (
     stray_slots,
     trainable_below_frozen,
 )
+from weightkit.training.checking.ties import ties_outside
 from weightkit.training.model.inventory import ModelWeights
 
 _CHECKS = (
@@ -29,6 +30,7 @@ _CHECKS = (
     shared_paths,
     stray_slots,
     idle_patterns,
+    ties_outside,
 )
 
 
@@ -84,6 +86,7 @@ def check_model(model: Any) -> ModelCheck:
     - ``shared path``: several variables have one Keras path.
     - ``stray optimizer state``: the optimizer was built on variables that the model does not have.
     - ``idle pattern``: a pattern of an ``OptimizerMap`` matches nothing.
+    - ``tied outside``: a weight is tied to a layer that the model does not hold.
 
     Args:
         model: A built model of Keras 3, compiled or not.

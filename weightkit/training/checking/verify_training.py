@@ -12,6 +12,7 @@ from weightkit.training.checking.findings import stale_flags
 from weightkit.training.checking.gradients import Gradient, gradients_of
 from weightkit.training.checking.snapshot import Snapshot
 from weightkit.training.checking.step_report import StepReport, WeightReport
+from weightkit.training.checking.ties import ties_outside
 from weightkit.training.freezing.expected_flags import ExpectedFlags
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
@@ -38,7 +39,7 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
     - a trained weight has a gradient. No gradient (the loss does not depend on the weight) fails. A gradient of zeros
       is a warning: LoRA's first matrix has one at the first step, since the second matrix starts at zero;
     - the moving statistics of a BatchNormalization are updated, or frozen, as the plan or else the layer's flag says;
-    - flags, optimizer and train function agree (see `check_model`).
+    - flags, optimizer and train function agree, and the model holds what its weights are tied to (see `check_model`).
 
     Afterwards weights, optimizer, metrics, seeds and the train function with its traces are restored bit for bit, so
     that the next ``fit`` is not affected; `Snapshot` lists what it cannot restore.
@@ -89,7 +90,11 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
     # A rate of zero or a skipped step changes no weight: one note says so, not a warning for each.
     idle = not any(changed[id(weight.variable)] for weight in weights if weight.is_trained)
     reports = tuple(_judge(weight, flags, gradients, changed[id(weight.variable)], idle=idle) for weight in weights)
-    return StepReport(weights.label, reports, (*flags.mismatches, *stale), tuple(_notes(weights, gradients, idle=idle)))
+    # After the step, in which ties by name are found.
+    outside = [str(finding) for finding in ties_outside(model, weights)]
+    return StepReport(
+        weights.label, reports, (*flags.mismatches, *stale, *outside), tuple(_notes(weights, gradients, idle=idle))
+    )
 
 
 def _step(
