@@ -16,7 +16,9 @@ from weightkit.layers.parametrized.call_signature import copy_call_signature
 from weightkit.layers.parametrized.computing import apply_parametrizations
 from weightkit.layers.parametrized.merging import merge, unmerge
 from weightkit.layers.parametrized.recurrent_inside import RecurrentInside
+from weightkit.layers.parametrized.saved_flags import Flags
 from weightkit.layers.parametrized.tied_layers import entered, find_tied_layers, ties, warn_of_ties_outside
+from weightkit.layers.parametrized.unwrapped_scope import unwrapped_scope
 from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copy_targets, weights_of
 from weightkit.layers.parametrized.wrapping import every_variable, note_wrapper, require_wrappable
 
@@ -40,6 +42,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         weights: Parametrizations by selection, as in ``{"query/kernel": LowRank(4)}``; for several, a list in the order
             in which they are applied.
         targets: The addresses of the weights, from a configuration; by default the selections find them.
+        flags: The ``trainable`` flags of its variables and layers, from a configuration; by default as built.
         name: Its name; by default the layer's.
         trainable: Whether it is trained; by default as the layer is. The factors of a `LowRank` around a frozen layer
             are still trained, and the layer stays frozen.
@@ -63,6 +66,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         weights: Mapping[str, Any] | None = None,
         *,
         targets: Targets | None = None,
+        flags: Mapping[str, Any] | None = None,
         name: str | None = None,
         trainable: bool | None = None,
         **by_name: Any,
@@ -81,6 +85,8 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         self.layer = layer
         self.computed: list[ComputedWeight] = []
         self._ties_are_found = False
+        self._saved_flags = Flags.from_config(flags)
+        self._built_flags: Flags | None = None
         if any(one.needs_seeds for one in self._parametrizations()):
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
@@ -104,12 +110,16 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Build the layer inside, and add the variables that compute its weights."""
         if not self.layer.built:
-            self.layer.build(*args, **kwargs)
+            with unwrapped_scope(self):
+                self.layer.build(*args, **kwargs)
         if self.targets is None:
             self.targets = choose(self.layer, self.steps)
         for selection, weights in weights_of(self, self.layer, self.targets).items():
             self.computed += [apply_parametrizations(self.steps[selection], weight) for weight in weights]
         self._freeze()
+        self._built_flags = Flags.of(self)
+        if self._saved_flags is not None:
+            self._saved_flags.apply(self)
 
     def _freeze(self) -> None:
         """Freeze the base variables of parametrizations such as `LowRank`."""
@@ -248,7 +258,8 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
             # As in a call, the wrapper's name comes before the paths of the variables.
             with self._open_name_scope():
                 if not self.layer.built:
-                    self.layer.build_from_config(config)
+                    with unwrapped_scope(self):
+                        self.layer.build_from_config(config)
             if self.layer.built:
                 self.build()
 
@@ -257,12 +268,15 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         serialize = keras.saving.serialize_keras_object
         inner = serialize(self.layer)
         inner.pop("build_config", None)  # building it in this layer puts this layer's name before its paths
+        flags = Flags.of(self) if self._built_flags is not None else self._saved_flags
+        is_as_built = flags is None or flags == self._built_flags
         return {
             "name": self.name,
             "trainable": self.trainable,
             "layer": inner,
             "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
             "targets": copy_targets(self.targets),
+            **({} if is_as_built else {"flags": flags.to_config()}),
         }
 
     @classmethod
@@ -270,7 +284,8 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         """Make it from its configuration, not built."""
         make = functools.partial(keras.saving.deserialize_keras_object, custom_objects=custom_objects)
         weights = {key: [make(one) for one in steps] for key, steps in config["weights"].items()}
-        made = cls(make(config["layer"]), weights, targets=config.get("targets"), name=config["name"])
+        given = {key: config.get(key) for key in ("targets", "flags")}
+        made = cls(make(config["layer"]), weights, **given, name=config["name"])
         if config.get("trainable", True):
             made._trainable = True  # the layer inside has its own flag
         else:
