@@ -18,4 +18,5 @@ def unwrapped_scope(wrapper: Any) -> contextlib.AbstractContextManager[Any]:
     if wrapper.layer.name != wrapper.name or last != wrapper.name:
         return contextlib.nullcontext()
     # The layer's own scope, opened next, sees the same caller and is not opened again.
-    return name_scope(wrapper.layer.name, caller=wrapper.layer, override_parent=around)
+    scope: contextlib.AbstractContextManager[Any] = name_scope(last, caller=wrapper.layer, override_parent=around)
+    return scope

@@ -269,14 +269,14 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         inner = serialize(self.layer)
         inner.pop("build_config", None)  # building it in this layer puts this layer's name before its paths
         flags = Flags.of(self) if self._built_flags is not None else self._saved_flags
-        is_as_built = flags is None or flags == self._built_flags
+        differing = {} if flags is None or flags == self._built_flags else {"flags": flags.to_config()}
         return {
             "name": self.name,
             "trainable": self.trainable,
             "layer": inner,
             "weights": {key: [serialize(one) for one in steps] for key, steps in self.steps.items()},
             "targets": copy_targets(self.targets),
-            **({} if is_as_built else {"flags": flags.to_config()}),
+            **differing,
         }
 
     @classmethod
