@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
+from weightkit.training.freezing.compiled_models import compile_all
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
+from weightkit.training.model.holders import Holders
 
 if TYPE_CHECKING:
     import weakref
@@ -29,23 +31,22 @@ class AppliedFreeze:
     """Whether undoing compiles the model again, where it is compiled."""
 
     def undo(self, options: CompileOptions) -> None:
-        """Restore the flags, and compile the model again if it is compiled by now; on an error nothing changes.
+        """Restore the flags, and compile again what is compiled by now and trains them; on an error nothing changes.
 
         Raises:
-            RequestError: The model is gone, or cannot be compiled again.
+            RequestError: The model is gone, or it or another one that has its weights cannot be compiled again.
         """
         model = self.model()
         if model is None:
             raise RequestError("the model of this plan no longer exists", hint="apply the plan to another model")
-        compiles = self.recompiles and is_compiled(model)
         # Before any flag changes: what cannot be compiled again must stay as it is.
-        if compiles:
+        if self.recompiles and is_compiled(model):
             require_compilable(model)
-        now = flags_of(tuple(layer for layer, _ in self.before.layers))
+        now, holders = flags_of(tuple(layer for layer, _ in self.before.layers)), Holders(model)
         with restore_on_error(now.set):
             self._undone(now).set()
-            if compiles:
-                options.apply(model, may_unsplit=True)
+            if self.recompiles:
+                compile_all(model, holders.changed(), options, may_unsplit=True)
 
     def _undone(self, now: Flags) -> Flags:
         """The flags without this plan's changes; what others changed since stays."""

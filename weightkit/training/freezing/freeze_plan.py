@@ -16,9 +16,11 @@ from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
+from weightkit.training.freezing.compiled_models import compile_all
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
+from weightkit.training.model.holders import Holders
 from weightkit.training.model.model_view import ModelView, view_model
 from weightkit.training.optimizer.recompiling import CompileOptions, OptimizerStateChoice, StepCount
 
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
     from weightkit.access import WeightRef
 
 SCHEMA = "weightkit.freeze/1"
-_NOT_COMPILED = "the model is not compiled: the flags take effect when it is"
 _NOTHING = "no weight of the model is trained"
-_NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it with the earlier flags"
 
 
 class NothingTrainedWarning(UserWarning):
@@ -197,7 +197,7 @@ def apply_flags(
     *,
     options: CompileOptions,
 ) -> FreezePlan:
-    """Set the flags of weights and those of layers that follow from them, and compile the model again.
+    """Set the flags of weights and those of layers that follow from them, and compile again what trains them.
 
     Args:
         view: The model.
@@ -205,26 +205,22 @@ def apply_flags(
         wanted: New flags of some weights.
         updating: By ``id`` of a BatchNormalization, whether training updates its statistics.
         notes: Notes for the plan.
-        options: Whether and how to compile it again, where it is compiled.
+        options: Whether and how to compile the model, and every other compiled model whose training this changes.
     """
-    compiled = is_compiled(view.model)
-    compiles = options.recompile and compiled
-    if compiles:
+    if options.recompile and is_compiled(view.model):
         require_compilable(view.model)
-    before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, notes)
-    if not compiles:
-        plan = replace(plan, notes=(*plan.notes, _NOT_RECOMPILED if compiled else _NOT_COMPILED))
+    before, holders, plan = flags_of(view.layers), Holders(view.model), _plan(view, act, wanted, updating, notes)
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
-    if not trained:  # before anything changes: a filter may turn the warning into an error
-        warnings.warn(_NOTHING, NothingTrainedWarning, stacklevel=4)
     variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)
     after = Flags(tuple(layer_flags(view.layers, trained, dict(updating))), variables)
     with restore_on_error(before.set):
         after.set()
-        if compiles:
-            report = options.apply(view.model)
-            plan = replace(plan, notes=(*plan.notes, report.summary(), *report.notes))
-    if not trained:
+        changed = holders.changed()
+        trained_anywhere = bool(trained) or any(holder.trainable_variables for holder in changed)
+        if not trained_anywhere:  # before anything is compiled: a filter may turn the warning into an error
+            warnings.warn(_NOTHING, NothingTrainedWarning, stacklevel=4)
+        plan = replace(plan, notes=(*plan.notes, *compile_all(view.model, changed, options)))
+    if not trained_anywhere:
         plan = replace(plan, notes=(*plan.notes, _NOTHING))
     # A weak reference: a plan that is kept must not keep the model. Flags are read back, those of all layers.
     applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)

@@ -1,0 +1,94 @@
+"""Compile every model again whose training changes with some flags: all of them, or on an error none."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from weightkit.errors import RequestError
+from weightkit.restore_on_error import restore_on_error
+from weightkit.text import listed
+from weightkit.training.checking.object_states import ObjectStates
+from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.optimizer.parked_slots import park, parked_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weightkit.training.optimizer.recompilation import Recompiled
+    from weightkit.training.optimizer.recompiling import CompileOptions
+
+_NOT_COMPILED = "the model is not compiled: the flags take effect when it is"
+_NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it with the earlier flags"
+
+
+def compile_all(
+    model: Any, holders: Sequence[Any], options: CompileOptions, *, may_unsplit: bool = False
+) -> tuple[str, ...]:
+    """Compile a model whose flags changed, and the others that hold its weights.
+
+    Args:
+        model: The model; it may be a layer, or not compiled.
+        holders: Other compiled models that train other weights since its flags changed.
+        options: Whether and how to compile them.
+        may_unsplit: See `CompileOptions.apply`.
+
+    Returns:
+        Notes for the user on what was done.
+
+    Raises:
+        RequestError: One of them cannot be compiled again; all are as before.
+    """
+    if not options.recompile:
+        return tuple(_not_recompiled(model, holders))
+    for holder in holders:
+        require_compilable_holder(holder, model)
+    compiled = [one for one in (model, *holders) if is_compiled(one)]
+    with contextlib.ExitStack() as undo:
+        reports = []
+        for one in compiled:
+            undo.enter_context(_unchanged_on_error(one))
+            reports.append(options.apply(one, may_unsplit=may_unsplit))
+    return tuple(_notes(model, compiled, reports))
+
+
+def require_compilable_holder(holder: Any, model: Any) -> None:
+    """Refuse a model that holds another one's weights and cannot be compiled again; see `require_compilable`.
+
+    Raises:
+        RequestError: It cannot.
+    """
+    try:
+        require_compilable(holder)
+    except RequestError as error:
+        problem = f"{holder.name} holds weights of {model.name} and must be compiled again too: {error.problem}"
+        raise RequestError(problem, hint=error.hint) from error
+
+
+@contextlib.contextmanager
+def _unchanged_on_error(model: Any) -> Iterator[None]:
+    before, parked = ObjectStates([model], []), parked_of(model)
+    with restore_on_error(lambda: park(model, parked)), restore_on_error(before.put_back):
+        yield
+
+
+def _not_recompiled(model: Any, holders: Sequence[Any]) -> Iterator[str]:
+    if is_compiled(model):
+        yield _NOT_RECOMPILED
+    elif not holders:
+        yield _NOT_COMPILED
+    if holders:
+        names = listed([holder.name for holder in holders])
+        yield (
+            f"{names}: compiled, with some of these weights, and not recompiled: until that is done, Keras may train "
+            "them with the earlier flags"
+        )
+
+
+def _notes(model: Any, compiled: Sequence[Any], reports: Sequence[Recompiled]) -> Iterator[str]:
+    if not compiled:
+        yield _NOT_COMPILED
+    for one, report in zip(compiled, reports, strict=True):
+        about = "" if one is model else f"{one.name} has some of these weights and was recompiled: "
+        yield about + report.summary()
+        yield from (note if one is model else f"{one.name}: {note}" for note in report.notes)
