@@ -51,7 +51,7 @@ def test_what_is_no_learning_rate_is_refused(rate):
         (lambda model: freeze_to(model, True), "depth must be .*, got True"),
         (lambda model: freeze_to(model, 1.5), r"depth must be .*, got 1\.5"),
         (lambda model: load_optimizer_state(model, "x", []), r"on_missing must be one of .*, got \[\]"),
-        (lambda model: freeze(model, model.layers[0]), "got the layer"),
+        (lambda model: freeze(model, keras.layers.Dense(2, name="other")), "the layer 'other' is not in the model"),
     ],
 )
 def test_an_argument_is_refused_by_its_name_and_value_and_nothing_is_changed(act, said):

@@ -6,8 +6,9 @@ from weightkit.training.checking.check import ModelCheck, check_model
 from weightkit.training.checking.step_report import StepReport
 from weightkit.training.checking.summary import TrainableSummary, trainable_summary
 from weightkit.training.checking.verify_training import verify_training
-from weightkit.training.freezing.freeze_plan import FreezePlan, NothingTrainedWarning
+from weightkit.training.freezing.freeze_plan import FreezePlan
 from weightkit.training.freezing.freezing import freeze, frozen, unfreeze
+from weightkit.training.freezing.nothing_trained import NothingTrainedWarning
 from weightkit.training.freezing.train_only import freeze_all_but, freeze_to
 from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile

@@ -38,6 +38,9 @@ def test_a_layer_is_the_shortest_leading_part_that_matches(refs: list[WeightRef]
 
 def test_where_there_are_fewer_layers_all_are_chosen(refs: list[WeightRef]) -> None:
     assert len(chosen("last:9:block*", refs)) == 4
+    short = parse("last:9:block*").bind(refs, ordered=True).shortfall()
+    assert short == "the selection last:9:block* asks for 9 layers, and there are 3"
+    assert parse("last:3:block*").bind(refs, ordered=True).shortfall() == ""
     assert chosen("last:1:nothing", refs) == []
 
 

@@ -74,6 +74,12 @@ class EndLayers(Selector):
             raise SelectionError(problem, hint="call bind(refs, ordered=...) and use what it returns")
         return Reach.AROUND if self._layer(ref) in self.layers else Reach.NONE
 
+    def shortfall(self) -> str:
+        """How many layers there are, where they are fewer than ``count``."""
+        if not self.layers or len(self.layers) >= self.count:
+            return ""
+        return f"the selection {self} asks for {self.count} layers, and there are {len(self.layers)}"
+
     def __str__(self) -> str:
         return f"{self.end}:{self.count}:{self.pattern}"
 

@@ -95,6 +95,11 @@ class Glob(Selector):
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pattern", PathPattern(self.text))
 
+    @property
+    def is_path(self) -> bool:
+        """True."""
+        return True
+
     def reach(self, ref: WeightRef) -> Reach:
         """ITSELF if the whole address matches and the last segment contains literal text."""
         reach = Reach.NONE

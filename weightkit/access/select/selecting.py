@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from weightkit.access.select.combine import combine
 from weightkit.access.select.fields import Field
-from weightkit.access.select.paths import Glob
 from weightkit.access.select.suggestions import nearest
 from weightkit.errors import SelectionError
 
@@ -75,7 +74,8 @@ def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[Weig
     """Refuse selections that miss, and say which of them do.
 
     A path that matches nothing is a slip: what it was to choose, or to protect, would be got wrong silently. A field
-    or an expression that matches nothing, beside others, gets a sentence.
+    or an expression that matches nothing, beside others, gets a sentence; so does one that asks for more layers than
+    there are.
 
     Raises:
         SelectionError: ``where`` chooses nothing, or a path among the selections matches nothing.
@@ -85,8 +85,9 @@ def missed(where: Selector | None, exclude: Selector | None, refs: Sequence[Weig
     notes = []
     for part in (part for selector in (where, exclude) if selector is not None for part in selector.alternatives):
         if any(map(part, refs)):
+            notes += [shortfall] if (shortfall := part.shortfall()) else []
             continue
-        if isinstance(part, Glob):
+        if part.is_path:
             raise _chooses_nothing(part, refs, label)
         notes.append(f"the selection {part} matches nothing")
     return tuple(notes)

@@ -52,6 +52,15 @@ class Selector(ABC):
         """The selections of which any may choose a weight: itself, for most."""
         return (self,)
 
+    @property
+    def is_path(self) -> bool:
+        """Whether it is the path of a layer or a weight, so that one that matches nothing is a slip."""
+        return False
+
+    def shortfall(self) -> str:
+        """What to say where the store has less than is asked for, once it is bound; empty where it has all."""
+        return ""
+
     def bind(self, refs: Sequence[WeightRef], *, ordered: bool) -> Selector:  # noqa: ARG002 - for subclasses
         """Resolve what needs the whole store, as ``last:2:block*`` does.
 

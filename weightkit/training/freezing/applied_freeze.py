@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.compiled_models import compile_all
+from weightkit.training.freezing.nothing_trained import warn_nothing_trained
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
 from weightkit.training.model.holders import Holders
@@ -43,10 +44,14 @@ class AppliedFreeze:
         if self.recompiles and is_compiled(model):
             require_compilable(model)
         now, holders = flags_of(tuple(layer for layer, _ in self.before.layers)), Holders(model)
+        was_trained = bool(model.trainable_variables)
         with restore_on_error(now.set):
             self._undone(now).set()
+            changed = holders.changed()
+            if was_trained and not any(one.trainable_variables for one in (model, *changed)):
+                warn_nothing_trained()
             if self.recompiles:
-                compile_all(model, holders.changed(), options, may_unsplit=True)
+                compile_all(model, changed, options, may_unsplit=True)
 
     def _undone(self, now: Flags) -> Flags:
         """The flags without this plan's changes; what others changed since stays."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 import weakref
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from weightkit.escape import escape, escape_cell
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
 from weightkit.training.freezing.compiled_models import compile_all
+from weightkit.training.freezing.nothing_trained import NOTHING_TRAINED, warn_nothing_trained
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from weightkit.access import WeightRef
 
 SCHEMA = "weightkit.freeze/1"
-_NOTHING = "no weight of the model is trained"
-
-
-class NothingTrainedWarning(UserWarning):
-    """Every weight of the model is frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +213,10 @@ def apply_flags(
         changed = holders.changed()
         trained_anywhere = bool(trained) or any(holder.trainable_variables for holder in changed)
         if not trained_anywhere:  # before anything is compiled: a filter may turn the warning into an error
-            warnings.warn(_NOTHING, NothingTrainedWarning, stacklevel=4)
+            warn_nothing_trained()
         plan = replace(plan, notes=(*plan.notes, *compile_all(view.model, changed, options)))
     if not trained_anywhere:
-        plan = replace(plan, notes=(*plan.notes, _NOTHING))
+        plan = replace(plan, notes=(*plan.notes, NOTHING_TRAINED))
     # A weak reference: a plan that is kept must not keep the model. Flags are read back, those of all layers.
     applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)
     return replace(plan, applied=applied)

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from weightkit.training.freezing.freeze_plan import FreezePlan, apply_flags
-from weightkit.training.freezing.selected_weights import call_text, select_weights
+from weightkit.training.freezing.selected_weights import select_weights
 from weightkit.training.freezing.special_layers import lora_bases, normalizations_of, spectral_norm_notes
 from weightkit.training.model.model_view import view_model
 from weightkit.training.model.statistics_policy import Statistics, updating_layers
@@ -15,15 +15,15 @@ from weightkit.training.optimizer.recompiling import CompileOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weightkit.access import Where
+    from weightkit.training.freezing.layer_choice import LayerWhere
     from weightkit.training.optimizer.recompiling import OptimizerStateChoice, StepCount
 
 
 def freeze(
     model: Any,
-    where: Where,
+    where: LayerWhere,
     *,
-    exclude: Where = None,
+    exclude: LayerWhere = None,
     statistics: Statistics = "freeze",
     recompile: bool = True,
     optimizer_state: OptimizerStateChoice = "carry",
@@ -35,7 +35,9 @@ def freeze(
 
     Args:
         model: A model, compiled or not. A compiled model is compiled again, as `recompile` does.
-        where: What to freeze, in the selection language: ``"backbone"``, ``"name:bias"``, several, or selectors.
+        where: What to freeze, in the selection language: ``"backbone"``, ``"name:bias"``, several, or selectors. Or
+            layers themselves, such as ``model.layers[:249]``; or a base model whose layers are in this one. Layers
+            without weights are noted.
         exclude: What to leave out of it.
         statistics: What happens to the moving mean and variance of the BatchNormalizations that are selected.
             ``freeze`` stops updating them where the whole layer is frozen or its statistics are selected; ``update``
@@ -47,7 +49,8 @@ def freeze(
         The plan, already applied: print it, `undo()` it, `save()` it.
 
     Raises:
-        SelectionError: The selection is malformed or finds nothing; nothing changes.
+        SelectionError: The selection is malformed, a path in it leads to nothing, or a layer is not in the model;
+            nothing changes.
         RequestError: The model is not built, is being trained, or cannot be compiled again.
 
     Example:
@@ -64,17 +67,17 @@ def freeze(
     view = view_model(model)
     chosen = select_weights(view, where, exclude)
     # The selection may also find statistics and seeds, which have no flag of their own.
-    wanted = {ref: False for ref in chosen if ref in view.parameters}
-    updating, notes = updating_layers(view, chosen, wanted, statistics)
-    notes += spectral_norm_notes(view, wanted)
-    return apply_flags(view, f"freeze({call_text(where, exclude)})", wanted, updating, notes, options=options)
+    wanted = {ref: False for ref in chosen.refs if ref in view.parameters}
+    updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
+    notes = (*chosen.notes, *notes, *spectral_norm_notes(view, wanted))
+    return apply_flags(view, f"freeze({chosen.text})", wanted, updating, notes, options=options)
 
 
 def unfreeze(
     model: Any,
-    where: Where,
+    where: LayerWhere,
     *,
-    exclude: Where = None,
+    exclude: LayerWhere = None,
     statistics: Statistics = "update",
     recompile: bool = True,
     optimizer_state: OptimizerStateChoice = "carry",
@@ -103,19 +106,20 @@ def unfreeze(
     view = view_model(model)
     chosen = select_weights(view, where, exclude)
     bases = lora_bases(view)
-    wanted = {ref: True for ref in chosen if ref in view.parameters and id(view.parameters[ref]) not in bases}
-    updating, notes = updating_layers(view, chosen, wanted, statistics)
+    wanted = {ref: True for ref in chosen.refs if ref in view.parameters and id(view.parameters[ref]) not in bases}
+    updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
     if statistics == "freeze":
         updating |= {id(layer): False for layer in normalizations_of(view, wanted)}
-    return apply_flags(view, f"unfreeze({call_text(where, exclude)})", wanted, updating, notes, options=options)
+    notes = (*chosen.notes, *notes)
+    return apply_flags(view, f"unfreeze({chosen.text})", wanted, updating, notes, options=options)
 
 
 @contextlib.contextmanager
 def frozen(
     model: Any,
-    where: Where,
+    where: LayerWhere,
     *,
-    exclude: Where = None,
+    exclude: LayerWhere = None,
     statistics: Statistics = "freeze",
     optimizer_state: OptimizerStateChoice = "carry",
     step_count: StepCount = "separate",
