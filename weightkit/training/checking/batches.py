@@ -20,12 +20,22 @@ _RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
 _HINT = "pass data= as you pass it to fit: (x, y), a dataset, or a generator"
 
 
+_ARGUMENTS = ("x", "y", "sample_weight")
+
+
 class Batch(NamedTuple):
-    """The arguments of ``train_on_batch``, in its order."""
+    """The data of one step."""
 
     x: Any
     y: Any = None
     sample_weight: Any = None
+    is_whole: bool = False
+    """Whether a dataset gives ``x`` alone and not in a tuple, which a train step of the user's own then gets."""
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any]:
+        """The arguments of ``train_on_batch``, in its order."""
+        return self.x, self.y, self.sample_weight
 
 
 def batch_of(model: Any, data: Any) -> Batch:
@@ -44,7 +54,7 @@ def batch_of(model: Any, data: Any) -> Batch:
         return _random_batch(model)
     if isinstance(data, dict):
         # A dictionary may also be a model's inputs by name.
-        arguments = set(data) <= set(Batch._fields) and "x" in data
+        arguments = set(data) <= set(_ARGUMENTS) and "x" in data
         return _first_rows(Batch(**data) if arguments else Batch(data))
     if isinstance(data, tuple | list):
         return _first_rows(_as_batch(tuple(data)))
@@ -54,7 +64,7 @@ def batch_of(model: Any, data: Any) -> Batch:
 
 
 def _as_batch(parts: tuple[Any, ...]) -> Batch:
-    if not 1 <= len(parts) <= len(Batch._fields):
+    if not 1 <= len(parts) <= len(_ARGUMENTS):
         raise RequestError(f"data must be (x, y, sample_weight) or less, got {len(parts)} parts", hint=_HINT)
     return Batch(*parts)
 
@@ -64,14 +74,18 @@ def _first_batch(data: Any) -> Batch:
         first = data[0] if hasattr(data, "__getitem__") and hasattr(data, "num_batches") else next(iter(data))
     except (StopIteration, TypeError) as error:
         raise RequestError(f"data must have a first batch, and {type(data).__name__} has none", hint=_HINT) from error
-    return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first))
+    return _arrays(_as_batch(tuple(first)) if isinstance(first, tuple | list) else Batch(first, is_whole=True))
 
 
 def _first_rows(batch: Batch) -> Batch:
+    return _mapped(lambda array: _in_floatx(array[:_ROWS]), _arrays(batch))
+
+
+def _in_floatx(array: np.ndarray) -> np.ndarray:
+    """Floats in the precision in which ``fit`` gives arrays to the train step; datasets keep theirs."""
     import keras  # noqa: PLC0415
 
-    arrays = _arrays(batch)
-    return Batch(*(None if part is None else keras.tree.map_structure(lambda a: a[:_ROWS], part) for part in arrays))
+    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 
 
 def _arrays(batch: Batch) -> Batch:
@@ -80,7 +94,14 @@ def _arrays(batch: Batch) -> Batch:
     def as_array(part: Any) -> Any:
         return np.asarray(part) if isinstance(part, list | float | int) else keras.ops.convert_to_numpy(part)
 
-    return Batch(*(None if part is None else keras.tree.map_structure(as_array, part) for part in batch))
+    return _mapped(as_array, batch)
+
+
+def _mapped(function: Callable[[Any], Any], batch: Batch) -> Batch:
+    import keras  # noqa: PLC0415
+
+    x, y, sample_weight = (None if part is None else keras.tree.map_structure(function, part) for part in batch.parts)
+    return Batch(x, y, sample_weight, batch.is_whole)
 
 
 def _random_batch(model: Any) -> Batch:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightkit.access.live import as_numpy
+from weightkit.training.checking.training_step import train_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ def gradients_of(model: Any, batch: Batch) -> dict[int, Gradient]:
     attributes = vars(model)  # not through Keras' setters, which warn and reset the train function
     attributes.update(train_function=None, _run_eagerly=True, _jit_compile=False)
     with _recording(model, found):
-        model.train_on_batch(*batch)
+        train_on(model, batch)
     # Only then, since it takes another trace of the model.
     if Gradient.ZERO in found.values() and "jax" in _backend():
         _mark_unconnected(model, batch, found)
@@ -121,7 +122,7 @@ def _used(model: Any, batch: Batch) -> list[bool]:
     state = [one._value for one in model.optimizer.variables]  # noqa: SLF001
 
     def loss(values: Any) -> Any:
-        x, y, sample_weight = batch
+        x, y, sample_weight = batch.parts
         arguments = (values, others, metrics, x, y, sample_weight)
         return model.compute_loss_and_updates(*arguments, training=True, optimizer_variables=state)[0]
 

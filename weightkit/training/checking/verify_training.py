@@ -13,6 +13,7 @@ from weightkit.training.checking.gradients import Gradient, gradients_of
 from weightkit.training.checking.snapshot import Snapshot
 from weightkit.training.checking.step_report import StepReport, WeightReport
 from weightkit.training.checking.ties import ties_outside
+from weightkit.training.checking.training_step import train_on
 from weightkit.training.freezing.expected_flags import ExpectedFlags
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
@@ -32,7 +33,8 @@ _REPORTED_HERE = ("Gradients do not exist for variables", "The model does not ha
 def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None) -> StepReport:
     """Run one real training step, report what it did to each weight, and restore the model.
 
-    The step is the model's own ``train_on_batch``, with its present train function. With gradient accumulation it is as
+    The step is the model's own ``train_on_batch``, with its present train function and the data in the form in which
+    ``fit`` gives it, so that a train step of your own may unpack ``x, y = data``. With gradient accumulation it is as
     many steps as one update takes. A second step, run eagerly, shows which weights get a gradient. It checks that
 
     - a frozen weight has the same bits after the step;
@@ -48,9 +50,10 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
         model: A built and compiled model of Keras 3.
         plan: The plan that ``freeze`` or ``unfreeze`` returned, which says what is expected; by default the flags do.
         data: The training data: ``(x, y)`` or ``(x, y, sample_weight)``, of which the first 32 rows are used; a
-            dictionary with these names; or a dataset or a generator, of which the first batch is used. By default it
-            is random, for Sequential and Functional models with the loss mean squared or absolute error, Huber,
-            log-cosh, or binary, categorical or sparse categorical crossentropy.
+            dictionary with these names, or of inputs; or a dataset, a ``PyDataset``, a PyTorch ``DataLoader`` or a
+            generator, of which the first batch is used. By default it is random, for Sequential and Functional models
+            with the loss mean squared or absolute error, Huber, log-cosh, or binary, categorical or sparse
+            categorical crossentropy.
 
     Returns:
         A report that prints, displays in notebooks and has `to_dict`. It is false where something failed; its
@@ -108,7 +111,7 @@ def _step(
         # The eager step moved weights and seeds; the real step starts from the same state.
         before.put_back()
         for _ in range(_steps_of_an_update(model.optimizer)):
-            model.train_on_batch(*batch)
+            train_on(model, batch)
     return gradients, {id(weight.variable): before.changed(weight.variable) for weight in weights}
 
 
@@ -120,9 +123,7 @@ def _steps_of_an_update(optimizer: Any) -> int:
 
 
 def _failed(error: Exception, label: str) -> RequestError:
-    return RequestError(
-        f"the training step failed: {_line(error)}", hint="check that train_on_batch accepts the data", file=label
-    )
+    return RequestError(f"the training step failed: {_line(error)}", hint="check that fit accepts the data", file=label)
 
 
 def _line(error: Exception) -> str:
