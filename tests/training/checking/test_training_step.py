@@ -101,7 +101,7 @@ def kept(model):
 
 
 def kinds(data):
-    """The dtypes, and where Keras has one way the types: on JAX, a step that runs eagerly gets arrays of either kind."""
+    """The dtypes, and where Keras has one way the types: on JAX, an eager step gets arrays of either kind."""
     return tuple((None if BACKEND == "jax" else type(part), str(part.dtype)) for part in data)
 
 
