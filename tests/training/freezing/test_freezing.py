@@ -219,7 +219,7 @@ def test_freezing_within_fit_is_refused_and_changes_nothing():
 
     class Eager(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            with pytest.raises(RequestError, match="is being trained") as caught:
+            with pytest.raises(RequestError, match="is running") as caught:
                 freeze(model, "part")
             said.append(caught)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weightkit.access.live.handles import as_numpy, handle_of, owned
     from weightkit.access.live.live_refs import ref_of_variable
     from weightkit.access.live.live_store import LiveStore
+    from weightkit.access.live.loops.guards import require_between_steps, require_no_loop, require_readable
     from weightkit.access.live.opening import open_live
     from weightkit.access.live.undo import undone_on_error
     from weightkit.access.live.unsaved import Unsaved
@@ -36,6 +37,9 @@ _HOMES = {
     "open_live": "weightkit.access.live.opening",
     "owned": "weightkit.access.live.handles",
     "ref_of_variable": "weightkit.access.live.live_refs",
+    "require_between_steps": "weightkit.access.live.loops.guards",
+    "require_no_loop": "weightkit.access.live.loops.guards",
+    "require_readable": "weightkit.access.live.loops.guards",
     "undone_on_error": "weightkit.access.live.undo",
     "write_file": "weightkit.access.hdf5.writing.new_file",
 }
@@ -53,6 +57,9 @@ __all__ = [
     "open_live",
     "owned",
     "ref_of_variable",
+    "require_between_steps",
+    "require_no_loop",
+    "require_readable",
     "undone_on_error",
     "write_file",
 ]

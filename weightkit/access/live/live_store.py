@@ -10,6 +10,7 @@ from weightkit.access.changes import NO_CHANGES, Changes
 from weightkit.access.configured import Configured
 from weightkit.access.live.live_refs import class_of
 from weightkit.access.live.live_sink import LiveSink
+from weightkit.access.live.loops.guards import is_away, require_between_steps, require_readable
 from weightkit.access.live.object_walk import is_builtin
 from weightkit.access.live.read_cache import Steady
 from weightkit.access.live.slot import part
@@ -106,6 +107,8 @@ class LiveStore(WeightStore):
 
     def _value(self, ref: WeightRef) -> np.ndarray:
         place = self._places[ref]
+        if any(map(is_away, place.variables())):
+            require_readable(place.variables(), f"{ref.path} of {self._label} cannot be read")
         return place.look() if place.variable is not None or self._steady is None else self._steady.value(ref, place)
 
     @contextlib.contextmanager
@@ -139,6 +142,7 @@ class LiveStore(WeightStore):
             RequestError: As `editing` does.
         """
         self._require_values_only(destination, changes)
+        self._require_between_steps(changing)
         for ref in changing:
             self._settable(ref)
         self._repeated(changing)
@@ -159,9 +163,10 @@ class LiveStore(WeightStore):
 
         Raises:
             RequestError: A weight is computed on saving, or shares its variable with one that is not among them, or
-                more than new values is requested.
+                more than new values is requested; or a loop of Keras is running, and this is not in its callback.
         """
         self._require_values_only(destination, changes)
+        self._require_between_steps(changing)
         if self._sink is not None:
             raise RequestError("it is being edited already", hint="finish that edit first", file=self._label)
         sink = LiveSink({ref: self._settable(ref) for ref in changing}, self._repeated(changing))
@@ -175,6 +180,10 @@ class LiveStore(WeightStore):
         finally:
             self._sink = None
             sink.close()
+
+    def _require_between_steps(self, changing: Sequence[WeightRef]) -> None:
+        variables = [variable for ref in changing for variable in self._places[ref].variables()]
+        require_between_steps(variables, f"{self._label} must not be edited")
 
     def _settable(self, ref: WeightRef) -> Handle:
         handle = self._places[ref].handle

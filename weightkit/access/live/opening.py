@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access.live.handles import as_numpy, handle_of
 from weightkit.access.live.live_refs import is_variable, ref_of_variable, refs_of_object
 from weightkit.access.live.live_store import LiveStore
+from weightkit.access.live.loops.guards import require_readable
 from weightkit.access.live.merged_kernel import merged_kernel
 from weightkit.access.live.object_walk import Walk, is_optimizer
 from weightkit.access.live.place import Place
@@ -28,11 +29,15 @@ def open_live(target: Any) -> LiveStore:
     """Open a model, a layer, an optimizer or a list of variables as a store of weights.
 
     Raises:
-        RequestError: It is none of these, is from Keras 2, or is not built.
+        RequestError: It is none of these, is from Keras 2, is not built, or is in a step of a running ``fit``, which
+            on JAX holds the values.
     """
     if isinstance(target, list | tuple):
+        require_readable(target, "the variables cannot be read")
         return _of_variables(require_variables(target))
-    walk = Walk(require_saveable(target))
+    require_saveable(target)
+    require_readable(getattr(target, "variables", ()), f"{label_of(target)} cannot be read")
+    walk = Walk(target)
     places = _unique(pair for saved in walk.objects for pair in _places_of(saved, walk.other_paths.of(saved.thing)))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"
     return LiveStore(

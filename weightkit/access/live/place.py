@@ -9,6 +9,8 @@ from weightkit.access.live.handles import as_numpy
 from weightkit.access.live.object_walk import saved_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from weightkit.access.live.handles import Handle
@@ -26,6 +28,10 @@ class Place:
     """The key under which the object saves it."""
     variable: Any = None
     """The variable itself; another address may have the same one."""
+
+    def variables(self) -> Sequence[Any]:
+        """The variable, or all of the object that computes the value."""
+        return getattr(self.thing, "variables", ()) if self.variable is None else (self.variable,)
 
     def look(self) -> np.ndarray:
         """The value as it would be saved now: do not change or keep it."""

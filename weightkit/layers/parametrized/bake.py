@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from weightkit.access.live import require_readable
 from weightkit.errors import RequestError
 from weightkit.layers.parametrized.rebuilding import copy_weights, is_functional, rebuild, values_of, without_wrappers
 
@@ -21,7 +22,7 @@ def bake(model: Any) -> Any:
         is not compiled. The given model does not change. A tied weight becomes a copy.
 
     Raises:
-        RequestError: It is another kind of model, or is not built.
+        RequestError: It is another kind of model, is not built, or on JAX is in a step of a running ``fit``.
 
     Example:
         >>> import keras
@@ -39,6 +40,7 @@ def bake(model: Any) -> Any:
         raise RequestError(f"bake: model must be a model or a layer, got {model!r}")
     if not model.built:
         raise RequestError(f"bake: {model.name!r} must be built, and is not", hint="call it on data first")
+    require_readable(model.variables, f"bake: {model.name} cannot be read")
     plain = rebuild(model, without_wrappers)
     # A Sequential without an Input has its input shape only in the build configuration.
     if not plain.built:

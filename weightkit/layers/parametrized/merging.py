@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.live import require_between_steps
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
@@ -28,9 +29,10 @@ def merge(name: str, computed: Iterable[ComputedWeight]) -> None:
         computed: Its computed weights.
 
     Raises:
-        RequestError: There are no updates, or they are merged already.
+        RequestError: There are no updates, they are merged already, or a step of a running ``fit`` uses them.
     """
     found = _low_rank(name, computed)
+    require_between_steps(_variables(found), f"{name} must not be merged")
     new = [step for step in found if not _is_merged(step) or step[1].is_trained(step[2], step[0].merge_record)]
     if not new:
         raise RequestError(f"{name}: the factors are merged already", hint="call unmerge(), or train them")
@@ -49,6 +51,7 @@ def unmerge(name: str, computed: Iterable[ComputedWeight]) -> None:
         RequestError: There is none, or values that were trained or changed since would be lost.
     """
     found = _low_rank(name, computed)
+    require_between_steps(_variables(found), f"{name} must not be unmerged")
     last = _last(found)
     if not last:
         raise RequestError(
@@ -70,8 +73,11 @@ def unmerge(name: str, computed: Iterable[ComputedWeight]) -> None:
 
 def _restored_on_error(steps: list[Step]) -> AbstractContextManager[None]:
     """Set all of these weights, or none."""
-    variables = [v for one, _, added in steps for v in (one.weight.variable, *(a.variable for a in added.values()))]
-    return restore_variables_on_error(variables, [one for one, _, _ in steps])
+    return restore_variables_on_error(_variables(steps), [one for one, _, _ in steps])
+
+
+def _variables(steps: list[Step]) -> list[Any]:
+    return [v for one, _, added in steps for v in (one.weight.variable, *(a.variable for a in added.values()))]
 
 
 def _obstacle(step: Step) -> tuple[str, str]:

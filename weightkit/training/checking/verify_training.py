@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from weightkit.access import Kind
 from weightkit.errors import RequestError
 from weightkit.training.checking.batches import batch_of
@@ -15,6 +17,7 @@ from weightkit.training.checking.step_report import StepReport, WeightReport
 from weightkit.training.checking.ties import ties_outside
 from weightkit.training.checking.training_step import train_on
 from weightkit.training.freezing.expected_flags import ExpectedFlags
+from weightkit.training.model.compile_arguments import require_not_running
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
 from weightkit.training.optimizer.slots import inner_optimizers
@@ -60,8 +63,8 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
         `raise_if_failed` raises then.
 
     Raises:
-        RequestError: The model is not built or not compiled, the data has no batch, or the step raised an error
-            although the flags agree.
+        RequestError: The model is not built or not compiled, ``fit`` or similar runs for it, the data has no batch, or
+            the step raised an error although the flags agree.
 
     Example:
         >>> import keras
@@ -72,6 +75,8 @@ def verify_training(model: Any, plan: FreezePlan | None = None, data: Any = None
         >>> print(verify_training(model))
         Sequential 'small': as expected (2 trained, 2 frozen)
     """
+    if isinstance(model, keras.Model):
+        require_not_running(model, f"verify_training must not train {model.name}", "call it before or after fit")
     weights = ModelWeights.of(model)
     if not getattr(model, "compiled", False) or model.optimizer is None:
         raise RequestError(

@@ -9,7 +9,7 @@ from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.compiled_models import compile_all
 from weightkit.training.freezing.nothing_trained import warn_nothing_trained
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
 from weightkit.training.model.holders import Holders
 
@@ -40,6 +40,7 @@ class AppliedFreeze:
         model = self.model()
         if model is None:
             raise RequestError("the model of this plan no longer exists", hint="apply the plan to another model")
+        require_not_running(model, f"the trainable flags of {model.name} must not change")
         # Before any flag changes: what cannot be compiled again must stay as it is.
         if self.recompiles and is_compiled(model):
             require_compilable(model)

@@ -17,7 +17,7 @@ from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
 from weightkit.training.freezing.compiled_models import compile_all
 from weightkit.training.freezing.nothing_trained import NOTHING_TRAINED, warn_nothing_trained
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
 from weightkit.training.model.holders import Holders
@@ -201,7 +201,12 @@ def apply_flags(
         updating: By ``id`` of a BatchNormalization, whether training updates its statistics.
         notes: Notes for the plan.
         options: Whether and how to compile the model, and every other compiled model whose training this changes.
+
+    Raises:
+        RequestError: ``fit`` or similar runs for a model that holds its weights, or one cannot be compiled again; nothing
+            changes.
     """
+    require_not_running(view.model, f"the trainable flags of {view.label} must not change")
     if options.recompile and is_compiled(view.model):
         require_compilable(view.model)
     before, holders, plan = flags_of(view.layers), Holders(view.model), _plan(view, act, wanted, updating, notes)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import Any
 
 import keras
 
+from weightkit.access.live import require_no_loop
 from weightkit.errors import RequestError
 from weightkit.training.optimizer.other_optimizers import optimizer_aliases, other_optimizers
 
+_STAGES = "train in stages: fit, freeze, then fit with initial_epoch"
 _ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
-_LOOPS = {"fit", "evaluate", "predict", "train_on_batch", "test_on_batch"}
 
 
 def is_compiled(model: Any) -> bool:
@@ -47,13 +47,9 @@ def require_compilable(model: Any) -> None:
     """Refuse what cannot be compiled again.
 
     Raises:
-        RequestError: It is being trained, has variables without values, or has several optimizers.
+        RequestError: It is in a running loop of Keras, has variables without values, or has several optimizers.
     """
-    if _is_running(model):
-        raise RequestError(
-            f"{model.name} must not be compiled while it is being trained or evaluated",
-            hint="train in stages: fit, freeze, then fit with initial_epoch",
-        )
+    require_not_running(model, f"{model.name} must not be compiled")
     if not hasattr(model, "_compile_config"):
         raise RequestError(
             f"{type(model).__name__}.compile must call keras.Model.compile: its arguments are unknown",
@@ -74,17 +70,22 @@ def require_compilable(model: Any) -> None:
         )
 
 
+def require_not_running(model: Any, act: str, hint: str = _STAGES) -> None:
+    """Refuse an act while ``fit``, ``predict`` or similar runs for this model or one that shares variables with it.
+
+    Args:
+        model: The model.
+        act: What is to be done, for the message: ``the trainable flags of model must not change``.
+        hint: What to do instead.
+
+    Raises:
+        RequestError: There is such a loop, on this thread or another one.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    require_no_loop((*model.variables, *getattr(optimizer, "variables", ())), act, hint)
+
+
 def scope_of(model: Any) -> Any:
     """The context for making variables of a model: the scope of its distribution strategy, where it has one."""
     strategy = getattr(model, "distribute_strategy", None)
     return contextlib.nullcontext() if strategy is None else strategy.scope()
-
-
-def _is_running(model: Any) -> bool:
-    """Whether a ``fit``, ``evaluate`` or similar of this model is on the call stack."""
-    frame = sys._getframe(1)  # noqa: SLF001  # Keras 3.15 has no flag for it
-    while frame is not None:
-        if frame.f_code.co_name in _LOOPS and frame.f_locals.get("self") is model:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False

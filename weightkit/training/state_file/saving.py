@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
-from weightkit.access.live import OptimizerFile
+from weightkit.access.live import OptimizerFile, require_between_steps
 from weightkit.arguments import one_of
+from weightkit.training.model.compile_arguments import require_not_running
 from weightkit.training.optimizer.recompiling import require_step_count
 from weightkit.training.optimizer.slot_values import values_of
 from weightkit.training.state_file.contents import configuration_of, contents_of
@@ -41,13 +42,14 @@ def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerS
         path: Where to write; an existing file is replaced.
 
     Raises:
-        RequestError: The model is not compiled, or the path cannot be written.
+        RequestError: The model is not compiled, a step of it is running, or the path cannot be written.
         MachineError: The system failed; an existing file is unchanged.
 
     Example:
         >>> save_optimizer_state(model, "opt.h5")  # doctest: +SKIP
     """
     require_optimizer(model)
+    require_between_steps(model.variables, f"the optimizer's state of {model.name} must not be saved")
     with built_for_now(model):
         return _save(model, path)
 
@@ -121,7 +123,8 @@ def load_optimizer_state(
             their own; for that the model is compiled again, as `recompile` does.
 
     Raises:
-        RequestError: The model is not compiled, its weights are not those of the file, or something is missing.
+        RequestError: The model is not compiled, ``fit`` or similar runs for it, its weights are not those of the file,
+            or something is missing.
         RefusedError: The file is damaged, unsafe, has no state of an optimizer, or does not tell which weights it
             belongs to.
 
@@ -132,4 +135,5 @@ def load_optimizer_state(
     one_of("on_missing", on_missing, ("error", "skip"))
     require_step_count(step_count)
     require_optimizer(model)
+    require_not_running(model, f"the optimizer's state of {model.name} must not be loaded", "load it before fit")
     return load(model, path, skip=on_missing == "skip", own_steps=step_count == "separate")
