@@ -203,7 +203,7 @@ def apply_flags(
         options: Whether and how to compile the model, and every other compiled model whose training this changes.
 
     Raises:
-        RequestError: ``fit`` or similar runs for a model that holds its weights, or one cannot be compiled again; nothing
+        RequestError: ``fit`` or similar runs for a model that holds its weights, or one cannot be compiled; nothing
             changes.
     """
     require_not_running(view.model, f"the trainable flags of {view.label} must not change")

@@ -13,6 +13,7 @@ from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import compile_again, is_compiled, require_compilable, scope_of
+from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
 
@@ -121,6 +122,8 @@ def compile_with(
 ) -> Recompiled:
     """Compile a model again with a new optimizer: completely, or on any error or Ctrl-C not at all.
 
+    Metric objects that ``compile`` was given are handed on, and reset.
+
     Args:
         model: A model that `require_compilable` accepts.
         fresh: Whether the new optimizer starts without state.
@@ -136,10 +139,15 @@ def compile_with(
         )
         new, parked, report = work.fresh() if fresh else work.carried()
         # Only compiling changes the model: the new optimizer was made beside it.
-        before, parked_before = ObjectStates([model], []), parked_of(model)
-        with restore_on_error(lambda: park(model, parked_before)), restore_on_error(before.put_back):
+        before, metrics, parked_before = ObjectStates([model], []), MetricStates(model), parked_of(model)
+        with (
+            restore_on_error(metrics.put_back),
+            restore_on_error(lambda: park(model, parked_before)),
+            restore_on_error(before.put_back),
+        ):
             compile_again(model, new)
             park(model, parked)
+            metrics.reset()
     return report
 
 
