@@ -245,6 +245,31 @@ def test_a_tied_layer_is_found_anywhere_in_a_model_that_is_loaded(make, tmp_path
     assert next(iter(find(loaded, "head").tied_variables.values())) is find_table(loaded)
 
 
+@pytest.mark.every_backend
+@pytest.mark.parametrize("make", [two_towers, encoder_and_decoder])
+def test_a_tied_layer_is_found_where_the_first_call_of_a_loaded_model_is_predict(make, tmp_path):
+    model = make()
+    inputs = [IDS, IDS] if make is two_towers else IDS
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.run_eagerly = model.run_eagerly = True
+    keras.tree.map_structure(
+        np.testing.assert_array_equal, loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0)
+    )
+
+
+@pytest.mark.parametrize("make", MODELS, ids=[make.__name__ for make in MODELS])
+def test_a_tied_layer_is_found_in_the_model_of_a_stateless_call(make, tmp_path):
+    model = make()
+    inputs = [IDS, IDS] if make is two_towers else IDS
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    values = [[v.value for v in some] for some in (loaded.trainable_variables, loaded.non_trainable_variables)]
+    outputs, _ = loaded.stateless_call(*values, inputs)
+    for ours, theirs in zip(keras.tree.flatten(outputs), keras.tree.flatten(model(inputs)), strict=True):
+        np.testing.assert_array_equal(array(ours), array(theirs))
+
+
 @pytest.mark.parametrize("make", [two_towers, encoder_and_decoder])
 def test_a_model_with_ties_across_branches_is_cloned_parametrized_and_baked(make):
     model = make()

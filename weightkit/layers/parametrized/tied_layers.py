@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,23 @@ def entered(wrapper: Any) -> Any:
     """The outermost layer of the present call, such as the model; the wrapper itself outside of calls."""
     # Keras 3.15 has no public name for it.
     context = wrapper._get_call_context()  # noqa: SLF001
-    return context.entry_layer
+    outermost, stateless = context.entry_layer, _stateless_caller()
+    is_inside = stateless is not None and any(one is outermost for one in stateless._flatten_layers())  # noqa: SLF001
+    return stateless if is_inside else outermost
+
+
+def _stateless_caller() -> Any:
+    """The outermost layer whose ``stateless_call`` is running, as in ``predict`` on JAX; None where there is none.
+
+    Keras 3.15 does not enter this layer in the call's context, so the call seems to begin at a layer inside. Nothing
+    but the Python frame knows it.
+    """
+    found, frame = None, inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "stateless_call" and isinstance(frame.f_locals.get("self"), keras.layers.Layer):
+            found = frame.f_locals["self"]
+        frame = frame.f_back
+    return found
 
 
 def warn_of_ties_outside(wrapper: Any, model: Any) -> None:
