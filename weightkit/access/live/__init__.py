@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from weightkit.access.live.live_refs import ref_of_variable
     from weightkit.access.live.live_store import LiveStore
     from weightkit.access.live.loops.guards import require_between_steps, require_no_loop, require_readable
-    from weightkit.access.live.opening import open_live
+    from weightkit.access.live.loops.keras_loops import variables_of
+    from weightkit.access.live.opening import open_live, open_unread
     from weightkit.access.live.undo import undone_on_error
     from weightkit.access.live.unsaved import Unsaved
 
@@ -35,12 +36,14 @@ _HOMES = {
     "counterparts": "weightkit.access.edits.counterparts",
     "handle_of": "weightkit.access.live.handles",
     "open_live": "weightkit.access.live.opening",
+    "open_unread": "weightkit.access.live.opening",
     "owned": "weightkit.access.live.handles",
     "ref_of_variable": "weightkit.access.live.live_refs",
     "require_between_steps": "weightkit.access.live.loops.guards",
     "require_no_loop": "weightkit.access.live.loops.guards",
     "require_readable": "weightkit.access.live.loops.guards",
     "undone_on_error": "weightkit.access.live.undo",
+    "variables_of": "weightkit.access.live.loops.keras_loops",
     "write_file": "weightkit.access.hdf5.writing.new_file",
 }
 
@@ -55,12 +58,14 @@ __all__ = [
     "counterparts",
     "handle_of",
     "open_live",
+    "open_unread",
     "owned",
     "ref_of_variable",
     "require_between_steps",
     "require_no_loop",
     "require_readable",
     "undone_on_error",
+    "variables_of",
     "write_file",
 ]
 

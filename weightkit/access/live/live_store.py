@@ -182,7 +182,7 @@ class LiveStore(WeightStore):
             sink.close()
 
     def _require_between_steps(self, changing: Sequence[WeightRef]) -> None:
-        variables = [variable for ref in changing for variable in self._places[ref].variables()]
+        variables = (variable for ref in changing for variable in self._places[ref].variables())
         require_between_steps(variables, f"{self._label} must not be edited")
 
     def _settable(self, ref: WeightRef) -> Handle:

@@ -10,6 +10,7 @@ from weightkit.access.live.handles import as_numpy, handle_of
 from weightkit.access.live.live_refs import is_variable, ref_of_variable, refs_of_object
 from weightkit.access.live.live_store import LiveStore
 from weightkit.access.live.loops.guards import require_readable
+from weightkit.access.live.loops.keras_loops import variables_of
 from weightkit.access.live.merged_kernel import merged_kernel
 from weightkit.access.live.object_walk import Walk, is_optimizer
 from weightkit.access.live.place import Place
@@ -29,14 +30,22 @@ def open_live(target: Any) -> LiveStore:
     """Open a model, a layer, an optimizer or a list of variables as a store of weights.
 
     Raises:
-        RequestError: It is none of these, is from Keras 2, is not built, or is in a step of a running ``fit``, which
-            on JAX holds the values.
+        RequestError: It is none of these, is from Keras 2, is not built, is in a function that TensorFlow traces, or is
+            in a step of a running ``fit``, which on JAX holds the values.
     """
     if isinstance(target, list | tuple):
         require_readable(target, "the variables cannot be read")
         return _of_variables(require_variables(target))
     require_saveable(target)
-    require_readable(getattr(target, "variables", ()), f"{label_of(target)} cannot be read")
+    require_readable(variables_of(target), f"{label_of(target)} cannot be read")
+    return open_unread(target)
+
+
+def open_unread(target: Any) -> LiveStore:
+    """Open a model, a layer or an optimizer of which no value is to be read, so that none needs to be there.
+
+    A layer is built in functions that are traced, and in the first step of ``fit``.
+    """
     walk = Walk(target)
     places = _unique(pair for saved in walk.objects for pair in _places_of(saved, walk.other_paths.of(saved.thing)))
     form = "live model" if hasattr(target, "fit") else "live optimizer" if is_optimizer(target) else "live layer"

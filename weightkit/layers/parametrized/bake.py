@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from weightkit.access.live import require_readable
+from weightkit.access.live import require_readable, variables_of
 from weightkit.errors import RequestError
 from weightkit.layers.parametrized.rebuilding import copy_weights, is_functional, rebuild, values_of, without_wrappers
 
@@ -40,7 +40,7 @@ def bake(model: Any) -> Any:
         raise RequestError(f"bake: model must be a model or a layer, got {model!r}")
     if not model.built:
         raise RequestError(f"bake: {model.name!r} must be built, and is not", hint="call it on data first")
-    require_readable(model.variables, f"bake: {model.name} cannot be read")
+    require_readable(variables_of(model), f"bake: {model.name} cannot be read")
     plain = rebuild(model, without_wrappers)
     # A Sequential without an Input has its input shape only in the build configuration.
     if not plain.built:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightkit.access import Kind, combine
-from weightkit.access.live import open_live, require_between_steps
+from weightkit.access.live import open_live, require_between_steps, variables_of
 from weightkit.errors import RequestError, SelectionError
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized.rebuilding import (
@@ -107,7 +107,7 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
         RefusedError: The file is damaged, unsafe, or has no Keras weights.
     """
     require_functional(model, "load_unwrapped", "load the weights of its layers one by one")
-    require_between_steps(model.variables, f"weights must not be loaded into {model.name}")
+    require_between_steps(variables_of(model), f"weights must not be loaded into {model.name}")
     plain = rebuild(model, without_wrappers)
     if not plain.built:
         plain.build_from_config(model.get_build_config())

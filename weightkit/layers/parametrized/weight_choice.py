@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind, combine, role_of
-from weightkit.access.live import open_live
+from weightkit.access.live import open_unread
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Weight
 
@@ -29,7 +29,7 @@ def choose(layer: Any, steps: Steps) -> Targets:
     Raises:
         RequestError: A selection finds no weight that its parametrizations apply to, or two find the same weight.
     """
-    store = open_live(layer)
+    store = open_unread(layer)
     refs = tuple(store)
     found: Targets = {}
     taken: dict[int, str] = {}
@@ -58,7 +58,7 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     Raises:
         RequestError: The layer has no weight there, as when its configuration was edited by hand.
     """
-    store, seeds = open_live(layer), getattr(wrapper, "seed_generator", None)
+    store, seeds = open_unread(layer), getattr(wrapper, "seed_generator", None)
     refs = {ref.structure: ref for ref in store}
     found: dict[str, list[Weight]] = {}
     for selection, places in targets.items():

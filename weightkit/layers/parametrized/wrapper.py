@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
-from weightkit.access.live import require_between_steps
+from weightkit.access.live import require_between_steps, variables_of
 from weightkit.errors import RequestError
 from weightkit.layers.making.precision import no_autocast
 from weightkit.layers.parametrizations.low_rank import LowRank
@@ -206,7 +206,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         Raises:
             RequestError: A step of a running ``fit`` uses them.
         """
-        require_between_steps(self.variables, f"{self.name} must not be re-initialized")
+        require_between_steps(variables_of(self), f"{self.name} must not be re-initialized")
         for computed in self.computed:
             computed.merge_record = {}
             for parametrization, added in computed.steps:

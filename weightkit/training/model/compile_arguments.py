@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from weightkit.access.live import require_no_loop
+from weightkit.access.live import require_no_loop, variables_of
 from weightkit.errors import RequestError
 from weightkit.training.optimizer.other_optimizers import optimizer_aliases, other_optimizers
 
@@ -81,8 +81,7 @@ def require_not_running(model: Any, act: str, hint: str = _STAGES) -> None:
     Raises:
         RequestError: There is such a loop, on this thread or another one.
     """
-    optimizer = getattr(model, "optimizer", None)
-    require_no_loop((*model.variables, *getattr(optimizer, "variables", ())), act, hint)
+    require_no_loop(variables_of(model), act, hint)
 
 
 def scope_of(model: Any) -> Any:

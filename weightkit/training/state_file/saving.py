@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
-from weightkit.access.live import OptimizerFile, require_between_steps
+from weightkit.access.live import OptimizerFile, require_between_steps, variables_of
 from weightkit.arguments import one_of
 from weightkit.training.model.compile_arguments import require_not_running
 from weightkit.training.optimizer.recompiling import require_step_count
@@ -49,7 +49,7 @@ def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerS
         >>> save_optimizer_state(model, "opt.h5")  # doctest: +SKIP
     """
     require_optimizer(model)
-    require_between_steps(model.variables, f"the optimizer's state of {model.name} must not be saved")
+    require_between_steps(variables_of(model), f"the optimizer's state of {model.name} must not be saved")
     with built_for_now(model):
         return _save(model, path)
 

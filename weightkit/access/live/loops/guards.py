@@ -2,9 +2,8 @@
 
 Tried at every hook of callbacks on TensorFlow, JAX and PyTorch (Keras 3.15): values that are set there take effect and
 last, on JAX after `KerasLoop.sync`. Within a step they do not: the step sets other values at its end, and PyTorch's
-gradients would be those of other weights. Trainable flags must not change at all while a loop runs. On JAX every
-weight would be lost, PyTorch's ``fit`` fails, and callbacks that keep ``get_weights()``, whose order depends on the
-flags, put values into other weights at the end.
+gradients would be those of other weights. Trainable flags must not change at all while a loop runs: on JAX every
+weight would be lost, and PyTorch's ``fit`` fails.
 """
 
 from __future__ import annotations

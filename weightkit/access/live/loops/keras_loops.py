@@ -34,10 +34,8 @@ class KerasLoop:
 
     def variables(self) -> Iterator[Any]:
         """What the loop reads or changes: weights, metrics and the optimizer's state."""
-        optimizer = getattr(self.model, "optimizer", None)
-        yield from self.model.variables
+        yield from variables_of(self.model)
         yield from self.model.metrics_variables
-        yield from getattr(optimizer, "variables", ())
 
     def sync(self) -> None:
         """Give the variables their present values, which on JAX the loop holds itself while it runs.
@@ -46,6 +44,15 @@ class KerasLoop:
         """
         # JAX has it alone (Keras 3.15); what `Callback.model` calls too.
         getattr(self.model, "jax_state_sync", tuple)()
+
+
+def variables_of(target: Any) -> Iterator[Any]:
+    """The variables of a model, a layer or an optimizer, and of the optimizer that a model has.
+
+    They are walked only if someone asks for the first: most of the time no loop runs.
+    """
+    yield from getattr(target, "variables", ())
+    yield from getattr(getattr(target, "optimizer", None), "variables", ())
 
 
 def loops_with(variables: Iterable[Any]) -> list[KerasLoop]:
