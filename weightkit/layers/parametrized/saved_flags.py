@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class SavedFlags:
     """The flags of everything in a wrapper, in the order in which Keras lists it."""
 
     variables: tuple[bool, ...]
@@ -20,7 +20,7 @@ class Flags:
     """Of the layer inside and the layers in it: BatchNormalization reads its own."""
 
     @classmethod
-    def of(cls, wrapper: Any) -> Flags:
+    def of(cls, wrapper: Any) -> SavedFlags:
         """Read the flags of a built wrapper."""
         return cls(
             tuple(bool(variable.trainable) for variable in wrapper.variables),
@@ -28,7 +28,7 @@ class Flags:
         )
 
     @classmethod
-    def from_config(cls, config: Any) -> Flags | None:
+    def from_config(cls, config: Any) -> SavedFlags | None:
         """Read them from a wrapper's configuration; None where they are as built.
 
         Raises:

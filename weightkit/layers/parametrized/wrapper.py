@@ -17,7 +17,7 @@ from weightkit.layers.parametrized.call_signature import copy_call_signature
 from weightkit.layers.parametrized.computing import apply_parametrizations
 from weightkit.layers.parametrized.merging import merge, unmerge
 from weightkit.layers.parametrized.recurrent_inside import RecurrentInside
-from weightkit.layers.parametrized.saved_flags import Flags
+from weightkit.layers.parametrized.saved_flags import SavedFlags
 from weightkit.layers.parametrized.tied_layers import entered, find_tied_layers, ties, warn_of_ties_outside
 from weightkit.layers.parametrized.unwrapped_scope import unwrapped_scope
 from weightkit.layers.parametrized.weight_choice import Targets, by_selection, choose, copy_targets, weights_of
@@ -86,8 +86,8 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         self.layer = layer
         self.computed: list[ComputedWeight] = []
         self._ties_are_found = False
-        self._saved_flags = Flags.from_config(flags)
-        self._built_flags: Flags | None = None
+        self._saved_flags = SavedFlags.from_config(flags)
+        self._built_flags: SavedFlags | None = None
         if any(one.needs_seeds for one in self._parametrizations()):
             seeds = (one.seed for one in self._parametrizations() if isinstance(one, LowRank))
             self.seed_generator = keras.random.SeedGenerator(next((seed for seed in seeds if seed is not None), None))
@@ -118,7 +118,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         for selection, weights in weights_of(self, self.layer, self.targets).items():
             self.computed += [apply_parametrizations(self.steps[selection], weight) for weight in weights]
         self._freeze()
-        self._built_flags = Flags.of(self)
+        self._built_flags = SavedFlags.of(self)
         if self._saved_flags is not None:
             self._saved_flags.apply(self)
 
@@ -273,7 +273,7 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         serialize = keras.saving.serialize_keras_object
         inner = serialize(self.layer)
         inner.pop("build_config", None)  # building it in this layer puts this layer's name before its paths
-        flags = Flags.of(self) if self._built_flags is not None else self._saved_flags
+        flags = SavedFlags.of(self) if self._built_flags is not None else self._saved_flags
         differing = {} if flags is None or flags == self._built_flags else {"flags": flags.to_config()}
         return {
             "name": self.name,
