@@ -9,6 +9,7 @@ from training_cases import X, Y, counter, fit, same, slots, weights
 from weightkit.errors import RequestError
 from weightkit.training import FreezePlan, NothingTrainedWarning, freeze, freeze_all_but, freeze_to, frozen, unfreeze
 from weightkit.training.optimizer.parked_slots import parked_slots_of
+from weightkit.training.optimizer.slot_values import values_of
 
 
 def body():
@@ -159,6 +160,31 @@ def test_an_error_in_the_second_leaves_the_first_as_it_was(monkeypatch):
         assert vars(model).keys() == attributes.keys()
         assert not parked_slots_of(model)
     assert all(v.trainable for v in base.get_layer("low").variables)
+
+
+def test_an_error_in_the_second_leaves_what_the_metrics_of_the_first_hold(monkeypatch):
+    base = body()
+    metrics = [keras.metrics.MeanAbsoluteError() for _ in range(2)]
+    models = [shape(base) for shape in (nested, on_tensors)]
+    for model, metric in zip(models, metrics, strict=True):
+        model.compile("sgd", "mse", metrics=[metric], run_eagerly=True)
+        model.evaluate(X, Y, verbose=0)
+    held = [[values_of(one).copy() for one in metric.variables] for metric in metrics]
+    compiles = []
+
+    def interrupted(model, *arguments, **options):
+        compiles.append(model)
+        if len(compiles) == 2:
+            raise KeyboardInterrupt
+        compile_model(model, *arguments, **options)
+
+    compile_model = keras.Model.compile
+    monkeypatch.setattr(keras.Model, "compile", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        freeze(base, "low")
+    for metric, old in zip(metrics, held, strict=True):
+        assert old[1] == len(X)  # what it counted
+        assert [values_of(one).tobytes() for one in metric.variables] == [one.tobytes() for one in old]
 
 
 @pytest.mark.every_backend

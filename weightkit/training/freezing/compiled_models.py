@@ -6,11 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.restore_on_error import restore_on_error
 from weightkit.text import listed
-from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
-from weightkit.training.optimizer.parked_slots import park, parked_of
+from weightkit.training.optimizer.recompiling import unchanged_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +45,8 @@ def compile_all(
     with contextlib.ExitStack() as undo:
         reports = []
         for one in compiled:
-            undo.enter_context(_unchanged_on_error(one))
+            if one is not compiled[-1]:  # compiling restores one model itself
+                undo.enter_context(unchanged_on_error(one))
             reports.append(options.apply(one, may_unsplit=may_unsplit))
     return tuple(_notes(model, compiled, reports))
 
@@ -63,13 +62,6 @@ def require_compilable_holder(holder: Any, model: Any) -> None:
     except RequestError as error:
         problem = f"{holder.name} holds weights of {model.name} and must be compiled again too: {error.problem}"
         raise RequestError(problem, hint=error.hint) from error
-
-
-@contextlib.contextmanager
-def _unchanged_on_error(model: Any) -> Iterator[None]:
-    before, parked = ObjectStates([model], []), parked_of(model)
-    with restore_on_error(lambda: park(model, parked)), restore_on_error(before.put_back):
-        yield
 
 
 def _not_recompiled(model: Any, holders: Sequence[Any]) -> Iterator[str]:

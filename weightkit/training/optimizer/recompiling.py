@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from weightkit.training.model.compile_arguments import compile_again, is_compile
 from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OptimizerStateChoice = Literal["carry", "fresh"]
 StepCount = Literal["separate", "shared"]
@@ -139,16 +143,27 @@ def compile_with(
         )
         new, parked, report = work.fresh() if fresh else work.carried()
         # Only compiling changes the model: the new optimizer was made beside it.
-        before, metrics, parked_before = ObjectStates([model], []), MetricStates(model), parked_of(model)
-        with (
-            restore_on_error(metrics.put_back),
-            restore_on_error(lambda: park(model, parked_before)),
-            restore_on_error(before.put_back),
-        ):
+        with unchanged_on_error(model) as metrics:
             compile_again(model, new)
             park(model, parked)
             metrics.reset()
     return report
+
+
+@contextlib.contextmanager
+def unchanged_on_error(model: Any) -> Iterator[MetricStates]:
+    """On any error or Ctrl-C, a model is compiled as before, and its metrics and parked slots are those of before.
+
+    Yields:
+        What the metrics hold that ``compile`` was given.
+    """
+    before, metrics, parked = ObjectStates([model], []), MetricStates(model), parked_of(model)
+    with (
+        restore_on_error(metrics.put_back),
+        restore_on_error(lambda: park(model, parked)),
+        restore_on_error(before.put_back),
+    ):
+        yield metrics
 
 
 def _plain_rate(value: Any) -> float:
