@@ -55,14 +55,15 @@ class ChosenLayers:
     """The argument, as plans print it."""
 
     @classmethod
-    def of(cls, view: ModelView, given: LayerWhere) -> ChosenLayers:
+    def of(cls, finder: Layers, given: LayerWhere) -> ChosenLayers:
         """Find the layers that an argument names.
 
         Raises:
             SelectionError: It is malformed, a path in it leads to nothing, or a layer is not in the model.
         """
-        finder, choices, texts = _Finder(view), [], []
+        choices: list[Any] = []
         layers: list[Any] = []
+        texts: list[str] = []
         without: dict[str, Any] = {}
         for choice in choices_in(given):
             found = finder.layers(choice)
@@ -82,8 +83,8 @@ class ChosenLayers:
         return (f"{listed(self.without_weights)}: no weights to train",) if self.without_weights else ()
 
 
-class _Finder:
-    """Finds layers of one model."""
+class Layers:
+    """The layers of one model, to be found by what is given for them."""
 
     def __init__(self, view: ModelView) -> None:
         self._view = view

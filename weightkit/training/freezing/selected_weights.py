@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access import selected
 from weightkit.errors import SelectionError
-from weightkit.training.freezing.layer_choice import ChosenLayers
+from weightkit.training.freezing.layer_choice import ChosenLayers, Layers
 
 if TYPE_CHECKING:
     from weightkit.access import WeightRef
@@ -38,7 +38,8 @@ def select_weights(view: ModelView, where: LayerWhere, exclude: LayerWhere = Non
     """
     if where is None:
         raise SelectionError("where must select something, got None", hint="give a layer's name", file=view.label)
-    chosen, excluded = ChosenLayers.of(view, where), ChosenLayers.of(view, exclude)
+    layers = Layers(view)
+    chosen, excluded = ChosenLayers.of(layers, where), ChosenLayers.of(layers, exclude)
     refs, notes = _found(view, chosen, excluded)
     text = chosen.text if exclude is None else f"{chosen.text}, exclude={excluded.text}"
     without = tuple(chosen.without_weights.values())
