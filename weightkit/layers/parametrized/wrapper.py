@@ -164,9 +164,10 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
     def _find_ties(self) -> None:
         """Find the layers of ties by their names, once, in the model that is called on real data."""
         if not self._ties_are_found and not in_symbolic_scope():
-            model = entered(self)
-            find_tied_layers(model)
-            warn_of_ties_outside(self, model)
+            if any(ties(self.computed)):
+                model = entered(self)
+                find_tied_layers(model)
+                warn_of_ties_outside(self, model)
             self._ties_are_found = True
 
     @property
