@@ -1,4 +1,4 @@
-"""Metric objects that are handed on when a model is compiled again begin anew, and those of a failure go on."""
+"""Metric objects that are handed on when a model is compiled again start over, and those of a failure go on."""
 
 from __future__ import annotations
 

@@ -18,8 +18,6 @@ _ROWS = 32
 _RANDOM_ROWS, _RANDOM_LENGTH = 4, 8
 """Random data: the number of rows, and the length of axes of unknown length."""
 _HINT = "pass data= as you pass it to fit: (x, y), a dataset, or a generator"
-
-
 _ARGUMENTS = ("x", "y", "sample_weight")
 
 
