@@ -8,6 +8,7 @@ import pytest
 
 from weightkit.access.names import wrapper
 from weightkit.access.names.class_table import own_table
+from weightkit.access.names.legacy.names import LegacyGroup, name_legacy
 from weightkit.access.names.naming import Naming, Stored
 from weightkit.access.names.objects import name_objects
 from weightkit.access.ref import Kind
@@ -133,3 +134,18 @@ def test_a_wrapper_of_somebody_else_s_by_the_same_name_is_not_named():
 )
 def test_a_variable_s_ending_tells_its_kind_in_a_wrapper(name, kind):
     assert wrapper.kind_in_wrapper(name) is kind
+
+
+@pytest.mark.parametrize("scope", ["d", "d/d"])  # as weightkit names what is inside now, and as it once did
+def test_a_legacy_group_of_a_wrapper_holds_its_own_weights_and_those_of_the_layer_inside(scope):
+    layer = computed(serialized("LowRank", rank=2))
+    model = {"class_name": "Functional", "config": {"name": "model", "layers": [layer]}}
+    weights = {"d/lora_kernel_a": (4, 2), "d/lora_kernel_b": (2, 6), f"{scope}/kernel": (4, 6), f"{scope}/bias": (6,)}
+    stored = [Stored(f"d/{name}", shape, F) for name, shape in weights.items()]
+    found = name_legacy([LegacyGroup("d", tuple(weights))], stored, model, "3.15.0")
+    assert [(one.layer, one.name, one.layer_class) for one in found] == [
+        ("d", "lora_kernel_a", "Parametrized"),
+        ("d", "lora_kernel_b", "Parametrized"),
+        ("d/d", "kernel", "Dense"),
+        ("d/d", "bias", "Dense"),
+    ]

@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightkit.access.names import wrapper
 from weightkit.access.names.legacy import kinds
 from weightkit.access.names.legacy.config_tree import ConfiguredLayer, LayerTree, without_number
 from weightkit.access.names.naming import layer_path
+from weightkit.access.names.serialized_layer import Serialized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +58,15 @@ class Place:
         return kinds.CELLS.get(self.layer.class_name) if len(self.inside) == 1 else None
 
 
+def _names_of_its_own(layer: ConfiguredLayer) -> frozenset[str] | None:
+    """What a wrapper's own weights are called; None where that is not known, as for other layers."""
+    one = Serialized(layer.class_name or "", layer.config, layer.builtin, layer.package)
+    if not wrapper.is_wrapper(one):
+        return _WRAPPERS.get(one.class_name)
+    added = wrapper.added_weights(one.config)
+    return None if added is None else frozenset(weight.name for weight in added)
+
+
 def place_in(group: str, top: ConfiguredLayer, layer: ConfiguredLayer, inside: Sequence[str]) -> Place:
     """The place in a layer of a group.
 
@@ -81,6 +92,7 @@ class Places:
         self._layer = layer
         self._own = group.name.split("/")
         self._before = self._scopes_before(group.weight_names)
+        self._own_names: dict[ConfiguredLayer, frozenset[str] | None] = {}
 
     @property
     def alone(self) -> bool:
@@ -93,8 +105,17 @@ class Places:
         if self._tree is None or self._layer is None:
             return Place(layer_path([self._group, *scopes]))
         layer, start = _walk(self._tree, self._layer, scopes)
-        layer, start = _into_wrapped(self._tree, layer, scopes, start, name)
+        # Keras 2, and weightkit's wrappers, use the wrapper's name as the scope of what is inside.
+        while len(layer.children) == 1 and self._is_inside(layer, name, scopes[start:]):
+            layer, start = _follow(self._tree, layer.children[0], scopes, start)
         return place_in(self._group, self._layer, layer, scopes[start:])
+
+    def _is_inside(self, layer: ConfiguredLayer, name: str, scopes: Sequence[str]) -> bool:
+        """Whether a layer is a wrapper, and a weight is not its own but that of the layer inside."""
+        if layer not in self._own_names:
+            self._own_names[layer] = _names_of_its_own(layer)
+        own = self._own_names[layer]
+        return own is not None and (bool(scopes) or name not in own)
 
     def _scopes_before(self, weight_names: Sequence[str]) -> list[str]:
         """Find the scopes before the group's own that all its weights share: the model's name."""
@@ -131,15 +152,6 @@ def _walk(tree: LayerTree, layer: ConfiguredLayer, scopes: list[str]) -> tuple[C
     if layer.lists_layers:  # a model lists all its layers: scopes before the first are from an earlier model
         start = next((i for i in range(len(scopes)) if tree.step(layer, scopes, i)), 0)
     return _follow(tree, layer, scopes, start)
-
-
-def _into_wrapped(
-    tree: LayerTree, layer: ConfiguredLayer, scopes: list[str], start: int, name: str
-) -> tuple[ConfiguredLayer, int]:
-    """Continue into a wrapper's only layer; Keras 2 uses the wrapper's name as its scope."""
-    while name not in _WRAPPERS.get(layer.class_name or "", {name}) and len(layer.children) == 1:
-        layer, start = _follow(tree, layer.children[0], scopes, start)
-    return layer, start
 
 
 def _follow(tree: LayerTree, layer: ConfiguredLayer, scopes: list[str], start: int) -> tuple[ConfiguredLayer, int]:
