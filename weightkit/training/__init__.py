@@ -10,12 +10,14 @@ from weightkit.training.freezing.freeze_plan import FreezePlan
 from weightkit.training.freezing.freezing import freeze, frozen, unfreeze
 from weightkit.training.freezing.nothing_trained import NothingTrainedWarning
 from weightkit.training.freezing.train_only import freeze_all_but, freeze_to
+from weightkit.training.optimizer.carried_optimizer import CarriedOptimizer, carry_optimizer
 from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
 
 __all__ = [
+    "CarriedOptimizer",
     "FreezePlan",
     "ModelCheck",
     "NothingTrainedWarning",
@@ -23,6 +25,7 @@ __all__ = [
     "Recompiled",
     "StepReport",
     "TrainableSummary",
+    "carry_optimizer",
     "check_model",
     "freeze",
     "freeze_all_but",

@@ -16,7 +16,7 @@ import weightkit
 from weightkit import open_weights
 from weightkit.access.live import open_live
 from weightkit.layers import Parametrized, SpectralNorm, Tied
-from weightkit.training.checking.check import check_model
+from weightkit.training import check_model, trainable_summary, verify_training
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "end_to_end"))
 import models
@@ -149,6 +149,13 @@ def test_layers_that_keras_skips_are_named_by_every_function(attribute, containe
     assert f"block.{attribute}" in finding.problem
     [note] = open_weights(model).notes
     assert note.startswith("4 weights are never saved by Keras")
+    model.compile("sgd", "mse", run_eagerly=True)
+    for report in (trainable_summary(model), verify_training(model, data=(np.ones((2, 4)), np.ones((2, 2))))):
+        [note] = report.notes
+        assert note.startswith("in no file that Keras saves (see check_model): ")
+        assert sum(path in note for path in gone) >= 3  # a long list is cut
+        assert note in str(report)
+        assert report.to_dict()["notes"] == [note]
     other = small(Held(attribute, container, name="block"))
     weightkit.load_weights(other, model)
     for said in (

@@ -58,6 +58,12 @@ def never_saved(model: Any, weights: ModelWeights) -> Iterator[Finding]:
         yield Finding("never saved", problem, _KEEP_IN_ATTRIBUTES if places else _SAVE_ALL, paths)
 
 
+def unsaved_notes(weights: ModelWeights) -> tuple[str, ...]:
+    """One note for a report that names the weights of `never_saved`; none where there are none."""
+    paths = [one.path for one in weights.unsaved]
+    return (f"in no file that Keras saves (see check_model): {listed(paths)}",) if paths else ()
+
+
 def _attribute_of(unsaved: Unsaved) -> str:
     """The attribute from which a layer is not saved: ``block._layers``."""
     attributes = vars(unsaved.holder)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.access import Kind
 from weightkit.escape import escape
 from weightkit.html import table
+from weightkit.training.checking.findings import unsaved_notes
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
 from weightkit.training.optimizer.rates import learning_rates
@@ -76,6 +77,8 @@ class TrainableSummary:
     model: str
     layers: tuple[LayerSummary, ...]
     """Layers with weights of their own, in the order of saving; a shared layer once."""
+    notes: tuple[str, ...] = ()
+    """Which weights Keras never saves."""
 
     @property
     def trainable(self) -> int:
@@ -115,6 +118,7 @@ class TrainableSummary:
                 "parameters": self.parameters,
                 "bytes": self.nbytes,
             },
+            "notes": list(self.notes),
         }
 
     def __repr__(self) -> str:
@@ -128,12 +132,12 @@ class TrainableSummary:
             self._total(),
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [_line(row, widths) for row in rows]
+        lines = [*(_line(row, widths) for row in rows), *(f"note: {note}" for note in self.notes)]
         return "\n".join([escape(f"{self.model}: {self._share()}"), *(escape(line) for line in lines)])
 
     def _repr_html_(self) -> str:
         rows = [*map(_row, self.layers)] if len(self.layers) <= _MOST_ROWS else list(self._folded())
-        return table(f"{self.model}: {self._share()}", _HEADINGS, [*rows, self._total()])
+        return table(f"{self.model}: {self._share()}", _HEADINGS, [*rows, self._total()], self.notes)
 
     def _share(self) -> str:
         count = len(self.layers)
@@ -184,9 +188,8 @@ def trainable_summary(model: Any) -> TrainableSummary:
     for weight in weights:
         # Two layers may have one name, so the layer itself is part of the key.
         by_layer.setdefault((_name(weight), id(weight.owner)), []).append(weight)
-    return TrainableSummary(
-        weights.label, tuple(_summary(layer, found, rates) for (layer, _), found in by_layer.items())
-    )
+    layers = tuple(_summary(layer, found, rates) for (layer, _), found in by_layer.items())
+    return TrainableSummary(weights.label, layers, unsaved_notes(weights))
 
 
 def _name(weight: ModelWeight) -> str:

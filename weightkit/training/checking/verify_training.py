@@ -10,7 +10,7 @@ import keras
 from weightkit.access import Kind
 from weightkit.errors import RequestError
 from weightkit.training.checking.batches import batch_of
-from weightkit.training.checking.findings import stale_flags
+from weightkit.training.checking.findings import stale_flags, unsaved_notes
 from weightkit.training.checking.gradients import Gradient, gradients_of
 from weightkit.training.checking.snapshot import Snapshot
 from weightkit.training.checking.step_report import StepReport, WeightReport
@@ -180,3 +180,4 @@ def _notes(weights: ModelWeights, gradients: Mapping[int, Gradient], *, idle: bo
         yield "the model's own train step passes no gradients to its optimizer, so none were recorded"
     if trained and idle:
         yield "no trained weight changed: is the learning rate zero, or did the loss scale skip the step?"
+    yield from unsaved_notes(weights)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.text import listed
+from weightkit.training.freezing.loop_notes import NOT_COMPILED, loop_notes
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
 from weightkit.training.optimizer.recompiling import unchanged_on_error
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from weightkit.training.optimizer.recompilation import Recompiled
     from weightkit.training.optimizer.recompiling import CompileOptions
 
-_NOT_COMPILED = "the model is not compiled: the flags take effect when it is"
 _NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it with the earlier flags"
 
 
@@ -68,18 +68,20 @@ def _not_recompiled(model: Any, holders: Sequence[Any]) -> Iterator[str]:
     if is_compiled(model):
         yield _NOT_RECOMPILED
     elif not holders:
-        yield _NOT_COMPILED
+        yield NOT_COMPILED
     if holders:
         names = listed([holder.name for holder in holders])
         yield (
             f"{names}: compiled, with some of these weights, and not recompiled: until that is done, Keras may train "
             "them with the earlier flags"
         )
+    yield from loop_notes()
 
 
 def _notes(model: Any, compiled: Sequence[Any], reports: Sequence[Recompiled]) -> Iterator[str]:
     if not compiled:
-        yield _NOT_COMPILED
+        yield NOT_COMPILED
+        yield from loop_notes()
     for one, report in zip(compiled, reports, strict=True):
         about = "" if one is model else f"{one.name} has some of these weights and was recompiled: "
         yield about + report.summary()

@@ -6,6 +6,8 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightkit.training.optimizer.bare_optimizer import BareOptimizer
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -32,16 +34,16 @@ _PARKED: weakref.WeakKeyDictionary[Any, ParkedSlots] = weakref.WeakKeyDictionary
 
 def parked_of(model: Any) -> ParkedSlots | None:
     """What is parked beside a model; None after the user calls ``model.compile``, which makes another optimizer."""
-    parked = _PARKED.get(model)
+    parked = _PARKED.get(_place(model))
     return None if parked is None or parked.optimizer() is not model.optimizer else parked
 
 
 def park(model: Any, parked: ParkedSlots | None) -> None:
     """Replace what is parked beside a model; None removes it."""
     if parked is None:
-        _PARKED.pop(model, None)
+        _PARKED.pop(_place(model), None)
     else:
-        _PARKED[model] = parked
+        _PARKED[_place(model)] = parked
 
 
 def parked_slots_of(model: Any) -> dict[int, VariableSlots]:
@@ -57,3 +59,8 @@ def add_parked_slots(model: Any, slots: dict[int, VariableSlots]) -> None:
     """Park more slots beside a model, by ``id`` of the weight's variable."""
     earlier = parked_of(model) or ParkedSlots(weakref.ref(model.optimizer))
     park(model, ParkedSlots(earlier.optimizer, earlier.slots | slots, earlier.state, earlier.is_split))
+
+
+def _place(model: Any) -> Any:
+    """What slots are parked beside: a model, or an optimizer that has none."""
+    return model.optimizer if isinstance(model, BareOptimizer) else model

@@ -10,6 +10,7 @@ import keras
 
 from weightkit.escape import escape
 from weightkit.training.model.flags import trainable_variables_in
+from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.clones import Clones
 from weightkit.training.optimizer.parked_slots import ParkedSlots, parked_of, parked_slots_of
 from weightkit.training.optimizer.routing import (
@@ -65,7 +66,7 @@ class Recompilation:
     """One recompilation: makes the new optimizer and what to park beside it; changes neither model nor old optimizer.
 
     Args:
-        model: The model.
+        model: The model, or a `BareOptimizer`.
         learning_rate: A number or a schedule that replaces the present learning rate.
         own_steps: Whether weights that are trained for the first time count their own steps.
         reset: ``id`` of weights that start as if they had never been trained.
@@ -140,7 +141,7 @@ class Recompilation:
         if not apart and not routes_by_function(self._old):
             return self._clones.of(self._old)
         # Frozen variables too: the routes must be right when they are trained again.
-        unique = {id(variable): variable for variable in (*trainable_variables_in(self._model), *self._owners)}
+        unique = {id(variable): variable for variable in (*_trainable_later(self._model), *self._owners)}
         return split(self._old, self._clones, list(unique.values()), apart, self._model.name)
 
     def _copy_state(self, new: Any) -> None:
@@ -167,6 +168,11 @@ class Recompilation:
             state |= {(id(made), name): values for name, values in gone.items()}
         is_split = (self._is_split and not self._unsplits) or bool(self._clones.wrapped)
         return ParkedSlots(weakref.ref(new), frozen, state, is_split)
+
+
+def _trainable_later(model: Any) -> list[Any]:
+    """All variables that can be trained, frozen ones too."""
+    return model.variables if isinstance(model, BareOptimizer) else trainable_variables_in(model)
 
 
 def _notes(late: int, apart: int, *, own_steps: bool) -> tuple[str, ...]:

@@ -103,14 +103,12 @@ def recompile(
         name = getattr(model, "name", model)
         raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
     options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
-    # `np.bool_` is not a Real; it is checked with the numbers to be refused.
-    if isinstance(learning_rate, numbers.Real | np.bool_):
-        learning_rate = _plain_rate(learning_rate)  # a configuration with a NumPy number cannot be saved
+    rate = plain_rate(learning_rate)
     require_compilable(model)
     return compile_with(
         model,
         fresh=options.optimizer_state == "fresh",
-        learning_rate=learning_rate,
+        learning_rate=rate,
         own_steps=options.step_count == "separate",
     )
 
@@ -166,8 +164,17 @@ def unchanged_on_error(model: Any) -> Iterator[MetricStates]:
         yield metrics
 
 
-def _plain_rate(value: Any) -> float:
-    """A learning rate as a Python number that float32, the dtype of Keras' learning rates, can represent."""
+def plain_rate(value: Any) -> Any:
+    """A number as a Python one that float32, the dtype of Keras' learning rates, can represent; else as it is.
+
+    A configuration with a NumPy number cannot be saved.
+
+    Raises:
+        RequestError: It is a number that no learning rate can be.
+    """
+    # `np.bool_` is not a Real; it is checked with the numbers to be refused.
+    if not isinstance(value, numbers.Real | np.bool_):
+        return value
     if isinstance(value, bool | np.bool_) or not 0 <= float(value) <= _LARGEST_RATE:
         raise RequestError(f"learning_rate must be a finite number >= 0, got {value!r}")
     return float(value)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from weightkit.access import Kind, Source, WeightRef
-from weightkit.training.model.model_view import view_model
+from weightkit.training.optimizer.bare_optimizer import view_of
 from weightkit.training.optimizer.parked_slots import parked_slots_of
 from weightkit.training.optimizer.slots import parts_of
 
@@ -69,12 +69,12 @@ class OptimizerContents:
 
 
 def contents_of(model: Any) -> OptimizerContents:
-    """The state of a compiled model's optimizer and seed generators.
+    """The state of the optimizer and seed generators of a compiled model, or of a `BareOptimizer`.
 
     Raises:
         RequestError: It is not a model of Keras 3, is not built, or its optimizer is not one of Keras 3.
     """
-    view = view_model(model)
+    view = view_of(model)
     slots: dict[int, dict[str, Any]] = {}
     kept_by: dict[int, dict[str, str]] = {}
     state = {}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from weightkit.errors import RequestError
 from weightkit.escape import escape
 from weightkit.training.model.compile_arguments import is_compiled
+from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,23 @@ class OptimizerState:
         }
 
 
-def require_optimizer(model: Any) -> None:
-    """Refuse a model without an optimizer.
+def with_optimizer(model: Any, variables: Any = None) -> Any:
+    """A compiled model as it is, or an optimizer with the variables that it trains.
 
     Raises:
-        RequestError: It is not compiled, or has no optimizer.
+        RequestError: It is a model that is not compiled, ``variables`` are given for a model, or those of an optimizer
+            are not known.
     """
+    if isinstance(model, keras.optimizers.Optimizer):
+        return BareOptimizer(model, variables)
+    if variables is not None:
+        raise RequestError(
+            f"variables must be left out for a model, got {variables!r:.80}", hint="give it with an optimizer"
+        )
     if not is_compiled(model):
         name = getattr(model, "name", type(model).__name__)
-        raise RequestError(f"{name} must be compiled with an optimizer, and is not", hint="call compile(...) first")
+        raise RequestError(
+            f"{name} must be compiled with an optimizer, and is not",
+            hint="call compile(...) first, or give the optimizer with variables=model",
+        )
+    return model

@@ -8,12 +8,14 @@ import keras
 
 from weightkit.access.live import OptimizerFile, require_between_steps, variables_of
 from weightkit.arguments import one_of
+from weightkit.errors import RequestError
 from weightkit.training.model.compile_arguments import require_not_running
+from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.recompiling import require_step_count
 from weightkit.training.optimizer.slot_values import values_of
 from weightkit.training.state_file.contents import configuration_of, contents_of
 from weightkit.training.state_file.loading import built_for_now, load
-from weightkit.training.state_file.optimizer_state import OptimizerState, require_optimizer
+from weightkit.training.state_file.optimizer_state import OptimizerState, with_optimizer
 
 if TYPE_CHECKING:
     import os
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from weightkit.training.state_file.contents import OptimizerContents, WeightSlots
 
 
-def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerState:
-    """Save the state of a model's optimizer; with ``model.save_weights``, training resumes from it bit for bit.
+def save_optimizer_state(model: Any, path: str | os.PathLike[str], *, variables: Any = None) -> OptimizerState:
+    """Save the state of a model's optimizer, or of an optimizer alone.
+
+    With ``model.save_weights``, training resumes from it bit for bit.
 
     The file has the slots of every weight by the weight's address, moving averages and partly filled gradient
     accumulators included; the step count, the learning rate, the loss scale; the state of inner optimizers; parked
@@ -38,17 +42,20 @@ def save_optimizer_state(model: Any, path: str | os.PathLike[str]) -> OptimizerS
     written next to the path and replaces it when it is complete.
 
     Args:
-        model: A compiled model of Keras 3 that has been built.
+        model: A compiled model of Keras 3 that has been built; or an optimizer of a training loop of one's own.
         path: Where to write; an existing file is replaced.
+        variables: For an optimizer, the model or layer that it trains, or a list of variables, whose addresses the
+            file gets; by default the variables that it was built on. On JAX, first assign the loop's state to them.
 
     Raises:
-        RequestError: The model is not compiled, a step of it is running, or the path cannot be written.
+        RequestError: The model is not compiled, a step of it is running, the path cannot be written, or ``variables``
+            lack some that the optimizer was built on.
         MachineError: The system failed; an existing file is unchanged.
 
     Example:
         >>> save_optimizer_state(model, "opt.h5")  # doctest: +SKIP
     """
-    require_optimizer(model)
+    model = with_optimizer(model, variables)
     require_between_steps(variables_of(model), f"the optimizer's state of {model.name} must not be saved")
     with built_for_now(model):
         return _save(model, path)
@@ -90,8 +97,9 @@ def load_optimizer_state(
     on_missing: Literal["error", "skip"] = "error",
     *,
     step_count: StepCount = "shared",
+    variables: Any = None,
 ) -> OptimizerState:
-    """Load the state of a model's optimizer from a file: all of it, or on any error nothing.
+    """Load the state of a model's optimizer, or of an optimizer alone, from a file: all of it, or on any error nothing.
 
     The file may be one of `save_optimizer_state`, or a checkpoint that Keras wrote with an optimizer: a ``.keras``
     (or its unzipped folder) or ``.weights.h5`` of Keras 3, or a legacy whole-model ``.h5`` of Keras 2 or 3, of which
@@ -111,7 +119,8 @@ def load_optimizer_state(
     now are parked, as `recompile` does.
 
     Args:
-        model: A compiled model of Keras 3 that has been built.
+        model: A compiled model of Keras 3 that has been built; or an optimizer of a training loop of one's own, for
+            which `carry_optimizer` later restores what is parked.
         path: A file that `save_optimizer_state` wrote, or a checkpoint of Keras.
         on_missing: What to do where something of this optimizer is not in the file, or has another shape or dtype, or
             the optimizers differ in class or hyperparameters. ``error`` refuses the file; ``skip`` leaves such state
@@ -121,10 +130,12 @@ def load_optimizer_state(
             head. ``shared``: they share the step count of the file; Adam's first steps may be 3 to 6 times the
             learning rate, and the result names the weights. ``separate``: they start from step 0 with a step count of
             their own; for that the model is compiled again, as `recompile` does.
+        variables: For an optimizer, the model or layer that it trains, or a list of variables; by default those that
+            it was built on. Where it is not built, it is built for those that are trainable now.
 
     Raises:
         RequestError: The model is not compiled, ``fit`` or similar runs for it, its weights are not those of the file,
-            or something is missing.
+            something is missing, or ``variables`` lack some that the optimizer was built on.
         RefusedError: The file is damaged, unsafe, has no state of an optimizer, or does not tell which weights it
             belongs to.
 
@@ -134,6 +145,11 @@ def load_optimizer_state(
     """
     one_of("on_missing", on_missing, ("error", "skip"))
     require_step_count(step_count)
-    require_optimizer(model)
+    model = with_optimizer(model, variables)
+    if step_count == "separate" and isinstance(model, BareOptimizer):
+        raise RequestError(
+            "step_count must be 'shared' for an optimizer without a compiled model, got 'separate'",
+            hint="leave it out",
+        )
     require_not_running(model, f"the optimizer's state of {model.name} must not be loaded", "load it before fit")
     return load(model, path, skip=on_missing == "skip", own_steps=step_count == "separate")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.access import Kind, match
 from weightkit.errors import RequestError
-from weightkit.training.model.model_view import view_model
+from weightkit.training.optimizer.bare_optimizer import view_of
 from weightkit.training.state_file.contents import Addresses
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _places(block: list[WeightRef], partners: Mapping[WeightRef, int]) -> dict[W
 
 def _partners(model: Any, store: FileStore, weights: list[WeightRef], *, needed: bool) -> Mapping[WeightRef, int]:
     """Weights of the file that match trainable weights of the model, each with its place in the model's own order."""
-    view = view_model(model)
+    view = view_of(model)
     places = {id(variable): place for place, variable in enumerate(model.variables)}
     try:
         pairs = match(Addresses(view.refs, ordered=view.ordered), Addresses(weights, ordered=store.ordered)).pairs
