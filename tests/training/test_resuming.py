@@ -124,5 +124,5 @@ def test_weights_that_count_their_own_steps_go_on_from_the_model_s_file_and_the_
     load_optimizer_state(loaded, tmp_path / "opt.h5")
     assert fit(loaded, 2) == fit(model, 2)
     made = compiled()
-    with pytest.raises(RequestError, match="a MultiOptimizer in the file and a Adam here"):
+    with pytest.raises(RequestError, match="a GroupedOptimizer in the file and a Adam here"):
         load_optimizer_state(made, tmp_path / "opt.h5")

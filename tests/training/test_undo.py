@@ -53,7 +53,7 @@ def test_after_steps_the_slots_that_stay_are_bit_equal_and_late_weights_begin_an
     assert counter(model.optimizer) == 6
     assert fit(model)
     unfreeze(model, "part")
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [0, 9]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [0, 9]
 
 
 def test_several_optimizers_stay_while_another_weight_needs_its_own():
@@ -67,7 +67,7 @@ def test_several_optimizers_stay_while_another_weight_needs_its_own():
     first.undo()
     assert isinstance(model.optimizer, SEVERAL)  # middle's slots wait, with the steps that they have counted
     unfreeze(model, ["part", "middle"])
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [3, 3, 6]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [3, 3, 6]
 
 
 def test_a_freeze_keeps_the_steps_that_late_weights_have_counted():
@@ -75,7 +75,7 @@ def test_a_freeze_keeps_the_steps_that_late_weights_have_counted():
     unfreeze(model, "part")
     fit(model)
     freeze(model, "part").undo()
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [3, 6]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [3, 6]
 
 
 def test_a_multi_optimizer_of_the_users_own_is_none_of_ours():

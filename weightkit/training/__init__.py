@@ -11,6 +11,7 @@ from weightkit.training.freezing.freezing import freeze, frozen, unfreeze
 from weightkit.training.freezing.nothing_trained import NothingTrainedWarning
 from weightkit.training.freezing.train_only import freeze_all_but, freeze_to
 from weightkit.training.optimizer.carried_optimizer import CarriedOptimizer, carry_optimizer
+from weightkit.training.optimizer.grouped import GroupedOptimizer
 from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile
 from weightkit.training.state_file.optimizer_state import OptimizerState
@@ -19,6 +20,7 @@ from weightkit.training.state_file.saving import load_optimizer_state, save_opti
 __all__ = [
     "CarriedOptimizer",
     "FreezePlan",
+    "GroupedOptimizer",
     "ModelCheck",
     "NothingTrainedWarning",
     "OptimizerState",

@@ -282,8 +282,8 @@ def test_keras_itself_cannot_train_a_weight_that_the_optimizer_has_never_seen():
 def test_a_weight_that_the_optimizer_has_never_seen_is_trained_after_recompile():
     model = after_a_freeze()
     recompile(model)
-    before, count = weights(model, "part"), counter(model.optimizer.optimizers[0])
+    before, count = weights(model, "part"), counter(model.optimizer.inner_optimizers[0])
     fit(model)
     assert not same(weights(model, "part"), before)
     assert count == 0
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [3, 6]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [3, 6]

@@ -148,14 +148,14 @@ def test_generations_of_late_weights_count_their_own_steps_and_are_saved(tmp_pat
     fit(model)
     unfreeze(model, "part")
     fit(model)
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [3, 6, 9]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [3, 6, 9]
     freeze(model, "middle")
     fit(model)
     unfreeze(model, "middle")
-    assert sorted(counter(one) for one in model.optimizer.optimizers) == [6, 6, 12]
+    assert sorted(counter(one) for one in model.optimizer.inner_optimizers) == [6, 6, 12]
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert sorted(counter(one) for one in loaded.optimizer.optimizers) == [6, 6, 12]
+    assert sorted(counter(one) for one in loaded.optimizer.inner_optimizers) == [6, 6, 12]
     assert sorted(map(len, (slots(loaded.optimizer),))) == [12]
     known = sorted(slots(model.optimizer).values())
     assert sorted(slots(loaded.optimizer).values()) == known

@@ -177,7 +177,7 @@ def test_a_changed_head_at_a_large_step_count_is_told_and_may_count_its_own_step
     report = load_optimizer_state(own, tmp_path / "opt.h5", on_missing="skip", step_count="separate")
     assert any("head/kernel, head/bias" in note and "count their own steps" in note for note in report.notes)
     assert not any("several times" in note for note in report.notes)
-    assert sorted(counter(one) for one in own.optimizer.optimizers) == [0, 10_000]
+    assert sorted(counter(one) for one in own.optimizer.inner_optimizers) == [0, 10_000]
     assert {name: len(kept) for name, kept in by_weight(own).items()} == {"part": 4, "middle": 4, "head": 4}
     assert not any(np.frombuffer(values, "float32").any() for values in by_weight(own)["head"])
     assert all(np.frombuffer(values, "float32").any() for values in by_weight(own)["part"])

@@ -12,7 +12,7 @@ from weightkit.html import table
 from weightkit.training.checking.findings import unsaved_notes
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
-from weightkit.training.optimizer.rates import learning_rates
+from weightkit.training.optimizer.rates import present_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -183,7 +183,7 @@ def trainable_summary(model: Any) -> TrainableSummary:
         total                 4       9      0     52
     """
     weights = ModelWeights.of(model)
-    rates = learning_rates(getattr(model, "optimizer", None), [one.variable for one in weights if one.is_trained])
+    rates = present_rates(getattr(model, "optimizer", None), [one.variable for one in weights if one.is_trained])
     by_layer: dict[tuple[str, int], list[ModelWeight]] = {}
     for weight in weights:
         # Two layers may have one name, so the layer itself is part of the key.

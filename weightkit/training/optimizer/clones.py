@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from weightkit.errors import RequestError
+from weightkit.training.optimizer.grouped import GroupedOptimizer
 
 _UNSAVED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
 """What `exclude_from_weight_decay` sets; in Keras 3.15 `get_config` leaves it out."""
@@ -37,9 +38,9 @@ class Clones:
             self._made[id(optimizer)] = (optimizer, self._clone(optimizer))
         return self._made[id(optimizer)][1]
 
-    def another(self, optimizer: Any) -> Any:
+    def another(self, optimizer: Any, name: str | None = None) -> Any:
         """One more from the same configuration; it is not paired with the old one and gets no state of it."""
-        return self._clone_plain(optimizer)
+        return self._clone_plain(optimizer, name)
 
     def add(self, old: Any, new: Any) -> None:
         """Add a pair that was made elsewhere."""
@@ -48,29 +49,35 @@ class Clones:
     def _clone(self, optimizer: Any) -> Any:
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             # Not `from_config`, which would make an inner optimizer of its own, without its state.
+            inner = optimizer.inner_optimizer
+            if type(inner) is keras.optimizers.MultiOptimizer:
+                # Callbacks ask a LossScaleOptimizer for a rate that Keras' own class does not have (Keras 3.15).
+                self.add(inner, self._clone_multi(inner, GroupedOptimizer))
             return type(optimizer)(
-                self.of(optimizer.inner_optimizer),
+                self.of(inner),
                 initial_scale=optimizer.initial_scale,
                 dynamic_growth_steps=optimizer.dynamic_growth_steps,
                 name=optimizer.name,
             )
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-            return self._clone_multi(optimizer)
+            return self._clone_multi(optimizer, type(optimizer))
         return self._clone_plain(optimizer)
 
-    def _clone_multi(self, optimizer: Any) -> Any:
+    def _clone_multi(self, optimizer: Any, kind: Any) -> Any:
         known = optimizer._optimizer_map  # noqa: SLF001  # Keras 3.15 has no public accessor
         if isinstance(known, keras.optimizers.OptimizerMap):
             patterns = {pattern: self.of(each) for pattern, each in known._optimizer_map.items()}  # noqa: SLF001
             known = keras.optimizers.OptimizerMap(self.of(known.default_optimizer), patterns)
-        return type(optimizer)(known, loss_scale_factor=optimizer.loss_scale_factor, name=optimizer.name)
+        more = {"proportions": optimizer.proportions()} if isinstance(optimizer, GroupedOptimizer) else {}
+        return kind(known, loss_scale_factor=optimizer.loss_scale_factor, name=optimizer.name, **more)
 
-    def _clone_plain(self, optimizer: Any) -> Any:
+    def _clone_plain(self, optimizer: Any, name: str | None = None) -> Any:
         rate = optimizer._learning_rate  # noqa: SLF001  # `learning_rate` is a number where this is a schedule
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Keras warns of a lambda as learning rate; it is passed on unchanged
                 config = optimizer.get_config()
+                config["name"] = name or config["name"]
                 if self._learning_rate is not None:
                     config["learning_rate"] = self._learning_rate
                 elif not isinstance(rate, keras.Variable):
@@ -81,7 +88,7 @@ class Clones:
                 f"{type(optimizer).__name__} cannot be made from its own configuration: {error}",
                 hint="return all arguments of its __init__ from its get_config",
             ) from error
-        for name in _UNSAVED:
-            if hasattr(optimizer, name):
-                setattr(made, name, getattr(optimizer, name))
+        for attribute in _UNSAVED:
+            if hasattr(optimizer, attribute):
+                setattr(made, attribute, getattr(optimizer, attribute))
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from weightkit.access.live import as_numpy
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def learning_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]:
+def present_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]:
     """The learning rate of each variable, by its ``id``; with a schedule, the rate of the present step.
 
     Args:
@@ -26,13 +27,13 @@ def learning_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]
         return {}
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:  # LossScaleOptimizer has a learning rate that Keras never uses
-        return learning_rates(inner, variables)
-    if hasattr(optimizer, "optimizers"):
+        return present_rates(inner, variables)
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
         chosen = [(variable, _chosen(optimizer, variable)) for variable in variables]
         # Once for each optimizer, since a schedule computes its rate when it is read.
-        rates = {id(one): _rate(one) for _, one in chosen if one is not None}
+        rates = {id(one): rate_of(one) for _, one in chosen if one is not None}
         return {id(variable): rates[id(one)] for variable, one in chosen if one is not None}
-    rate = _rate(optimizer)
+    rate = rate_of(optimizer)
     return {id(variable): rate for variable in variables}
 
 
@@ -40,11 +41,12 @@ def _chosen(multi: Any, variable: Any) -> Any:
     """The inner optimizer that trains a variable; None where the MultiOptimizer is not built yet."""
     if multi.built:
         index = multi._var_to_optimizer_idx.get(multi._var_key(variable))  # noqa: SLF001  # Keras 3.15 has no public accessor
-        return None if index is None else multi.optimizers[index]
+        return None if index is None else multi._inner_optimizers[index]  # noqa: SLF001
     chooser = multi._optimizer_map  # noqa: SLF001
     return chooser(variable) if hasattr(chooser, "default_optimizer") else None  # a function may make a new optimizer
 
 
-def _rate(optimizer: Any) -> float:
+def rate_of(optimizer: Any) -> float:
+    """The present learning rate of a single optimizer; with a schedule, that of the present step."""
     rate = optimizer.learning_rate
     return float(np.asarray(as_numpy(getattr(rate, "value", rate))))

@@ -186,8 +186,8 @@ def _notes(late: int, apart: int, *, own_steps: bool) -> tuple[str, ...]:
     notes = []
     if apart:
         notes.append(
-            f"{apart} weights are trained for the first time and count their own steps, in a MultiOptimizer, "
-            'which has no learning_rate of its own (step_count="shared" shares the step count)'
+            f"{apart} weights are trained for the first time and count their own steps, in an optimizer of their own "
+            '(step_count="shared" shares the step count)'
         )
     if late > apart:
         hint = CANNOT_SPLIT if own_steps else 'step_count="separate" lets them count their own steps'

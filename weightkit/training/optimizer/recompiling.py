@@ -79,16 +79,15 @@ def recompile(
             configuration that has no slots and step count 0. Parked slots are then lost.
         learning_rate: A number or a schedule that replaces the present learning rate.
         step_count: Which step count applies to weights that this optimizer has never trained, when it has taken
-            steps. ``separate``: they get an optimizer of their own, which starts at step 0, within Keras'
-            MultiOptimizer. Adam's first step is then one learning rate. This is done for optimizers that count steps
+            steps. ``separate``: they get an optimizer of their own, which starts at step 0, within a
+            GroupedOptimizer. Adam's first step is then one learning rate. This is done for optimizers that count steps
             (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl), and not with a schedule or a ``global_clipnorm``,
             which apply to all weights together. ``shared``: they share the step count, and Adam's first steps are 3
-            to 6 times the learning rate. A MultiOptimizer has no ``learning_rate`` of its own, which callbacks may
-            ask for.
+            to 6 times the learning rate.
 
     Raises:
         RequestError: The model is not compiled, is being trained, has several optimizers in a ``compile`` of its own,
-            or two of its weights share a path, by which MultiOptimizer tells weights apart.
+            or two of its weights share a path, by which Keras' MultiOptimizer tells weights apart.
 
     Example:
         >>> import keras

@@ -8,12 +8,15 @@ and the next ones are up to 6.6 times. With their own step count, such weights t
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from weightkit.errors import RequestError
+from weightkit.training.optimizer.grouped import GroupedOptimizer, has_settable_rate
+from weightkit.training.optimizer.other_optimizers import with_inner
 from weightkit.training.optimizer.slot_values import values_of
 
 if TYPE_CHECKING:
@@ -48,8 +51,7 @@ def can_split(optimizer: Any) -> bool:
 
     A separate optimizer would restart a schedule, and clip the norm of its own gradients, not of all of them.
     """
-    rate = optimizer._learning_rate  # noqa: SLF001  # `learning_rate` is a number where this is a schedule
-    return isinstance(rate, keras.Variable) and optimizer.global_clipnorm is None
+    return has_settable_rate(optimizer) and optimizer.global_clipnorm is None
 
 
 def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
@@ -63,7 +65,7 @@ def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
     found = []
     for variable in variables:
         place = known.get(optimizer._var_key(variable))  # noqa: SLF001
-        found.append(optimizer._optimizer_map(variable) if place is None else optimizer.optimizers[place])  # noqa: SLF001
+        found.append(optimizer._optimizer_map(variable) if place is None else optimizer._inner_optimizers[place])  # noqa: SLF001
     return found
 
 
@@ -81,8 +83,17 @@ def split(optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Seque
         RequestError: Variables with different optimizers share a path, by which MultiOptimizer tells them apart.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        inner = split(optimizer.inner_optimizer, clones, variables, apart, root)
+        inner = _split(optimizer.inner_optimizer, clones, variables, apart, root=root, kind=GroupedOptimizer)
         return _scaled(optimizer, clones, inner)
+    several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
+    # A user's own class stays where callbacks can read its rates.
+    kind = type(optimizer) if several else GroupedOptimizer
+    return _split(optimizer, clones, variables, apart, root=root, kind=kind)
+
+
+def _split(
+    optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Sequence[Any], *, root: str, kind: Any
+) -> Any:
     several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
     groups = _groups(optimizer, clones, variables, apart)
     default = clones.of(_default(optimizer))
@@ -91,7 +102,7 @@ def split(optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Seque
     scale = optimizer.loss_scale_factor
     known = keras.optimizers.OptimizerMap(default, patterns)
     name = optimizer.name if several else None
-    made = keras.optimizers.MultiOptimizer(known, loss_scale_factor=scale, name=name)
+    made = kind(known, loss_scale_factor=scale, name=name)
     if several:
         clones.add(optimizer, made)
     else:
@@ -138,15 +149,23 @@ def _scaled(optimizer: Any, clones: Clones, inner: Any) -> Any:
 def _groups(
     optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Sequence[Any]
 ) -> list[tuple[Any, list[Any]]]:
-    apart_ids = {id(variable) for variable in apart}
+    apart_ids, taken = {id(variable) for variable in apart}, {one.name for one in with_inner(optimizer)}
     groups: dict[tuple[int, bool], tuple[Any, list[Any]]] = {}
     for variable, old in zip(variables, routes(optimizer, variables), strict=True):
         key = (id(old), id(variable) in apart_ids)
         if key not in groups:
             # `another` gets no state of the old optimizer, so that its step count starts at zero.
-            groups[key] = (clones.another(old) if key[1] else clones.of(old), [])
+            groups[key] = (clones.another(old, _new_name(old.name, taken)) if key[1] else clones.of(old), [])
         groups[key][1].append(variable)
     return list(groups.values())
+
+
+def _new_name(name: str, taken: set[str]) -> str:
+    """A name that no other optimizer has, numbered as Keras does; it is then taken."""
+    stem = re.sub(r"_\d+$", "", name)
+    new = next(one for number in itertools.count(1) if (one := f"{stem}_{number}") not in taken)
+    taken.add(new)
+    return new
 
 
 def _default(optimizer: Any) -> Any:
@@ -155,7 +174,7 @@ def _default(optimizer: Any) -> Any:
         return optimizer
     known = optimizer._optimizer_map  # noqa: SLF001
     # A user's function has no default: any will do, since variables of the others get patterns.
-    return getattr(known, "default_optimizer", None) or optimizer.optimizers[0]
+    return getattr(known, "default_optimizer", None) or optimizer._inner_optimizers[0]  # noqa: SLF001
 
 
 def _pattern(variables: Sequence[Any], root: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_IGNORED = {"name", "module", "registered_name", "build_config", "shared_object_id"}
-"""Keys that say nothing of the settings: names are automatic, and classes are compared elsewhere."""
+_IGNORED = {"name", "module", "registered_name", "build_config", "shared_object_id", "proportions"}
+"""Keys that say nothing of the settings: names are automatic, classes are compared elsewhere, and rates are state."""
 
 
 def differences(saved: str, present: str) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def _start_without_slots(model: Any, weights: list[WeightSlots], *, own_steps: b
         compile_with(model, reset=frozenset(id(weight.variable) for weight in apart))
         notes.append(
             f"{listed([one.ref.path for one in apart])}: no slots in the file that fit; they start from step 0 and "
-            "count their own steps, in a MultiOptimizer, which has no learning_rate of its own"
+            "count their own steps, in an optimizer of their own"
         )
     shared = [weight.ref.path for weight, by in late if not (own_steps and can_split(by))]
     if shared:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HINT = "compile the model with the optimizer that the file was saved with"
 _PLAIN = (bool, int, float, str, type(None))
-_SCALED, _SEVERAL = "LossScaleOptimizer", "MultiOptimizer"
+_SCALED, _SEVERAL = "LossScaleOptimizer", {"MultiOptimizer", "GroupedOptimizer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _made(config: Mapping[str, Any], live: Any) -> Any:
     try:
         if name == _SCALED:
             return _scaled(settings, live)
-        return _several(settings, live) if name == _SEVERAL else _plain(name, settings, live)
+        return _several(settings, live) if name in _SEVERAL else _plain(name, settings, live)
     except UnsupportedFileError:
         raise
     except Exception as error:
