@@ -160,8 +160,21 @@ class Mine(keras.Model):
 
 
 REFUSED = {
-    "nothing": (lambda: parametrize(small_net(), "nowhere", WeightNorm()), SelectionError, "finds nothing"),
-    "biases": (lambda: parametrize(small_net(), "**/bias", WeightNorm()), SelectionError, "no weight that WeightNorm"),
+    "slip": (lambda: parametrize(small_net(), "depthwse", WeightNorm()), SelectionError, "did you mean depthwise?"),
+    "slip of two": (lambda: parametrize(small_net(), ["out", "cnv"], Mask()), SelectionError, "'cnv' chooses nothing"),
+    "nothing": (lambda: parametrize(small_net(), None, WeightNorm()), SelectionError, "select something, got None"),
+    "biases": (
+        lambda: parametrize(small_net(), "out/bias", WeightNorm()), SelectionError,
+        r"no weight in 'out/bias' that WeightNorm applies to, only out/bias \(4,\) — WeightNorm applies to conv/kernel",
+    ),
+    "bias of rank 2": (
+        lambda: parametrize(transformer(), "mha/query", Mask(), exclude="**/kernel"), SelectionError,
+        r"only mha/query/bias \(2, 4\) — select a bias by its name: name:bias",
+    ),
+    "no weights": (
+        lambda: parametrize(keras.Sequential([keras.Input((3,)), keras.layers.ReLU()]), "**", Mask()), SelectionError,
+        "has no weights — select a layer with weights",
+    ),
     "unbuilt": (lambda: parametrize(unbuilt(), "**", WeightNorm()), RequestError, "not been built"),
     "subclassed": (lambda: parametrize(Mine(), "**", WeightNorm()), RequestError, "must be (a )?Functional"),
     "baking it": (lambda: bake(Mine()), RequestError, "must be (a )?Functional"),

@@ -188,8 +188,26 @@ REFUSED = {
     "quantized": (lambda: Parametrized(quantized(), kernel=ONES), "'small' must not be quantized"),
     "no such weight": (
         lambda: Parametrized(keras.layers.Dense(3), gamma=ONES).build((None, 2)),
-        r"no weight 'gamma' that Mask applies to; it has kernel \(2, 3\), bias \(3,\)",
+        r"no weight 'gamma', only kernel \(2, 3\), bias \(3,\) — Mask applies to kernel \(2, 3\)",
     ),
+    "bias": (
+        lambda: Parametrized(keras.layers.Dense(3), bias=ONES).build((None, 2)),
+        r"no weight in 'bias' that Mask applies to, only bias \(3,\) — Mask applies to kernel \(2, 3\)",
+    ),
+    "no weights": (lambda: LoRA(keras.layers.ReLU(), 2)(numbers(1, 2)), "ReLU '.*' has no weights — select a layer"),
+    "only vectors": (
+        lambda: LoRA(keras.layers.LayerNormalization(), 2)(numbers(1, 2)),
+        r"only gamma \(2,\), beta \(2,\) — choose another layer or parametrization",
+    ),
+    "targets": (
+        lambda: Parametrized(keras.layers.Dense(3), kernel=ONES, targets={"kernel": {}}).build((None, 2)),
+        r"targets must have the selections \['name:kernel'\], got \['kernel'\]",
+    ),
+    "addresses": (
+        lambda: Parametrized(keras.layers.Dense(3), {"*": ONES}, targets={"*": {"x": "x"}}).build((None, 2)),
+        "targets must be addresses of its weights .*, got 'x'",
+    ),
+    "unbuilt": (lambda: LoRA(keras.layers.Dense(3), 2).merge(), "must be built, and is not"),
     "twice": (
         lambda: Parametrized(keras.layers.Dense(3), {"kernel": ONES, "*": ONES}).build((None, 2)),
         "kernel must be selected once, got 'kernel' and",

@@ -110,6 +110,9 @@ def _last(steps: Iterable[Step]) -> int:
 
 
 def _low_rank(name: str, computed: Iterable[ComputedWeight]) -> list[Step]:
+    computed = list(computed)
+    if not computed:
+        raise RequestError(f"{name} must be built, and is not", hint="call it on data first")
     found = [
         (one, low_rank, added) for one in computed for low_rank, added in one.steps if isinstance(low_rank, LowRank)
     ]

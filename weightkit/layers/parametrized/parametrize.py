@@ -6,23 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from weightkit.access import Kind, combine
+from weightkit.access import Kind, combine, selected
 from weightkit.access.live import open_live, require_between_steps, variables_of
 from weightkit.errors import RequestError, SelectionError
 from weightkit.layers.parametrizations.parametrization import Parametrization
-from weightkit.layers.parametrized.rebuilding import (
-    copy_weights,
-    is_functional,
-    leaf_layers,
-    rebuild,
-    require_functional,
-    separate_copy,
-    without_wrappers,
-)
+from weightkit.layers.parametrized.graphs.listed_layers import is_functional, leaf_layers, require_functional
+from weightkit.layers.parametrized.graphs.nested_keys import renamed_by_key
+from weightkit.layers.parametrized.graphs.plain_graph import plain_graph
+from weightkit.layers.parametrized.rebuilding import copy_weights, rebuild, separate_copy, without_wrappers
 from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
-from weightkit.layers.parametrized.weight_choice import fits, label
+from weightkit.layers.parametrized.weight_choice import fits, label, no_weight
 from weightkit.layers.parametrized.wrapper import Parametrized
-from weightkit.text import listed
 from weightkit.transforms.load_weights import load_weights
 
 if TYPE_CHECKING:
@@ -31,7 +25,8 @@ if TYPE_CHECKING:
 
     from weightkit.access import Where
 
-_SHOWN = 5
+_WRAP = "wrap layers where they are made: Parametrized(keras.layers.Dense(8), ...)"
+_LOAD = "call load_weights(wrapper.layer, source, source_at=...) and wrapper.reinitialize() for each wrapper"
 
 
 def parametrize(
@@ -43,7 +38,7 @@ def parametrize(
     """Make a copy of a model in which selected weights are computed by parametrizations.
 
     Args:
-        model: A Functional or Sequential model, nested or not.
+        model: A Functional or Sequential model, nested or not, or of a subclass such as KerasHub's backbones and tasks.
         where: Which weights: one or several selections, as for ``edit``. Selecting a layer or a model selects those of
             its weights that the parametrization applies to, without biases.
         parametrization: How to compute them; several are applied in their order.
@@ -54,9 +49,15 @@ def parametrize(
         belongs to the variables that it was built for. What is frozen in the given model is frozen in the new one,
         where the factors of a `LowRank` are still trained.
 
+        A class whose ``get_config()`` does not list its layers cannot be rebuilt with wrappers in it: the new model, or
+        the one nested in it, is a plain Functional model, without the class's other methods. Models in it that share a
+        layer, such as a table that embeds in a backbone and gives the logits around it, become one flat model.
+
     Raises:
-        RequestError: It is another kind of model, is not built, or a selected layer is quantized.
-        SelectionError: The selection is malformed, or finds no weight that the parametrization applies to.
+        RequestError: It is another kind of model, is not built, or a selected layer is quantized; its class computes or
+            holds what its graph does not show, or a layer cannot be made from its configuration.
+        SelectionError: The selection is malformed, a path in it leads to nothing, or it finds no weight that the
+            parametrization applies to.
 
     Example:
         >>> import keras
@@ -65,7 +66,7 @@ def parametrize(
         >>> [type(layer).__name__ for layer in parametrize(model, "a", LowRank(2)).layers]
         ['Parametrized', 'Dense']
     """
-    require_functional(model, "parametrize", "wrap its layers one by one, with Parametrized(layer, ...)")
+    require_functional(model, "parametrize", _WRAP)
     steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
     wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
     if wrong is not None or not steps:
@@ -73,21 +74,8 @@ def parametrize(
             f"parametrize: parametrization must be a Parametrization or a list of them, got {parametrization!r}"
         )
     chosen = _chosen(model, where, exclude, steps)
-    targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
-    made = rebuild(model, lambda layer, config: _wrapped(config, targets.get(id(layer)), steps))
-    # A Sequential without an Input has its input shape only in the build configuration.
-    if not made.built:
-        made.build_from_config(model.get_build_config())
-    for old, new in zip(leaf_layers(model), leaf_layers(made), strict=True):
-        copy_weights(old, new.layer if targets[id(old)] else new)
-        if targets[id(old)]:
-            _copy_added(old, new.layer)
-            # Lengths and vectors were initialized from other weights, before the copy.
-            new.reinitialize()
-        else:
-            _copy_added(old, new)
-    _copy_flags(model, made, targets, adapts=any(one.freezes_base for one in steps))
-    return made
+    with plain_graph(model, "parametrize") as graph:
+        return _rebuilt(graph, chosen, steps)
 
 
 def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings: Any) -> None:
@@ -106,14 +94,16 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
             them; on any error nothing changes.
         RefusedError: The file is damaged, unsafe, or has no Keras weights.
     """
-    require_functional(model, "load_unwrapped", "load the weights of its layers one by one")
+    require_functional(model, "load_unwrapped", _LOAD)
     require_between_steps(variables_of(model), f"weights must not be loaded into {model.name}")
-    plain = rebuild(model, without_wrappers)
-    if not plain.built:
-        plain.build_from_config(model.get_build_config())
-    # A selection in the settings may leave weights out: these keep the model's values.
-    copy_weights(model, plain)
-    load_weights(plain, source, **settings)
+    with plain_graph(model, "load_unwrapped") as graph:
+        plain = rebuild(graph, without_wrappers)
+        if not plain.built:
+            plain.build_from_config(graph.get_build_config())
+        # A selection in the settings may leave weights out: these keep the model's values.
+        copy_weights(graph, plain)
+    rename = {} if "rename" in settings else renamed_by_key(plain, source)
+    load_weights(plain, source, **{"rename": rename, **settings})
     wrappers = [layer for layer in model._flatten_layers() if isinstance(layer, Parametrized)]  # noqa: SLF001
     with restore_variables_on_error(model.variables, [one for layer in wrappers for one in layer.computed]):
         copy_weights(plain, model)
@@ -123,20 +113,40 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
 
 def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) -> set[int]:
     """The ``id`` of the variables that are selected and that the parametrization applies to."""
+    if where is None:
+        raise SelectionError("parametrize: where must select something, got None", hint='"**" selects all weights')
     store = open_live(model)
     refs = tuple(store)
-    selector, less = (None if one is None else one.bind(refs, ordered=store.ordered) for one in combine(where, exclude))
-    selected = [ref for ref in refs if selector is not None and selector(ref) and not (less is not None and less(ref))]
-    fitting = [ref for ref in selected if selector is not None and fits(ref, selector, steps)]
-    for ref in selected:
-        if ref.kind is Kind.QUANTIZATION:
-            raise RequestError(f"{ref.path} must not be a weight of a quantized layer")
+    found = selected(store, where, exclude).refs if refs else ()
+    quantized = next((ref for ref in found if ref.kind is Kind.QUANTIZATION), None)
+    if quantized is not None:
+        raise RequestError(f"{quantized.path} must not be a weight of a quantized layer", file=store.label)
+    selector, _ = combine(where)
+    bound = None if selector is None else selector.bind(refs, ordered=store.ordered)
+    fitting = [ref for ref in found if bound is not None and fits(ref, bound, steps)]
     if not fitting:
-        names = " and ".join(type(one).__name__ for one in steps)
-        near = listed((ref.path for ref in (selected or refs)), _SHOWN)
-        what = "finds nothing" if not selected else f"finds no weight that {names} applies to"
-        raise SelectionError(f"{store.label}: {where!r} {what}, only {near}", hint="see open_weights(model)")
+        problem, hint = no_weight(str(selector), found, refs, steps)
+        raise SelectionError(f"{store.label} {problem}", hint=hint)
     return {id(store.variable(ref)) for ref in fitting}
+
+
+def _rebuilt(model: Any, chosen: set[int], steps: list[Any]) -> Any:
+    """A copy of a model that lists its layers, with the chosen weights computed."""
+    targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
+    made = rebuild(model, lambda layer, config: _wrapped(layer, config, targets.get(id(layer)), steps))
+    # A Sequential without an Input has its input shape only in the build configuration.
+    if not made.built:
+        made.build_from_config(model.get_build_config())
+    for old, new in zip(leaf_layers(model), leaf_layers(made), strict=True):
+        copy_weights(old, new.layer if targets[id(old)] else new)
+        if targets[id(old)]:
+            _copy_added(old, new.layer)
+            # Lengths and vectors were initialized from other weights, before the copy.
+            new.reinitialize()
+        else:
+            _copy_added(old, new)
+    _copy_flags(model, made, targets, adapts=any(one.freezes_base for one in steps))
+    return made
 
 
 def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
@@ -154,7 +164,9 @@ def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
     return found
 
 
-def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list[Parametrization]) -> dict[str, Any]:
+def _wrapped(
+    layer: Any, config: dict[str, Any], targets: dict[str, str] | None, steps: list[Parametrization]
+) -> dict[str, Any]:
     """The configuration of a wrapper around a layer's configuration."""
     if not targets:
         return config
@@ -163,7 +175,7 @@ def _wrapped(config: dict[str, Any], targets: dict[str, str] | None, steps: list
         "class_name": "Parametrized",
         "registered_name": "weightkit>Parametrized",
         "config": {
-            "name": config["config"]["name"],
+            "name": layer.name,
             "trainable": config["config"].get("trainable", True),
             "layer": config,
             "weights": {"**": [keras.saving.serialize_keras_object(one) for one in steps]},

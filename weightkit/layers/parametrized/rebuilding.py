@@ -9,78 +9,86 @@ import keras
 import numpy as np
 
 from weightkit.errors import RequestError
+from weightkit.layers.parametrized.graphs.listed_layers import is_functional, leaf_layers
+from weightkit.layers.parametrized.graphs.plain_graph import plain_model
 from weightkit.layers.parametrized.saving_hooks import saved_variables
 from weightkit.layers.parametrized.tied_layers import find_tied_layers
 from weightkit.layers.parametrized.wrapper import Parametrized
+from weightkit.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _REGISTERED = "weightkit>Parametrized"
 _KEYS = ("module", "class_name", "config", "registered_name")
-_LISTED = ("Sequential", "Functional")
-
-
-def is_functional(model: Any) -> bool:
-    """Whether a model is a Functional or Sequential one, whose configuration lists its layers."""
-    return isinstance(model, keras.Model) and model._obj_type() in _LISTED  # noqa: SLF001  # Keras has no other way
-
-
-def require_functional(model: Any, verb: str, hint: str) -> None:
-    """Refuse a model that cannot be rebuilt from its configuration.
-
-    Raises:
-        RequestError: It is not a Functional or Sequential model.
-    """
-    if not is_functional(model):
-        name = getattr(model, "name", model)
-        raise RequestError(f"{verb}: model must be a Functional or Sequential model, got {name!r}", hint=hint)
-
-
-def leaf_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model and of models in it, without these models and inputs, each once, in order.
-
-    A model and one in it may have the same input, of which a configuration makes two.
-    """
-    seen: set[int] = set()
-    for layer in model.layers:
-        below = leaf_layers(layer) if is_functional(layer) else iter((layer,))
-        for one in below:
-            if id(one) not in seen and not isinstance(one, keras.layers.InputLayer):
-                seen.add(id(one))
-                yield one
+_LONGEST = 200
+"""Characters of Keras' error in a message."""
+_CALLS = ("name", "inbound_nodes")
+"""What a Functional model's configuration says of a layer in it, beside the layer's own configuration."""
 
 
 def rebuild(model: Any, change: Callable[[Any, dict[str, Any]], dict[str, Any]]) -> Any:
     """Make a new model with new weights, not compiled.
 
     Args:
-        model: A Functional or Sequential model, or a layer.
+        model: A Functional or Sequential model that lists its layers (`plain_graph`), or a layer.
         change: Takes a layer (None for one in another layer's configuration) and its serialized configuration, and
             returns the new serialized configuration.
+
+    Raises:
+        RequestError: A layer cannot be made from its configuration.
     """
     # A user's class need not be registered with Keras.
     classes = {type(one).__name__: type(one) for one in model._flatten_layers()}  # noqa: SLF001
     with keras.saving.CustomObjectScope(classes):
-        if is_functional(model):
-            return type(model).from_config(_changed_model(model, model.get_config(), change))
-        config = change(model, keras.saving.serialize_keras_object(model))
-        return keras.saving.deserialize_keras_object(config)
+        try:
+            if is_functional(model):
+                return type(model).from_config(_changed_model(model, model.get_config(), change))
+            config = change(model, keras.saving.serialize_keras_object(model))
+            return keras.saving.deserialize_keras_object(config)
+        except (TypeError, ValueError) as error:
+            raise _not_rebuilt(model, error) from error
+
+
+def _not_rebuilt(model: Any, error: BaseException) -> RequestError:
+    """Say in a line which layer cannot be made; the errors of Keras 3.15 show the configurations around it."""
+    what = f"{type(model).__name__} {model.name!r}"
+    for layer in leaf_layers(model) if is_functional(model) else ():
+        try:
+            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+        except (TypeError, ValueError) as cause:
+            what, error = f"{type(layer).__name__} {layer.name!r}", cause
+            break
+    while error.__context__ is not None:
+        error = error.__context__
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return RequestError(
+        f"{model.name}: {what} cannot be made from its get_config(): {cut(line, _LONGEST)}",
+        hint="correct its get_config() or from_config()",
+    )
 
 
 def _changed_model(model: Any, config: dict[str, Any], change: Callable[..., Any]) -> dict[str, Any]:
     by_name = {layer.name: layer for layer in model.layers}
     entries = []
     for entry in config["layers"]:
-        layer = by_name.get(entry["config"].get("name"))
+        layer = by_name.get(entry.get("name") or entry["config"].get("name"))
         if layer is not None and is_functional(layer):
-            entries.append({**entry, "config": _changed_model(layer, entry["config"], change)})
+            entries.append(_changed_nested(layer, entry, change))
         elif layer is None:
             entries.append(entry)  # an input of a Sequential model
         else:
             new = change(layer, {key: entry[key] for key in _KEYS if key in entry})
             entries.append({**entry, **{key: new.get(key) for key in _KEYS}})
     return {**config, "layers": entries}
+
+
+def _changed_nested(model: Any, entry: dict[str, Any], change: Callable[..., Any]) -> dict[str, Any]:
+    plain = plain_model(model)
+    if plain is not model:
+        calls = {key: entry[key] for key in _CALLS if key in entry}
+        entry = {**keras.saving.serialize_keras_object(plain), **calls}
+    return {**entry, "config": _changed_model(plain, entry["config"], change)}
 
 
 def without_wrappers(layer: Any, config: Any) -> Any:  # noqa: ARG001  # a `change` of `rebuild`

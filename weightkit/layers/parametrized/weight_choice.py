@@ -9,14 +9,15 @@ from weightkit.access import Kind, combine, role_of
 from weightkit.access.live import open_unread
 from weightkit.errors import RequestError
 from weightkit.layers.parametrizations.parametrization import Weight
+from weightkit.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from weightkit.access import Selector, WeightRef
-    from weightkit.access.live import LiveStore
     from weightkit.layers.parametrizations.parametrization import Parametrization
 
+_SHOWN = 5
 Steps = dict[str, list["Parametrization"]]
 """Parametrizations, by the selection of their weights."""
 Targets = dict[str, dict[str, str]]
@@ -39,7 +40,9 @@ def choose(layer: Any, steps: Steps) -> Targets:
         bound = selector.bind(refs, ordered=store.ordered) if selector is not None else None
         chosen = [ref for ref in refs if bound is not None and bound(ref) and fits(ref, bound, parametrizations)]
         if not chosen:
-            raise RequestError(_nothing(store, selection, parametrizations), hint="name one of these")
+            selected = [ref for ref in refs if bound is not None and bound(ref)]
+            problem, hint = no_weight(_asked(selection), selected, refs, parametrizations)
+            raise RequestError(f"{store.label} {problem}", hint=hint)
         found[selection] = {}
         for ref in chosen:
             variable = id(store.variable(ref))  # SpectralNormalization also has its layer's kernel as an attribute
@@ -58,13 +61,21 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
     Raises:
         RequestError: The layer has no weight there, as when its configuration was edited by hand.
     """
+    if targets.keys() != wrapper.steps.keys():
+        raise RequestError(
+            f"{wrapper.name}: targets must have the selections {list(wrapper.steps)}, got {list(targets)}",
+            hint="leave it to get_config()",
+        )
     store, seeds = open_unread(layer), getattr(wrapper, "seed_generator", None)
     refs = {ref.structure: ref for ref in store}
     found: dict[str, list[Weight]] = {}
     for selection, places in targets.items():
         missing = next((place for place in places if place not in refs), None)
         if missing is not None:
-            raise RequestError(f"{store.label}: no weight at {missing}, only at {', '.join(refs)}")
+            raise RequestError(
+                f"{store.label}: targets must be addresses of its weights ({listed(refs, _SHOWN)}), got {missing!r}",
+                hint="leave it to get_config()",
+            )
         found[selection] = [
             Weight(
                 store.variable(refs[place]),
@@ -120,10 +131,36 @@ def label(name: str, labels: set[str]) -> str:
     return made
 
 
-def _nothing(store: LiveStore, selection: str, parametrizations: Sequence[Parametrization]) -> str:
+def no_weight(
+    selection: str, found: Sequence[WeightRef], refs: Sequence[WeightRef], parametrizations: Sequence[Parametrization]
+) -> tuple[str, str]:
+    """What to say of a selection without a weight that parametrizations apply to: the problem, and what to do.
+
+    Args:
+        selection: As the user wrote it.
+        found: The weights that it finds, none of which fits.
+        refs: All weights of the layer or model.
+        parametrizations: What was to be applied.
+    """
+    if not refs:
+        return "has no weights", "select a layer with weights"
     what = " and ".join(type(one).__name__ for one in parametrizations)
-    has = ", ".join(f"{ref.path} {ref.shape}" for ref in store)
-    return f"{store.label} has no weight '{_asked(selection)}' that {what} applies to; it has {has}"
+    fitting = [ref for ref in refs if _can_be_computed(ref, parametrizations)]
+    able = _shown(ref for ref in fitting if role_of(ref) != "bias")
+    if not found:
+        return f"has no weight {selection!r}, only {_shown(refs)}", f"{what} applies to {able or 'none of these'}"
+    hint = f"{what} applies to {able}" if able else "choose another layer or parametrization"
+    if any(ref in fitting for ref in found):
+        hint = f"select a bias by its name: name:{found[0].name}"
+    return f"has no weight in {selection!r} that {what} applies to, only {_shown(found)}", hint
+
+
+def _can_be_computed(ref: WeightRef, parametrizations: Sequence[Parametrization]) -> bool:
+    return ref.kind is Kind.PARAMETER and all(one.fits(ref.shape) for one in parametrizations)
+
+
+def _shown(refs: Iterable[WeightRef]) -> str:
+    return listed((f"{ref.path} {ref.shape}" for ref in refs), _SHOWN)
 
 
 def _asked(selection: str) -> str:
