@@ -20,6 +20,7 @@ from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.parametrizations.weight_norm import WeightNorm
 from weightkit.layers.parametrizations.weight_standardization import StandardizedWeight
 from weightkit.layers.parametrized.bake import bake
+from weightkit.layers.parametrized.data_initialization import initialize_from_data
 from weightkit.layers.parametrized.parametrize import load_unwrapped, parametrize
 from weightkit.layers.parametrized.wrapper import Parametrized
 from weightkit.layers.parametrized.wrappers import (
@@ -58,6 +59,7 @@ __all__ = [
     "WeightNormalization",
     "WeightStandardization",
     "bake",
+    "initialize_from_data",
     "load_unwrapped",
     "parametrize",
 ]
