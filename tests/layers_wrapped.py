@@ -68,7 +68,10 @@ class Wrapped(LayerContract):
         np.testing.assert_allclose([array(loss) for loss in layer.losses], [0.1 * np.sum(computed(layer) ** 2)], 1e-5)
         layer.trainable = False
         assert layer.losses == []
-        layer = self.built(kernel_constraint=keras.constraints.UnitNorm(axis=None))
+        self.assert_unit_norm(self.built(kernel_constraint=keras.constraints.UnitNorm(axis=None)))
+
+    def assert_unit_norm(self, layer):
+        """The constraint applies to the computed kernel."""
         np.testing.assert_allclose(np.linalg.norm(computed(layer)), 1, 1e-5)
 
     @point(18)

@@ -12,7 +12,7 @@ import subprocess
 from tools import Jobs, program, report
 
 EQUAL = 1.05  # what is wanted is 1.0; the job measures one plain model against another too, which says what noise does
-WHAT = ("WeightNorm", "SpectralNorm", "StandardizedWeight", "Mask", "LowRank", "Tied", "baked", "plain")
+WHAT = ("WeightNorm", "SpectralNorm", "StandardizedWeight", "Held", "Mask", "LowRank", "Tied", "baked", "plain")
 
 
 class LayerJobs(Jobs):

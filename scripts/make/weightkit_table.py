@@ -84,6 +84,7 @@ def _other(s: Sizes) -> Any:
 
 
 PARAMETRIZATIONS: dict[str, Recipe] = {
+    "Held": Recipe(lambda _: {"entries": "[0]"}, _around_kernel),
     "LowRank": Recipe(lambda s: {"rank": s[2], "dropout": 0.5}, _around_kernel, values={"scaling": ["lora", "rslora"]}),
     "Mask": Recipe(lambda _: {}, _around_kernel),
     "SpectralNorm": Recipe(lambda _: {"warm_up": 0}, _around_kernel),
@@ -112,9 +113,9 @@ class ParametrizationTable(Table):
         variables = zip(*(own_variables(wrapper) for wrapper in wrappers), strict=True)
         columns = [(column[0], tuple(tuple(v.shape) for v in column)) for column in variables]
         forms = symbols([shapes for _, shapes in columns])
-        is_fixed = wrappers[0].computed[0].steps[0][0].is_fixed
+        updated = wrappers[0].computed[0].steps[0][0].updates_added
         weights = [
-            f"{_pattern(variable.name)} {_kind(variable, is_fixed=is_fixed)} float {form}"
+            f"{_pattern(variable.name)} {_kind(variable, updated=updated)} float {form}"
             for (variable, _), form in zip(columns, forms, strict=True)
         ]
         (base,) = {_base(wrapper) for wrapper in wrappers}
@@ -143,11 +144,11 @@ def _pattern(name: str) -> str:
     return pattern
 
 
-def _kind(variable: Any, *, is_fixed: bool) -> str:
+def _kind(variable: Any, *, updated: bool) -> str:
     """What is not trained but changes in training is a statistic."""
     if variable.trainable:
         return "parameter"
-    return "state" if is_fixed else "statistic"
+    return "statistic" if updated else "state"
 
 
 def _base(wrapper: Any) -> str:

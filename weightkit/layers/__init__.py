@@ -12,6 +12,7 @@ from weightkit.layers.hyper_dense import HyperDense
 from weightkit.layers.layer_scale import LayerScale
 from weightkit.layers.maxout import Maxout
 from weightkit.layers.noisy_dense import NoisyDense
+from weightkit.layers.parametrizations.held import Held
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.mask import Mask
 from weightkit.layers.parametrizations.parametrization import Parametrization
@@ -24,6 +25,7 @@ from weightkit.layers.parametrized.data_initialization import initialize_from_da
 from weightkit.layers.parametrized.parametrize import load_unwrapped, parametrize
 from weightkit.layers.parametrized.wrapper import Parametrized
 from weightkit.layers.parametrized.wrappers import (
+    HeldWeights,
     LoRA,
     MaskedWeights,
     SpectralReparametrization,
@@ -39,6 +41,8 @@ __all__ = [
     "FiLM",
     "GlobalResponseNorm",
     "GradientReversal",
+    "Held",
+    "HeldWeights",
     "HyperDense",
     "LayerScale",
     "LoRA",

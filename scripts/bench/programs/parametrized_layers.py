@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from weightkit.layers import LowRank, Mask, Parametrized, SpectralNorm, StandardizedWeight, Tied, WeightNorm, bake
+from weightkit.layers import Held, LowRank, Mask, Parametrized, SpectralNorm, StandardizedWeight, Tied, WeightNorm, bake
 
 what, shape, runs, only = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 STEPS = 20
@@ -48,9 +48,12 @@ class Hand(keras.layers.Layer):
         if what == "LowRank":
             self.a = self.add_weight(name="a", shape=(flat, 8))
             self.b = self.add_weight(name="b", shape=(8, kernel_shape[-1]))
-        if what == "Mask":
+        if what in ("Mask", "Held"):
             self.m = self.add_weight(name="m", shape=kernel_shape, trainable=False)
             self.m.assign(mask)
+        if what == "Held":
+            self.held = self.add_weight(name="held", shape=kernel_shape, trainable=False)
+            self.held.assign(mask)
 
     def weight(self, training):
         k = ops.convert_to_tensor(self.kernel)
@@ -71,6 +74,8 @@ class Hand(keras.layers.Layer):
             return k / ops.sum(v * ops.matmul(m, u[:, None])[:, 0])
         if what == "LowRank":
             return k + ops.reshape(ops.matmul(self.a, self.b), kernel_shape)
+        if what == "Held":
+            return ops.where(ops.not_equal(self.m, 0), ops.convert_to_tensor(self.held), k)
         return k * self.m
 
     def call(self, inputs, training=None):
@@ -92,6 +97,7 @@ MADE = {
     "WeightNorm": WeightNorm,
     "SpectralNorm": SpectralNorm,
     "StandardizedWeight": StandardizedWeight,
+    "Held": lambda: Held(mask != 0),
     "Mask": lambda: Mask(mask),
     "LowRank": lambda: LowRank(8),
     "Tied": lambda: Tied(source, "kernel"),

@@ -70,6 +70,11 @@ STEPS = [
     (serialized("WeightNorm"), [(1, 3)], {"kernel_g": Kind.PARAMETER}),
     (serialized("SpectralNorm"), [(3,)], {"kernel_u": Kind.STATISTIC}),
     (serialized("Mask", mask=None), [(4, 3)], {"kernel_mask": Kind.STATE}),
+    (
+        serialized("Held", entries="[0]"),
+        [(4, 3), (4, 1)],
+        dict.fromkeys(("kernel_held", "kernel_held_mask"), Kind.STATE),
+    ),
     (serialized("StandardizedWeight", gain=True), [(1, 3)], {"kernel_gain": Kind.PARAMETER}),
     (serialized("StandardizedWeight", gain=False), [], {}),
     (

@@ -79,7 +79,8 @@ class Parametrization:
     """Whether the layer's own variable is frozen."""
     is_fixed = False
     """Whether the added variables keep their values when the layer gets other weights."""
-
+    updates_added = False
+    """Whether ``compute`` updates the added variables in training."""
     fits_named_vectors = False
     """Whether it applies to a weight of rank 1 that is selected by its name, such as ``bias=``."""
 
@@ -118,6 +119,10 @@ class Parametrization:
         """
         raise NotImplementedError
 
+    def after_constraint(self, constrained: Any, added: dict[str, AddedVariable]) -> Any:  # noqa: ARG002  # for subclasses
+        """What it makes of the weight after the weight's constraint, where it is the last one that is applied."""
+        return constrained
+
     def get_config(self) -> dict[str, Any]:
         """Its settings, for JSON."""
         return {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.init}  # type: ignore[arg-type]
@@ -148,7 +153,10 @@ class ComputedWeight:
     def value(self, *, training: bool) -> Any:
         """The weight's present value, in the variable's dtype."""
         tensor = self._after_steps(len(self.steps), training=training)
-        return tensor if self.constraint is None else self.constraint(tensor)
+        if self.constraint is None:
+            return tensor
+        last, added = self.steps[-1]
+        return last.after_constraint(self.constraint(tensor), added)
 
     def _after(self, count: int) -> Any:
         """The weight after the first ``count`` parametrizations, outside training."""

@@ -37,6 +37,8 @@ class SpectralNorm(Parametrization):
     power_iterations: int = 1
     warm_up: int = 30
 
+    updates_added = True
+
     def __post_init__(self) -> None:
         """Check the settings."""
         self._check(positive_integer, "power_iterations")

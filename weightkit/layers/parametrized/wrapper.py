@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,6 +12,7 @@ from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from weightkit.access.live import require_between_steps, variables_of
 from weightkit.errors import RequestError
 from weightkit.layers.making.precision import no_autocast
+from weightkit.layers.parametrizations.held import Held
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.tied import Tied
 from weightkit.layers.parametrized.call_signature import copy_call_signature
@@ -175,6 +177,14 @@ class Parametrized(RecurrentInside, keras.layers.Layer):  # type: ignore[misc]
         """The variables of other layers that weights are tied to, by the weight's label; only those that are found."""
         found = ((tied, weight) for tied, weight in ties(self.computed) if tied.source_layer is not None)
         return {weight.label: tied.source_of(weight) for tied, weight in found}
+
+    @property
+    def held_entries(self) -> dict[str, tuple[int, int]]:
+        """By the label of a weight with `Held`, how many of its entries are held, and how many it has."""
+        steps = ((one, step, added) for one in self.computed for step, added in one.steps if isinstance(step, Held))
+        return {
+            one.weight.label: (step.count(added), math.prod(one.weight.variable.shape)) for one, step, added in steps
+        }
 
     def _mapping(self, *, training: bool) -> list[tuple[Any, Any]]:
         """Every variable of the layer with its value in this call: a StatelessScope hides the scopes around it."""

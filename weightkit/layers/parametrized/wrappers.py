@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weightkit.layers.parametrizations.held import Held
 from weightkit.layers.parametrizations.low_rank import LowRank
 from weightkit.layers.parametrizations.mask import Mask
 from weightkit.layers.parametrizations.spectral_norm import SpectralNorm
@@ -36,6 +37,11 @@ def WeightStandardization(layer: Any, where: str = _ALL, **settings: Any) -> Par
 def MaskedWeights(layer: Any, mask: Any = None, where: str = "name:kernel") -> Parametrized:  # noqa: N802
     """A layer with a kernel in which some elements stay zero: see `Mask`."""
     return Parametrized(layer, {where: Mask(mask)})
+
+
+def HeldWeights(layer: Any, entries: Any, where: str = _ALL) -> Parametrized:  # noqa: N802
+    """A layer in which some entries of the weights of rank 2 or more keep their values: see `Held`."""
+    return Parametrized(layer, {where: Held(entries)})
 
 
 def LoRA(layer: Any, rank: int, where: str = _ALL, **settings: Any) -> Parametrized:  # noqa: N802

@@ -10,6 +10,7 @@ from weightkit.access import Kind
 from weightkit.escape import escape
 from weightkit.html import table
 from weightkit.training.checking.findings import unsaved_notes
+from weightkit.training.model.held_notes import held_notes
 from weightkit.training.model.inventory import ModelWeights
 from weightkit.training.model.model_view import is_batch_norm
 from weightkit.training.optimizer.rates import present_rates
@@ -78,7 +79,7 @@ class TrainableSummary:
     layers: tuple[LayerSummary, ...]
     """Layers with weights of their own, in the order of saving; a shared layer once."""
     notes: tuple[str, ...] = ()
-    """Which weights Keras never saves."""
+    """Of which weights some entries are held, and which Keras never saves."""
 
     @property
     def trainable(self) -> int:
@@ -189,7 +190,8 @@ def trainable_summary(model: Any) -> TrainableSummary:
         # Two layers may have one name, so the layer itself is part of the key.
         by_layer.setdefault((_name(weight), id(weight.owner)), []).append(weight)
     layers = tuple(_summary(layer, found, rates) for (layer, _), found in by_layer.items())
-    return TrainableSummary(weights.label, layers, unsaved_notes(weights))
+    notes = (*held_notes(weights.view.layers), *unsaved_notes(weights))
+    return TrainableSummary(weights.label, layers, notes)
 
 
 def _name(weight: ModelWeight) -> str:

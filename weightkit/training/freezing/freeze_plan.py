@@ -20,6 +20,7 @@ from weightkit.training.freezing.nothing_trained import NOTHING_TRAINED, warn_no
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
+from weightkit.training.model.held_notes import held_notes
 from weightkit.training.model.holders import Holders
 from weightkit.training.model.model_view import ModelView, view_model
 from weightkit.training.optimizer.recompiling import CompileOptions, OptimizerStateChoice, StepCount
@@ -209,6 +210,7 @@ def apply_flags(
     require_not_running(view.model, f"the trainable flags of {view.label} must not change")
     if options.recompile and is_compiled(view.model):
         require_compilable(view.model)
+    notes = (*notes, *held_notes(view.layers))
     before, holders, plan = flags_of(view.layers), Holders(view.model), _plan(view, act, wanted, updating, notes)
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
     variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)

@@ -37,7 +37,7 @@ def freeze(
         model: A model, compiled or not. A compiled model is compiled again, as `recompile` does.
         where: What to freeze, in the selection language: ``"backbone"``, ``"name:bias"``, several, or selectors. Or
             layers themselves, such as ``model.layers[:249]``; or a base model whose layers are in this one. Layers
-            without weights are noted.
+            without weights are noted. Single rows or entries have no flag: see `weightkit.layers.Held`.
         exclude: What to leave out of it.
         statistics: What happens to the moving mean and variance of the BatchNormalizations that are selected.
             ``freeze`` stops updating them where the whole layer is frozen or its statistics are selected; ``update``

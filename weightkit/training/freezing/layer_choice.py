@@ -12,6 +12,7 @@ import numpy as np
 from weightkit.access import Kind, Source, WeightRef, combine, selected
 from weightkit.errors import SelectionError
 from weightkit.text import listed
+from weightkit.training.freezing.entries import require_no_index, require_no_mapping
 from weightkit.training.model.layer_order import layers_in_order
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ChosenLayers:
         Raises:
             SelectionError: It is malformed, a path in it leads to nothing, or a layer is not in the model.
         """
+        require_no_mapping(given, finder.label)
         choices: list[Any] = []
         layers: list[Any] = []
         texts: list[str] = []
@@ -87,6 +89,7 @@ class Layers:
     """The layers of one model, to be found by what is given for them."""
 
     def __init__(self, view: ModelView) -> None:
+        self.label = view.label
         self._view = view
         self._paths: dict[int, str] = {}
         self._named: dict[str, list[Any]] = {}
@@ -129,8 +132,15 @@ class Layers:
         """The layers that a path matches, where it matches no weight that can be trained.
 
         Raises:
-            SelectionError: The path is malformed, or matches neither a weight nor a layer.
+            SelectionError: The path is malformed, is an index of a weight, or matches neither a weight nor a layer.
         """
+        try:
+            return self._weightless(choice)
+        except SelectionError:
+            require_no_index(choice, self._view.label)
+            raise
+
+    def _weightless(self, choice: Any) -> dict[str, Any]:
         selector = combine(choice)[0] if isinstance(choice, str) else None
         if selector is None or not selector.is_path or any(selector(ref) for ref in self._known()):
             return {}
