@@ -10,6 +10,8 @@ from weightkit.training.freezing.freeze_plan import FreezePlan
 from weightkit.training.freezing.freezing import freeze, frozen, unfreeze
 from weightkit.training.freezing.nothing_trained import NothingTrainedWarning
 from weightkit.training.freezing.train_only import freeze_all_but, freeze_to
+from weightkit.training.layer_rates.by_depth import discriminative_learning_rates, layerwise_lr_decay
+from weightkit.training.layer_rates.by_selection import learning_rates
 from weightkit.training.optimizer.carried_optimizer import CarriedOptimizer, carry_optimizer
 from weightkit.training.optimizer.grouped import GroupedOptimizer
 from weightkit.training.optimizer.recompilation import Recompiled
@@ -29,10 +31,13 @@ __all__ = [
     "TrainableSummary",
     "carry_optimizer",
     "check_model",
+    "discriminative_learning_rates",
     "freeze",
     "freeze_all_but",
     "freeze_to",
     "frozen",
+    "layerwise_lr_decay",
+    "learning_rates",
     "load_optimizer_state",
     "recompile",
     "save_optimizer_state",

@@ -42,6 +42,8 @@ def compile_all(
     for holder in holders:
         require_compilable_holder(holder, model)
     compiled = [one for one in (model, *holders) if is_compiled(one)]
+    if options.rates and not compiled:
+        raise RequestError("a learning_rate needs a compiled model", hint="call compile(optimizer, loss) first")
     with contextlib.ExitStack() as undo:
         reports = []
         for one in compiled:

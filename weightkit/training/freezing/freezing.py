@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.training.freezing.freeze_plan import FreezePlan, apply_flags
@@ -10,6 +11,7 @@ from weightkit.training.freezing.selected_weights import select_weights
 from weightkit.training.freezing.special_layers import lora_bases, normalizations_of, spectral_norm_notes
 from weightkit.training.model.model_view import view_model
 from weightkit.training.model.statistics_policy import Statistics, updating_layers
+from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompiling import CompileOptions
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def unfreeze(
     recompile: bool = True,
     optimizer_state: OptimizerStateChoice = "carry",
     step_count: StepCount = "separate",
+    learning_rate: Any = None,
 ) -> FreezePlan:
     """Train the weights that a selection finds; the counterpart of `freeze`.
 
@@ -97,11 +100,14 @@ def unfreeze(
         recompile: Whether to compile the model again.
         optimizer_state: ``carry`` the optimizer's state, or start ``fresh``; see `recompile`.
         step_count: The step count of weights that the optimizer has never trained; see `recompile`.
+        learning_rate: A rate of their own for these weights, a number or a schedule; see `learning_rates`. It stays
+            theirs after `undo`. By default they have that of their optimizer.
 
     Raises:
         SelectionError: The selection is malformed or finds nothing; nothing changes.
-        RequestError: As `freeze` and `recompile` do.
+        RequestError: As `freeze` and `recompile` do, or there is a ``learning_rate`` and nothing is compiled again.
     """
+    rate = None if learning_rate is None else checked_rate(learning_rate)
     options = CompileOptions(recompile, optimizer_state, step_count)
     view = view_model(model)
     chosen = select_weights(view, where, exclude)
@@ -110,6 +116,8 @@ def unfreeze(
     updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
     if statistics == "freeze":
         updating |= {id(layer): False for layer in normalizations_of(view, wanted)}
+    if rate is not None:
+        options = replace(options, rates={id(view.parameters[ref]): rate for ref in wanted})
     notes = (*chosen.notes, *notes)
     return apply_flags(view, f"unfreeze({chosen.text})", wanted, updating, notes, options=options)
 

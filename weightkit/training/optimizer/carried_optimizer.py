@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from weightkit.training.model.compile_arguments import require_not_running, scope_of
 from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.parked_slots import park
+from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
-from weightkit.training.optimizer.recompiling import plain_rate, require_step_count
+from weightkit.training.optimizer.recompiling import require_step_count
 
 if TYPE_CHECKING:
     from weightkit.training.optimizer.recompiling import StepCount
@@ -63,7 +64,7 @@ def carry_optimizer(
         >>> adam = carried.optimizer
     """
     require_step_count(step_count)
-    rate = plain_rate(learning_rate)
+    rate = None if learning_rate is None else checked_rate(learning_rate)
     bare = BareOptimizer(optimizer, variables)
     require_not_running(bare, f"the optimizer of {bare.name} must not be replaced", "do it between two calls of fit")
     with scope_of(bare):

@@ -10,7 +10,7 @@ import keras
 from weightkit.errors import RequestError
 from weightkit.training.optimizer.grouped import GroupedOptimizer
 
-_UNSAVED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+UNSAVED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
 """What `exclude_from_weight_decay` sets; in Keras 3.15 `get_config` leaves it out."""
 
 
@@ -21,12 +21,15 @@ class Clones:
         """Start with none; ``learning_rate``, a number or a schedule, replaces the one of each."""
         self._learning_rate = learning_rate
         self._made: dict[int, tuple[Any, Any]] = {}
+        self._copies: list[tuple[Any, Any]] = []
+        self.rates: list[tuple[Any, Any]] = []
+        """New optimizers, each with a learning rate that it does not have from the old one."""
         self.wrapped: list[tuple[Any, Any]] = []
         """Old optimizers, each with the MultiOptimizer that was made around its new one."""
 
     def pairs(self) -> list[tuple[Any, Any]]:
         """Every old optimizer with the new one."""
-        return list(self._made.values())
+        return [*self._made.values(), *self._copies]
 
     def of(self, optimizer: Any) -> Any:
         """The new optimizer for an old one, with new ones inside where it wraps others.
@@ -38,9 +41,16 @@ class Clones:
             self._made[id(optimizer)] = (optimizer, self._clone(optimizer))
         return self._made[id(optimizer)][1]
 
-    def another(self, optimizer: Any, name: str | None = None) -> Any:
+    def another(self, optimizer: Any, name: str | None = None, learning_rate: Any = None) -> Any:
         """One more from the same configuration; it is not paired with the old one and gets no state of it."""
-        return self._clone_plain(optimizer, name)
+        return self._clone_plain(optimizer, name, learning_rate)
+
+    def copy(self, optimizer: Any, name: str, learning_rate: Any) -> Any:
+        """One more that is paired with the old one, and has another learning rate."""
+        made = self._clone_plain(optimizer, name, learning_rate)
+        self._copies.append((optimizer, made))
+        self.rates.append((made, learning_rate))
+        return made
 
     def add(self, old: Any, new: Any) -> None:
         """Add a pair that was made elsewhere."""
@@ -71,15 +81,16 @@ class Clones:
         more = {"proportions": optimizer.proportions()} if isinstance(optimizer, GroupedOptimizer) else {}
         return kind(known, loss_scale_factor=optimizer.loss_scale_factor, name=optimizer.name, **more)
 
-    def _clone_plain(self, optimizer: Any, name: str | None = None) -> Any:
+    def _clone_plain(self, optimizer: Any, name: str | None = None, learning_rate: Any = None) -> Any:
+        new_rate = self._learning_rate if learning_rate is None else learning_rate
         rate = optimizer._learning_rate  # noqa: SLF001  # `learning_rate` is a number where this is a schedule
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Keras warns of a lambda as learning rate; it is passed on unchanged
                 config = optimizer.get_config()
                 config["name"] = name or config["name"]
-                if self._learning_rate is not None:
-                    config["learning_rate"] = self._learning_rate
+                if new_rate is not None:
+                    config["learning_rate"] = new_rate
                 elif not isinstance(rate, keras.Variable):
                     config["learning_rate"] = rate
                 made = type(optimizer).from_config(config)
@@ -88,7 +99,7 @@ class Clones:
                 f"{type(optimizer).__name__} cannot be made from its own configuration: {error}",
                 hint="return all arguments of its __init__ from its get_config",
             ) from error
-        for attribute in _UNSAVED:
+        for attribute in UNSAVED:
             if hasattr(optimizer, attribute):
                 setattr(made, attribute, getattr(optimizer, attribute))
         return made

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from weightkit.access.live import as_numpy
+from weightkit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def present_rates(optimizer: Any, variables: Iterable[Any]) -> dict[int, float]:
@@ -50,3 +54,21 @@ def rate_of(optimizer: Any) -> float:
     """The present learning rate of a single optimizer; with a schedule, that of the present step."""
     rate = optimizer.learning_rate
     return float(np.asarray(as_numpy(getattr(rate, "value", rate))))
+
+
+def checked_rate(value: Any, what: str = "learning_rate") -> Any:
+    """A learning rate as a Python number, which a configuration can save, or a schedule as it is.
+
+    Args:
+        value: A number, a schedule, or a function without arguments.
+        what: What messages call it.
+
+    Raises:
+        RequestError: It is none of these, or a number that float32, the dtype of Keras' learning rates, cannot have.
+    """
+    if isinstance(value, keras.optimizers.schedules.LearningRateSchedule) or callable(value):
+        return value
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)  # `np.bool_` is not a Real
+    if not is_number or not 0 <= float(value) <= _LARGEST:
+        raise RequestError(f"{what} must be a finite number >= 0 or a schedule, got {value!r}")
+    return float(value)

@@ -12,6 +12,7 @@ from weightkit.escape import escape
 from weightkit.training.model.flags import trainable_variables_in
 from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.clones import Clones
+from weightkit.training.optimizer.grouping import Division
 from weightkit.training.optimizer.parked_slots import ParkedSlots, parked_of, parked_slots_of
 from weightkit.training.optimizer.routing import (
     CANNOT_SPLIT,
@@ -34,6 +35,8 @@ from weightkit.training.optimizer.slot_values import (
 from weightkit.training.optimizer.slots import parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from weightkit.training.optimizer.slot_values import VariableSlots
@@ -72,6 +75,7 @@ class Recompilation:
         reset: ``id`` of weights that start as if they had never been trained.
         may_unsplit: Whether a MultiOptimizer that weightkit made from a single optimizer becomes the single one again,
             where only slots are lost of weights that it was made for.
+        rates: By ``id`` of weights, trained or frozen, learning rates of their own: numbers or schedules.
     """
 
     def __init__(
@@ -82,7 +86,9 @@ class Recompilation:
         own_steps: bool = True,
         reset: frozenset[int] = frozenset(),
         may_unsplit: bool = False,
+        rates: Mapping[int, Any] | None = None,
     ) -> None:
+        self._rates = {} if rates is None else rates
         self._model, self._old, self._rate, self._own_steps = model, model.optimizer, learning_rate, own_steps
         self._clones = Clones(learning_rate)
         self._owners = list(model.trainable_variables)
@@ -108,7 +114,8 @@ class Recompilation:
         trained = {id(owner) for part in parts_of(self._old) for owner in part.owners} - self._reset
         new_owners = [owner for owner in self._owners if id(owner) not in known and id(owner) not in trained]
         late = [owner for owner, by in self._routed(new_owners) if needs_own_steps(by)]
-        apart = [owner for owner, by in self._routed(late) if can_split(by)] if self._own_steps else []
+        splits = ((owner, can_split(by, self._rates.get(id(owner)))) for owner, by in self._routed(late))
+        apart = [owner for owner, can in splits if can] if self._own_steps else []
         new = self._new_optimizer(apart)
         new.build(self._owners)
         write_slots(new, known)
@@ -136,13 +143,14 @@ class Recompilation:
         return not any(is_split_off(self._old, owner) for owner in (*self._owners, *parked))
 
     def _new_optimizer(self, apart: list[Any]) -> Any:
-        if self._unsplits:
+        if self._unsplits and not self._rates:
             return unsplit(self._old, self._clones)
-        if not apart and not routes_by_function(self._old):
+        if not apart and not self._rates and not routes_by_function(self._old):
             return self._clones.of(self._old)
         # Frozen variables too: the routes must be right when they are trained again.
         unique = {id(variable): variable for variable in (*_trainable_later(self._model), *self._owners)}
-        return split(self._old, self._clones, list(unique.values()), apart, self._model.name)
+        division = Division(list(unique.values()), frozenset(map(id, apart)), self._rates, self._model.name)
+        return split(self._old, self._clones, division, unsplits=self._unsplits)
 
     def _copy_state(self, new: Any) -> None:
         copy_state(self._clones.pairs(), {} if self._earlier is None else self._earlier.state)
@@ -152,6 +160,9 @@ class Recompilation:
             for part in parts_of(new):
                 if "learning_rate" in part.state and not isinstance(part.optimizer, wrappers):
                     part.state["learning_rate"].assign(float(self._rate))
+        for made, rate in self._clones.rates:
+            if isinstance(rate, float):
+                made.learning_rate = rate
         for old, made in self._clones.wrapped:
             # `iterations` is divided by the accumulation steps (Keras 3.15); the raw count is carried
             set_values(made._iterations, values_of(old._iterations))  # noqa: SLF001
@@ -166,7 +177,7 @@ class Recompilation:
             gone = {name: values_of(v) for name, v in own_state(old).items() if name not in after}
             gone |= {name: v for (key, name), v in earlier.items() if key == id(old) and name not in after}
             state |= {(id(made), name): values for name, values in gone.items()}
-        is_split = (self._is_split and not self._unsplits) or bool(self._clones.wrapped)
+        is_split = not self._rates and ((self._is_split and not self._unsplits) or bool(self._clones.wrapped))
         return ParkedSlots(weakref.ref(new), frozen, state, is_split)
 
 

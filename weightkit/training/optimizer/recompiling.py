@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from weightkit.arguments import boolean, one_of
 from weightkit.errors import RequestError
@@ -16,14 +13,14 @@ from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import compile_again, is_compiled, require_compilable, scope_of
 from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
+from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 OptimizerStateChoice = Literal["carry", "fresh"]
 StepCount = Literal["separate", "shared"]
-_LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,8 @@ class CompileOptions:
     """Whether to compile it at all."""
     optimizer_state: OptimizerStateChoice = "carry"
     step_count: StepCount = "separate"
+    rates: Mapping[int, Any] = field(default_factory=dict)
+    """By ``id`` of weights, learning rates of their own."""
 
     def __post_init__(self) -> None:
         boolean("recompile", self.recompile)
@@ -46,6 +45,11 @@ class CompileOptions:
             raise RequestError(
                 "optimizer_state must be 'carry' where recompile=False, got 'fresh'",
                 hint="leave one of them out: a new optimizer needs a new compile",
+            )
+        if not self.recompile and self.rates:
+            raise RequestError(
+                "recompile must be True where there is a learning_rate, got False",
+                hint="leave one of them out: a learning rate needs a new compile",
             )
         require_step_count(self.step_count)
 
@@ -56,6 +60,7 @@ class CompileOptions:
             fresh=self.optimizer_state == "fresh",
             own_steps=self.step_count == "separate",
             may_unsplit=may_unsplit,
+            rates=self.rates,
         )
 
 
@@ -77,7 +82,7 @@ def recompile(
         model: A compiled model.
         optimizer_state: ``carry`` the optimizer's state over; or start ``fresh``, with a new optimizer from the same
             configuration that has no slots and step count 0. Parked slots are then lost.
-        learning_rate: A number or a schedule that replaces the present learning rate.
+        learning_rate: A number or a schedule that replaces the present learning rate, that of every group of weights.
         step_count: Which step count applies to weights that this optimizer has never trained, when it has taken
             steps. ``separate``: they get an optimizer of their own, which starts at step 0, within a
             GroupedOptimizer. Adam's first step is then one learning rate. This is done for optimizers that count steps
@@ -102,12 +107,13 @@ def recompile(
         name = getattr(model, "name", model)
         raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
     options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
-    rate = plain_rate(learning_rate)
+    if learning_rate is not None:
+        learning_rate = checked_rate(learning_rate)
     require_compilable(model)
     return compile_with(
         model,
         fresh=options.optimizer_state == "fresh",
-        learning_rate=rate,
+        learning_rate=learning_rate,
         own_steps=options.step_count == "separate",
     )
 
@@ -120,6 +126,7 @@ def compile_with(
     own_steps: bool = True,
     reset: frozenset[int] = frozenset(),
     may_unsplit: bool = False,
+    rates: Mapping[int, Any] | None = None,
 ) -> Recompiled:
     """Compile a model again with a new optimizer: completely, or on any error or Ctrl-C not at all.
 
@@ -132,11 +139,12 @@ def compile_with(
         own_steps: See `Recompilation`.
         reset: See `Recompilation`.
         may_unsplit: See `Recompilation`.
+        rates: See `Recompilation`.
     """
     # Outside the scope of a MirroredStrategy, the new optimizer would get variables without replicas.
     with scope_of(model):
         work = Recompilation(
-            model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit
+            model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit, rates=rates
         )
         new, parked, report = work.fresh() if fresh else work.carried()
         # Only compiling changes the model: the new optimizer was made beside it.
@@ -161,22 +169,6 @@ def unchanged_on_error(model: Any) -> Iterator[MetricStates]:
         restore_on_error(before.put_back),
     ):
         yield metrics
-
-
-def plain_rate(value: Any) -> Any:
-    """A number as a Python one that float32, the dtype of Keras' learning rates, can represent; else as it is.
-
-    A configuration with a NumPy number cannot be saved.
-
-    Raises:
-        RequestError: It is a number that no learning rate can be.
-    """
-    # `np.bool_` is not a Real; it is checked with the numbers to be refused.
-    if not isinstance(value, numbers.Real | np.bool_):
-        return value
-    if isinstance(value, bool | np.bool_) or not 0 <= float(value) <= _LARGEST_RATE:
-        raise RequestError(f"learning_rate must be a finite number >= 0, got {value!r}")
-    return float(value)
 
 
 def require_step_count(step_count: str) -> None:

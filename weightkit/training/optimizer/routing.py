@@ -8,14 +8,12 @@ and the next ones are up to 6.6 times. With their own step count, such weights t
 
 from __future__ import annotations
 
-import itertools
-import re
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from weightkit.errors import RequestError
 from weightkit.training.optimizer.grouped import GroupedOptimizer, has_settable_rate
+from weightkit.training.optimizer.grouping import groups_of, names_for, patterns_of
 from weightkit.training.optimizer.other_optimizers import with_inner
 from weightkit.training.optimizer.slot_values import values_of
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weightkit.training.optimizer.clones import Clones
+    from weightkit.training.optimizer.grouping import Division
 
 _WITHOUT_STEPS = ("SGD", "RMSprop", "Lion", "Adagrad", "Adadelta", "Ftrl")
 """Optimizers whose steps do not depend on the step count."""
@@ -46,12 +45,17 @@ def needs_own_steps(optimizer: Any) -> bool:
     return counts_steps(optimizer) and has_stepped(optimizer)
 
 
-def can_split(optimizer: Any) -> bool:
+def can_split(optimizer: Any, rate: Any = None) -> bool:
     """Whether some weights can have a separate optimizer without changing the training of the others.
 
     A separate optimizer would restart a schedule, and clip the norm of its own gradients, not of all of them.
+
+    Args:
+        optimizer: The one that would train them.
+        rate: The learning rate that they get in place of its own.
     """
-    return has_settable_rate(optimizer) and optimizer.global_clipnorm is None
+    is_number = has_settable_rate(optimizer) if rate is None else isinstance(rate, float)
+    return is_number and optimizer.global_clipnorm is None
 
 
 def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
@@ -69,45 +73,46 @@ def routes(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
     return found
 
 
-def split(optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Sequence[Any], root: str) -> Any:
-    """A new optimizer in which some variables have separate optimizers, one for each group.
+def split(optimizer: Any, clones: Clones, division: Division, *, unsplits: bool = False) -> Any:
+    """A new optimizer that divides the variables between one optimizer for each group; a single one for one group.
 
     Args:
         optimizer: The old one.
         clones: Makes the new ones inside it.
-        variables: All variables of the model that can be trained.
-        apart: Those of them that get separate optimizers.
-        root: The name of the model, which Keras puts before some variable paths.
+        division: How to divide them.
+        unsplits: Whether what was split off is first given back to the default optimizer.
 
     Raises:
-        RequestError: Variables with different optimizers share a path, by which MultiOptimizer tells them apart.
+        RequestError: Variables with different optimizers share a path, or as `groups_of` does.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        inner = _split(optimizer.inner_optimizer, clones, variables, apart, root=root, kind=GroupedOptimizer)
-        return _scaled(optimizer, clones, inner)
-    several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
+        return _scaled(
+            optimizer, clones, _split(optimizer.inner_optimizer, clones, division, GroupedOptimizer, unsplits)
+        )
     # A user's own class stays where callbacks can read its rates.
-    kind = type(optimizer) if several else GroupedOptimizer
-    return _split(optimizer, clones, variables, apart, root=root, kind=kind)
+    several = isinstance(optimizer, keras.optimizers.MultiOptimizer) and not division.rates
+    return _split(optimizer, clones, division, type(optimizer) if several else GroupedOptimizer, unsplits)
 
 
-def _split(
-    optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Sequence[Any], *, root: str, kind: Any
-) -> Any:
+def _split(optimizer: Any, clones: Clones, division: Division, kind: Any, unsplits: bool) -> Any:
+    default = _default(optimizer)
+    sources = [default] * len(division.variables) if unsplits else routes(optimizer, division.variables)
+    groups = groups_of(division, sources)
+    if division.rates and len(groups) == 1:
+        return groups[0].optimizer(clones, groups[0].source.name)
+    kept = [one.source for one in groups if one.is_unchanged]
+    taken = {one.name for one in (kept if division.rates else with_inner(optimizer))}
+    made = [one.optimizer(clones, name) for one, name in zip(groups, names_for(groups, taken), strict=True)]
+    default = clones.of(default) if not division.rates or any(one is default for one in kept) else made[0]
+    patterns = dict(zip(patterns_of(groups, division.root), made, strict=True))
+    known = keras.optimizers.OptimizerMap(default, {key: one for key, one in patterns.items() if one is not default})
     several = isinstance(optimizer, keras.optimizers.MultiOptimizer)
-    groups = _groups(optimizer, clones, variables, apart)
-    default = clones.of(_default(optimizer))
-    patterns = {_pattern(members, root): each for each, members in groups if each is not default}
-    _require_distinct_paths(groups, root)
-    scale = optimizer.loss_scale_factor
-    known = keras.optimizers.OptimizerMap(default, patterns)
-    name = optimizer.name if several else None
-    made = kind(known, loss_scale_factor=scale, name=name)
+    new = kind(known, loss_scale_factor=optimizer.loss_scale_factor, name=optimizer.name if several else None)
     if several:
-        clones.add(optimizer, made)
+        clones.add(optimizer, new)
     else:
-        clones.wrapped.append((optimizer, made))
-    return made
+        clones.wrapped.append((optimizer, new))
+    return new
 
 
 def unsplit(optimizer: Any, clones: Clones) -> Any:
@@ -146,28 +151,6 @@ def _scaled(optimizer: Any, clones: Clones, inner: Any) -> Any:
     return made
 
 
-def _groups(
-    optimizer: Any, clones: Clones, variables: Sequence[Any], apart: Sequence[Any]
-) -> list[tuple[Any, list[Any]]]:
-    apart_ids, taken = {id(variable) for variable in apart}, {one.name for one in with_inner(optimizer)}
-    groups: dict[tuple[int, bool], tuple[Any, list[Any]]] = {}
-    for variable, old in zip(variables, routes(optimizer, variables), strict=True):
-        key = (id(old), id(variable) in apart_ids)
-        if key not in groups:
-            # `another` gets no state of the old optimizer, so that its step count starts at zero.
-            groups[key] = (clones.another(old, _new_name(old.name, taken)) if key[1] else clones.of(old), [])
-        groups[key][1].append(variable)
-    return list(groups.values())
-
-
-def _new_name(name: str, taken: set[str]) -> str:
-    """A name that no other optimizer has, numbered as Keras does; it is then taken."""
-    stem = re.sub(r"_\d+$", "", name)
-    new = next(one for number in itertools.count(1) if (one := f"{stem}_{number}") not in taken)
-    taken.add(new)
-    return new
-
-
 def _default(optimizer: Any) -> Any:
     """The optimizer of variables that match no pattern."""
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
@@ -175,27 +158,3 @@ def _default(optimizer: Any) -> Any:
     known = optimizer._optimizer_map  # noqa: SLF001
     # A user's function has no default: any will do, since variables of the others get patterns.
     return getattr(known, "default_optimizer", None) or optimizer._inner_optimizers[0]  # noqa: SLF001
-
-
-def _pattern(variables: Sequence[Any], root: str) -> str:
-    """One regular expression for the paths of these variables, with or without the model's name before them.
-
-    Keras 3.15 puts the name of a Sequential before the paths of its variables when the model is loaded, and not when
-    it is made from a list with an Input.
-    """
-    known = (re.escape(variable.path.removeprefix(f"{root}/")) for variable in variables)
-    return f"(?:{re.escape(root)}/)?(?:{'|'.join(known)})"
-
-
-def _require_distinct_paths(groups: Sequence[tuple[Any, list[Any]]], root: str) -> None:
-    """Refuse a variable that matches the pattern of another group."""
-    patterns = [re.compile(_pattern(members, root)) for _, members in groups]
-    for place, (_, members) in enumerate(groups):
-        for variable in members:
-            # OptimizerMap of Keras 3.15 uses `fullmatch` too.
-            if any(pattern.fullmatch(variable.path) for i, pattern in enumerate(patterns) if i != place):
-                raise RequestError(
-                    f"weights with different optimizers must have different paths, got {variable.path} twice: "
-                    "Keras' MultiOptimizer tells weights apart by their paths alone",
-                    hint='give the layers unique names, or pass step_count="shared"',
-                )
