@@ -8,7 +8,7 @@ import pytest
 from layers_wrapped import array
 
 from weightkit.errors import RequestError
-from weightkit.layers import LoRA, LowRank, Parametrized, WeightNormalization, parametrize
+from weightkit.layers import LoRA, LowRank, Parametrized, WeightNorm, WeightNormalization, parametrize
 from weightkit.training import freeze, freeze_all_but
 
 X, Y = np.ones((2, 3, 4), np.float32), np.ones((2, 3, 1), np.float32)
@@ -84,3 +84,20 @@ def test_the_weights_of_a_wrapped_layer_keep_the_paths_that_layouts_and_optimize
         layer(*(keras.ops.ones(shape) for shape in shapes))
     assert {v.path for v in plain.weights} <= {v.path for v in wrapped.weights}
     assert len({v.path for v in wrapped.weights}) == len(wrapped.weights)
+
+
+@pytest.mark.parametrize("parametrization", [WeightNorm(), LowRank(2)], ids=["norm", "low_rank"])
+def test_exact_keys_of_layouts_and_optimizers_match_a_parametrized_kernel(parametrization):
+    inputs, make = keras.Input((4,)), keras.optimizers
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(keras.layers.Dense(4, name="body")(inputs)))
+    made = parametrize(model, "body/kernel", parametrization)
+    kernel = next(v for v in made.variables if v.path == "body/kernel")
+    mesh = keras.distribution.DeviceMesh((1, 1), ["batch", "model"], devices=["cpu:0"])
+    layouts = keras.distribution.LayoutMap(mesh)
+    layouts["body/kernel"] = (None, "model")
+    parallel = keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch")
+    assert parallel.get_variable_layout(kernel).axes == (None, "model")
+    known = make.OptimizerMap(make.Adam(), {"body/kernel": make.SGD()})
+    made.compile(make.MultiOptimizer(known), "mse")
+    made.optimizer.build(made.trainable_variables)
+    assert [v.path for v in made.optimizer.optimizers[0]._trainable_variables] == ["body/kernel"] * kernel.trainable
