@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from weightkit.access.live import require_no_loop, variables_of
 from weightkit.errors import RequestError
 from weightkit.training.optimizer.other_optimizers import optimizer_aliases, other_optimizers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _STAGES = "train in stages: fit, freeze, then fit with initial_epoch"
 _ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -20,11 +23,16 @@ def is_compiled(model: Any) -> bool:
     return bool(getattr(model, "compiled", False)) and getattr(model, "optimizer", None) is not None
 
 
-def compile_again(model: Any, optimizer: Any) -> None:
+def compile_again(model: Any, optimizer: Any, changes: Mapping[str, Any]) -> None:
     """Compile a model with another optimizer, and every other argument as before.
 
     A class that overrides ``compile`` keeps what that has set: ``keras.Model.compile`` is called directly. Other
     attributes that are the optimizer get the new one.
+
+    Args:
+        model: The model.
+        optimizer: The new one.
+        changes: Arguments that are not as before.
     """
     aliases = optimizer_aliases(model)
     given = model._compile_config.config  # noqa: SLF001  # `get_compile_config` has serialized copies
@@ -33,7 +41,7 @@ def compile_again(model: Any, optimizer: Any) -> None:
     keras.Model.compile(
         model,
         optimizer=optimizer,
-        **{name: given.get(name) for name in _ARGUMENTS},
+        **{name: given.get(name) for name in _ARGUMENTS} | dict(changes),
         run_eagerly=model.run_eagerly,
         steps_per_execution=model.steps_per_execution,
         jit_compile=model.jit_compile,

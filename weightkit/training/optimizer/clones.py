@@ -17,8 +17,9 @@ UNSAVED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
 class Clones:
     """New optimizers from old ones. Each is made once, so that shared optimizers stay shared."""
 
-    def __init__(self, learning_rate: Any = None) -> None:
-        """Start with none; ``learning_rate``, a number or a schedule, replaces the one of each."""
+    def __init__(self, learning_rate: Any = None, accumulation_steps: int | None = None) -> None:
+        """Start with none; ``learning_rate`` and ``accumulation_steps`` replace those of each."""
+        self._accumulation_steps = accumulation_steps
         self._learning_rate = learning_rate
         self._made: dict[int, tuple[Any, Any]] = {}
         self._copies: list[tuple[Any, Any]] = []
@@ -89,6 +90,11 @@ class Clones:
                 warnings.simplefilter("ignore")  # Keras warns of a lambda as learning rate; it is passed on unchanged
                 config = optimizer.get_config()
                 config["name"] = name or config["name"]
+                if self._accumulation_steps is not None:
+                    # Keras refuses 1.
+                    config["gradient_accumulation_steps"] = (
+                        self._accumulation_steps if self._accumulation_steps > 1 else None
+                    )
                 if new_rate is not None:
                     config["learning_rate"] = new_rate
                 elif not isinstance(rate, keras.Variable):

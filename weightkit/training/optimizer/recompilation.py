@@ -14,6 +14,7 @@ from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.clones import Clones
 from weightkit.training.optimizer.grouping import Division
 from weightkit.training.optimizer.parked_slots import ParkedSlots, parked_of, parked_slots_of
+from weightkit.training.optimizer.replacement import changed_windows, fits, keep_updates, replaced, require_one_count
 from weightkit.training.optimizer.routing import (
     CANNOT_SPLIT,
     can_split,
@@ -32,7 +33,7 @@ from weightkit.training.optimizer.slot_values import (
     values_of,
     write_slots,
 )
-from weightkit.training.optimizer.slots import parts_of
+from weightkit.training.optimizer.slots import ACCUMULATOR, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,8 @@ class Recompilation:
         may_unsplit: Whether a MultiOptimizer that weightkit made from a single optimizer becomes the single one again,
             where only slots are lost of weights that it was made for.
         rates: By ``id`` of weights, trained or frozen, learning rates of their own: numbers or schedules.
+        replacement: A new optimizer of the user in place of one from the old configuration.
+        accumulation_steps: Replaces the number of batches over which gradients are summed; 1 for none.
     """
 
     def __init__(
@@ -87,14 +90,18 @@ class Recompilation:
         reset: frozenset[int] = frozenset(),
         may_unsplit: bool = False,
         rates: Mapping[int, Any] | None = None,
+        replacement: Any = None,
+        accumulation_steps: int | None = None,
     ) -> None:
-        self._rates = {} if rates is None else rates
+        self._rates, self._replacement = {} if rates is None else rates, replacement
         self._model, self._old, self._rate, self._own_steps = model, model.optimizer, learning_rate, own_steps
-        self._clones = Clones(learning_rate)
+        self._clones = Clones(learning_rate, accumulation_steps)
         self._owners = list(model.trainable_variables)
         self._earlier, self._reset = parked_of(model), reset
         self._is_split = self._earlier is not None and self._earlier.is_split
         self._unsplits = may_unsplit and self._is_split and self._split_off_nothing()
+        if replacement is not None and not fits(self._old, replacement):
+            self._reset = frozenset(parked_slots_of(model)) | read_slots(self._old).keys()
 
     def fresh(self) -> tuple[Any, ParkedSlots | None, Recompiled]:
         """A new optimizer without state: no slots, no step count, nothing parked.
@@ -109,15 +116,19 @@ class Recompilation:
 
     def carried(self) -> tuple[Any, ParkedSlots | None, Recompiled]:
         """A new optimizer with the state of the old one, and what to park beside it."""
+        if self._replacement is not None:
+            require_one_count(self._old, self._replacement)
         waiting = parked_slots_of(self._model)
         known = self._known_slots(waiting)
         trained = {id(owner) for part in parts_of(self._old) for owner in part.owners} - self._reset
         new_owners = [owner for owner in self._owners if id(owner) not in known and id(owner) not in trained]
-        late = [owner for owner, by in self._routed(new_owners) if needs_own_steps(by)]
+        late = [owner for owner, by in self._routed(new_owners) if needs_own_steps(by) and self._replacement is None]
         splits = ((owner, can_split(by, self._rates.get(id(owner)))) for owner, by in self._routed(late))
         apart = [owner for owner, can in splits if can] if self._own_steps else []
         new = self._new_optimizer(apart)
         new.build(self._owners)
+        if changed_windows(self._clones.pairs()):
+            known = {key: slots.without(ACCUMULATOR) for key, slots in known.items()}
         write_slots(new, known)
         self._copy_state(new)
         parked = self._parked(new, known)
@@ -143,6 +154,8 @@ class Recompilation:
         return not any(is_split_off(self._old, owner) for owner in (*self._owners, *parked))
 
     def _new_optimizer(self, apart: list[Any]) -> Any:
+        if self._replacement is not None:
+            return replaced(self._old, self._replacement, self._clones)
         if self._unsplits and not self._rates:
             return unsplit(self._old, self._clones)
         if not apart and not self._rates and not routes_by_function(self._old):
@@ -166,6 +179,8 @@ class Recompilation:
         for old, made in self._clones.wrapped:
             # `iterations` is divided by the accumulation steps (Keras 3.15); the raw count is carried
             set_values(made._iterations, values_of(old._iterations))  # noqa: SLF001
+        for old, made in changed_windows(self._clones.pairs()):
+            keep_updates(old, made)
 
     def _parked(self, new: Any, known: dict[int, VariableSlots]) -> ParkedSlots:
         now = {id(owner) for owner in self._owners}
@@ -177,7 +192,11 @@ class Recompilation:
             gone = {name: values_of(v) for name, v in own_state(old).items() if name not in after}
             gone |= {name: v for (key, name), v in earlier.items() if key == id(old) and name not in after}
             state |= {(id(made), name): values for name, values in gone.items()}
-        is_split = not self._rates and ((self._is_split and not self._unsplits) or bool(self._clones.wrapped))
+        is_split = (
+            not self._rates
+            and self._replacement is None
+            and ((self._is_split and not self._unsplits) or bool(self._clones.wrapped))
+        )
         return ParkedSlots(weakref.ref(new), frozen, state, is_split)
 
 

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from weightkit.arguments import boolean, one_of
+from weightkit.arguments import boolean, one_of, positive_integer
 from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
@@ -15,6 +15,7 @@ from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
+from weightkit.training.optimizer.replacement import checked_optimizer, require_no_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +71,9 @@ def recompile(
     optimizer_state: OptimizerStateChoice = "carry",
     learning_rate: Any = None,
     step_count: StepCount = "separate",
+    optimizer: Any = None,
+    gradient_accumulation_steps: int | None = None,
+    loss_weights: Any = None,
 ) -> Recompiled:
     """Compile a model again for what is trainable now, with every argument that ``compile`` was called with.
 
@@ -89,6 +93,12 @@ def recompile(
             (all but SGD, RMSprop, Lion, Adagrad, Adadelta, Ftrl), and not with a schedule or a ``global_clipnorm``,
             which apply to all weights together. ``shared``: they share the step count, and Adam's first steps are 3
             to 6 times the learning rate.
+        optimizer: A new optimizer or its name in place of one with the old configuration; it has its own learning
+            rate, for all weights. Slots and step count go on where the class is the same, also as the step of its
+            schedule; the loss scale goes on, and a LossScaleOptimizer stays around it.
+        gradient_accumulation_steps: Replaces the number of batches over which gradients are summed; 1 for none. The
+            count of updates goes on, and what a partly filled window has summed is dropped.
+        loss_weights: Replaces those of ``compile``.
 
     Raises:
         RequestError: The model is not compiled, is being trained, has several optimizers in a ``compile`` of its own,
@@ -110,23 +120,30 @@ def recompile(
     if learning_rate is not None:
         learning_rate = checked_rate(learning_rate)
     require_compilable(model)
+    if optimizer is not None:
+        if learning_rate is not None or gradient_accumulation_steps is not None:
+            raise RequestError(
+                "optimizer must come without learning_rate and gradient_accumulation_steps",
+                hint="pass them to the optimizer itself",
+            )
+        with scope_of(model):
+            optimizer = checked_optimizer(optimizer)
+    if gradient_accumulation_steps is not None:
+        positive_integer("gradient_accumulation_steps", gradient_accumulation_steps)
+        require_no_schedule(model.optimizer)
     return compile_with(
         model,
         fresh=options.optimizer_state == "fresh",
         learning_rate=learning_rate,
         own_steps=options.step_count == "separate",
+        replacement=optimizer,
+        accumulation_steps=gradient_accumulation_steps,
+        changes={} if loss_weights is None else {"loss_weights": loss_weights},
     )
 
 
 def compile_with(
-    model: Any,
-    *,
-    fresh: bool = False,
-    learning_rate: Any = None,
-    own_steps: bool = True,
-    reset: frozenset[int] = frozenset(),
-    may_unsplit: bool = False,
-    rates: Mapping[int, Any] | None = None,
+    model: Any, *, fresh: bool = False, changes: Mapping[str, Any] | None = None, **options: Any
 ) -> Recompiled:
     """Compile a model again with a new optimizer: completely, or on any error or Ctrl-C not at all.
 
@@ -135,21 +152,16 @@ def compile_with(
     Args:
         model: A model that `require_compilable` accepts.
         fresh: Whether the new optimizer starts without state.
-        learning_rate: See `Recompilation`, as for the other arguments.
-        own_steps: See `Recompilation`.
-        reset: See `Recompilation`.
-        may_unsplit: See `Recompilation`.
-        rates: See `Recompilation`.
+        changes: Arguments of ``compile`` that are not as before.
+        options: See `Recompilation`.
     """
     # Outside the scope of a MirroredStrategy, the new optimizer would get variables without replicas.
     with scope_of(model):
-        work = Recompilation(
-            model, learning_rate=learning_rate, own_steps=own_steps, reset=reset, may_unsplit=may_unsplit, rates=rates
-        )
+        work = Recompilation(model, **options)
         new, parked, report = work.fresh() if fresh else work.carried()
         # Only compiling changes the model: the new optimizer was made beside it.
         with unchanged_on_error(model) as metrics:
-            compile_again(model, new)
+            compile_again(model, new, changes or {})
             park(model, parked)
             metrics.reset()
     return report

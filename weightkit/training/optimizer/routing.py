@@ -86,7 +86,7 @@ def split(optimizer: Any, clones: Clones, division: Division, *, unsplits: bool 
         RequestError: Variables with different optimizers share a path, or as `groups_of` does.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return _scaled(
+        return scaled_like(
             optimizer, clones, _split(optimizer.inner_optimizer, clones, division, GroupedOptimizer, unsplits)
         )
     # A user's own class stays where callbacks can read its rates.
@@ -95,7 +95,7 @@ def split(optimizer: Any, clones: Clones, division: Division, *, unsplits: bool 
 
 
 def _split(optimizer: Any, clones: Clones, division: Division, kind: Any, unsplits: bool) -> Any:
-    default = _default(optimizer)
+    default = default_of(optimizer)
     sources = [default] * len(division.variables) if unsplits else routes(optimizer, division.variables)
     groups = groups_of(division, sources)
     if division.rates and len(groups) == 1:
@@ -118,15 +118,15 @@ def _split(optimizer: Any, clones: Clones, division: Division, kind: Any, unspli
 def unsplit(optimizer: Any, clones: Clones) -> Any:
     """A new optimizer that reverses `split`: the single one that the MultiOptimizer was made from."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return _scaled(optimizer, clones, unsplit(optimizer.inner_optimizer, clones))
-    return clones.of(_default(optimizer))
+        return scaled_like(optimizer, clones, unsplit(optimizer.inner_optimizer, clones))
+    return clones.of(default_of(optimizer))
 
 
 def is_split_off(optimizer: Any, variable: Any) -> bool:
     """Whether a variable has another optimizer than the default one."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return is_split_off(optimizer.inner_optimizer, variable)
-    return routes(optimizer, [variable])[0] is not _default(optimizer)
+    return routes(optimizer, [variable])[0] is not default_of(optimizer)
 
 
 def routes_by_function(optimizer: Any) -> bool:
@@ -139,7 +139,7 @@ def routes_by_function(optimizer: Any) -> bool:
     )
 
 
-def _scaled(optimizer: Any, clones: Clones, inner: Any) -> Any:
+def scaled_like(optimizer: Any, clones: Clones, inner: Any) -> Any:
     """A new LossScaleOptimizer with the old one's settings, around another optimizer."""
     made = type(optimizer)(
         inner,
@@ -151,7 +151,7 @@ def _scaled(optimizer: Any, clones: Clones, inner: Any) -> Any:
     return made
 
 
-def _default(optimizer: Any) -> Any:
+def default_of(optimizer: Any) -> Any:
     """The optimizer of variables that match no pattern."""
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
         return optimizer

@@ -6,7 +6,7 @@ Values are copied through NumPy arrays. On JAX a weight and its moving average m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,10 @@ class VariableSlots:
     optimizer_class: str
     """The class of the optimizer that had them: in another class, a slot of the same name means something else."""
     slots: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def without(self, name: str) -> VariableSlots:
+        """The same without one slot."""
+        return replace(self, slots={key: values for key, values in self.slots.items() if key != name})
 
 
 def read_slots(optimizer: Any) -> dict[int, VariableSlots]:
