@@ -209,6 +209,28 @@ def doubled():
     return keras.Model(backbone.input, keras.layers.Dense(2, name="encoder_0")(logits), name="task")
 
 
+class Broken(keras.layers.Dense):
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
+class Head(keras.layers.Layer):
+    """A layer that holds the table, as KerasHub's MaskedLMHead does."""
+
+    def __init__(self, table, **settings):
+        super().__init__(**settings)
+        self.table = table
+
+    def call(self, inputs):
+        return self.table(inputs, reverse=True)
+
+
+def held_twice():
+    backbone = Backbone(1)
+    hidden = backbone(backbone.input)["sequence"]
+    return keras.Model(backbone.input, Head(backbone.table, name="logits")(hidden), name="task")
+
+
 REFUSED = {
     "call": (lambda: Calls(1), r"Calls 'backbone' has a call\(\) of its own"),
     "weights": (lambda: Holds(1), "Holds 'backbone' has weights outside its graph.*: beside/kernel, beside/bias"),
@@ -217,6 +239,11 @@ REFUSED = {
         lambda: keras.Sequential([keras.Input((2,)), Misspelled(3, name="m")], name="s"),
         r"s: Misspelled 'm' cannot be made from its get_config\(\): .*'unit': 3",
     ),
+    "attribute": (
+        lambda: keras.Sequential([keras.Input((2,)), Broken(3, name="b")], name="s"),
+        r"s: Broken 'b' cannot be made from its get_config\(\): AttributeError: .*'scale'",
+    ),
+    "held": (held_twice, "'table' and 'logits' both hold table/embeddings, and would no longer share it"),
 }
 
 

@@ -205,7 +205,7 @@ REFUSED = {
     ),
     "addresses": (
         lambda: Parametrized(keras.layers.Dense(3), {"*": ONES}, targets={"*": {"x": "x"}}).build((None, 2)),
-        "targets must be addresses of its weights .*, got 'x'",
+        "must have the weight 'x' once it is built, and has vars/0, vars/1",
     ),
     "unbuilt": (lambda: LoRA(keras.layers.Dense(3), 2).merge(), "must be built, and is not"),
     "twice": (

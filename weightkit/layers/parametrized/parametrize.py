@@ -12,7 +12,7 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.layers.parametrizations.parametrization import Parametrization
 from weightkit.layers.parametrized.graphs.listed_layers import is_functional, leaf_layers, require_functional
 from weightkit.layers.parametrized.graphs.nested_keys import renamed_by_key
-from weightkit.layers.parametrized.graphs.plain_graph import plain_graph
+from weightkit.layers.parametrized.graphs.plain_graph import plain_graph, require_separate_weights
 from weightkit.layers.parametrized.rebuilding import copy_weights, rebuild, separate_copy, without_wrappers
 from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
 from weightkit.layers.parametrized.weight_choice import fits, label, no_weight
@@ -55,7 +55,8 @@ def parametrize(
 
     Raises:
         RequestError: It is another kind of model, is not built, or a selected layer is quantized; its class computes or
-            holds what its graph does not show, or a layer cannot be made from its configuration.
+            holds what its graph does not show, two layers hold the same weight, or a layer cannot be made from its
+            configuration.
         SelectionError: The selection is malformed, a path in it leads to nothing, or it finds no weight that the
             parametrization applies to.
 
@@ -74,6 +75,7 @@ def parametrize(
             f"parametrize: parametrization must be a Parametrization or a list of them, got {parametrization!r}"
         )
     chosen = _chosen(model, where, exclude, steps)
+    require_separate_weights(model, "parametrize")
     with plain_graph(model, "parametrize") as graph:
         return _rebuilt(graph, chosen, steps)
 

@@ -46,7 +46,9 @@ def rebuild(model: Any, change: Callable[[Any, dict[str, Any]], dict[str, Any]])
                 return type(model).from_config(_changed_model(model, model.get_config(), change))
             config = change(model, keras.saving.serialize_keras_object(model))
             return keras.saving.deserialize_keras_object(config)
-        except (TypeError, ValueError) as error:
+        except RequestError:
+            raise
+        except Exception as error:
             raise _not_rebuilt(model, error) from error
 
 
@@ -56,14 +58,14 @@ def _not_rebuilt(model: Any, error: BaseException) -> RequestError:
     for layer in leaf_layers(model) if is_functional(model) else ():
         try:
             keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-        except (TypeError, ValueError) as cause:
+        except Exception as cause:  # noqa: BLE001  # whatever its class raises
             what, error = f"{type(layer).__name__} {layer.name!r}", cause
             break
     while error.__context__ is not None:
         error = error.__context__
     line = next(iter(str(error).splitlines()), type(error).__name__)
     return RequestError(
-        f"{model.name}: {what} cannot be made from its get_config(): {cut(line, _LONGEST)}",
+        f"{model.name}: {what} cannot be made from its get_config(): {type(error).__name__}: {cut(line, _LONGEST)}",
         hint="correct its get_config() or from_config()",
     )
 

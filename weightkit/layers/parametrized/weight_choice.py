@@ -73,8 +73,8 @@ def weights_of(wrapper: Any, layer: Any, targets: Targets) -> dict[str, list[Wei
         missing = next((place for place in places if place not in refs), None)
         if missing is not None:
             raise RequestError(
-                f"{store.label}: targets must be addresses of its weights ({listed(refs, _SHOWN)}), got {missing!r}",
-                hint="leave it to get_config()",
+                f"{store.label} must have the weight {missing!r} once it is built, and has {listed(refs, _SHOWN)}",
+                hint="build the layers in it in its build(), and leave targets to get_config()",
             )
         found[selection] = [
             Weight(

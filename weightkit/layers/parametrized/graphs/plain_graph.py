@@ -60,7 +60,7 @@ def lists_layers(model: Any) -> bool:
         return False
     try:
         config = model.get_config()
-    except NotImplementedError:  # Keras 3.15 does not know the arguments of the class's constructor
+    except Exception:  # noqa: BLE001  # anything, of a class or of a layer, which `rebuild` names
         return False
     if not isinstance(config.get("layers"), list):
         return False
@@ -70,6 +70,24 @@ def lists_layers(model: Any) -> bool:
 def _has_same_constructor(kind: type[Any], base: type[Any]) -> bool:
     ours, theirs = (inspect.getfullargspec(one.__init__) for one in (kind, base))
     return ours == theirs
+
+
+def require_separate_weights(model: Any, verb: str) -> None:
+    """Refuse a model in which two layers hold a weight, as a head does whose attribute is a table that embeds.
+
+    Raises:
+        RequestError: There are such layers: from their configurations, Keras 3.15 makes a weight for each.
+    """
+    holders: dict[int, Any] = {}
+    for layer in leaf_layers(model):
+        for weight in layer.weights:
+            first = holders.setdefault(id(weight), layer)
+            if first is not layer:
+                raise RequestError(
+                    f"{verb}: {first.name!r} and {layer.name!r} both hold {weight.path}, and would no longer share it "
+                    "in a rebuilt model",
+                    hint="call one layer in both places, or use Tied",
+                )
 
 
 def _require_graph_is_all(model: Any, verb: str) -> None:
