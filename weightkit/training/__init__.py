@@ -16,6 +16,10 @@ from weightkit.training.optimizer.carried_optimizer import CarriedOptimizer, car
 from weightkit.training.optimizer.grouped import GroupedOptimizer
 from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile
+from weightkit.training.stages.stage import Stage
+from weightkit.training.stages.staged_fit import staged_fit
+from weightkit.training.stages.staged_history import StagedHistory
+from weightkit.training.stages.unfreeze_schedule import unfreeze_schedule
 from weightkit.training.state_file.optimizer_state import OptimizerState
 from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
 
@@ -27,6 +31,8 @@ __all__ = [
     "NothingTrainedWarning",
     "OptimizerState",
     "Recompiled",
+    "Stage",
+    "StagedHistory",
     "StepReport",
     "TrainableSummary",
     "carry_optimizer",
@@ -41,7 +47,9 @@ __all__ = [
     "load_optimizer_state",
     "recompile",
     "save_optimizer_state",
+    "staged_fit",
     "trainable_summary",
     "unfreeze",
+    "unfreeze_schedule",
     "verify_training",
 ]

@@ -144,14 +144,27 @@ class Layers:
         selector = combine(choice)[0] if isinstance(choice, str) else None
         if selector is None or not selector.is_path or any(selector(ref) for ref in self._known()):
             return {}
-        stand_ins = {_stand_in(path, layer): (path, layer) for path, layer in self._layers}
-        # Among the weights too, whose names are suggested where nothing matches.
-        everything = _Everything(self._view.label, (*self._view.refs, *stand_ins))
-        return dict(stand_ins[ref] for ref in selected(everything, selector).refs if ref in stand_ins)
+        return _matching(self._view, self._layers, selector)
 
     def _known(self) -> Iterator[WeightRef]:
         yield from self._view.parameters
         yield from self._view.normalizations
+
+
+def matching_layers(view: ModelView, where: Where) -> dict[str, Any]:
+    """The layers that a selection matches, by path, with or without weights; those around others come first.
+
+    Raises:
+        SelectionError: It is malformed, or matches nothing.
+    """
+    return _matching(view, layers_in_order(view.model), where)
+
+
+def _matching(view: ModelView, layers: Iterable[tuple[str, Any]], where: Where) -> dict[str, Any]:
+    stand_ins = {_stand_in(path, layer): (path, layer) for path, layer in layers}
+    # Among the weights too, whose names are suggested where nothing matches.
+    everything = _Everything(view.label, (*view.refs, *stand_ins))
+    return dict(stand_ins[ref] for ref in selected(everything, where).refs if ref in stand_ins)
 
 
 @dataclass(frozen=True, slots=True)

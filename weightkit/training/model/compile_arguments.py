@@ -14,7 +14,7 @@ from weightkit.training.optimizer.other_optimizers import optimizer_aliases, oth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_STAGES = "train in stages: fit, freeze, then fit with initial_epoch"
+_STAGES = "train in stages: staged_fit, or fit, freeze, then fit with initial_epoch"
 _ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 

@@ -1,0 +1,1 @@
+"""Training in stages, such as gradual unfreezing, that goes on after a kill."""
