@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from weightkit.training.stages.stage_plan import StagePlan
     from weightkit.training.stages.state_folder import StateFolder
 
-_OTHER = "make model and stages as they were, use another folder, or delete it to start again"
+_OTHER = "make and compile the model as before, use another folder, or delete it to start again"
 
 
 @dataclass(slots=True, eq=False)
