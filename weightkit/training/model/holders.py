@@ -1,8 +1,4 @@
-"""Compiled models that hold the same weights as another one: their training changes with its flags.
-
-Keras has no list of models. Every object that Python can collect is looked at instead, which takes about 20 ms beside
-TensorFlow, and finds models that were made before weightkit was imported.
-"""
+"""Compiled models that hold the same weights as another one: their training changes with its flags."""
 
 from __future__ import annotations
 
@@ -10,8 +6,7 @@ import gc
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import keras
-
+from weightkit.training.model.census import CENSUS
 from weightkit.training.model.compile_arguments import is_compiled
 from weightkit.training.model.model_view import is_batch_norm
 
@@ -26,7 +21,7 @@ class Holders:
 
     def __init__(self, model: Any) -> None:
         """Look at all compiled models but this one; none of them is kept alive."""
-        self._before = [(weakref.ref(one), training_of(one)) for one in _compiled_models() if one is not model]
+        self._before = [(weakref.ref(one), training_of(one)) for one in compiled_models() if one is not model]
 
     def changed(self) -> list[Any]:
         """Those that train other weights now, or update the statistics of other layers."""
@@ -53,6 +48,6 @@ def training_of(model: Any) -> Training:
     return trained, tuple((id(layer), bool(layer.trainable)) for layer in normalizations)
 
 
-def _compiled_models() -> Iterator[Any]:
-    # By type: `isinstance` runs the code of proxies that other packages keep, such as modules that load late.
-    return (one for one in gc.get_objects() if issubclass(type(one), keras.Model) and is_compiled(one))
+def compiled_models() -> list[Any]:
+    """All compiled models that are alive."""
+    return [one for one in CENSUS.models() if is_compiled(one)]
