@@ -15,7 +15,7 @@ from weightkit.training.model.holders import Holders
 
 if TYPE_CHECKING:
     import weakref
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from weightkit.training.optimizer.recompiling import CompileOptions
 
@@ -31,8 +31,12 @@ class AppliedFreeze:
     recompiles: bool
     """Whether undoing compiles the model again, where it is compiled."""
 
-    def undo(self, options: CompileOptions) -> None:
+    def undo(self, options: CompileOptions, also: Sequence[Any] = ()) -> None:
         """Restore the flags, and compile again what is compiled by now and trains them; on an error nothing changes.
+
+        Args:
+            options: How to compile.
+            also: Other compiled models that must be compiled again, whatever changes.
 
         Raises:
             RequestError: The model is gone, or it or another one that has its weights cannot be compiled again.
@@ -52,7 +56,8 @@ class AppliedFreeze:
             if was_trained and not any(one.trainable_variables for one in (model, *changed)):
                 warn_nothing_trained()
             if self.recompiles:
-                compile_all(model, changed, options, may_unsplit=True)
+                others = {id(one): one for one in (*changed, *also) if one is not model}
+                compile_all(model, list(others.values()), options, may_unsplit=True)
 
     def _undone(self, now: Flags) -> Flags:
         """The flags without this plan's changes; what others changed since stays."""

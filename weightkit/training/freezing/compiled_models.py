@@ -9,13 +9,12 @@ from weightkit.errors import RequestError
 from weightkit.text import listed
 from weightkit.training.freezing.loop_notes import NOT_COMPILED, loop_notes
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
-from weightkit.training.optimizer.recompiling import unchanged_on_error
+from weightkit.training.optimizer.recompiling import CompileOptions, unchanged_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from weightkit.training.optimizer.recompilation import Recompiled
-    from weightkit.training.optimizer.recompiling import CompileOptions
 
 _NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it with the earlier flags"
 
@@ -44,13 +43,18 @@ def compile_all(
     compiled = [one for one in (model, *holders) if is_compiled(one)]
     if options.rates and not compiled:
         raise RequestError("a learning_rate needs a compiled model", hint="call compile(optimizer, loss) first")
-    with contextlib.ExitStack() as undo:
-        reports = []
-        for one in compiled:
-            if one is not compiled[-1]:  # compiling restores one model itself
-                undo.enter_context(unchanged_on_error(one))
-            reports.append(options.apply(one, may_unsplit=may_unsplit))
-    return tuple(_notes(model, compiled, reports))
+    return tuple(_notes(model, compiled, _compile_each(compiled, options, may_unsplit=may_unsplit)))
+
+
+def compile_holders(model: Any, holders: Sequence[Any]) -> None:
+    """Compile other models that hold weights of a model, and carry the state of their optimizers.
+
+    Raises:
+        RequestError: One of them cannot be compiled again; all are as before.
+    """
+    for holder in holders:
+        require_compilable_holder(holder, model)
+    _compile_each(holders, CompileOptions(), may_unsplit=True)
 
 
 def require_compilable_holder(holder: Any, model: Any) -> None:
@@ -64,6 +68,16 @@ def require_compilable_holder(holder: Any, model: Any) -> None:
     except RequestError as error:
         problem = f"{holder.name} holds weights of {model.name} and must be compiled again too: {error.problem}"
         raise RequestError(problem, hint=error.hint) from error
+
+
+def _compile_each(models: Sequence[Any], options: CompileOptions, *, may_unsplit: bool) -> list[Recompiled]:
+    with contextlib.ExitStack() as undo:
+        reports = []
+        for one in models:
+            if one is not models[-1]:  # compiling restores one model itself
+                undo.enter_context(unchanged_on_error(one))
+            reports.append(options.apply(one, may_unsplit=may_unsplit))
+    return reports
 
 
 def _not_recompiled(model: Any, holders: Sequence[Any]) -> Iterator[str]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from weightkit.arguments import one_of
 from weightkit.training.freezing.freeze_plan import FreezePlan, apply_flags
 from weightkit.training.freezing.selected_weights import select_weights
 from weightkit.training.freezing.special_layers import lora_bases, normalizations_of, spectral_norm_notes
+from weightkit.training.freezing.turns import frozen_in_turn
 from weightkit.training.model.model_view import view_model
 from weightkit.training.model.statistics_policy import Statistics, updating_layers
 from weightkit.training.optimizer.rates import checked_rate
-from weightkit.training.optimizer.recompiling import CompileOptions
+from weightkit.training.optimizer.recompiling import CompileOptions, require_step_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weightkit.training.freezing.layer_choice import LayerWhere
     from weightkit.training.optimizer.recompiling import OptimizerStateChoice, StepCount
+
+FrozenStateChoice = Literal["carry", "fresh", "own"]
 
 
 def freeze(
@@ -65,14 +69,7 @@ def freeze(
         >>> len(model.trainable_variables)
         4
     """
-    options = CompileOptions(recompile, optimizer_state)
-    view = view_model(model)
-    chosen = select_weights(view, where, exclude)
-    # The selection may also find statistics and seeds, which have no flag of their own.
-    wanted = {ref: False for ref in chosen.refs if ref in view.parameters}
-    updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
-    notes = (*chosen.notes, *notes, *spectral_norm_notes(view, wanted))
-    return apply_flags(view, f"freeze({chosen.text})", wanted, updating, notes, options=options)
+    return _freeze(model, where, exclude, statistics, CompileOptions(recompile, optimizer_state))
 
 
 def unfreeze(
@@ -129,26 +126,55 @@ def frozen(
     *,
     exclude: LayerWhere = None,
     statistics: Statistics = "freeze",
-    optimizer_state: OptimizerStateChoice = "carry",
+    optimizer_state: FrozenStateChoice = "carry",
     step_count: StepCount = "separate",
 ) -> Iterator[FreezePlan]:
     """Freeze weights inside a ``with`` statement, and restore every flag at its end.
+
+    With ``optimizer_state="own"``, every compiled model whose training changes gets an optimizer of its own in the
+    block, for exactly the weights that it trains there. At its first entry, the optimizer is a new one, with the
+    configuration and the learning rate of the present one. It is put back at each later entry, with the functions that
+    Keras has compiled for it; after the block, so are those from before it. Alternate training, as of a GAN, compiles
+    once for each set of weights. ``compile``, `recompile` or `freeze` of such a model begin anew.
 
     Args:
         model: See `freeze`, as for the other arguments.
         where: See `freeze`.
         exclude: See `freeze`.
         statistics: See `freeze`.
-        optimizer_state: ``carry`` the optimizer's state into the block and out of it, or start ``fresh`` at both ends.
-        step_count: The step count, at the end, of weights that the optimizer has never trained; see `recompile`.
+        optimizer_state: ``carry`` the optimizer's state into the block and out of it, start ``fresh`` at both ends, or
+            have an optimizer of its ``own`` in the block.
+        step_count: The step count, at the end, of weights that the optimizer has never trained; see `recompile`. It
+            has no meaning with ``own``, where no weight changes its optimizer.
+
+    Raises:
+        SelectionError: As `freeze` does.
+        RequestError: As `freeze` and `recompile` do, at either end.
 
     Example:
         >>> with frozen(model, "backbone"):  # doctest: +SKIP
         ...     model.fit(data)
     """
-    CompileOptions(optimizer_state=optimizer_state, step_count=step_count)  # refuses wrong values before it freezes
+    one_of("optimizer_state", optimizer_state, ("carry", "fresh", "own"))
+    require_step_count(step_count)  # before it freezes
+    if optimizer_state == "own":
+        with frozen_in_turn(model, where, exclude, statistics, _freeze) as plan:
+            yield plan
+        return
     plan = freeze(model, where, exclude=exclude, statistics=statistics, optimizer_state=optimizer_state)
     try:
         yield plan
     finally:
         plan.undo(optimizer_state=optimizer_state, step_count=step_count)
+
+
+def _freeze(
+    model: Any, where: LayerWhere, exclude: LayerWhere, statistics: Statistics, options: CompileOptions
+) -> FreezePlan:
+    view = view_model(model)
+    chosen = select_weights(view, where, exclude)
+    # The selection may also find statistics and seeds, which have no flag of their own.
+    wanted = {ref: False for ref in chosen.refs if ref in view.parameters}
+    updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
+    notes = (*chosen.notes, *notes, *spectral_norm_notes(view, wanted))
+    return apply_flags(view, f"freeze({chosen.text})", wanted, updating, notes, options=options)

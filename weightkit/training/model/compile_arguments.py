@@ -23,6 +23,22 @@ def is_compiled(model: Any) -> bool:
     return bool(getattr(model, "compiled", False)) and getattr(model, "optimizer", None) is not None
 
 
+def require_compiled(model: Any) -> None:
+    """Refuse what is not a compiled model.
+
+    Raises:
+        RequestError: It is not.
+    """
+    if not is_compiled(model):
+        name = getattr(model, "name", model)
+        raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
+
+
+def compilation_of(model: Any) -> Any:
+    """What each ``compile`` makes anew, and nothing else: the model's loss tracker. None where there was none."""
+    return getattr(model, "_loss_tracker", None)
+
+
 def compile_again(model: Any, optimizer: Any, changes: Mapping[str, Any]) -> None:
     """Compile a model with another optimizer, and every other argument as before.
 

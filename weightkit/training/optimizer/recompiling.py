@@ -10,7 +10,7 @@ from weightkit.arguments import boolean, one_of, positive_integer
 from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
-from weightkit.training.model.compile_arguments import compile_again, is_compiled, require_compilable, scope_of
+from weightkit.training.model.compile_arguments import compile_again, require_compilable, require_compiled, scope_of
 from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.rates import checked_rate
@@ -113,9 +113,7 @@ def recompile(
         >>> print(recompile(model))
         slots of 2 weights carried, 2 parked, 0 restored, 0 new
     """
-    if not is_compiled(model):
-        name = getattr(model, "name", model)
-        raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
+    require_compiled(model)
     options = CompileOptions(optimizer_state=optimizer_state, step_count=step_count)
     if learning_rate is not None:
         learning_rate = checked_rate(learning_rate)

@@ -13,7 +13,7 @@ import keras
 from weightkit.arguments import positive_integer
 from weightkit.errors import RequestError
 from weightkit.training.freezing.layer_choice import choices_in
-from weightkit.training.optimizer.recompiling import plain_rate
+from weightkit.training.optimizer.rates import checked_rate
 
 if TYPE_CHECKING:
     from weightkit.training.freezing.layer_choice import LayerWhere
@@ -110,4 +110,4 @@ def _rate(value: Any) -> Any:
         return value
     if not isinstance(value, numbers.Real):
         raise RequestError(f"learning_rate must be a number, a schedule or None, got {value!r}")
-    return plain_rate(value)
+    return checked_rate(value)

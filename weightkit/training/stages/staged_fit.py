@@ -10,12 +10,11 @@ from weightkit.access.live import open_live
 from weightkit.arguments import one_of, require_path
 from weightkit.errors import RequestError
 from weightkit.text import listed
-from weightkit.training.model.compile_arguments import require_compilable
+from weightkit.training.model.compile_arguments import require_compilable, require_compiled
 from weightkit.training.optimizer.recompiling import require_step_count
 from weightkit.training.stages.stage_plan import StagePlan
 from weightkit.training.stages.stage_run import StageRun
 from weightkit.training.stages.state_folder import StateFolder
-from weightkit.training.state_file.optimizer_state import require_optimizer
 
 if TYPE_CHECKING:
     import os
@@ -88,7 +87,7 @@ def staged_fit(
             raise RequestError(f"{name} must not be given: it follows from the stages", hint="set epochs in each Stage")
     one_of("statistics", statistics, ("freeze", "update", "keep"))
     require_step_count(step_count)
-    require_optimizer(model)
+    require_compiled(model)
     require_compilable(model)
     plan, known = StagePlan.of(model, stages), _callbacks(callbacks)
     folder = None if state is None else _folder(model, state)
