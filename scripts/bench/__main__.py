@@ -10,6 +10,8 @@ Run it with the project's environment: ``.venv/bin/python scripts/bench [JOB ...
   live     scale of a model in memory against get_weights, set_weights; load_weights into 500 layers, and of 1 GiB,
            against Keras' (needs Keras with TensorFlow)
   freeze   freezing one layer of 500 against Keras' own compile and one pass over the slots (needs Keras)
+  alternate  a GAN whose halves are frozen in turn against two models compiled by hand, on each backend (needs Keras
+           with TensorFlow, JAX and PyTorch)
   layers   parametrized layers against the same by hand, baked against plain (needs Keras with TensorFlow)
   memory   peak resident memory of parent and child above a bare interpreter's
   rebuild  scale and strip of compressed files against ``h5repack`` with the same filters
