@@ -8,7 +8,7 @@ import pytest
 from stage_cases import DATA, X, Y, made, state
 
 from weightkit.errors import RequestError, SelectionError
-from weightkit.training import Stage, freeze_all_but, recompile, staged_fit
+from weightkit.training import Stage, freeze_all_but, learning_rates, recompile, staged_fit
 
 STAGES = [Stage("head", 1), Stage(["head", "block2"], 1, learning_rate=0.02), Stage("**", 1, exclude="stem")]
 
@@ -47,6 +47,20 @@ def test_the_optimizer_s_state_is_carried_as_by_freeze_all_but_and_recompile():
     assert [*zip(history.history["loss"], history.history["val_loss"], strict=True)] == losses
     assert history.stages[-1] == "**, exclude=stem"
     assert state(ours) == state(by_hand)
+
+
+def test_a_stage_has_a_rate_for_each_selection():
+    rates = {"head": 0.02, "**": 0.001}
+    ours, by_hand = made(), made()
+    staged_fit(ours, [Stage("head", 1), Stage("**", 1, rates)], **DATA)
+    for train in ("head", "**"):
+        freeze_all_but(by_hand, train)
+        if train == "**":
+            learning_rates(by_hand, rates)
+        by_hand.fit(**DATA)
+    assert state(ours) == state(by_hand)
+    with pytest.raises(SelectionError, match=r"stage 1: .*hat"):
+        staged_fit(made(), [Stage("**", 1, {"hat": 0.1, "**": 0.2})], **DATA)
 
 
 def test_an_early_stop_ends_its_stage_alone_and_epochs_count_on():
@@ -140,9 +154,10 @@ def test_a_wrong_argument_is_refused_before_anything_is_trained(stages, options,
     ("options", "said"),
     [
         ({"epochs": 0}, "epochs must be an integer >= 1, got 0"),
-        ({"learning_rate": -1}, "learning_rate must be a finite number >= 0, got -1"),
+        ({"learning_rate": -1}, "learning_rate must be a finite number >= 0 or a schedule, got -1"),
         ({"learning_rate": 1e300}, "learning_rate must be a finite number"),
-        ({"learning_rate": "1"}, "learning_rate must be a number, a schedule or None, got '1'"),
+        ({"learning_rate": "1"}, "learning_rate must be a finite number >= 0 or a schedule, got '1'"),
+        ({"learning_rate": {"head": -1}}, "the learning rate of 'head' must be a finite number"),
         ({"early_stopping": 3}, "early_stopping must be a keras.callbacks.EarlyStopping, its settings or None, got 3"),
         ({"early_stopping": {"patiense": 3}}, "early_stopping must be settings .*'patiense'"),
         ({"name": ""}, "name must be a text or None, got ''"),

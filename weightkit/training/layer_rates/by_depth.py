@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.training.layer_rates.by_selection import require_compiled, set_rates
+from weightkit.training.layer_rates.by_selection import set_rates
 from weightkit.training.layer_rates.graph_depth import depths_of
+from weightkit.training.model.compile_arguments import require_compiled
 from weightkit.training.optimizer.rates import checked_rate, present_rates
 
 if TYPE_CHECKING:

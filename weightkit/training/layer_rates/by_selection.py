@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.errors import RequestError
 from weightkit.text import listed
 from weightkit.training.freezing.selected_weights import select_weights
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.model.compile_arguments import require_compilable, require_compiled
 from weightkit.training.model.model_view import view_model
 from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompiling import compile_with
@@ -58,17 +58,6 @@ def learning_rates(model: Any, rates: Mapping[Any, Any]) -> Recompiled:
             if ref in view.parameters:
                 found.setdefault(id(view.parameters[ref]), rate)
     return set_rates(model, found, 'add "**" as the last selection')
-
-
-def require_compiled(model: Any) -> None:
-    """Refuse a model without an optimizer.
-
-    Raises:
-        RequestError: It is not compiled.
-    """
-    if not is_compiled(model):
-        name = getattr(model, "name", model)
-        raise RequestError(f"{name} must be compiled, and is not", hint="call compile(optimizer, loss) first")
 
 
 def set_rates(model: Any, rates: Mapping[int, Any], hint: str) -> Recompiled:

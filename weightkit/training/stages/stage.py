@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 EarlyStop: TypeAlias = "keras.callbacks.EarlyStopping | Mapping[str, Any] | None"
 """When a stage ends before its last epoch: the callback, or its settings."""
+StageRate: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule | Mapping[Any, Any] | None"
+"""The learning rate of a stage, or one for each selection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Stage:
     Args:
         train: What trains, as in `freeze_all_but`; everything else is frozen.
         epochs: How many epochs, at most.
-        learning_rate: A number or a schedule for all weights; None keeps the present rate. A schedule counts the
-            optimizer's steps, which go on from stage to stage.
+        learning_rate: A number or a schedule for all weights; or one for each selection, as in `learning_rates`; None
+            keeps the present rates. A schedule counts the optimizer's steps, which go on from stage to stage.
         early_stopping: Ends this stage, and not those after it: a Keras ``EarlyStopping``, or its settings such as
             ``{"monitor": "val_loss", "patience": 3}``. Its ``start_from_epoch`` counts from the first stage on.
         name: What progress and errors call it; the selection if None.
@@ -46,7 +47,7 @@ class Stage:
 
     train: LayerWhere
     epochs: int
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None
+    learning_rate: StageRate = None
     early_stopping: EarlyStop = None
     name: str | None = None
     exclude: LayerWhere = None
@@ -83,12 +84,9 @@ class Stage:
 
     def settings(self) -> dict[str, Any]:
         """What tells it from other stages, for JSON; the selections are told by the weights that they find."""
-        rate = self.learning_rate
-        if rate is not None and not isinstance(rate, float):
-            rate = keras.saving.serialize_keras_object(rate)
         stopper = self.stopper()
         stop = None if stopper is None else settings_of(stopper) | {"min_delta": abs(stopper.min_delta)}
-        return {"epochs": self.epochs, "learning_rate": rate, "early_stopping": stop}
+        return {"epochs": self.epochs, "learning_rate": _plain(self.learning_rate), "early_stopping": stop}
 
 
 def settings_of(callback: Any) -> dict[str, Any]:
@@ -106,8 +104,13 @@ def _kept(choice: LayerWhere) -> LayerWhere:
 
 
 def _rate(value: Any) -> Any:
-    if value is None or isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
-        return value
-    if not isinstance(value, numbers.Real):
-        raise RequestError(f"learning_rate must be a number, a schedule or None, got {value!r}")
-    return checked_rate(value)
+    if isinstance(value, Mapping):
+        return {where: checked_rate(one, f"the learning rate of {where!r}") for where, one in value.items()}
+    return None if value is None else checked_rate(value)
+
+
+def _plain(rate: Any) -> Any:
+    """A learning rate, or several, for JSON."""
+    if isinstance(rate, Mapping):
+        return {str(where): _plain(one) for where, one in rate.items()}
+    return rate if rate is None or isinstance(rate, float) else keras.saving.serialize_keras_object(rate)

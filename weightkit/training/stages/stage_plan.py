@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,8 @@ def _selected(view: ModelView, place: int, stage: Stage) -> tuple[str, dict[str,
     """The name of a stage, and what tells it from others."""
     try:
         chosen = select_weights(view, stage.train, stage.exclude)
+        for where in stage.learning_rate if isinstance(stage.learning_rate, Mapping) else ():
+            select_weights(view, where)
     except SelectionError as error:
         named = f" ({stage.name})" if stage.name else ""
         error.problem = f"stage {place + 1}{named}: {error.problem}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.train_only import freeze_all_but
+from weightkit.training.layer_rates.by_selection import learning_rates
 from weightkit.training.optimizer.recompiling import recompile
 from weightkit.training.optimizer.slot_values import set_values, values_of
 from weightkit.training.optimizer.slots import parts_of
@@ -97,10 +99,11 @@ class StageRun:
         self.begins.append(len(self.history.epoch))
         self.steps.append(_step_counts(self.model.optimizer))
         applied = freeze_all_but(self.model, stage.train, exclude=stage.exclude, **self.options)
-        if stage.learning_rate is not None:
-            with restore_on_error(applied.undo):
-                rate, step_count = stage.learning_rate, self.options["step_count"]
-                recompile(self.model, learning_rate=rate, step_count=step_count)
+        with restore_on_error(applied.undo):
+            if isinstance(stage.learning_rate, Mapping):
+                learning_rates(self.model, stage.learning_rate)
+            elif stage.learning_rate is not None:
+                recompile(self.model, learning_rate=stage.learning_rate, step_count=self.options["step_count"])
 
     def _fit(self, place: int, saved: SavedRun | None = None, best: dict[str, np.ndarray] | None = None) -> None:
         """Train a stage, or what is left of it.
