@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from training_cases import OPTIMIZERS, X, Y, compiled, counter, fit, slots, subclassed
 
+from weightkit import load_weights
 from weightkit.errors import RequestError, SelectionError
 from weightkit.training import (
     GroupedOptimizer,
     freeze,
     learning_rates,
+    load_optimizer_state,
     recompile,
+    save_optimizer_state,
     trainable_summary,
     unfreeze,
 )
@@ -93,6 +96,22 @@ def test_rates_are_carried_by_freezing_recompiling_and_files(tmp_path):
     assert rate_by_layer(loaded) == before
     assert fit(loaded) == fit(model)
     assert len({one.name for one in model.optimizer.inner_optimizers}) == 3
+
+
+def test_the_state_of_groups_is_loaded_into_a_model_of_another_automatic_name(tmp_path):
+    model = compiled(optimizer="loss_scale")
+    learning_rates(model, RATES)
+    fit(model)
+    save_optimizer_state(model, tmp_path / "opt.h5")
+    model.save(tmp_path / "model.keras")
+    for name in ("opt.h5", "model.keras"):
+        other = compiled(optimizer="loss_scale")
+        assert other.name != model.name
+        learning_rates(other, RATES)
+        load_weights(other, tmp_path / "model.keras")
+        load_optimizer_state(other, tmp_path / name)
+        assert sorted(slots(other.optimizer).values()) == sorted(slots(model.optimizer).values())
+        assert counter(other.optimizer) == counter(model.optimizer)
 
 
 def test_equal_rates_make_one_optimizer_again_which_goes_on_bit_for_bit():

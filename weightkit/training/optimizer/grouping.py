@@ -134,6 +134,15 @@ def patterns_of(groups: Sequence[Group], root: str) -> list[str]:
     return patterns
 
 
+def without_root(pattern: str) -> str:
+    """A pattern of `patterns_of` without the model's name, which may be an automatic one; others as they are.
+
+    >>> without_root("(?:sequential_2/)?(?:head/kernel)")
+    '(?:head/kernel)'
+    """
+    return re.sub(r"^\(\?:[^()]*/\)\?", "", pattern)
+
+
 def _merged(sources: Iterable[Any]) -> dict[int, Any]:
     """By ``id`` of an old optimizer, the first one that is like it in all but the rate and the name."""
     first: list[Any] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from weightkit.training.optimizer.grouping import without_root
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,7 @@ def differences(saved: str, present: str) -> tuple[str, ...]:
 
 def _compared(there: Any, here: Any, path: str) -> Iterator[str]:
     if isinstance(there, dict) and isinstance(here, dict):
+        there, here = ({without_root(key): value for key, value in one.items()} for one in (there, here))
         for key in sorted(there.keys() | here.keys()):
             if key in _IGNORED or _is_state(key, there.get(key), here.get(key)):
                 continue

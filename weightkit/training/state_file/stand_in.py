@@ -16,6 +16,7 @@ import numpy as np
 
 from weightkit.errors import UnsupportedFileError
 from weightkit.training.optimizer.clones import Clones
+from weightkit.training.optimizer.grouping import without_root
 from weightkit.training.optimizer.other_optimizers import with_inner
 from weightkit.training.optimizer.slots import parts_of
 
@@ -122,13 +123,13 @@ def _several(settings: Mapping[str, Any], live: Any) -> Any:
     """A MultiOptimizer; its patterns, which a file could make slow, must be those of the live one."""
     told = settings["optimizer_map"]["config"]
     patterns = _patterns(live)
-    if list(told["optimizer_map"]) != patterns:
+    if list(map(without_root, told["optimizer_map"])) != list(map(without_root, patterns)):
         raise UnsupportedFileError(
             f"the patterns of its MultiOptimizer must be those of the model's, {patterns}, got "
             f"{list(told['optimizer_map'])}",
             hint=_HINT,
         )
-    inner = {pattern: _made(one, live) for pattern, one in told["optimizer_map"].items()}
+    inner = {mine: _made(one, live) for mine, one in zip(patterns, told["optimizer_map"].values(), strict=True)}
     known = keras.optimizers.OptimizerMap(_made(told["default_optimizer"], live), inner)
     return keras.optimizers.MultiOptimizer(known, name=settings.get("name"))
 
