@@ -176,5 +176,6 @@ def test_a_model_without_an_optimizer_is_refused_and_layers_are_a_selection():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     with pytest.raises(RequestError, match="must be compiled"):
         staged_fit(model, [Stage("**", 1)], **DATA)
-    with pytest.raises(SelectionError, match="None"):
-        staged_fit(made(), [Stage(None, 1)], **DATA)
+    for wrong in (None, {"head/kernel[0]": [True]}):
+        with pytest.raises(SelectionError, match="stage 1: "):
+            staged_fit(made(), [Stage(wrong, 1)], **DATA)

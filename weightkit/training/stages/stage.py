@@ -99,8 +99,8 @@ def settings_of(callback: Any) -> dict[str, Any]:
 
 
 def _kept(choice: LayerWhere) -> LayerWhere:
-    """A selection that can be read several times, unlike a generator."""
-    return choice if choice is None or isinstance(choice, str) else tuple(choices_in(choice))
+    """A selection that can be read several times, unlike a generator; a mapping is refused when weights are found."""
+    return choice if choice is None or isinstance(choice, str | Mapping) else tuple(choices_in(choice))
 
 
 def _rate(value: Any) -> Any:
@@ -112,5 +112,6 @@ def _rate(value: Any) -> Any:
 def _plain(rate: Any) -> Any:
     """A learning rate, or several, for JSON."""
     if isinstance(rate, Mapping):
-        return {str(where): _plain(one) for where, one in rate.items()}
+        # A list: the first selection that finds a weight counts.
+        return [[str(where), _plain(one)] for where, one in rate.items()]
     return rate if rate is None or isinstance(rate, float) else keras.saving.serialize_keras_object(rate)

@@ -11,11 +11,9 @@ from weightkit.errors import RequestError, SelectionError
 from weightkit.training.freezing.layer_choice import choices_in, matching_layers
 from weightkit.training.freezing.selected_weights import select_weights
 from weightkit.training.model.model_view import view_model
-from weightkit.training.stages.stage import EarlyStop, Stage
+from weightkit.training.stages.stage import EarlyStop, Stage, StageRate
 
 if TYPE_CHECKING:
-    import keras
-
     from weightkit.access import Selector, WeightRef
     from weightkit.training.freezing.layer_choice import LayerWhere
     from weightkit.training.model.model_view import ModelView
@@ -37,7 +35,7 @@ def unfreeze_schedule(
     per_stage: str | Selector | Iterable[LayerWhere],
     *,
     epochs: int = 1,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    learning_rate: StageRate = None,
     early_stopping: EarlyStop = None,
 ) -> list[Stage]:
     r"""The stages of gradual unfreezing: the head alone, then one group of layers more in each, from the top down.
@@ -53,7 +51,7 @@ def unfreeze_schedule(
             parentheses: weights with the same text in them are one (``r"re:^(block\d+)"`` for ``block1_conv1``,
             ``block1_conv2``, ``block2_conv1``). Or a list of selections, layers, or lists of these: each is one.
         epochs: How many epochs each stage has, at most.
-        learning_rate: The learning rate at the beginning of each stage; None keeps the present one.
+        learning_rate: The learning rate at the beginning of each stage, or several by selection; see `Stage`.
         early_stopping: What ends each stage early; see `Stage`.
 
     Returns:
