@@ -65,6 +65,41 @@ def test_parked_slots_and_a_single_rate_come_with_a_new_optimizer():
     assert counter(model.optimizer) == 3
 
 
+def by_name(variable, known):
+    return known["head" in variable.path]
+
+
+@pytest.mark.parametrize("chosen", ["map", "function"])
+def test_a_new_multi_optimizer_starts_anew_since_its_groups_have_their_own_step_counts(chosen):
+    model, known = compiled(), [make.Adam(0.01), make.Adam(0.001)]
+    freeze(model, "part")
+    fit(model)
+    groups = make.OptimizerMap(known[0], {".*head/.*": known[1]})
+    new = make.MultiOptimizer(groups if chosen == "map" else lambda variable: by_name(variable, known))
+    report = recompile(model, optimizer=new)
+    assert (report.carried, report.parked, report.restored, report.new) == (0, 0, 0, 4)
+    assert not any(np.any(keras.ops.convert_to_numpy(slot.variable)) for slot in slots_of(model.optimizer))
+    assert [counter(one) for one in known] == [0, 0]
+    fit(model)
+
+
+def test_a_multi_optimizer_by_function_that_has_trained_nothing_is_recompiled_and_replaced():
+    found = []
+    for act in (
+        lambda model: freeze(model, "part"),
+        lambda model: recompile(model, learning_rate=0.5),
+        lambda model: recompile(model, optimizer="adam"),
+    ):
+        model, known = compiled(), [make.SGD(0.25), make.Adam(0.125)]
+        optimizer = make.MultiOptimizer(lambda variable, known=known: by_name(variable, known))
+        model.compile(optimizer, "mse", run_eagerly=True)
+        act(model)
+        fit(model)
+        inner = getattr(model.optimizer, "optimizers", [model.optimizer])
+        found.append({type(one).__name__: round(float(one.learning_rate), 6) for one in inner})
+    assert found == [{"SGD": 0.25, "Adam": 0.125}, {"SGD": 0.5, "Adam": 0.5}, {"Adam": 0.001}]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -41,8 +41,12 @@ def checked_optimizer(given: Any) -> Any:
 
 
 def fits(old: Any, new: Any) -> bool:
-    """Whether slots and step count of an optimizer mean the same in a new one: both are single and of one class."""
-    return type(_single(old)) is type(_single(new))
+    """Whether slots and step count of an optimizer mean the same in a new one, which is single and of the same class.
+
+    In a new MultiOptimizer, each group would need a step count of its own beside its slots.
+    """
+    single = getattr(new, "inner_optimizer", new)
+    return not isinstance(single, keras.optimizers.MultiOptimizer) and type(_single(old)) is type(single)
 
 
 def require_one_count(old: Any, new: Any) -> None:

@@ -97,6 +97,7 @@ def split(optimizer: Any, clones: Clones, division: Division, *, unsplits: bool 
 def _split(optimizer: Any, clones: Clones, division: Division, kind: Any, unsplits: bool) -> Any:
     default = default_of(optimizer)
     sources = [default] * len(division.variables) if unsplits else routes(optimizer, division.variables)
+    default = sources[0] if default is None else default
     groups = groups_of(division, sources)
     if division.rates and len(groups) == 1:
         return groups[0].optimizer(clones, groups[0].source.name)
@@ -152,9 +153,9 @@ def scaled_like(optimizer: Any, clones: Clones, inner: Any) -> Any:
 
 
 def default_of(optimizer: Any) -> Any:
-    """The optimizer of variables that match no pattern."""
+    """The optimizer of variables that match no pattern; None where a user's function has not chosen any yet."""
     if not isinstance(optimizer, keras.optimizers.MultiOptimizer):
         return optimizer
     known = optimizer._optimizer_map  # noqa: SLF001
     # A user's function has no default: any will do, since variables of the others get patterns.
-    return getattr(known, "default_optimizer", None) or optimizer._inner_optimizers[0]  # noqa: SLF001
+    return getattr(known, "default_optimizer", None) or next(iter(optimizer._inner_optimizers), None)  # noqa: SLF001
