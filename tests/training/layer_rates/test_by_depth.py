@@ -8,7 +8,13 @@ import pytest
 from training_cases import compiled, subclassed
 
 from weightkit.errors import RequestError
-from weightkit.training import discriminative_learning_rates, freeze, layerwise_lr_decay, trainable_summary
+from weightkit.training import (
+    discriminative_learning_rates,
+    freeze,
+    layerwise_lr_decay,
+    recompile,
+    trainable_summary,
+)
 
 L = keras.layers
 
@@ -69,6 +75,12 @@ def test_wrong_arguments_and_models_without_a_graph_are_refused():
     before = model.optimizer
     with pytest.raises(RequestError, match=r"decay must be above 0 and at most 1, got 1\.5"):
         layerwise_lr_decay(model, 1.5)
+    scheduled = compiled()
+    recompile(scheduled, learning_rate=keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5))
+    with pytest.raises(RequestError, match="learning_rate must be given where the optimizer follows a schedule"):
+        layerwise_lr_decay(scheduled)
+    layerwise_lr_decay(scheduled, 0.5, learning_rate=1.0)
+    assert close(rates(scheduled), {"part": 0.25, "middle": 0.5, "head": 1.0})
     with pytest.raises(RequestError, match="low must be a number above 0, got 0"):
         discriminative_learning_rates(model, 0, 0.1)
     with pytest.raises(RequestError, match="must be Functional or Sequential: its layers have no graph"):

@@ -8,7 +8,9 @@ from weightkit.errors import RequestError
 from weightkit.training.layer_rates.by_selection import set_rates
 from weightkit.training.layer_rates.graph_depth import depths_of
 from weightkit.training.model.compile_arguments import require_compiled
+from weightkit.training.optimizer.grouped import has_settable_rate
 from weightkit.training.optimizer.rates import checked_rate, present_rates
+from weightkit.training.optimizer.routing import routes
 
 if TYPE_CHECKING:
     from weightkit.training.optimizer.recompilation import Recompiled
@@ -50,7 +52,8 @@ def layerwise_lr_decay(model: Any, decay: float = 0.75, *, learning_rate: float 
     Args:
         model: A compiled Functional or Sequential model. Models in it are entered.
         decay: The factor, above 0 and at most 1.
-        learning_rate: The rate next to the output; by default the present one, the highest where there are several.
+        learning_rate: The rate next to the output; by default the present one, the highest where there are several. It
+            must be given where the optimizer follows a schedule, which these rates replace.
 
     Raises:
         RequestError: An argument is out of its range, or as `learning_rates` does; nothing changes.
@@ -61,9 +64,18 @@ def layerwise_lr_decay(model: Any, decay: float = 0.75, *, learning_rate: float 
         raise RequestError(f"decay must be above 0 and at most 1, got {decay!r}")
     depths = depths_of(model)
     if learning_rate is None:
+        _require_numbers(model)
         learning_rate = max(present_rates(model.optimizer, model.trainable_variables).values(), default=0.0)
     top = _positive(learning_rate, "learning_rate")
     return set_rates(model, {key: top * factor**depth for key, depth in depths.items()}, _OUTSIDE)
+
+
+def _require_numbers(model: Any) -> None:
+    if not all(map(has_settable_rate, routes(model.optimizer, model.trainable_variables))):
+        raise RequestError(
+            "learning_rate must be given where the optimizer follows a schedule: the rates of the layers are numbers",
+            hint="pass learning_rate=1e-4, or give learning_rates a schedule for each selection",
+        )
 
 
 def _positive(value: Any, what: str) -> float:
