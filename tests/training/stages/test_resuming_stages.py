@@ -13,7 +13,7 @@ import keras
 import pytest
 from stage_cases import DATA, OPTIMIZERS, made, state
 
-from weightkit.errors import DamagedFileError, RequestError
+from weightkit.errors import DamagedFileError, RequestError, UnsupportedFileError
 from weightkit.training import Stage, staged_fit
 from weightkit.training.stages.state_folder import StateFolder
 
@@ -106,6 +106,21 @@ def test_counters_best_weights_averages_and_loss_scales_go_on(optimizer, tmp_pat
     assert run(tmp_path / "state", 3, optimizer, path) == whole
 
 
+def test_rates_that_callbacks_set_decide_in_a_resumed_run_too_which_weights_share_an_optimizer(tmp_path):
+    """In the second stage the head has the rate to which a callback set all weights in the first."""
+
+    def trained(folder, at):
+        model = made()
+        stages = [Stage("head", 1, {"head": 0.01}), Stage(["head", "block2"], 2, {"head": 0.001, "block2": 0.1})]
+        setting = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch else 0.001)
+        staged_fit(model, stages, state=folder, callbacks=[setting, Stop(at)], **DATA)
+        return state(model)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "state", 2)
+    assert trained(tmp_path / "state", None) == trained(None, None)
+
+
 def test_every_moment_of_saving_leaves_a_whole_state(tmp_path, monkeypatch):
     """What a process leaves that is killed before any call that changes files: a copy of the folder at that moment."""
     folder, moments, states = tmp_path / "state", [], {}
@@ -188,7 +203,7 @@ def test_a_folder_of_another_run_is_refused_in_one_line_and_nothing_is_changed(t
         lambda data: data | {"schema": "weightkit.stages/2"},
         lambda data: data | {"stage": 5},
         lambda data: data | {"epoch": [0, 7]},
-        lambda data: data | {"steps": [{"": "many"}]},
+        lambda data: data | {"starts": [{"": {"iteration": "many"}}]},
         lambda data: data | {"callbacks": ["none"]},
         lambda data: data | {"more": 1},
         lambda data: {key: value for key, value in data.items() if key != "history"},
@@ -212,6 +227,23 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def run_folder(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "state")
+
+
+@pytest.mark.every_backend
+@pytest.mark.parametrize("damaged", ["weights", "optimizer"])
+def test_a_folder_with_a_damaged_file_leaves_the_model_as_it_was(damaged, run_folder):
+    model = made()
+    around = keras.Sequential([keras.Input((4,)), *model.layers])
+    around.compile("adam", "mse")
+    model.train_on_batch(DATA["x"], DATA["y"])
+    before, optimizer = state(model), model.optimizer
+    (run_folder / f"epoch-1.{damaged}.h5").write_bytes(b"junk")
+    with pytest.raises(UnsupportedFileError):
+        staged_fit(model, [Stage("head", 1)], state=run_folder, **DATA)
+    assert model.optimizer is optimizer
+    assert state(model) == before
+    assert len(around.optimizer.variables) == 2 + 2 * len(around.trainable_variables)
+    model.fit(**DATA)
 
 
 def test_a_folder_that_cannot_be_and_weights_that_keras_never_saves_are_refused(tmp_path):

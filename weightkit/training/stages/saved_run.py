@@ -34,8 +34,8 @@ class SavedRun:
     """Whether the stage ends with this epoch."""
     begins: list[int]
     """For each stage up to this one, how many epochs there were before it."""
-    steps: list[dict[str, int]]
-    """For each stage up to this one, the optimizers' step counts at its beginning."""
+    starts: list[dict[str, dict[str, float]]]
+    """For each stage up to this one, the step counts and rates of the optimizers at its beginning; see `StageRun`."""
     epoch: list[int]
     """The epochs of the history."""
     history: dict[str, list[Any]]
@@ -84,11 +84,12 @@ class SavedRun:
     def _require_valid(self) -> None:
         """Raise a ValueError where a part has another form."""
         whole = isinstance(self.stage, int) and 0 <= self.stage < len(self.stages) == len(self.names)
-        lists = (self.model, self.stages, self.names, self.steps, self.epoch, self.epoch_stages, self.callbacks)
-        whole = whole and len(self.begins) == len(self.steps) and all(type(begin) is int for begin in self.begins)
+        lists = (self.model, self.stages, self.names, self.starts, self.epoch, self.epoch_stages, self.callbacks)
+        whole = whole and len(self.begins) == len(self.starts) and all(type(begin) is int for begin in self.begins)
         whole = whole and all(isinstance(one, list) for one in lists) and isinstance(self.options, dict)
-        whole = whole and len(self.epoch) == len(self.epoch_stages) > 0 and len(self.steps) == self.stage + 1
-        whole = whole and all(type(count) is int for one in self.steps for count in one.values())
+        whole = whole and len(self.epoch) == len(self.epoch_stages) > 0 and len(self.starts) == self.stage + 1
+        numbers = [number for one in self.starts for state in one.values() for number in state.values()]
+        whole = whole and all(type(number) in (int, float) for number in numbers)
         whole = whole and self.epoch == list(range(len(self.epoch))) and isinstance(self.ended, bool)
         whole = whole and all(isinstance(values, list) for values in self.history.values())
         whole = whole and all(isinstance(self.optimizer[key], str) for key in ("class", "config"))

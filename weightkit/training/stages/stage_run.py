@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.train_only import freeze_all_but
 from weightkit.training.layer_rates.by_selection import learning_rates
-from weightkit.training.optimizer.recompiling import recompile
+from weightkit.training.optimizer.recompiling import recompile, unchanged_on_error
 from weightkit.training.optimizer.slot_values import set_values, values_of
 from weightkit.training.optimizer.slots import parts_of
 from weightkit.training.stages.callback_counters import (
@@ -30,6 +31,7 @@ from weightkit.training.state_file.contents import configuration_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weightkit.training.freezing.freeze_plan import FreezePlan
     from weightkit.training.stages.stage_plan import StagePlan
     from weightkit.training.stages.state_folder import StateFolder
 
@@ -54,8 +56,8 @@ class StageRun:
     history: StagedHistory = field(default_factory=StagedHistory)
     begins: list[int] = field(default_factory=list)
     """See `SavedRun`."""
-    steps: list[dict[str, int]] = field(default_factory=list)
-    """See `SavedRun`."""
+    starts: list[dict[str, dict[str, float]]] = field(default_factory=list)
+    """By stage, the numbers of the optimizers at its beginning: on them depends which weights share one."""
 
     def __post_init__(self) -> None:
         optimizer = self.model.optimizer
@@ -77,33 +79,36 @@ class StageRun:
     def _load(self, folder: StateFolder, saved: SavedRun) -> dict[str, np.ndarray]:
         """Set model, optimizer and history to a saved state; returns weights that callbacks keep.
 
-        The stages begin one after another, as they did: an optimizer depends on what was trained before, and on the
-        steps that were taken.
+        The stages begin one after another, as they did: an optimizer depends on what was trained before, on the steps
+        that were taken, and on the rates that callbacks set.
         """
         here = self._state(min(saved.stage, len(self.plan.stages) - 1), ended=saved.ended)
         if difference := saved.difference(here):
             raise RequestError(difference, hint=_OTHER, file=folder.label)
-        for place in range(saved.stage + 1):
-            if place:
-                _set_step_counts(self.model.optimizer, saved.steps[place])
-            self._begin(place)
-        best = folder.load(self.model, saved)
-        self.begins, self.steps = list(saved.begins), list(saved.steps)
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(unchanged_on_error(self.model))
+            for place in range(saved.stage + 1):
+                if place:
+                    _set_state(self.model.optimizer, saved.starts[place])
+                undo.enter_context(restore_on_error(self._begin(place).undo))
+            best = folder.load(self.model, saved)
+        self.begins, self.starts = list(saved.begins), list(saved.starts)
         self.history.history, self.history.epoch = dict(saved.history), list(saved.epoch)
         self.history.stages = list(saved.epoch_stages)
         return best
 
-    def _begin(self, place: int) -> None:
-        """Freeze what the stage does not train, and set its learning rate: both or neither."""
+    def _begin(self, place: int) -> FreezePlan:
+        """Freeze what the stage does not train, and set its learning rate: both or neither; returns what was frozen."""
         stage = self.plan.stages[place]
         self.begins.append(len(self.history.epoch))
-        self.steps.append(_step_counts(self.model.optimizer))
+        self.starts.append(_state_of(self.model.optimizer))
         applied = freeze_all_but(self.model, stage.train, exclude=stage.exclude, **self.options)
         with restore_on_error(applied.undo):
             if isinstance(stage.learning_rate, Mapping):
                 learning_rates(self.model, stage.learning_rate)
             elif stage.learning_rate is not None:
                 recompile(self.model, learning_rate=stage.learning_rate, step_count=self.options["step_count"])
+        return applied
 
     def _fit(self, place: int, saved: SavedRun | None = None, best: dict[str, np.ndarray] | None = None) -> None:
         """Train a stage, or what is left of it.
@@ -146,7 +151,7 @@ class StageRun:
             stage=place,
             ended=ended,
             begins=self.begins,
-            steps=self.steps,
+            starts=self.starts,
             epoch=self.history.epoch,
             history=self.history.history,
             epoch_stages=self.history.stages,
@@ -168,13 +173,17 @@ class _AroundEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         self._save(ended=bool(self.model.stop_training) or epoch + 1 == self._end)
 
 
-def _step_counts(optimizer: Any) -> dict[str, int]:
-    """The raw step count of an optimizer and of those inside it, by their places."""
-    return {part.path: int(values_of(part.state["iteration"])) for part in parts_of(optimizer)}
+def _state_of(optimizer: Any) -> dict[str, dict[str, float]]:
+    """The numbers of an optimizer and of those inside it that belong to no weight, by their places and names."""
+    return {
+        part.path: {name: values_of(one).item() for name, one in part.state.items() if not len(one.shape)}
+        for part in parts_of(optimizer)
+    }
 
 
-def _set_step_counts(optimizer: Any, counts: dict[str, int]) -> None:
+def _set_state(optimizer: Any, saved: dict[str, dict[str, float]]) -> None:
     for part in parts_of(optimizer):
-        if part.path in counts:
-            variable = part.state["iteration"]
-            set_values(variable, np.asarray(counts[part.path], values_of(variable).dtype))
+        for name, number in saved.get(part.path, {}).items():
+            if name in part.state:
+                variable = part.state[name]
+                set_values(variable, np.asarray(number, values_of(variable).dtype))

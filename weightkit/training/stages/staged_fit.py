@@ -75,7 +75,7 @@ def staged_fit(
         RequestError: An argument is wrong, the model is not compiled or cannot be compiled again, or the folder is of
             another model or of other stages; nothing changes.
         SelectionError: A selection is malformed or finds nothing; nothing changes.
-        RefusedError: The folder is damaged.
+        RefusedError: The folder is damaged; nothing changes.
         MachineError: The state cannot be written; the state of the epoch before is whole.
 
     Example:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live import write_file
+from weightkit.access.live import handle_of, undone_on_error, write_file
 from weightkit.errors import DamagedFileError, MachineError, RequestError
 from weightkit.training.stages.saved_run import SavedRun
 from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
@@ -92,7 +92,7 @@ class StateFolder:
         self._remove_others(run)
 
     def load(self, model: Any, run: SavedRun) -> dict[str, np.ndarray]:
-        """Set weights and the optimizer's state; the model has the flags and the optimizer of that stage.
+        """Set weights and the optimizer's state, or on an error neither; flags and optimizer are those of that stage.
 
         Returns:
             Weights that callbacks keep.
@@ -101,8 +101,12 @@ class StateFolder:
             WeightkitError: A file is missing or damaged, or is not of this model or optimizer.
         """
         best = self._best(run)
-        load_weights(model, self._file(run, _WEIGHTS))
-        load_optimizer_state(model, self._file(run, _OPTIMIZER))
+        with undone_on_error() as log:
+            for variable in model.variables:
+                handle = handle_of(variable)
+                log.keep(variable.path, handle, handle.value())
+            load_weights(model, self._file(run, _WEIGHTS))
+            load_optimizer_state(model, self._file(run, _OPTIMIZER))
         return best
 
     def _best(self, run: SavedRun) -> dict[str, np.ndarray]:
