@@ -89,3 +89,5 @@ def test_what_cannot_be_initialized_is_refused_and_nothing_changes(case):
     assert "\n" not in str(raised.value)
     assert all((one == two).all() for one, two in zip(model.get_weights(), before, strict=True))
     assert not any("call" in vars(layer) for layer in model.layers)
+    with pytest.raises(RequestError, match="model must be a model or a layer, got None"):
+        initialize_from_data(None, numbers(4, 3))

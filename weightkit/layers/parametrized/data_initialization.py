@@ -45,6 +45,8 @@ def initialize_from_data(model: Any, data: Any) -> None:
         >>> bool(np.abs(outputs.mean(0)).max() < 1e-5), bool(np.abs(outputs.std(0) - 1).max() < 1e-5)
         (True, True)
     """
+    if not isinstance(model, keras.layers.Layer):
+        raise RequestError(f"initialize_from_data: model must be a model or a layer, got {model!r}")
     require_between_steps(variables_of(model), f"{model.name} must not be initialized from data")
     wrappers = [one for one in model._flatten_layers() if _has_weight_norm(one)]  # noqa: SLF001
     if not wrappers:
