@@ -146,6 +146,12 @@ def test_a_rate_that_cannot_keep_the_ratio_is_refused():
         model.optimizer.learning_rate = 0.1
 
 
+def test_layers_keep_their_order_beside_groups():
+    model = late()
+    freeze(model, "first:2:*")
+    assert {variable.path.split("/")[-2] for variable in model.trainable_variables} == {"head"}
+
+
 def test_callbacks_of_moving_averages_work_on_groups():
     model = compiled(optimizer="ema")
     freeze(model, "part")

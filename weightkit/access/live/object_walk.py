@@ -93,7 +93,7 @@ class Walk:
                 self._member(child, way, layer)
             else:
                 self._container(child, way, layer, set())
-            if len(self.objects) > count and attribute != "layers" and not is_builtin(thing):
+            if len(self.objects) > count and attribute != "layers" and not (is_builtin(thing) or is_optimizer(thing)):
                 self.ordered = False
 
     def _member(self, thing: Any, way: _Way, above: _Named) -> None:
