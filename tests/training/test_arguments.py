@@ -38,6 +38,12 @@ def test_what_is_no_learning_rate_is_refused(rate):
     assert model.optimizer is before
 
 
+@pytest.mark.parametrize(("act", "arguments"), [(recompile, ()), (unfreeze, ("part",))])
+def test_rates_by_selection_where_one_is_taken_lead_to_the_function_for_them(act, arguments):
+    with pytest.raises(RequestError, match="call learning_rates"):
+        act(compiled(), *arguments, learning_rate={"part": 0.1})
+
+
 @pytest.mark.parametrize(
     ("act", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -70,5 +71,6 @@ def checked_rate(value: Any, what: str = "learning_rate") -> Any:
         return value
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)  # `np.bool_` is not a Real
     if not is_number or not 0 <= float(value) <= _LARGEST:
-        raise RequestError(f"{what} must be a finite number >= 0 or a schedule, got {value!r}")
+        hint = "for a rate for each selection, call learning_rates" if isinstance(value, Mapping) else ""
+        raise RequestError(f"{what} must be a finite number >= 0 or a schedule, got {value!r}", hint=hint)
     return float(value)
