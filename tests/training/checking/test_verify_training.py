@@ -53,6 +53,11 @@ def test_a_frozen_layer_is_as_meant_and_its_weights_do_not_change():
     assert verdicts(proof)["norm/moving_mean"] == ("frozen", "ok")
 
 
+def test_data_in_the_place_of_the_plan_is_refused_and_says_where_it_goes():
+    with pytest.raises(RequestError, match=r"got tuple — give the training data as data=\(x, y\)"):
+        verify_training(dense(), (X, Y))
+
+
 @pytest.mark.every_backend
 def test_a_flag_that_was_changed_after_a_fit_fails():
     model = dense()

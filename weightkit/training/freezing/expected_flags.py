@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightkit.access.live import counterparts
+from weightkit.errors import RequestError
 from weightkit.text import listed
+from weightkit.training.freezing.freeze_plan import FreezePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from weightkit.access import WeightRef
-    from weightkit.training.freezing.freeze_plan import FreezePlan
     from weightkit.training.model.inventory import ModelWeight, ModelWeights
 
 
@@ -30,10 +31,16 @@ class ExpectedFlags:
         """Compare a plan with the flags as they are.
 
         Raises:
-            RequestError: The model's weights are not those of the plan.
+            RequestError: It is not a plan, or the model's weights are not those of the plan.
         """
         if plan is None:
             return cls()
+        if not isinstance(plan, FreezePlan):
+            raise RequestError(
+                f"plan must be the plan of freeze or unfreeze, or None, got {type(plan).__name__}",
+                hint="give the training data as data=(x, y)",
+                file=weights.view.label,
+            )
         view = weights.view
         known = [flag.ref for flag in (*plan.weights, *plan.statistics)]
         here = [*view.parameters, *view.normalizations]
