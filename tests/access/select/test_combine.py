@@ -52,7 +52,9 @@ def test_an_empty_where_is_refused_for_it_must_not_mean_everything() -> None:
         combine([])
 
 
-@pytest.mark.parametrize(("wrong", "told"), [(3, "int"), ([None], "NoneType"), ([["a"]], "list"), (b"a", "int")])
+@pytest.mark.parametrize(
+    ("wrong", "told"), [(3, "int"), ([None], "NoneType"), ([["a"]], "list"), (b"a", "int"), (Field, "the class Field")]
+)
 def test_what_is_no_selection_is_refused(wrong: Any, told: str) -> None:
     with pytest.raises(SelectionError, match=f"exclude= must be a selection, got {told}"):
         combine(None, wrong)

@@ -59,6 +59,9 @@ def _selector(choice: object, argument: str) -> Selector:
     if hasattr(choice, "variables") and hasattr(choice, "name"):  # Keras' layers are callable too
         problem = f"{argument}= must be a selection, got the layer '{choice.name}'"
         raise SelectionError(problem, hint="give the layer's name, as in weightkit's addresses")
+    if isinstance(choice, type):  # callable too, but it would make an object of each weight
+        problem = f"{argument}= must be a selection, got the class {choice.__name__}"
+        raise SelectionError(problem, hint=f"give 'class:{choice.__name__}' for the layers of a class")
     if callable(choice):
         return as_selector(choice)
     problem = f"{argument}= must be a selection, got {type(choice).__name__}"
