@@ -162,6 +162,23 @@ def test_an_error_in_the_second_leaves_the_first_as_it_was(monkeypatch):
     assert all(v.trainable for v in base.get_layer("low").variables)
 
 
+@pytest.mark.parametrize("optimizer_state", ["carry", "own"])
+def test_an_interruption_after_the_last_was_compiled_leaves_all_as_they_were(optimizer_state, monkeypatch):
+    base, around = pair()
+    before = around.optimizer
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weightkit.training.optimizer.recompilation.Recompiled.summary", interrupted)
+    with pytest.raises(KeyboardInterrupt), frozen(base, "low", optimizer_state=optimizer_state):
+        pass
+    assert around.optimizer is before
+    assert not parked_slots_of(around)
+    assert all(v.trainable for v in base.get_layer("low").variables)
+    fit(around)
+
+
 def test_an_error_in_the_second_leaves_what_the_metrics_of_the_first_hold(monkeypatch):
     base = body()
     metrics = [keras.metrics.MeanAbsoluteError() for _ in range(2)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.restore_on_error import restore_on_error
-from weightkit.training.freezing.compiled_models import compile_all
-from weightkit.training.freezing.nothing_trained import warn_nothing_trained
+from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
-from weightkit.training.model.holders import Holders
 
 if TYPE_CHECKING:
     import weakref
@@ -48,16 +45,10 @@ class AppliedFreeze:
         # Before any flag changes: what cannot be compiled again must stay as it is.
         if self.recompiles and is_compiled(model):
             require_compilable(model)
-        now, holders = flags_of(tuple(layer for layer, _ in self.before.layers)), Holders(model)
-        was_trained = bool(model.trainable_variables)
-        with restore_on_error(now.set):
-            self._undone(now).set()
-            changed = holders.changed()
-            if was_trained and not any(one.trainable_variables for one in (model, *changed)):
-                warn_nothing_trained()
-            if self.recompiles:
-                others = {id(one): one for one in (*changed, *also) if one is not model}
-                compile_all(model, list(others.values()), options, may_unsplit=True)
+        if not self.recompiles:
+            options = replace(options, recompile=False, optimizer_state="carry")
+        now, warns = flags_of(tuple(layer for layer, _ in self.before.layers)), bool(model.trainable_variables)
+        change_flags(model, now, self._undone(now), options, also=also, may_unsplit=True, warns=warns)
 
     def _undone(self, now: Flags) -> Flags:
         """The flags without this plan's changes; what others changed since stays."""

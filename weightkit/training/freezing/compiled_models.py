@@ -20,7 +20,12 @@ _NOT_RECOMPILED = "the model was not recompiled: until it is, Keras may train it
 
 
 def compile_all(
-    model: Any, holders: Sequence[Any], options: CompileOptions, *, may_unsplit: bool = False
+    model: Any,
+    holders: Sequence[Any],
+    options: CompileOptions,
+    undo: contextlib.ExitStack,
+    *,
+    may_unsplit: bool = False,
 ) -> tuple[str, ...]:
     """Compile a model whose flags changed, and the others that hold its weights.
 
@@ -28,13 +33,14 @@ def compile_all(
         model: The model; it may be a layer, or not compiled.
         holders: Other compiled models that train other weights since its flags changed.
         options: Whether and how to compile them.
+        undo: Gets what restores the models on an error that comes until it is closed.
         may_unsplit: See `CompileOptions.apply`.
 
     Returns:
         Notes for the user on what was done.
 
     Raises:
-        RequestError: One of them cannot be compiled again; all are as before.
+        RequestError: One of them cannot be compiled again.
     """
     if not options.recompile:
         return tuple(_not_recompiled(model, holders))
@@ -43,7 +49,7 @@ def compile_all(
     compiled = [one for one in (model, *holders) if is_compiled(one)]
     if options.rates and not compiled:
         raise RequestError("a learning_rate needs a compiled model", hint="call compile(optimizer, loss) first")
-    return tuple(_notes(model, compiled, _compile_each(compiled, options, may_unsplit=may_unsplit)))
+    return tuple(_notes(model, compiled, _compile_each(compiled, options, undo, may_unsplit=may_unsplit)))
 
 
 def compile_holders(model: Any, holders: Sequence[Any]) -> None:
@@ -54,7 +60,8 @@ def compile_holders(model: Any, holders: Sequence[Any]) -> None:
     """
     for holder in holders:
         require_compilable_holder(holder, model)
-    _compile_each(holders, CompileOptions(), may_unsplit=True)
+    with contextlib.ExitStack() as undo:
+        _compile_each(holders, CompileOptions(), undo, may_unsplit=True)
 
 
 def require_compilable_holder(holder: Any, model: Any) -> None:
@@ -70,13 +77,13 @@ def require_compilable_holder(holder: Any, model: Any) -> None:
         raise RequestError(problem, hint=error.hint) from error
 
 
-def _compile_each(models: Sequence[Any], options: CompileOptions, *, may_unsplit: bool) -> list[Recompiled]:
-    with contextlib.ExitStack() as undo:
-        reports = []
-        for one in models:
-            if one is not models[-1]:  # compiling restores one model itself
-                undo.enter_context(unchanged_on_error(one))
-            reports.append(options.apply(one, may_unsplit=may_unsplit))
+def _compile_each(
+    models: Sequence[Any], options: CompileOptions, undo: contextlib.ExitStack, *, may_unsplit: bool
+) -> list[Recompiled]:
+    reports = []
+    for one in models:
+        undo.enter_context(unchanged_on_error(one))
+        reports.append(options.apply(one, may_unsplit=may_unsplit))
     return reports
 
 

@@ -13,15 +13,12 @@ from weightkit.access import Kind
 from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
-from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
-from weightkit.training.freezing.compiled_models import compile_all
-from weightkit.training.freezing.nothing_trained import NOTHING_TRAINED, warn_nothing_trained
+from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
 from weightkit.training.model.held_notes import held_notes
-from weightkit.training.model.holders import Holders
 from weightkit.training.model.model_view import ModelView, view_model
 from weightkit.training.optimizer.recompiling import CompileOptions, OptimizerStateChoice, StepCount
 
@@ -211,22 +208,14 @@ def apply_flags(
     if options.recompile and is_compiled(view.model):
         require_compilable(view.model)
     notes = (*notes, *held_notes(view.layers))
-    before, holders, plan = flags_of(view.layers), Holders(view.model), _plan(view, act, wanted, updating, notes)
+    before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, notes)
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
     variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)
     after = Flags(tuple(layer_flags(view.layers, trained, dict(updating))), variables)
-    with restore_on_error(before.set):
-        after.set()
-        changed = holders.changed()
-        trained_anywhere = bool(trained) or any(holder.trainable_variables for holder in changed)
-        if not trained_anywhere:  # before anything is compiled: a filter may turn the warning into an error
-            warn_nothing_trained()
-        plan = replace(plan, notes=(*plan.notes, *compile_all(view.model, changed, options)))
-    if not trained_anywhere:
-        plan = replace(plan, notes=(*plan.notes, NOTHING_TRAINED))
-    # A weak reference: a plan that is kept must not keep the model. Flags are read back, those of all layers.
+    done = change_flags(view.model, before, after, options)
+    # Flags are read back, those of all layers.
     applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)
-    return replace(plan, applied=applied)
+    return replace(plan, notes=(*plan.notes, *done), applied=applied)
 
 
 def _plan(

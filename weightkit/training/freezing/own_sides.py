@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weightkit.restore_on_error import restore_on_error
 from weightkit.training.freezing.turn_entry import Part
 from weightkit.training.model.compile_arguments import is_compiled
 from weightkit.training.model.flag_record import FlagRecord
@@ -41,8 +40,7 @@ class OwnSides(CompileOptions):
             return Recompiled(count, 0, 0, 0)
         outside = Side.present(model)
         side, is_new = Sides.of(model).side(model)
-        with restore_on_error(lambda: outside.put(model)):
-            side.put(model)
+        side.put(model)
         self.parts.append(Part(model, outside, side, FlagRecord.of(model)))
         return Recompiled(0, 0, 0, count) if is_new else Recompiled(count, 0, 0, 0)
 
