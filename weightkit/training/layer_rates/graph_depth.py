@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from weightkit.errors import RequestError
+from weightkit.training.model.flags import trainable_variables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +72,7 @@ def _length(layer: Any) -> int:
 
 def _weights(layer: Any) -> list[Any]:
     """The variables that can be trained in a layer and all inside it, frozen or not; none in an operation."""
-    if not isinstance(layer, keras.layers.Layer):
-        return []
-    return [variable for one in layer._flatten_layers() for variable in one._trainable_variables]  # noqa: SLF001
+    return trainable_variables_in(layer) if isinstance(layer, keras.layers.Layer) else []
 
 
 def _graph(layer: Any) -> Any:

@@ -64,12 +64,7 @@ class Clones:
             if type(inner) is keras.optimizers.MultiOptimizer:
                 # Callbacks ask a LossScaleOptimizer for a rate that Keras' own class does not have (Keras 3.15).
                 self.add(inner, self._clone_multi(inner, GroupedOptimizer))
-            return type(optimizer)(
-                self.of(inner),
-                initial_scale=optimizer.initial_scale,
-                dynamic_growth_steps=optimizer.dynamic_growth_steps,
-                name=optimizer.name,
-            )
+            return scaled_around(self.of(inner), optimizer)
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
             return self._clone_multi(optimizer, type(optimizer))
         return self._clone_plain(optimizer)
@@ -109,3 +104,13 @@ class Clones:
             if hasattr(optimizer, attribute):
                 setattr(made, attribute, getattr(optimizer, attribute))
         return made
+
+
+def scaled_around(inner: Any, like: Any) -> Any:
+    """A new LossScaleOptimizer around an optimizer, with the settings of another one."""
+    return type(like)(
+        inner,
+        initial_scale=like.initial_scale,
+        dynamic_growth_steps=like.dynamic_growth_steps,
+        name=like.name,
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from weightkit.training.optimizer.clones import scaled_around
 from weightkit.training.optimizer.grouped import GroupedOptimizer, has_settable_rate
 from weightkit.training.optimizer.grouping import groups_of, names_for, patterns_of
 from weightkit.training.optimizer.other_optimizers import with_inner
@@ -142,12 +143,7 @@ def routes_by_function(optimizer: Any) -> bool:
 
 def scaled_like(optimizer: Any, clones: Clones, inner: Any) -> Any:
     """A new LossScaleOptimizer with the old one's settings, around another optimizer."""
-    made = type(optimizer)(
-        inner,
-        initial_scale=optimizer.initial_scale,
-        dynamic_growth_steps=optimizer.dynamic_growth_steps,
-        name=optimizer.name,
-    )
+    made = scaled_around(inner, optimizer)
     clones.add(optimizer, made)
     return made
 
