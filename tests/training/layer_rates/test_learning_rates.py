@@ -229,3 +229,21 @@ def test_frozen_weights_get_their_rate_for_later_and_keep_another_one():
     unfreeze(model, ["part", "middle"])
     assert isinstance(model.optimizer, GroupedOptimizer)
     assert [round(rate_by_layer(model)[name][0], 6) for name in ("part", "middle", "head")] == [0.002, 0.01, 0.004]
+
+
+def test_a_saved_model_with_sequential_models_in_it_loads_and_goes_on(tmp_path):
+    def body(name):
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name=f"{name}_low")], name=name)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="head")(body("second")(body("first")(inputs))))
+    model.compile(keras.optimizers.Adam(0.01), "mse", run_eagerly=True)
+    fit(model)
+    learning_rates(model, {"first": 1e-4, "second": 1e-3, "**": 1e-2})
+    fit(model)
+    model.save(tmp_path / "nested.keras")
+    loaded = keras.saving.load_model(tmp_path / "nested.keras")
+    loaded.run_eagerly = True
+    for one in (model, loaded):
+        fit(one)
+    assert all((one == other).all() for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True))

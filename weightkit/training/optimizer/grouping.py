@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,15 +115,17 @@ def patterns_of(groups: Sequence[Group], root: str) -> list[str]:
     """For each group, one regular expression for the paths of its variables, with or without the model's name before.
 
     Keras 3.15 puts the name of a Sequential before the paths of its variables when the model is loaded, and not when
-    it is made from a list with an Input.
+    it is made from a list with an Input; and it leaves out the names of Sequential models in the model when that is
+    loaded. So the ends of paths match too, where they belong to one variable alone.
 
     Raises:
         RequestError: Variables of two groups share a path, by which MultiOptimizer tells them apart.
     """
     owners: dict[str, int] = {}
     patterns = []
-    for place, group in enumerate(groups):
-        known = [variable.path.removeprefix(f"{root}/") for variable in group.members]
+    paths = [[variable.path.removeprefix(f"{root}/") for variable in group.members] for group in groups]
+    counted = Counter(end for known in paths for path in known for end in (path, *_ends(path)))
+    for place, known in enumerate(paths):
         for path in known:
             if owners.setdefault(path, place) != place:
                 raise RequestError(
@@ -130,8 +133,15 @@ def patterns_of(groups: Sequence[Group], root: str) -> list[str]:
                     "Keras' MultiOptimizer tells weights apart by their paths alone",
                     hint='give the layers unique names, or pass step_count="shared"',
                 )
-        patterns.append(f"(?:{re.escape(root)}/)?(?:{'|'.join(map(re.escape, known))})")
+        ends = [end for path in known for end in _ends(path) if counted[end] == 1]
+        patterns.append(f"(?:{re.escape(root)}/)?(?:{'|'.join(map(re.escape, (*known, *ends)))})")
     return patterns
+
+
+def _ends(path: str) -> list[str]:
+    """The path without the names of models around its layer: ``body/low/kernel`` ends with ``low/kernel``."""
+    parts = path.split("/")
+    return ["/".join(parts[place:]) for place in range(1, len(parts) - 1)]
 
 
 def without_root(pattern: str) -> str:
