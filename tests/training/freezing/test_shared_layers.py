@@ -136,13 +136,9 @@ def test_one_that_cannot_be_compiled_again_is_named_and_nothing_changes():
     assert around.optimizer is optimizer
 
 
-def test_an_error_in_the_second_leaves_the_first_as_it_was(monkeypatch):
-    base, around = pair()
-    second = on_tensors(base)
-    second.compile(keras.optimizers.SGD(momentum=0.9), "mse")
-    both = around, second
-    before = [(vars(model).copy(), model.optimizer) for model in both]
-    compiles = []
+def interrupt_the_second_compile(monkeypatch):
+    """The models that are compiled from now on."""
+    compile_model, compiles = keras.Model.compile, []
 
     def interrupted(model, *arguments, **options):
         compiles.append(model)
@@ -150,8 +146,17 @@ def test_an_error_in_the_second_leaves_the_first_as_it_was(monkeypatch):
             raise KeyboardInterrupt
         compile_model(model, *arguments, **options)
 
-    compile_model = keras.Model.compile
     monkeypatch.setattr(keras.Model, "compile", interrupted)
+    return compiles
+
+
+def test_an_error_in_the_second_leaves_the_first_as_it_was(monkeypatch):
+    base, around = pair()
+    second = on_tensors(base)
+    second.compile(keras.optimizers.SGD(momentum=0.9), "mse")
+    both = around, second
+    before = [(vars(model).copy(), model.optimizer) for model in both]
+    compiles = interrupt_the_second_compile(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         freeze(base, "low")
     assert len(compiles) == 2
@@ -187,16 +192,7 @@ def test_an_error_in_the_second_leaves_what_the_metrics_of_the_first_hold(monkey
         model.compile("sgd", "mse", metrics=[metric], run_eagerly=True)
         model.evaluate(X, Y, verbose=0)
     held = [[values_of(one).copy() for one in metric.variables] for metric in metrics]
-    compiles = []
-
-    def interrupted(model, *arguments, **options):
-        compiles.append(model)
-        if len(compiles) == 2:
-            raise KeyboardInterrupt
-        compile_model(model, *arguments, **options)
-
-    compile_model = keras.Model.compile
-    monkeypatch.setattr(keras.Model, "compile", interrupted)
+    interrupt_the_second_compile(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         freeze(base, "low")
     for metric, old in zip(metrics, held, strict=True):
