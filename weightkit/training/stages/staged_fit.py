@@ -53,8 +53,9 @@ def staged_fit(
     `staged_fit` with the same arguments: it goes on with the epoch that was interrupted, or with the next stage. The
     result equals a run that was never killed where the data do, since each call of ``fit`` begins them anew: with
     ``shuffle=False``, or with data that are the same in every epoch. Keras' shuffling draws another order in a new
-    process. Of callbacks, attributes are restored that are numbers, texts, True, False or None, and the best weights
-    of an EarlyStopping; ``CSVLogger`` needs ``append=True``. A run that is complete is loaded, and nothing is trained.
+    process. On PyTorch, a Dropout without a seed uses PyTorch's global generator, which is not saved. Of callbacks,
+    attributes are restored that are numbers, texts, True, False or None, and the best weights of an EarlyStopping;
+    ``CSVLogger`` needs ``append=True``. A run that is complete is loaded, and nothing is trained.
 
     Args:
         model: A compiled model that has been built.
