@@ -59,6 +59,23 @@ def test_a_learning_rate_that_was_changed_stays():
     assert float(values_of(model.optimizer._learning_rate)) == 0.125
 
 
+@pytest.mark.every_backend
+@pytest.mark.parametrize("optimizer", ["adam", "loss_scale"])
+def test_weights_that_were_frozen_before_the_first_step_count_their_own_steps_when_keras_had_built_slots(optimizer):
+    plain, built = compiled(optimizer=optimizer), compiled(optimizer=optimizer)
+    built.optimizer.build(built.trainable_variables)  # as Keras does for a loaded or cloned model
+    for model in (plain, built):
+        freeze(model, "part")
+        fit(model)
+        freeze(model, "head")  # what was trained is parked
+        unfreeze(model, "**")
+        fit(model)
+    assert type(built.optimizer) is type(plain.optimizer)
+    assert sorted(slots(built.optimizer).values()) == sorted(slots(plain.optimizer).values())
+    ours, theirs = weights(built).values(), weights(plain).values()
+    assert all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
 def test_fresh_forgets():
     model = compiled()
     fit(model)

@@ -18,6 +18,7 @@ from weightkit.training.optimizer.replacement import changed_windows, fits, keep
 from weightkit.training.optimizer.routing import (
     CANNOT_SPLIT,
     can_split,
+    has_stepped,
     is_split_off,
     needs_own_steps,
     routes,
@@ -183,8 +184,13 @@ class Recompilation:
             keep_updates(old, made)
 
     def _parked(self, new: Any, known: dict[int, VariableSlots]) -> ParkedSlots:
+        # Keras builds the optimizer of a loaded or cloned model before the first step: these slots are of no use, and a
+        # weight that has them would share a step count that others have reached.
+        owners = [slots.owner for slots in known.values()]
+        untrained = {id(owner) for owner, by in self._routed(owners) if not has_stepped(by)}
         now = {id(owner) for owner in self._owners}
-        frozen = {key: slots for key, slots in known.items() if key not in now}
+        lost = now | (untrained - parked_slots_of(self._model).keys())
+        frozen = {key: slots for key, slots in known.items() if key not in lost}
         earlier = {} if self._earlier is None else self._earlier.state
         state: dict[tuple[int, str], np.ndarray] = {}
         for old, made in self._clones.pairs():

@@ -107,9 +107,10 @@ def recompile(
 
     Example:
         >>> import keras
+        >>> import numpy as np
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
         >>> model.compile("adam", "mse")
-        >>> model.optimizer.build(model.trainable_variables)
+        >>> _ = model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
         >>> model.layers[0].trainable = False
         >>> print(recompile(model))
         slots of 2 weights carried, 2 parked, 0 restored, 0 new
