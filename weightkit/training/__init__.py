@@ -16,6 +16,7 @@ from weightkit.training.optimizer.carried_optimizer import CarriedOptimizer, car
 from weightkit.training.optimizer.grouped import GroupedOptimizer
 from weightkit.training.optimizer.recompilation import Recompiled
 from weightkit.training.optimizer.recompiling import recompile
+from weightkit.training.parametrizing.in_place import parametrize_in_place
 from weightkit.training.stages.stage import Stage
 from weightkit.training.stages.staged_fit import staged_fit
 from weightkit.training.stages.staged_history import StagedHistory
@@ -45,6 +46,7 @@ __all__ = [
     "layerwise_lr_decay",
     "learning_rates",
     "load_optimizer_state",
+    "parametrize_in_place",
     "recompile",
     "save_optimizer_state",
     "staged_fit",

@@ -104,8 +104,12 @@ class Held(Parametrization):
 
     def count(self, added: Mapping[str, AddedVariable]) -> int:
         """How many entries are held, by the present mask."""
-        mask = ops.convert_to_numpy(added["mask"].variable.value)
-        return int(np.count_nonzero(np.broadcast_to(mask, added["values"].variable.shape)))
+        return int(np.count_nonzero(self.present_mask(added)))
+
+    def present_mask(self, added: Mapping[str, AddedVariable]) -> np.ndarray:
+        """Which entries are held, by the present mask: booleans of the weight's shape."""
+        mask = ops.convert_to_numpy(added["mask"].variable.value) != 0
+        return np.broadcast_to(mask, tuple(added["values"].variable.shape))
 
     def get_config(self) -> dict[str, Any]:
         """The entries: text as it is, a mask as ones and zeros."""

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from weightkit.access import Kind, combine, selected
-from weightkit.access.live import open_live, require_between_steps, variables_of
-from weightkit.errors import RequestError, SelectionError
-from weightkit.layers.parametrizations.parametrization import Parametrization
+from weightkit.access.live import require_between_steps, variables_of
+from weightkit.layers.parametrized.chosen_weights import chosen_weights, steps_of, targets_in
 from weightkit.layers.parametrized.graphs.listed_layers import is_functional, leaf_layers, require_functional
 from weightkit.layers.parametrized.graphs.nested_keys import renamed_by_key
 from weightkit.layers.parametrized.graphs.plain_graph import plain_graph, require_separate_weights
 from weightkit.layers.parametrized.rebuilding import copy_weights, rebuild, separate_copy, without_wrappers
 from weightkit.layers.parametrized.restored_variables import restore_variables_on_error
-from weightkit.layers.parametrized.weight_choice import fits, label, no_weight
 from weightkit.layers.parametrized.wrapper import Parametrized
 from weightkit.transforms.load_weights import load_weights
 
@@ -24,8 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weightkit.access import Where
+    from weightkit.layers.parametrizations.parametrization import Parametrization
 
-_WRAP = "wrap layers where they are made: Parametrized(keras.layers.Dense(8), ...)"
+_WRAP = (
+    "wrap layers where they are made: Parametrized(keras.layers.Dense(8), ...); or in the model itself: "
+    "weightkit.training.parametrize_in_place"
+)
 _LOAD = "call load_weights(wrapper.layer, source, source_at=...) and wrapper.reinitialize() for each wrapper"
 
 
@@ -68,13 +69,8 @@ def parametrize(
         ['Parametrized', 'Dense']
     """
     require_functional(model, "parametrize", _WRAP)
-    steps: list[Any] = list(parametrization) if isinstance(parametrization, list | tuple) else [parametrization]
-    wrong = next((one for one in steps if not isinstance(one, Parametrization)), None)
-    if wrong is not None or not steps:
-        raise RequestError(
-            f"parametrize: parametrization must be a Parametrization or a list of them, got {parametrization!r}"
-        )
-    chosen = _chosen(model, where, exclude, steps)
+    steps = steps_of(parametrization)
+    chosen = chosen_weights(model, where, exclude, steps)
     require_separate_weights(model, "parametrize")
     with plain_graph(model, "parametrize") as graph:
         return _rebuilt(graph, chosen, steps)
@@ -113,28 +109,9 @@ def load_unwrapped(model: Any, source: str | os.PathLike[str] | Any, **settings:
             layer.reinitialize(keep_masks=True)
 
 
-def _chosen(model: Any, where: Any, exclude: Any, steps: list[Parametrization]) -> set[int]:
-    """The ``id`` of the variables that are selected and that the parametrization applies to."""
-    if where is None:
-        raise SelectionError("parametrize: where must select something, got None", hint='"**" selects all weights')
-    store = open_live(model)
-    refs = tuple(store)
-    found = selected(store, where, exclude).refs if refs else ()
-    quantized = next((ref for ref in found if ref.kind is Kind.QUANTIZATION), None)
-    if quantized is not None:
-        raise RequestError(f"{quantized.path} must not be a weight of a quantized layer", file=store.label)
-    selector, _ = combine(where)
-    bound = None if selector is None else selector.bind(refs, ordered=store.ordered)
-    fitting = [ref for ref in found if bound is not None and fits(ref, bound, steps)]
-    if not fitting:
-        problem, hint = no_weight(str(selector), found, refs, steps)
-        raise SelectionError(f"{store.label} {problem}", hint=hint)
-    return {id(store.variable(ref)) for ref in fitting}
-
-
 def _rebuilt(model: Any, chosen: set[int], steps: list[Any]) -> Any:
     """A copy of a model that lists its layers, with the chosen weights computed."""
-    targets = {id(layer): _targets(layer, chosen) for layer in leaf_layers(model)}
+    targets = {id(layer): targets_in(layer, chosen, set()) for layer in leaf_layers(model)}
     made = rebuild(model, lambda layer, config: _wrapped(layer, config, targets.get(id(layer)), steps))
     # A Sequential without an Input has its input shape only in the build configuration.
     if not made.built:
@@ -149,21 +126,6 @@ def _rebuilt(model: Any, chosen: set[int], steps: list[Any]) -> Any:
             _copy_added(old, new)
     _copy_flags(model, made, targets, adapts=any(one.freezes_base for one in steps))
     return made
-
-
-def _targets(layer: Any, chosen: set[int]) -> dict[str, str]:
-    """Structural addresses and labels of the selected weights of a layer, as in a wrapper's configuration."""
-    if not layer.variables:
-        return {}
-    store = open_live(layer)
-    found: dict[str, str] = {}
-    left, labels = set(chosen), set[str]()
-    for ref in store:
-        variable = id(store.variable(ref))
-        if variable in left:
-            left.remove(variable)  # a variable with two addresses is computed once
-            found[ref.structure] = label(ref.name or "weight", labels)
-    return found
 
 
 def _wrapped(

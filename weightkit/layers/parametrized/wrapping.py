@@ -23,6 +23,11 @@ def note_wrapper(layer: Any, wrapper: Any) -> None:
     _WRAPPERS[layer] = weakref.ref(wrapper)
 
 
+def forget_wrapper(layer: Any) -> None:
+    """Record that a layer is not in its wrapper any more."""
+    _WRAPPERS.pop(layer, None)
+
+
 def every_variable(layer: Any) -> Iterator[Any]:
     """The variables of a layer, each once, with the states of recurrent layers, which ``variables`` may leave out."""
     seen: set[int] = set()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
+from weightkit.training.freezing.compiled_models import compiled_among
 from weightkit.training.freezing.flag_change import change_flags
+from weightkit.training.freezing.held_averages import start_averages
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     import weakref
     from collections.abc import Iterable, Iterator, Sequence
 
+    from weightkit.layers.parametrized.replacing.in_place import InPlace
     from weightkit.training.optimizer.recompiling import CompileOptions
 
 
@@ -27,6 +31,8 @@ class AppliedFreeze:
     """The flags that the plan left; present flags that differ were changed later, by another plan or by hand."""
     recompiles: bool
     """Whether undoing compiles the model again, where it is compiled."""
+    held: InPlace | None = None
+    """Layers that were wrapped for the plan, to hold entries."""
 
     def undo(self, options: CompileOptions, also: Sequence[Any] = ()) -> None:
         """Restore the flags, and compile again what is compiled by now and trains them; on an error nothing changes.
@@ -48,7 +54,16 @@ class AppliedFreeze:
         if not self.recompiles:
             options = replace(options, recompile=False, optimizer_state="carry")
         now, warns = flags_of(tuple(layer for layer, _ in self.before.layers)), bool(model.trainable_variables)
-        change_flags(model, now, self._undone(now), options, also=also, may_unsplit=True, warns=warns)
+        masks = {} if self.held is None else self.held.held()
+        with self._released() as released:
+            others = (*also, *compiled_among(released))
+            change_flags(model, now, self._undone(now), options, also=others, may_unsplit=True, warns=warns)
+            for one in (model, *released) if masks else ():
+                start_averages(one, masks.values())
+
+    def _released(self) -> contextlib.AbstractContextManager[Sequence[Any]]:
+        """Take the layers out of their wrappers that the plan wrapped; gives the models that hold them."""
+        return contextlib.nullcontext(()) if self.held is None else self.held.released()
 
     def _undone(self, now: Flags) -> Flags:
         """The flags without this plan's changes; what others changed since stays."""

@@ -12,7 +12,7 @@ from weightkit.training.model.compile_arguments import is_compiled, require_comp
 from weightkit.training.optimizer.recompiling import CompileOptions, unchanged_on_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from weightkit.training.optimizer.recompilation import Recompiled
 
@@ -62,6 +62,11 @@ def compile_holders(model: Any, holders: Sequence[Any]) -> None:
         require_compilable_holder(holder, model)
     with contextlib.ExitStack() as undo:
         _compile_each(holders, CompileOptions(), undo, may_unsplit=True)
+
+
+def compiled_among(models: Iterable[Any]) -> list[Any]:
+    """Those of some models that are compiled with an optimizer."""
+    return [model for model in models if is_compiled(model)]
 
 
 def require_compilable_holder(holder: Any, model: Any) -> None:

@@ -14,6 +14,7 @@ from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
+from weightkit.training.freezing.compiled_models import compiled_among
 from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weightkit.access import WeightRef
+    from weightkit.layers.parametrized.replacing.in_place import InPlace
 
 SCHEMA = "weightkit.freeze/1"
 
@@ -44,6 +46,8 @@ class FreezePlan:
     notes: tuple[str, ...] = ()
     ordered: bool = False
     """Whether the weights are in the order of the layers."""
+    held: tuple[str, ...] = ()
+    """What it holds of weights of which the rest is trained, in words."""
     applied: AppliedFreeze | None = field(default=None, compare=False, repr=False)
     """How to undo it; None for a plan that was loaded from a file and not applied."""
 
@@ -56,6 +60,7 @@ class FreezePlan:
         """What changes, in one line that can be printed."""
         frozen = sum(not flag.after for flag in self.weights)
         counts = f"{len(self.changed)} flags change, {frozen} of {len(self.weights)} frozen"
+        counts += f", {len(self.held)} with held entries" if self.held else ""
         return f"{escape(self.act)} on {escape(self.label)}: {counts}"
 
     def __str__(self) -> str:
@@ -108,9 +113,16 @@ class FreezePlan:
             The plan as it was applied to this model, which can be undone.
 
         Raises:
-            RequestError: The model's weights are not those of the plan.
+            RequestError: The model's weights are not those of the plan, or it does not hold the entries that the plan
+                holds.
         """
         view, options = view_model(model), CompileOptions(recompile, optimizer_state, step_count)
+        missing = [note for note in self.held if note not in held_notes(view.layers)]
+        if missing:
+            raise RequestError(
+                f"{view.label} must hold the entries that the plan holds: {missing[0]}",
+                hint="load the model that was saved with them, or call freeze for them",
+            )
         known = [flag.ref for flag in (*self.weights, *self.statistics)]
         here = [*view.parameters, *view.normalizations]
         found = counterparts(known, known, here, self.label, view.label, ordered=self.ordered)
@@ -128,6 +140,7 @@ class FreezePlan:
             "weights": [flag_to_dict(flag) for flag in self.weights],
             "statistics": [flag_to_dict(flag) for flag in self.statistics],
             "notes": list(self.notes),
+            "held": list(self.held),
         }
 
     @classmethod
@@ -142,7 +155,8 @@ class FreezePlan:
         try:
             weights = tuple(map(flag_from_dict, data["weights"]))
             statistics = tuple(map(flag_from_dict, data["statistics"]))
-            return cls(data["label"], data["act"], weights, statistics, tuple(data["notes"]), bool(data["ordered"]))
+            notes, ordered, held = tuple(data["notes"]), bool(data["ordered"]), tuple(data.get("held", ()))
+            return cls(data["label"], data["act"], weights, statistics, notes, ordered, held)
         # Any JSON may be in the file: each of these means that a part has another form.
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(f"the plan ({SCHEMA}) is incomplete: {error!r}", hint="save the plan again") from error
@@ -189,6 +203,7 @@ def apply_flags(
     notes: tuple[str, ...] = (),
     *,
     options: CompileOptions,
+    held: InPlace | None = None,
 ) -> FreezePlan:
     """Set the flags of weights and those of layers that follow from them, and compile again what trains them.
 
@@ -199,6 +214,7 @@ def apply_flags(
         updating: By ``id`` of a BatchNormalization, whether training updates its statistics.
         notes: Notes for the plan.
         options: Whether and how to compile the model, and every other compiled model whose training this changes.
+        held: Layers that were wrapped for the plan, to hold entries.
 
     Raises:
         RequestError: ``fit`` or similar runs for a model that holds its weights, or one cannot be compiled; nothing
@@ -207,15 +223,15 @@ def apply_flags(
     require_not_running(view.model, f"the trainable flags of {view.label} must not change")
     if options.recompile and is_compiled(view.model):
         require_compilable(view.model)
-    notes = (*notes, *held_notes(view.layers))
-    before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, notes)
+    entries = held_notes(view.layers)
+    before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, (*notes, *entries))
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
     variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)
     after = Flags(tuple(layer_flags(view.layers, trained, dict(updating))), variables)
-    done = change_flags(view.model, before, after, options)
+    done = change_flags(view.model, before, after, options, also=() if held is None else compiled_among(held.models))
     # Flags are read back, those of all layers.
-    applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile)
-    return replace(plan, notes=(*plan.notes, *done), applied=applied)
+    applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile, held)
+    return replace(plan, notes=(*plan.notes, *done), applied=applied, held=() if held is None else entries)
 
 
 def _plan(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from weightkit.arguments import one_of
+from weightkit.training.freezing.entries import split_entries
 from weightkit.training.freezing.freeze_plan import FreezePlan, apply_flags
 from weightkit.training.freezing.selected_weights import select_weights
 from weightkit.training.freezing.special_layers import lora_bases, normalizations_of, spectral_norm_notes
@@ -15,11 +16,14 @@ from weightkit.training.model.model_view import view_model
 from weightkit.training.model.statistics_policy import Statistics, updating_layers
 from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompiling import CompileOptions, require_step_count
+from weightkit.training.parametrizing.in_place import in_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from weightkit.layers.parametrized.replacing.in_place import InPlace
     from weightkit.training.freezing.layer_choice import LayerWhere
+    from weightkit.training.model.model_view import ModelView
     from weightkit.training.optimizer.recompiling import OptimizerStateChoice, StepCount
 
 FrozenStateChoice = Literal["carry", "fresh", "own"]
@@ -27,7 +31,7 @@ FrozenStateChoice = Literal["carry", "fresh", "own"]
 
 def freeze(
     model: Any,
-    where: LayerWhere,
+    where: LayerWhere | Mapping[str, Any],
     *,
     exclude: LayerWhere = None,
     statistics: Statistics = "freeze",
@@ -39,11 +43,17 @@ def freeze(
     Each weight's own flag is set. The flag of a layer is off when every weight in it is frozen, so that Keras' lists,
     summaries and files show it as frozen, and on when one is trained. The flag of the model itself stays on.
 
+    Rows and single entries have no flag: `weightkit.layers.Held` holds them, in a wrapper that takes the place of their
+    layer as in `parametrize_in_place`. They keep their bits, and the rest of the weight is trained. ``undo()`` of the
+    plan takes the wrapper out again.
+
     Args:
         model: A model, compiled or not. A compiled model is compiled again, as `recompile` does.
         where: What to freeze, in the selection language: ``"backbone"``, ``"name:bias"``, several, or selectors. Or
             layers themselves, such as ``model.layers[:249]``; or a base model whose layers are in this one. Layers
-            without weights are noted. Single rows or entries have no flag: see `weightkit.layers.Held`.
+            without weights are noted. Or rows or entries: an index as in NumPy after a layer or a weight
+            (``"emb[0:8]"``), or a dictionary from weights to such an index or an array of booleans
+            (``{"emb/embeddings": mask}``); in a list too.
         exclude: What to leave out of it.
         statistics: What happens to the moving mean and variance of the BatchNormalizations that are selected.
             ``freeze`` stops updating them where the whole layer is frozen or its statistics are selected; ``update``
@@ -57,7 +67,8 @@ def freeze(
     Raises:
         SelectionError: The selection is malformed, a path in it leads to nothing, or a layer is not in the model;
             nothing changes.
-        RequestError: The model is not built, is being trained, or cannot be compiled again.
+        RequestError: The model is not built, is being trained, or cannot be compiled again; or entries are wrong, of a
+            layer that is wrapped already, or of one that cannot be replaced.
 
     Example:
         >>> import keras
@@ -69,7 +80,15 @@ def freeze(
         >>> len(model.trainable_variables)
         4
     """
-    return _freeze(model, where, exclude, statistics, CompileOptions(recompile, optimizer_state))
+    options = CompileOptions(recompile, optimizer_state)
+    whole, entries = split_entries(model, where)
+    if not entries:
+        return _freeze(model, whole, exclude, statistics, options)
+    with in_place(model, entries, options) as held:
+        view, text = view_model(model), " | ".join(one.key for one in entries)
+        if whole:
+            return _frozen(view, whole, exclude, statistics, options, text=f" | {text}", held=held)
+        return apply_flags(view, f"freeze({text})", {}, {}, options=options, held=held)
 
 
 def unfreeze(
@@ -122,7 +141,7 @@ def unfreeze(
 @contextlib.contextmanager
 def frozen(
     model: Any,
-    where: LayerWhere,
+    where: LayerWhere | Mapping[str, Any],
     *,
     exclude: LayerWhere = None,
     statistics: Statistics = "freeze",
@@ -139,7 +158,7 @@ def frozen(
 
     Args:
         model: See `freeze`, as for the other arguments.
-        where: See `freeze`.
+        where: See `freeze`; with ``own``, whole weights and layers alone.
         exclude: See `freeze`.
         statistics: See `freeze`.
         optimizer_state: ``carry`` the optimizer's state into the block and out of it, start ``fresh`` at both ends, or
@@ -171,10 +190,24 @@ def frozen(
 def _freeze(
     model: Any, where: LayerWhere, exclude: LayerWhere, statistics: Statistics, options: CompileOptions
 ) -> FreezePlan:
-    view = view_model(model)
+    """Freeze whole weights."""
+    return _frozen(view_model(model), where, exclude, statistics, options)
+
+
+def _frozen(
+    view: ModelView,
+    where: LayerWhere,
+    exclude: LayerWhere,
+    statistics: Statistics,
+    options: CompileOptions,
+    *,
+    text: str = "",
+    held: InPlace | None = None,
+) -> FreezePlan:
+    """Freeze whole weights of a model, in which the plan may hold entries of others; ``text`` says which."""
     chosen = select_weights(view, where, exclude)
     # The selection may also find statistics and seeds, which have no flag of their own.
     wanted = {ref: False for ref in chosen.refs if ref in view.parameters}
     updating, notes = updating_layers(view, chosen.refs, wanted, statistics)
     notes = (*chosen.notes, *notes, *spectral_norm_notes(view, wanted))
-    return apply_flags(view, f"freeze({chosen.text})", wanted, updating, notes, options=options)
+    return apply_flags(view, f"freeze({chosen.text}{text})", wanted, updating, notes, options=options, held=held)

@@ -12,7 +12,7 @@ import numpy as np
 from weightkit.access import Kind, Source, WeightRef, combine, selected
 from weightkit.errors import SelectionError
 from weightkit.text import listed
-from weightkit.training.freezing.entries import require_no_index, require_no_mapping
+from weightkit.training.freezing.written_entries import require_no_index, require_no_mapping
 from weightkit.training.model.layer_order import layers_in_order
 
 if TYPE_CHECKING:
@@ -117,6 +117,14 @@ class Layers:
                 file=self._view.label,
             )
         return [layer]
+
+    def matches(self, choice: Any) -> bool:
+        """Whether a choice selects whole weights or layers, such as a glob with brackets."""
+        try:
+            self._weightless(choice)
+        except SelectionError:
+            return bool(self.layers(choice))
+        return True
 
     def path(self, layer: Any) -> str:
         """What plans call a layer; a base whose layers are in the model is no layer of it."""

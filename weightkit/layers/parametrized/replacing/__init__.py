@@ -1,0 +1,1 @@
+"""Replace layers of live models by others, in place."""

@@ -1,0 +1,1 @@
+"""Compute weights of a live model, and keep training it."""
