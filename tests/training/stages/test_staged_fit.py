@@ -130,7 +130,7 @@ def test_an_error_in_fit_leaves_the_flags_of_its_stage_and_one_before_changes_no
     ("stages", "options", "said"),
     [
         ([Stage("head", 1), Stage("haed", 1, name="two")], {}, r"stage 2 \(two\): the selection 'haed'.*head"),
-        ([Stage({"head": [True]}, 1)], {}, "stage 1: freezing takes whole weights, got a dictionary"),
+        ([Stage({"head": [True]}, 1)], {}, "stage 1: whole weights must be selected, got a dictionary"),
         ([], {}, r"stages must be a list of Stage objects, got \[\]"),
         (["head"], {}, "stages must be a list of Stage objects"),
         ([Stage("head", 1)], {"epochs": 2}, "epochs must not be given: it follows from the stages"),
