@@ -149,6 +149,21 @@ def test_an_optimizer_of_pytorch_moves_a_frozen_weight_that_has_a_gradient():
     assert moved(loop)[:2] == [False] * 2
 
 
+@pytest.mark.every_backend
+@pytest.mark.skipif(BACKEND == "jax", reason="its loops do not tell the optimizer of their steps")
+def test_a_loop_of_ones_own_on_a_compiled_model_is_told_to_take_the_new_optimizer():
+    model = compiled()
+    loop = LOOPS[BACKEND](model, model.optimizer)
+    loop.step()
+    plan = freeze(model, "part")
+    assert "loop of your own, take model.optimizer again" in plan.notes[-1]
+    assert moved(loop)[:2] == [BACKEND == "tensorflow"] * 2  # traced by the earlier flags
+    loop = LOOPS[BACKEND](model, model.optimizer)
+    assert moved(loop) == [False] * 2 + [True] * 4
+    model.fit(X, Y, verbose=0)
+    assert "loop of your own" not in str(plan.undo()) + str(freeze(model, "part")) + str(freeze(model, "middle"))
+
+
 def test_a_note_is_given_where_fit_does_not_train_by_the_flags_yet():
     assert "loop of your own" in str(freeze(compiled(), "part", recompile=False))
     assert "loop of your own" not in str(freeze(compiled(), "part"))

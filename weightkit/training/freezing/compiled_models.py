@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
 from weightkit.text import listed
-from weightkit.training.freezing.loop_notes import NOT_COMPILED, loop_notes
+from weightkit.training.freezing.loop_notes import COMPILED_AGAIN, NOT_COMPILED, loop_notes
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable
+from weightkit.training.model.own_loop import is_trained_by_own_loop
 from weightkit.training.optimizer.recompiling import CompileOptions, unchanged_on_error
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def compile_all(
     compiled = [one for one in (model, *holders) if is_compiled(one)]
     if options.rates and not compiled:
         raise RequestError("a learning_rate needs a compiled model", hint="call compile(optimizer, loss) first")
-    return tuple(_notes(model, compiled, _compile_each(compiled, options, undo, may_unsplit=may_unsplit)))
+    in_loops = [one for one in compiled if is_trained_by_own_loop(one)]
+    reports = _compile_each(compiled, options, undo, may_unsplit=may_unsplit)
+    return (*_notes(model, compiled, reports), *(f"{one.name}: {COMPILED_AGAIN}" for one in in_loops))
 
 
 def compile_holders(model: Any, holders: Sequence[Any]) -> None:

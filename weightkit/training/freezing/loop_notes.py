@@ -11,6 +11,10 @@ from __future__ import annotations
 import keras
 
 NOT_COMPILED = "the model is not compiled: fit trains by these flags once it is"
+COMPILED_AGAIN = (
+    "the optimizer has taken steps outside of fit: in a training loop of your own, take model.optimizer again, which "
+    "is a new one, and make a tf.function or a step under jax.jit again, which otherwise trains by the earlier flags"
+)
 _LOOPS = {
     "tensorflow": (
         "a tf.function that was traced before trains by the earlier flags: make it again, with the optimizer of "

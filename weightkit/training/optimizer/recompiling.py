@@ -11,6 +11,7 @@ from weightkit.errors import RequestError
 from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import compile_again, require_compilable, require_compiled, scope_of
+from weightkit.training.model.own_loop import note_steps
 from weightkit.training.optimizer.metric_states import MetricStates
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.rates import checked_rate
@@ -164,6 +165,7 @@ def compile_with(
             compile_again(model, new, changes or {})
             park(model, parked)
             metrics.reset()
+    note_steps(model)
     return report
 
 
