@@ -56,7 +56,8 @@ def carry_optimizer(
         >>> import keras
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
         >>> adam = keras.optimizers.Adam()
-        >>> adam.build(model.trainable_variables)
+        >>> weights = model.trainable_variables
+        >>> adam.apply([keras.ops.ones(weight.shape) for weight in weights], weights)  # a step of your loop
         >>> model.layers[0].trainable = False
         >>> carried = carry_optimizer(adam, model)
         >>> print(carried)
