@@ -154,7 +154,7 @@ def test_every_live_model_that_holds_the_layer_gets_the_wrapper_and_is_compiled_
     np.testing.assert_allclose(features.predict(X, verbose=0), expected, 1e-4, 1e-5)
     outputs = model.predict(X, verbose=0)
     np.testing.assert_allclose(around.layer.predict(X, verbose=0), outputs, 1e-5, 1e-6)
-    np.testing.assert_allclose(function([X])[0], outputs, 1e-5, 1e-6)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(function([X])[0]), outputs, 1e-5, 1e-6)
 
 
 @pytest.mark.every_backend
