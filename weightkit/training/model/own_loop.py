@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from weightkit.training.model.compile_arguments import compilation_of, is_compiled
+from weightkit.training.optimizer.other_optimizers import single_optimizers
 from weightkit.training.optimizer.slot_values import values_of
 
 _COMPILED: weakref.WeakKeyDictionary[Any, tuple[Any, int]] = weakref.WeakKeyDictionary()
@@ -30,10 +31,5 @@ def is_trained_by_own_loop(model: Any) -> bool:
 
 
 def _steps(model: Any) -> int:
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a LossScaleOptimizer
-    return max(_count(one) for one in (optimizer, *getattr(optimizer, "_inner_optimizers", ())))
-
-
-def _count(optimizer: Any) -> int:
-    # `iterations` is divided by the accumulation steps, and a MultiOptimizer has its first optimizer's (Keras 3.15).
-    return int(values_of(optimizer._iterations))  # noqa: SLF001
+    # `iterations` is divided by the accumulation steps (Keras 3.15).
+    return max((int(values_of(one._iterations)) for one in single_optimizers(model.optimizer)), default=0)  # noqa: SLF001

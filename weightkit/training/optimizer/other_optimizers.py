@@ -42,6 +42,16 @@ def with_inner(optimizer: Any) -> Iterator[Any]:
         yield from with_inner(inner)
 
 
+def is_wrapper(optimizer: Any) -> bool:
+    """Whether an optimizer only hands gradients to others, and has no slots and rate of its own that count."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer)
+
+
+def single_optimizers(optimizer: Any) -> list[Any]:
+    """The optimizers that update weights: an optimizer itself, or those in it."""
+    return [one for one in with_inner(optimizer) if not is_wrapper(one)]
+
+
 def other_optimizers(model: Any) -> list[str]:
     """Places of optimizers that are not in ``model.optimizer``, or of ``model.optimizer`` itself in a container."""
     known = {id(one) for one in with_inner(model.optimizer)}

@@ -6,13 +6,12 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from weightkit.escape import escape
 from weightkit.training.model.flags import trainable_variables_in
 from weightkit.training.optimizer.bare_optimizer import BareOptimizer
 from weightkit.training.optimizer.clones import Clones
 from weightkit.training.optimizer.grouping import Division
+from weightkit.training.optimizer.other_optimizers import is_wrapper
 from weightkit.training.optimizer.parked_slots import ParkedSlots, parked_of, parked_slots_of
 from weightkit.training.optimizer.replacement import changed_windows, fits, keep_updates, replaced, require_one_count
 from weightkit.training.optimizer.routing import (
@@ -170,9 +169,8 @@ class Recompilation:
         copy_state(self._clones.pairs(), {} if self._earlier is None else self._earlier.state)
         # After the state, which has the old rate. A schedule is configuration, and new already.
         if isinstance(self._rate, float):
-            wrappers = keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer
             for part in parts_of(new):
-                if "learning_rate" in part.state and not isinstance(part.optimizer, wrappers):
+                if "learning_rate" in part.state and not is_wrapper(part.optimizer):
                     part.state["learning_rate"].assign(float(self._rate))
         for made, rate in self._clones.rates:
             if isinstance(rate, float):

@@ -9,7 +9,7 @@ import numpy as np
 
 from weightkit.errors import RequestError
 from weightkit.training.optimizer.grouped import has_settable_rate
-from weightkit.training.optimizer.other_optimizers import with_inner
+from weightkit.training.optimizer.other_optimizers import single_optimizers
 from weightkit.training.optimizer.rates import rate_of
 from weightkit.training.optimizer.routing import counts_steps, default_of, scaled_like
 from weightkit.training.optimizer.slot_values import set_values, values_of
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from weightkit.training.optimizer.clones import Clones
-
-_WRAPPERS = (keras.optimizers.LossScaleOptimizer, keras.optimizers.MultiOptimizer)
 
 
 def checked_optimizer(given: Any) -> Any:
@@ -55,8 +53,7 @@ def require_one_count(old: Any, new: Any) -> None:
     Raises:
         RequestError: They are.
     """
-    singles = [one for one in with_inner(old) if not isinstance(one, _WRAPPERS)]
-    counts = sorted({int(values_of(one._iterations)) for one in singles if counts_steps(one)})  # noqa: SLF001
+    counts = sorted({int(values_of(one._iterations)) for one in single_optimizers(old) if counts_steps(one)})  # noqa: SLF001
     if fits(old, new) and len(counts) > 1:
         raise RequestError(
             f"the groups of weights must be at one step for a single optimizer, and are at {counts}",
@@ -97,7 +94,7 @@ def require_no_schedule(optimizer: Any) -> None:
     Raises:
         RequestError: There is one.
     """
-    if any(not has_settable_rate(one) for one in with_inner(optimizer) if not isinstance(one, _WRAPPERS)):
+    if not all(map(has_settable_rate, single_optimizers(optimizer))):
         raise RequestError(
             "gradient_accumulation_steps must stay where a schedule counts batches: it would jump",
             hint="pass optimizer= with a new schedule as well",
