@@ -6,10 +6,11 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
+from weightkit.access.live.handles import handle_of
 from weightkit.errors import MachineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
 
@@ -38,6 +39,13 @@ class UndoLog:
     def keep(self, path: str, handle: Handle, before: Any) -> None:
         """Record the value of a variable that is about to be set by other means; same arguments as `set`."""
         self.record(path, functools.partial(handle.put_back, handle.keep(before)))
+
+    def keep_all(self, variables: Iterable[Any]) -> None:
+        """Record the values of Keras variables that are about to be set by other means; those without one stay so."""
+        for variable in variables:
+            if variable._value is not None:  # noqa: SLF001  # `value` would make one, and a tied weight must have none
+                handle = handle_of(variable)
+                self.keep(variable.path, handle, handle.value())
 
     def record(self, path: str, restore: Callable[[], None]) -> None:
         """Record how a variable that is about to be set is restored; it may be called twice."""

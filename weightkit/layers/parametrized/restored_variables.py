@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from weightkit.access.live import handle_of, undone_on_error
+from weightkit.access.live import undone_on_error
 from weightkit.restore_on_error import restore_on_error
 
 if TYPE_CHECKING:
@@ -24,8 +24,5 @@ def restore_variables_on_error(variables: Iterable[Any], computed: Iterable[Comp
             one.merge_record = record
 
     with restore_on_error(restore_records), undone_on_error() as log:
-        for variable in variables:
-            if variable._value is not None:  # noqa: SLF001  # `value` would make one, and a tied weight must have none
-                handle = handle_of(variable)
-                log.keep(variable.path, handle, handle.value())
+        log.keep_all(variables)
         yield

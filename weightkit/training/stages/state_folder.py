@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightkit.access.live import handle_of, undone_on_error, write_file
+from weightkit.access.live import undone_on_error, write_file
 from weightkit.errors import DamagedFileError, MachineError, RequestError
 from weightkit.training.stages.saved_run import SavedRun
 from weightkit.training.state_file.saving import load_optimizer_state, save_optimizer_state
@@ -102,9 +102,7 @@ class StateFolder:
         """
         best = self._best(run)
         with undone_on_error() as log:
-            for variable in model.variables:
-                handle = handle_of(variable)
-                log.keep(variable.path, handle, handle.value())
+            log.keep_all(model.variables)
             load_weights(model, self._file(run, _WEIGHTS))
             load_optimizer_state(model, self._file(run, _OPTIMIZER))
         return best
