@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weightkit.errors import RequestError
-from weightkit.training.freezing.compiled_models import compiled_among
 from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.freezing.held_averages import start_averages
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
@@ -56,7 +55,7 @@ class AppliedFreeze:
         now, warns = flags_of(tuple(layer for layer, _ in self.before.layers)), bool(model.trainable_variables)
         masks = {} if self.held is None else self.held.held()
         with self._released() as released:
-            others = (*also, *compiled_among(released))
+            others = (*also, *released)
             change_flags(model, now, self._undone(now), options, also=others, may_unsplit=True, warns=warns)
             for one in (model, *released) if masks else ():
                 start_averages(one, masks.values())

@@ -13,7 +13,7 @@ from weightkit.training.model.own_loop import is_trained_by_own_loop
 from weightkit.training.optimizer.recompiling import CompileOptions, unchanged_on_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from weightkit.training.optimizer.recompilation import Recompiled
 
@@ -32,7 +32,7 @@ def compile_all(
 
     Args:
         model: The model; it may be a layer, or not compiled.
-        holders: Other compiled models that train other weights since its flags changed.
+        holders: Other models that train other weights since its flags changed; the compiled ones among them count.
         options: Whether and how to compile them.
         undo: Gets what restores the models on an error that comes until it is closed.
         may_unsplit: See `CompileOptions.apply`.
@@ -43,11 +43,12 @@ def compile_all(
     Raises:
         RequestError: One of them cannot be compiled again.
     """
+    holders = [one for one in holders if one is not model and is_compiled(one)]
     if not options.recompile:
         return tuple(_not_recompiled(model, holders))
     for holder in holders:
         require_compilable_holder(holder, model)
-    compiled = [one for one in (model, *holders) if is_compiled(one)]
+    compiled = [model, *holders] if is_compiled(model) else holders
     if options.rates and not compiled:
         raise RequestError("a learning_rate needs a compiled model", hint="call compile(optimizer, loss) first")
     in_loops = [one for one in compiled if is_trained_by_own_loop(one)]
@@ -65,11 +66,6 @@ def compile_holders(model: Any, holders: Sequence[Any]) -> None:
         require_compilable_holder(holder, model)
     with contextlib.ExitStack() as undo:
         _compile_each(holders, CompileOptions(), undo, may_unsplit=True)
-
-
-def compiled_among(models: Iterable[Any]) -> list[Any]:
-    """Those of some models that are compiled with an optimizer."""
-    return [model for model in models if is_compiled(model)]
 
 
 def require_compilable_holder(holder: Any, model: Any) -> None:

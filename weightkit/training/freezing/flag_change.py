@@ -34,7 +34,7 @@ def change_flags(
         before: Its present flags.
         after: The new ones.
         options: Whether and how to compile the model and the other models whose training this changes.
-        also: Other compiled models that must be compiled again, whatever changes.
+        also: Other models that must be compiled again where they are compiled, whatever changes.
         may_unsplit: See `CompileOptions.apply`.
         warns: Whether to warn if nothing is trained.
 
@@ -52,6 +52,6 @@ def change_flags(
         is_trained = any(one.trainable_variables for one in (model, *changed))
         if warns and not is_trained:  # before anything is compiled: a filter may turn the warning into an error
             warn_nothing_trained()
-        others = {id(one): one for one in (*changed, *also) if one is not model}
+        others = {id(one): one for one in (*changed, *also)}
         notes = compile_all(model, list(others.values()), options, undo, may_unsplit=may_unsplit)
         return notes if is_trained else (*notes, NOTHING_TRAINED)

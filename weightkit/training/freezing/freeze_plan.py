@@ -14,7 +14,6 @@ from weightkit.access.live import counterparts, write_file
 from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
-from weightkit.training.freezing.compiled_models import compiled_among
 from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
@@ -228,7 +227,7 @@ def apply_flags(
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}
     variables = tuple((view.parameters[flag.ref], flag.after) for flag in plan.weights)
     after = Flags(tuple(layer_flags(view.layers, trained, dict(updating))), variables)
-    done = change_flags(view.model, before, after, options, also=() if held is None else compiled_among(held.models))
+    done = change_flags(view.model, before, after, options, also=() if held is None else held.models)
     # Flags are read back, those of all layers.
     applied = AppliedFreeze(weakref.ref(view.model), before, flags_of(view.layers), options.recompile, held)
     return replace(plan, notes=(*plan.notes, *done), applied=applied, held=() if held is None else entries)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightkit.layers.parametrized.chosen_weights import steps_of
 from weightkit.layers.parametrized.replacing.in_place import Choice, wrapped_in_place
-from weightkit.training.freezing.compiled_models import compile_all, compiled_among
+from weightkit.training.freezing.compiled_models import compile_all
 from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running, scope_of
 from weightkit.training.optimizer.recompiling import CompileOptions
 
@@ -73,7 +73,7 @@ def parametrize_in_place(
     options = CompileOptions(recompile, optimizer_state, step_count)
     choices = [Choice(_ALL, where, steps_of(parametrization), exclude)]
     with in_place(model, choices, options) as wrapped, contextlib.ExitStack() as undo:
-        compile_all(model, [one for one in compiled_among(wrapped.models) if one is not model], options, undo)
+        compile_all(model, wrapped.models, options, undo)
     return model
 
 
