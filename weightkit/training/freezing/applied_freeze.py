@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.errors import RequestError
 from weightkit.training.freezing.flag_change import change_flags
 from weightkit.training.freezing.held_averages import start_averages
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
+from weightkit.training.model.compile_arguments import require_changeable
 from weightkit.training.model.flags import Flags, flags_of, trainable_variables_in
 
 if TYPE_CHECKING:
@@ -46,10 +46,8 @@ class AppliedFreeze:
         model = self.model()
         if model is None:
             raise RequestError("the model of this plan no longer exists", hint="apply the plan to another model")
-        require_not_running(model, f"the trainable flags of {model.name} must not change")
-        # Before any flag changes: what cannot be compiled again must stay as it is.
-        if self.recompiles and is_compiled(model):
-            require_compilable(model)
+        act = f"the trainable flags of {model.name} must not change"
+        require_changeable(model, act, recompiles=self.recompiles)
         if not self.recompiles:
             options = replace(options, recompile=False, optimizer_state="carry")
         now, warns = flags_of(tuple(layer for layer, _ in self.before.layers)), bool(model.trainable_variables)

@@ -15,7 +15,7 @@ from weightkit.errors import RequestError
 from weightkit.escape import escape, escape_cell
 from weightkit.training.freezing.applied_freeze import AppliedFreeze
 from weightkit.training.freezing.flag_change import change_flags
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running
+from weightkit.training.model.compile_arguments import require_changeable
 from weightkit.training.model.flag import Flag, flag_from_dict, flag_to_dict
 from weightkit.training.model.flags import Flags, flags_of, layer_flags
 from weightkit.training.model.held_notes import held_notes
@@ -219,9 +219,8 @@ def apply_flags(
         RequestError: ``fit`` or similar runs for a model that holds its weights, or one cannot be compiled; nothing
             changes.
     """
-    require_not_running(view.model, f"the trainable flags of {view.label} must not change")
-    if options.recompile and is_compiled(view.model):
-        require_compilable(view.model)
+    change = f"the trainable flags of {view.label} must not change"
+    require_changeable(view.model, change, recompiles=options.recompile)
     entries = held_notes(view.layers)
     before, plan = flags_of(view.layers), _plan(view, act, wanted, updating, (*notes, *entries))
     trained = {id(view.parameters[flag.ref]) for flag in plan.weights if flag.after}

@@ -94,6 +94,22 @@ def require_compilable(model: Any) -> None:
         )
 
 
+def require_changeable(model: Any, act: str, *, recompiles: bool) -> None:
+    """Refuse an act that compiles a model again, where it is compiled, before anything changes.
+
+    Args:
+        model: The model.
+        act: What is to be done, for the message; see `require_not_running`.
+        recompiles: Whether the model is compiled again.
+
+    Raises:
+        RequestError: A loop of Keras runs, or the model cannot be compiled again.
+    """
+    require_not_running(model, act)
+    if recompiles and is_compiled(model):
+        require_compilable(model)
+
+
 def require_not_running(model: Any, act: str, hint: str = _STAGES) -> None:
     """Refuse an act while ``fit``, ``predict`` or similar runs for this model or one that shares variables with it.
 

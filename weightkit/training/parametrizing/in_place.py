@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weightkit.layers.parametrized.chosen_weights import steps_of
 from weightkit.layers.parametrized.replacing.in_place import Choice, wrapped_in_place
 from weightkit.training.freezing.compiled_models import compile_all
-from weightkit.training.model.compile_arguments import is_compiled, require_compilable, require_not_running, scope_of
+from weightkit.training.model.compile_arguments import require_changeable, scope_of
 from weightkit.training.optimizer.recompiling import CompileOptions
 
 if TYPE_CHECKING:
@@ -85,10 +85,7 @@ def in_place(model: Any, choices: Sequence[Choice], options: CompileOptions) -> 
         RequestError: As `parametrize_in_place`.
     """
     name = getattr(model, "name", type(model).__name__)
-    if hasattr(model, "variables"):
-        require_not_running(model, f"the layers of {name} must not be replaced")
-    if options.recompile and is_compiled(model):
-        require_compilable(model)
+    require_changeable(model, f"the layers of {name} must not be replaced", recompiles=options.recompile)
     # Outside the scope of a MirroredStrategy, the added variables would have no replicas.
     with contextlib.ExitStack() as undo:
         with scope_of(model):
