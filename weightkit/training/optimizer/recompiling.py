@@ -12,7 +12,7 @@ from weightkit.restore_on_error import restore_on_error
 from weightkit.training.checking.object_states import ObjectStates
 from weightkit.training.model.compile_arguments import compile_again, require_compilable, require_compiled, scope_of
 from weightkit.training.model.own_loop import note_steps
-from weightkit.training.optimizer.metric_states import MetricStates
+from weightkit.training.optimizer.metric_states import MetricStates, reset_metrics
 from weightkit.training.optimizer.parked_slots import park, parked_of
 from weightkit.training.optimizer.rates import checked_rate
 from weightkit.training.optimizer.recompilation import Recompilation, Recompiled
@@ -56,8 +56,8 @@ class CompileOptions:
         require_step_count(self.step_count)
 
     def apply(self, model: Any, *, may_unsplit: bool = False) -> Recompiled:
-        """Compile a model again, whether or not ``recompile`` is set."""
-        return compile_with(
+        """Compile a model again, whether or not ``recompile`` is set; the caller restores it on an error."""
+        return _compile(
             model,
             fresh=self.optimizer_state == "fresh",
             own_steps=self.step_count == "separate",
@@ -156,33 +156,34 @@ def compile_with(
         changes: Arguments of ``compile`` that are not as before.
         options: See `Recompilation`.
     """
+    with unchanged_on_error(model):
+        return _compile(model, fresh=fresh, changes=changes, **options)
+
+
+def _compile(
+    model: Any, *, fresh: bool = False, changes: Mapping[str, Any] | None = None, **options: Any
+) -> Recompiled:
     # Outside the scope of a MirroredStrategy, the new optimizer would get variables without replicas.
     with scope_of(model):
         work = Recompilation(model, **options)
         new, parked, report = work.fresh() if fresh else work.carried()
-        # Only compiling changes the model: the new optimizer was made beside it.
-        with unchanged_on_error(model) as metrics:
-            compile_again(model, new, changes or {})
-            park(model, parked)
-            metrics.reset()
+        compile_again(model, new, changes or {})
+        park(model, parked)
+        reset_metrics(model)
     note_steps(model)
     return report
 
 
 @contextlib.contextmanager
-def unchanged_on_error(model: Any) -> Iterator[MetricStates]:
-    """On any error or Ctrl-C, a model is compiled as before, and its metrics and parked slots are those of before.
-
-    Yields:
-        What the metrics hold that ``compile`` was given.
-    """
+def unchanged_on_error(model: Any) -> Iterator[None]:
+    """On any error or Ctrl-C, a model is compiled as before, and its metrics and parked slots are those of before."""
     before, metrics, parked = ObjectStates([model], []), MetricStates(model), parked_of(model)
     with (
         restore_on_error(metrics.put_back),
         restore_on_error(lambda: park(model, parked)),
         restore_on_error(before.put_back),
     ):
-        yield metrics
+        yield
 
 
 def require_step_count(step_count: str) -> None:
