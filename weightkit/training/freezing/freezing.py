@@ -83,11 +83,11 @@ def freeze(
     options = CompileOptions(recompile, optimizer_state)
     whole, entries = split_entries(model, where)
     if not entries:
-        return _freeze(model, whole, exclude, statistics, options)
+        return _freeze(view_model(model), whole, exclude, statistics, options)
     with in_place(model, entries, options) as held:
         view, text = view_model(model), " | ".join(one.key for one in entries)
         if whole:
-            return _frozen(view, whole, exclude, statistics, options, text=f" | {text}", held=held)
+            return _freeze(view, whole, exclude, statistics, options, text=f" | {text}", held=held)
         return apply_flags(view, f"freeze({text})", {}, {}, options=options, held=held)
 
 
@@ -188,13 +188,6 @@ def frozen(
 
 
 def _freeze(
-    model: Any, where: LayerWhere, exclude: LayerWhere, statistics: Statistics, options: CompileOptions
-) -> FreezePlan:
-    """Freeze whole weights."""
-    return _frozen(view_model(model), where, exclude, statistics, options)
-
-
-def _frozen(
     view: ModelView,
     where: LayerWhere,
     exclude: LayerWhere,

@@ -20,6 +20,7 @@ from weightkit.training.freezing.turn_entry import Entry, Part
 from weightkit.training.model.compilations import Compilations
 from weightkit.training.model.compile_arguments import require_not_running
 from weightkit.training.model.flag_record import FlagRecord
+from weightkit.training.model.model_view import view_model
 from weightkit.training.optimizer.sides import Side
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
     from weightkit.training.freezing.freeze_plan import FreezePlan
     from weightkit.training.freezing.layer_choice import LayerWhere
+    from weightkit.training.model.model_view import ModelView
     from weightkit.training.model.statistics_policy import Statistics
     from weightkit.training.optimizer.recompiling import CompileOptions
 
-    Freezing: TypeAlias = Callable[[Any, LayerWhere, LayerWhere, Statistics, CompileOptions], FreezePlan]
+    Freezing: TypeAlias = Callable[[ModelView, LayerWhere, LayerWhere, Statistics, CompileOptions], FreezePlan]
 
 _ATTRIBUTE = "_weightkit_turns"
 
@@ -54,7 +56,7 @@ def frozen_in_turn(
     is_first = entry is None
     if entry is None:
         sides = OwnSides.of(model)
-        plan = freezing(model, chosen, excluded, statistics, sides)
+        plan = freezing(view_model(model), chosen, excluded, statistics, sides)
         entry = Entry(plan, Compilations(), sides.all_parts())
     try:
         yield entry.plan
