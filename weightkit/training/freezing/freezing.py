@@ -154,7 +154,7 @@ def frozen(
     block, for exactly the weights that it trains there. At its first entry, the optimizer is a new one, with the
     configuration and the learning rate of the present one. It is put back at each later entry, with the functions that
     Keras has compiled for it; after the block, so are those from before it. Alternate training, as of a GAN, compiles
-    once for each set of weights. ``compile``, `recompile` or `freeze` of such a model begin anew.
+    once for each set of weights. ``compile``, `recompile` or `freeze` of such a model start over.
 
     Args:
         model: See `freeze`, as for the other arguments.

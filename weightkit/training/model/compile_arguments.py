@@ -35,7 +35,7 @@ def require_compiled(model: Any) -> None:
 
 
 def compilation_of(model: Any) -> Any:
-    """What each ``compile`` makes anew, and nothing else: the model's loss tracker. None where there was none."""
+    """What each ``compile`` makes again, and nothing else: the model's loss tracker. None where there was none."""
     return getattr(model, "_loss_tracker", None)
 
 

@@ -96,7 +96,7 @@ def recompile(
             to 6 times the learning rate.
         optimizer: A new optimizer or its name in place of one with the old configuration; it has its own learning
             rate, for all weights. Slots and step count go on where the class is the same, also as the step of its
-            schedule; a MultiOptimizer begins anew, since each of its groups counts its own steps. The loss scale goes
+            schedule; a MultiOptimizer starts over, since each of its groups counts its own steps. The loss scale goes
             on, and a LossScaleOptimizer stays around it.
         gradient_accumulation_steps: Replaces the number of batches over which gradients are summed; 1 for none. The
             count of updates goes on, and what a partly filled window has summed is dropped.

@@ -51,7 +51,7 @@ def staged_fit(
     With ``state``, a folder holds the whole state after the last epoch: weights, the optimizer's state, seeds, the
     history, and the numbers that callbacks count. After a kill, make and compile the model as before and call
     `staged_fit` with the same arguments: it goes on with the epoch that was interrupted, or with the next stage. The
-    result equals a run that was never killed where the data do, since each call of ``fit`` begins them anew: with
+    result equals a run that was never killed where the data do, since each call of ``fit`` starts them over: with
     ``shuffle=False``, or with data that are the same in every epoch. Keras' shuffling draws another order in a new
     process. On PyTorch, a Dropout without a seed uses PyTorch's global generator, which is not saved. Of callbacks,
     attributes are restored that are numbers, texts, True, False or None, and the best weights of an EarlyStopping;
@@ -60,10 +60,10 @@ def staged_fit(
     Args:
         model: A compiled model that has been built.
         stages: What to train, one stage after another; `unfreeze_schedule` makes the usual ones.
-        x: The data, as in ``fit``; each stage begins them anew.
+        x: The data, as in ``fit``; each stage starts them over.
         y: The targets.
         state: The folder for the state; it is made if it is not there. Nothing is saved if None.
-        callbacks: Keras callbacks for all stages. Keras begins them anew with each stage.
+        callbacks: Keras callbacks for all stages. Keras starts them over with each stage.
         verbose: As in ``fit``. The line of an epoch names the stage.
         statistics: Moving statistics of frozen layers, as in `freeze_all_but`.
         step_count: The step count of weights that are trained for the first time, as in `recompile`.
